@@ -1,0 +1,88 @@
+"""Small, fast and exact sequence labelling.
+
+>>> import ner
+>>> ner.Sentence(["New", "York"], spans=[(0, 2, "LOC")]).entities[0].text
+'New York'
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ner import nn
+    from ner.data.corpus import read_sentences
+    from ner.data.schemes import Span
+    from ner.data.sentence import Entity, Prediction, Sentence
+    from ner.errors import (
+        ConfigError,
+        DataError,
+        MissingExtraError,
+        ModelFolderError,
+        NerError,
+        TrainingError,
+    )
+    from ner.evaluation.predictions import score_predictions
+    from ner.evaluation.report import Report
+    from ner.tagger import Tagger, evaluate, load
+    from ner.training.entry import train
+
+# Where each public name lives; it is imported when first asked for, so that `import ner` is fast
+# and needs no torch.
+_HOMES = {
+    "ConfigError": "ner.errors",
+    "DataError": "ner.errors",
+    "Entity": "ner.data.sentence",
+    "MissingExtraError": "ner.errors",
+    "ModelFolderError": "ner.errors",
+    "NerError": "ner.errors",
+    "Prediction": "ner.data.sentence",
+    "Report": "ner.evaluation.report",
+    "Sentence": "ner.data.sentence",
+    "Span": "ner.data.schemes",
+    "Tagger": "ner.tagger",
+    "TrainingError": "ner.errors",
+    "evaluate": "ner.tagger",
+    "load": "ner.tagger",
+    "read_sentences": "ner.data.corpus",
+    "score_predictions": "ner.evaluation.predictions",
+    "train": "ner.training.entry",
+}
+
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "Entity",
+    "MissingExtraError",
+    "ModelFolderError",
+    "NerError",
+    "Prediction",
+    "Report",
+    "Sentence",
+    "Span",
+    "Tagger",
+    "TrainingError",
+    "evaluate",
+    "load",
+    "nn",
+    "read_sentences",
+    "score_predictions",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "nn":
+        return importlib.import_module("ner.nn")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ner' has no attribute {name!r}")
+    home = _HOMES[name]
+    if home.startswith("ner.training"):
+        from ner.extras import require
+
+        for package in ("torch", "torchcrf", "pydantic", "jaxtyping", "matplotlib"):
+            require(package, "Training")
+    return getattr(importlib.import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

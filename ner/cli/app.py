@@ -1,0 +1,21 @@
+"""All commands together."""
+
+import typer
+
+from ner.cli.evaluating import eval_command
+from ner.cli.inspecting import config_app, info
+from ner.cli.tagging import tag
+from ner.cli.training import train
+
+app = typer.Typer(
+    name="ner",
+    help="Train, evaluate and use taggers for named entities.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(train)
+app.command("eval")(eval_command)
+app.command()(tag)
+app.command()(info)
+app.add_typer(config_app, name="config")

@@ -1,0 +1,49 @@
+"""`ner info` and `ner config show`."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ner.cli.options import Json
+
+config_app = typer.Typer(help="Look at settings.", no_args_is_help=True)
+
+
+def info(
+    model: Annotated[Path, typer.Argument(help="A model folder.")], as_json: Json = False
+) -> None:
+    """Say what a model is: labels, sizes, versions, data, results."""
+    from ner.model_folder import load_model
+
+    parts = load_model(model)
+    store = parts.featurizer.vectors
+    facts: dict[str, Any] = {
+        "labels": list(dict.fromkeys(tag[2:] for tag in parts.tags if tag != "O")),
+        "scheme": parts.scheme,
+        "words": len(parts.featurizer.words.entries),
+        "vectors for new words": 0 if store is None else len(store),
+        "weights": sum(array.size for array in parts.weights.values()),
+        "megabytes": round(sum(f.stat().st_size for f in model.rglob("*") if f.is_file()) / 1e6, 1),
+        **parts.record,
+    }
+    if as_json:
+        typer.echo(json.dumps(facts, indent=1))
+        return
+    for name, value in facts.items():
+        text = value if isinstance(value, str | int | float) else json.dumps(value)
+        typer.echo(f"{name:22} {text}")
+
+
+@config_app.command()
+def show(
+    config: Annotated[Path | None, typer.Argument(help="A TOML file; defaults without.")] = None,
+) -> None:
+    """Print all settings, with what each one means."""
+    from ner.extras import require
+
+    require("pydantic", "A configuration")
+    from ner.config import Config, load_config, to_toml
+
+    typer.echo(to_toml((load_config(config) if config else Config()).resolved()), nl=False)

@@ -1,0 +1,107 @@
+"""Spans to tags and back: IOB1, BIO and BIOES, and their spellings BMES and BILOU.
+
+A file's tags are read without knowing their scheme: one rule turns any of them into spans,
+and the model's own scheme is chosen when spans become tags again.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scheme = Literal["IOB1", "BIO", "BIOES"]
+PREFIXES: dict[Scheme, str] = {"IOB1": "BI", "BIO": "BI", "BIOES": "BIES"}
+# BMES calls the inside M; BILOU calls the last token L and a token alone U.
+SPELLINGS = {"B": "B", "I": "I", "E": "E", "S": "S", "M": "I", "L": "E", "U": "S"}
+
+
+class Span(NamedTuple):
+    """The tokens from `start` up to, not including, `end`, and what they name."""
+
+    start: int
+    end: int
+    label: str
+
+
+def normalize_tag(tag: str) -> str:
+    """Spell a tag with the prefixes B, I, E, S.
+
+    Raises:
+        ValueError: It is neither O nor a prefix, a hyphen and a label.
+
+    >>> [normalize_tag(tag) for tag in ("O", "M-ORG", "U-LOC")]
+    ['O', 'I-ORG', 'S-LOC']
+    """
+    if tag == "O":
+        return tag
+    if len(tag) > 2 and tag[1] == "-" and tag[0] in SPELLINGS:
+        return SPELLINGS[tag[0]] + tag[1:]
+    raise ValueError(f"a tag is O or a prefix (one of {' '.join(SPELLINGS)}), a hyphen and a label")
+
+
+def spans_from_tags(tags: Sequence[str]) -> list[Span]:
+    """Read the spans out of a sequence of normalized tags, legal or not.
+
+    A token continues the span before it only if it is I or E, the token before is B or I, and both
+    have the same label; any other tag but O starts a span. This is the rule of `conlleval.pl`, so
+    scores agree with published ones.
+
+    >>> spans_from_tags(["I-PER", "I-LOC", "O"])
+    [Span(start=0, end=1, label='PER'), Span(start=1, end=2, label='LOC')]
+    """
+    spans: list[Span] = []
+    start: int | None = None
+    before = "O"
+    for i, tag in enumerate([*tags, "O"]):
+        continues = tag[0] in "IE" and before[0] in "BI" and tag[2:] == before[2:]
+        if start is not None and not continues:
+            spans.append(Span(start, i, before[2:]))
+            start = None
+        if tag != "O" and not continues:
+            start = i
+        before = tag
+    return spans
+
+
+def tags_from_spans(spans: Iterable[Span], length: int, scheme: Scheme) -> list[str]:
+    """Write non-overlapping spans as the tags of a sentence of `length` tokens."""
+    tags = ["O"] * length
+    for start, end, label in sorted(spans):
+        tags[start:end] = [f"I-{label}"] * (end - start)
+        if scheme == "BIO" or (scheme == "IOB1" and start > 0 and tags[start - 1][2:] == label):
+            tags[start] = f"B-{label}"
+        elif scheme == "BIOES":
+            tags[start], tags[end - 1] = f"B-{label}", f"E-{label}"
+            if end - start == 1:
+                tags[start] = f"S-{label}"
+    return tags
+
+
+def tag_set(labels: Iterable[str], scheme: Scheme) -> list[str]:
+    """List every tag of a scheme: O, then each label's, in the order given.
+
+    >>> tag_set(["PER"], "BIOES")
+    ['O', 'B-PER', 'I-PER', 'E-PER', 'S-PER']
+    """
+    return ["O", *(f"{prefix}-{label}" for label in labels for prefix in PREFIXES[scheme])]
+
+
+def is_legal(tag: str, following: str, scheme: Scheme) -> bool:
+    """Whether `following` may come right after `tag`; both edges of a sentence count as O."""
+    same_label = tag[2:] == following[2:]
+    inside = tag[0] in "BI" and same_label
+    match scheme:
+        case "BIO":
+            return following[0] != "I" or inside
+        case "IOB1":
+            return following[0] != "B" or inside
+        case "BIOES":
+            return (
+                (following[0] in "IE" and same_label) if tag[0] in "BI" else following[0] in "OBS"
+            )
+
+
+def legal_transitions(tags: Sequence[str], scheme: Scheme) -> NDArray[np.bool_]:
+    """Table of `is_legal`, (C, C): row = tag, column = the tag that follows it."""
+    return np.array([[is_legal(a, b, scheme) for b in tags] for a in tags])

@@ -1,0 +1,149 @@
+"""The one type that travels: what was read, what is known about it, what a model says."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Self
+
+from ner.data.schemes import Span
+
+NO_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A named stretch of text: `text[start:end]` of its sentence is `text`.
+
+    `start` and `end` count characters, half open. `score` is the exact posterior probability of
+    this labelled span under the model, or None where nobody predicted it (gold data).
+    """
+
+    text: str
+    label: str
+    start: int
+    end: int
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says about a sentence: spans of tokens, and the probability of each."""
+
+    spans: tuple[Span, ...]
+    scores: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a sentence was read: a file, and the line (from 1) of its first token."""
+
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Tokens with their place in a text; everything else is optional.
+
+    Args:
+        tokens: The words, none of them empty.
+        text: What they were cut from; the tokens joined by blanks where there was no such text.
+        offsets: Character ranges of the tokens in `text`, half open and ascending.
+        columns: Further strings of each token by name, such as a part of speech, or the raw tags
+            of the file.
+        spans: Gold spans of tokens; None where the sentence is not annotated, () where it holds
+            no entity.
+        labels: Gold labels of the whole sentence; None where there are none.
+        prediction: What a model said.
+        id: The name its file gave it.
+        document: The document it belongs to.
+        source: Where it was read.
+
+    >>> Sentence(["New", "York"], spans=[Span(0, 2, "LOC")]).entities
+    (Entity(text='New York', label='LOC', start=0, end=8, score=None),)
+    """
+
+    tokens: Sequence[str]
+    text: str = ""
+    offsets: Sequence[tuple[int, int]] = ()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_COLUMNS)
+    spans: Sequence[Span] | None = None
+    labels: Sequence[str] | None = None
+    prediction: Prediction | None = None
+    id: str | None = None
+    document: str | None = None
+    source: Source | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.tokens, str):
+            raise TypeError("tokens: a list of strings, not one string")
+        fix = object.__setattr__
+        fix(self, "tokens", tuple(self.tokens))
+        if self.tokens and not self.text:
+            fix(self, "text", " ".join(self.tokens))
+            fix(self, "offsets", joined_offsets(self.tokens))
+        fix(self, "offsets", tuple(self.offsets))
+        if len(self.offsets) != len(self.tokens):
+            raise ValueError(
+                f"offsets: one a token. Got {len(self.offsets)} for {len(self.tokens)} tokens."
+            )
+        if self.spans is not None:
+            fix(self, "spans", tuple(Span(*span) for span in self.spans))
+            check_spans(self.spans, len(self.tokens))
+        if self.labels is not None:
+            fix(self, "labels", tuple(self.labels))
+        for name, values in self.columns.items():
+            if len(values) != len(self.tokens):
+                raise ValueError(
+                    f"columns: one value a token. Got {len(values)} in {name!r} "
+                    f"for {len(self.tokens)} tokens."
+                )
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def replace(self, **changes: Any) -> Self:
+        """Copy the sentence with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """The predicted entities, or the gold ones where nothing was predicted."""
+        if self.prediction is not None:
+            pairs = zip(self.prediction.spans, self.prediction.scores, strict=True)
+            return tuple(self._entity(span, score) for span, score in pairs)
+        return tuple(self._entity(span, None) for span in self.spans or ())
+
+    def _entity(self, span: Span, score: float | None) -> Entity:
+        start, end = self.offsets[span.start][0], self.offsets[span.end - 1][1]
+        return Entity(self.text[start:end], span.label, start, end, score)
+
+
+def joined_offsets(tokens: Iterable[str]) -> tuple[tuple[int, int], ...]:
+    """Character ranges of tokens joined by single blanks.
+
+    >>> joined_offsets(["New", "York"])
+    ((0, 3), (4, 8))
+    """
+    offsets: list[tuple[int, int]] = []
+    start = 0
+    for token in tokens:
+        offsets.append((start, start + len(token)))
+        start += len(token) + 1
+    return tuple(offsets)
+
+
+def check_spans(spans: Iterable[Span], length: int) -> None:
+    """Refuse spans that leave a sentence of `length` tokens, are empty, or overlap."""
+    before = 0
+    for span in sorted(spans):
+        if not before <= span.start < span.end <= length:
+            raise ValueError(
+                "spans: ascending, not empty, not overlapping and inside the sentence. "
+                f"Got {tuple(span)} after token {before} of {length}."
+            )
+        before = span.end

@@ -1,0 +1,55 @@
+"""The baseline that any model has to beat: tag the names that training held, nothing else."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from ner.data.schemes import Span
+from ner.data.sentence import Prediction, Sentence
+
+
+class NameDictionary:
+    """The names of a training split, each with its most frequent label.
+
+    Of labels that are equally frequent the first in the alphabet wins.
+
+    >>> names = NameDictionary([Sentence(["Ada", "Byron"], spans=[Span(0, 2, "PER")])])
+    >>> names.tag(Sentence(["So", "Ada", "Byron", "wrote"])).entities
+    (Entity(text='Ada Byron', label='PER', start=3, end=12, score=1.0),)
+    """
+
+    def __init__(self, train: Sequence[Sentence]) -> None:
+        labels: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+        for sentence in train:
+            for start, end, label in sentence.spans or ():
+                labels[tuple(sentence.tokens[start:end])][label] += 1
+        self._names: dict[tuple[str, ...], tuple[str, float]] = {}
+        # The length of the longest name that begins with a token: how far `tag` has to look.
+        self._longest: dict[str, int] = {}
+        for name, counts in labels.items():
+            label = min(counts, key=lambda label: (-counts[label], label))
+            self._names[name] = label, counts[label] / counts.total()
+            self._longest[name[0]] = max(len(name), self._longest.get(name[0], 0))
+
+    def __len__(self) -> int:
+        """Count the different names."""
+        return len(self._names)
+
+    def tag(self, sentence: Sentence) -> Sentence:
+        """Add the names found from left to right, at each token the longest one, as prediction.
+
+        The score of a span is the share of its label among the training spans of the same tokens.
+        """
+        spans: list[Span] = []
+        scores: list[float] = []
+        tokens = tuple(sentence.tokens)
+        start = 0
+        while start < len(tokens):
+            end = min(start + self._longest.get(tokens[start], 0), len(tokens))
+            while end > start and tokens[start:end] not in self._names:
+                end -= 1
+            if end > start:
+                label, share = self._names[tokens[start:end]]
+                spans.append(Span(start, end, label))
+                scores.append(share)
+            start = max(end, start + 1)
+        return sentence.replace(prediction=Prediction(tuple(spans), tuple(scores)))

@@ -1,0 +1,149 @@
+"""Sentences to arrays: encoded once, cut into batches of like length as often as one likes.
+
+A batch is a dictionary of arrays. For a tagger it holds
+
+    lengths      (B)      tokens of each sentence, at least 1
+    tokens       (B T)    for each token the row of its word in the arrays (U …) below
+    words, characters, shapes, affixes, vectors   (U …)   see `Featurizer.encode_words`
+    columns      (B T K)  input columns
+    tags         (B T)    gold tags, in training
+
+What stands behind the end of a shorter sentence is some valid index, and means nothing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ner.data.sentence import Sentence
+from ner.features.featurizer import Arrays, Featurizer
+
+# Long sentences vary by this share of their length when batches are grouped in training, so that
+# a batch does not meet the same company in each epoch.
+LENGTH_JITTER = 0.1
+
+
+class EncodedSentences:
+    """Sentences as arrays end to end, with what depends on a word alone stored once a word.
+
+    Args:
+        sentences: None of them empty.
+        featurizer: What to encode.
+        tag_ids: Gives the tags of a sentence (T) where they are to be part of the batches.
+        rare: Forms of words that training shows at times as if they were unknown.
+    """
+
+    def __init__(
+        self,
+        sentences: Sequence[Sentence],
+        featurizer: Featurizer,
+        tag_ids: Callable[[Sentence], Sequence[int]] | None = None,
+        rare: set[str] | None = None,
+    ) -> None:
+        self.lengths = np.array([len(s) for s in sentences], dtype=np.int64)
+        self.starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]]).astype(np.int64)
+        index: dict[str, int] = {}
+        flat = [index.setdefault(token, len(index)) for s in sentences for token in s.tokens]
+        self.tokens = np.array(flat, dtype=np.int64)
+        self.lexicon = featurizer.encode_words(list(index))
+        if rare:
+            self.lexicon["substitutes"] = featurizer.words.substitutes(list(index), rare)
+        self.per_token = featurizer.encode_columns(sentences)
+        if tag_ids is not None:
+            ids = [tag for s in sentences for tag in tag_ids(s)]
+            self.per_token["tags"] = np.array(ids, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def batch(self, indices: NDArray[np.int64]) -> Arrays:
+        """Cut out a batch of the sentences at `indices`, in that order."""
+        lengths = self.lengths[indices]
+        # Axes: sentence (B, 1) + position (T) -> place in the flat arrays (B, T).
+        within = np.minimum(np.arange(lengths.max()), lengths[:, None] - 1)
+        place = self.starts[indices][:, None] + within
+        distinct, tokens = np.unique(self.tokens[place], return_inverse=True)
+        batch: Arrays = {"lengths": lengths, "tokens": tokens.reshape(place.shape)}
+        batch |= {name: rows[distinct] for name, rows in self.lexicon.items()}
+        if "characters" in batch:
+            longest = int((batch["characters"] != 0).sum(axis=1).max())
+            batch["characters"] = batch["characters"][:, :longest]
+        return batch | {name: values[place] for name, values in self.per_token.items()}
+
+
+class TrainingBatches:
+    """The batches of every epoch, a function of (seed, epoch, step) alone.
+
+    Args:
+        encoded: The training split.
+        seed: Decides order and replacements.
+        batch_size: Sentences in a batch.
+        batch_tokens: Tokens in a batch, padding included; counts instead of `batch_size`.
+        replace: Probability of showing a rare word as if it were unknown.
+    """
+
+    def __init__(
+        self,
+        encoded: EncodedSentences,
+        *,
+        seed: int,
+        batch_size: int,
+        batch_tokens: int | None = None,
+        replace: float = 0.0,
+    ) -> None:
+        self.encoded = encoded
+        self.seed = seed
+        self.batch_size = batch_size
+        self.batch_tokens = batch_tokens
+        self.replace = replace
+
+    def plan(self, epoch: int) -> list[NDArray[np.int64]]:
+        """List the sentences of each batch of an epoch, batches of like length in random order."""
+        random = np.random.default_rng([self.seed, epoch])
+        lengths = self.encoded.lengths
+        noise = random.random(len(lengths))
+        order = np.argsort(lengths * (1 + LENGTH_JITTER * noise) + noise, kind="stable")
+        batches = cut_batches(order, lengths, self.batch_size, self.batch_tokens)
+        return [batches[i] for i in random.permutation(len(batches))]
+
+    def batch(self, epoch: int, step: int, indices: NDArray[np.int64]) -> Arrays:
+        """Make one batch of the plan, rare words replaced at random."""
+        batch = self.encoded.batch(indices)
+        substitutes = batch.pop("substitutes", None)
+        if substitutes is not None and self.replace > 0:
+            random = np.random.default_rng([self.seed, epoch, step])
+            hide = random.random(len(substitutes)) < self.replace
+            batch["words"] = np.where(hide, substitutes, batch["words"])
+        return batch
+
+
+def cut_batches(
+    order: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    batch_size: int,
+    batch_tokens: int | None = None,
+) -> list[NDArray[np.int64]]:
+    """Cut an order of sentences into batches of `batch_size`, or of `batch_tokens` with padding.
+
+    A sentence longer than `batch_tokens` is a batch by itself.
+    """
+    if batch_tokens is None:
+        return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    batches: list[NDArray[np.int64]] = []
+    start, longest = 0, 0
+    for end, length in enumerate(lengths[order].tolist()):
+        longest = max(longest, length)
+        if end > start and longest * (end - start + 1) > batch_tokens:
+            batches.append(order[start:end])
+            start, longest = end, length
+    return [*batches, order[start:]] if len(order) else batches
+
+
+def tagging_batches(
+    encoded: EncodedSentences, batch_tokens: int
+) -> Iterator[tuple[NDArray[np.int64], Arrays]]:
+    """Cut all sentences into batches of like length; gives (indices, batch)."""
+    order = np.argsort(encoded.lengths, kind="stable")
+    for indices in cut_batches(order, encoded.lengths, len(order), batch_tokens):
+        yield indices, encoded.batch(indices)

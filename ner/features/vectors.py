@@ -1,0 +1,298 @@
+"""Pretrained word vectors: read from the text files of others, kept in a compact store of ours."""
+
+import gzip
+import hashlib
+import io
+import json
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Iterable, Sequence, Set
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from ner.data.lines import BOM, check_file
+from ner.errors import DataError, ModelFolderError
+
+# Bytes of text that are turned into numbers at a time.
+CHUNK = 1 << 22
+MAX_FLOAT32 = float(np.finfo(np.float32).max)
+
+# The arrays of a store, and their types in the words of safetensors and of numpy.
+STORE_TYPES = {
+    "hashes": ("U64", np.uint64),  # of the words, ascending
+    "rows": ("U32", np.uint32),  # whose hash it is
+    "vectors": ("F16", np.float16),
+    "words": ("U8", np.uint8),  # UTF-8, end to end
+    "offsets": ("U64", np.uint64),  # where each word begins, and where the last one ends
+}
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Words and their vectors.
+
+    Args:
+        words: All different, in the order of the file.
+        matrix: A row a word (N E).
+        skipped: Lines left out because their word is not UTF-8, so that no token can equal it.
+    """
+
+    words: tuple[str, ...]
+    matrix: NDArray[np.float32]
+    skipped: int = 0
+
+
+def read_vectors(
+    path: str | Path, keep: int | None = None, always: Set[str] = frozenset()
+) -> Vectors:
+    """Read a text file of GloVe, word2vec or fastText: in each line a word and its numbers.
+
+    The file may be plain, gzip, or zip (then its first file is read), may begin with a line of
+    the number of words and of dimensions, and may hold words with blanks. Of a word that comes
+    twice, the first line counts.
+
+    Args:
+        path: The file.
+        keep: Take the vectors of this many lines from the top, which in all three kinds of files
+            are the most frequent words. None takes all.
+        always: Take the vectors of these words, wherever they are.
+
+    Raises:
+        DataError: The file is missing, damaged or empty, or a line differs from the first one.
+    """
+    path = Path(path)
+    check_file(path)
+    try:
+        with ExitStack() as stack:
+            return _read_lines(_open(path, stack), path, math.inf if keep is None else keep, always)
+    # RuntimeError is what an encrypted zip raises.
+    except (OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: must be readable to its end. Got: {error}.") from None
+
+
+def _open(path: Path, stack: ExitStack) -> IO[bytes]:
+    """Open a file for its text; what it is packed with shows in its first bytes."""
+    file = stack.enter_context(path.open("rb"))
+    start = file.peek(4)
+    packed: Any = None
+    if start.startswith(b"\x1f\x8b"):
+        packed = stack.enter_context(gzip.GzipFile(fileobj=file))
+    elif start.startswith(b"PK\x03\x04"):
+        archive = stack.enter_context(zipfile.ZipFile(file))
+        packed = stack.enter_context(archive.open(archive.infolist()[0]))
+    # A buffer splits lines in C, where gzip and zipfile do so in Python.
+    return io.BufferedReader(packed, CHUNK) if packed else file
+
+
+def _read_lines(file: IO[bytes], path: Path, keep: float, always: Set[str]) -> Vectors:
+    first = file.readline().removeprefix(BOM)
+    fields = first.split()
+    has_header = len(fields) == 2 and all(field.isdigit() for field in fields)
+    size = int(fields[1]) if has_header else len(fields) - 1
+    if size < 1:
+        raise DataError(f"{path}:1: a word and its numbers in each line. Got {_show(first)}.")
+
+    words: dict[str, None] = {}
+    matrices: list[NDArray[np.float32]] = []
+    skipped = 0
+    num_read = int(has_header)
+    lines = [] if has_header else [first]
+    while lines := lines + file.readlines(CHUNK):
+        taken: dict[int, bytes] = {}
+        for line_number, line in enumerate(lines, start=num_read + 1):
+            word, _, numbers = line.rstrip().partition(b" ")
+            if not numbers or numbers.count(b" ") != size - 1:
+                word, numbers = _split(line, size, f"{path}:{line_number}")
+            try:
+                decoded = word.decode()
+            except UnicodeDecodeError:
+                skipped += 1
+                continue
+            wanted = line_number - has_header <= keep or decoded in always
+            if wanted and decoded not in words:
+                words[decoded] = None
+                taken[line_number] = numbers
+        if taken:
+            matrices.append(_parse(taken, size, path))
+        num_read += len(lines)
+        lines = []
+    if has_header and num_read - 1 != int(fields[0]):
+        raise DataError(
+            f"{path}: {int(fields[0])} words, as its first line says. Got {num_read - 1}."
+        )
+    matrix = np.concatenate(matrices) if matrices else np.zeros((0, size), dtype=np.float32)
+    return Vectors(tuple(words), matrix, skipped)
+
+
+def _split(line: bytes, size: int, where: str) -> tuple[bytes, bytes]:
+    """Split a line whose word holds blanks, or whose columns are not apart by single blanks."""
+    fields = line.split()
+    num_numbers = len(fields) - 1
+    # What else stands before the last `size` numbers is part of the word, unless it is a number.
+    too_long = num_numbers > size and not any(math.isnan(_number(f)) for f in fields[1:-size])
+    if num_numbers < size or too_long:
+        raise DataError(f"{where}: {max(num_numbers, 0)} numbers, but the first line has {size}.")
+    return line.rstrip().rsplit(None, size)[0], b" ".join(fields[-size:])
+
+
+def _parse(numbers: dict[int, bytes], size: int, path: Path) -> NDArray[np.float32]:
+    """Turn the numbers of lines, by line number, into a matrix (N E)."""
+    with suppress(ValueError):
+        matrix = np.loadtxt(
+            list(numbers.values()), dtype=np.float32, comments=None, delimiter=" ", ndmin=2
+        )
+        if np.isfinite(matrix).all():
+            return matrix
+    pairs = ((i, number) for i, line in numbers.items() for number in line.split(b" "))
+    wrong = (pair for pair in pairs if not abs(_number(pair[1])) <= MAX_FLOAT32)
+    line_number, number = next(wrong, next(iter(numbers.items())))
+    raise DataError(f"{path}:{line_number}: finite numbers after the word. Got {_show(number)}.")
+
+
+def _number(text: bytes) -> float:
+    """Read a number; NaN where there is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _show(text: bytes) -> str:
+    return repr(text[:40].decode(errors="replace").strip())
+
+
+class VectorStore:
+    """Words and their vectors in one file, of which only what is used is ever read into memory.
+
+    Words are found by a hash of eight bytes and then compared, so no word ever gets the vector of
+    another. Numbers are kept in half precision.
+
+    Args:
+        arrays: Those of `STORE_TYPES`, by name.
+    """
+
+    def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
+        self._arrays = arrays
+        self._hashes, self._rows = arrays["hashes"], arrays["rows"]
+        self._words, self._offsets = arrays["words"], arrays["offsets"]
+        self._vectors = arrays["vectors"]
+        self.size = self._vectors.shape[1]
+
+    def __len__(self) -> int:
+        """Count the words."""
+        return len(self._vectors)
+
+    @classmethod
+    def open(cls, path: str | Path) -> "VectorStore":
+        """Map a file that `write` or `save` wrote into memory.
+
+        Raises:
+            ModelFolderError: There is none, or it is cut off or of another kind.
+        """
+        try:
+            return cls(_map_arrays(Path(path)))
+        except FileNotFoundError:
+            raise ModelFolderError(f"{path}: no such file.") from None
+        except (ValueError, KeyError, TypeError, IndexError, OSError) as error:
+            raise ModelFolderError(
+                f"{path}: must be a whole vector store. Got a damaged or foreign file ({error})."
+            ) from None
+
+    @classmethod
+    def write(
+        cls, path: str | Path, words: Sequence[str], matrix: NDArray[np.floating[Any]]
+    ) -> None:
+        """Write words, all different, and their vectors (N E).
+
+        Raises:
+            DataError: A number is beyond half precision (65,504).
+        """
+        with np.errstate(over="ignore"):
+            vectors = np.ascontiguousarray(matrix, dtype=np.float16)
+        if len(words) != len(vectors):
+            raise ValueError(f"matrix: a row a word. Got {len(vectors)} for {len(words)} words.")
+        if not np.isfinite(vectors).all():
+            worst = matrix[~np.isfinite(vectors)][0]
+            raise DataError(f"{path}: vectors hold numbers from -65504 to 65504. Got {worst}.")
+        encoded = [_encode(word) for word in words]
+        hashes = _hash(encoded)
+        order = np.argsort(hashes, kind="stable")
+        lengths = np.array([0, *map(len, encoded)], dtype=np.uint64)
+        arrays = {
+            "hashes": hashes[order],
+            "rows": order.astype(np.uint32),
+            "vectors": vectors,
+            "words": np.frombuffer(b"".join(encoded), dtype=np.uint8),
+            "offsets": np.cumsum(lengths, dtype=np.uint64),
+        }
+        cls(arrays).save(path)
+
+    def save(self, path: str | Path) -> None:
+        """Write the store to a file, which is replaced as a whole."""
+        path = Path(path)
+        beside = path.with_name(f".{path.name}.partial")
+        save_file(self._arrays, beside)
+        with beside.open("rb+") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+
+    def find(self, words: Sequence[str]) -> NDArray[np.int64]:
+        """Look up the rows of words, -1 where there is none."""
+        found = np.full(len(words), -1, dtype=np.int64)
+        encoded = [_encode(word) for word in words]
+        hashes = _hash(encoded)
+        starts = np.searchsorted(self._hashes, hashes, side="left")
+        ends = np.searchsorted(self._hashes, hashes, side="right")
+        for i in np.flatnonzero(starts < ends):
+            for row in self._rows[starts[i] : ends[i]].tolist():
+                if self._words[self._offsets[row] : self._offsets[row + 1]].tobytes() == encoded[i]:
+                    found[i] = row
+        return found
+
+    def rows(self, ids: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Give the vectors (N E) of rows (N) that `find` found."""
+        if ids.size and ids.min() < 0:
+            raise IndexError(f"ids: rows of words that were found. Got {ids.min()}.")
+        return self._vectors[ids].astype(np.float32)
+
+
+def _encode(word: str) -> bytes:
+    # A lone surrogate is no character, but Python strings can hold one.
+    return word.encode("utf-8", "surrogatepass")
+
+
+def _hash(words: Iterable[bytes]) -> NDArray[np.uint64]:
+    digests = (hashlib.blake2b(word, digest_size=8).digest() for word in words)
+    return np.frombuffer(b"".join(digests), dtype="<u8")
+
+
+def _map_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Map the arrays of a safetensors file: 8 bytes of header length, the header in JSON, data.
+
+    Source: https://github.com/huggingface/safetensors#format
+    """
+    # A plain array over the mapping: slices of np.memmap cost many times as much.
+    content = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
+    data = 8 + int.from_bytes(content[:8].tobytes(), "little")
+    header = json.loads(content[8:data].tobytes())
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, (type_name, dtype) in STORE_TYPES.items():
+        start, end = header[name]["data_offsets"]
+        if header[name]["dtype"] != type_name or not 0 <= start <= end <= len(content) - data:
+            raise ValueError(f"{name} is cut off or not {type_name}")
+        arrays[name] = content[data + start : data + end].view(dtype).reshape(header[name]["shape"])
+    num_words, _ = arrays["vectors"].shape
+    sizes = {"hashes": num_words, "rows": num_words, "offsets": num_words + 1}
+    sizes["words"] = int(arrays["offsets"][-1])
+    for name, size in sizes.items():
+        if arrays[name].shape != (size,):
+            raise ValueError(f"{name} has the shape {arrays[name].shape}, not {(size,)}")
+    return arrays

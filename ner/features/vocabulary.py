@@ -1,0 +1,131 @@
+"""Which row of a table a string has: words by a chain of fallbacks, anything else by itself."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ner.features.vectors import VectorStore
+
+UNKNOWN = 0
+# The id of a word that brings its own vector: it has no trained row, but the vector store has one.
+OWN_VECTOR = -1
+
+_DIGIT = re.compile("[0-9]")
+
+
+def fallback_forms(word: str, lowercase: bool = False) -> tuple[str, ...]:
+    """List the forms under which a word is looked up, best first.
+
+    Args:
+        word: As it stands in the text.
+        lowercase: Leave out the exact form, so that spellings that differ in case share a row.
+
+    >>> fallback_forms("Boeing-747")
+    ('Boeing-747', 'boeing-747', 'boeing-000')
+    >>> fallback_forms("lamb")
+    ('lamb',)
+    """
+    lower = word.lower()
+    digits = _DIGIT.sub("0", lower)
+    forms = (lower, digits) if lowercase else (word, lower, digits)
+    return tuple(dict.fromkeys(forms))
+
+
+class Vocabulary:
+    """Strings in a fixed order; row 0 is for all that it does not hold."""
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        self.entries = tuple(entries)
+        self.rows = {entry: row for row, entry in enumerate(self.entries, start=1)}
+
+    def __len__(self) -> int:
+        """Count the rows of a table for it, that of the unknown included."""
+        return len(self.entries) + 1
+
+    def __contains__(self, entry: str) -> bool:
+        return entry in self.rows
+
+    def extended(self, entries: Iterable[str]) -> "Vocabulary":
+        """Append what is new; the rows of the old entries stay."""
+        return Vocabulary(dict.fromkeys((*self.entries, *entries)))
+
+    def encode(self, strings: Iterable[str]) -> NDArray[np.int32]:
+        """Look up the rows of strings; absent ones get `UNKNOWN`."""
+        return np.array([self.rows.get(string, UNKNOWN) for string in strings], dtype=np.int32)
+
+
+class WordVocabulary(Vocabulary):
+    """The words of a training split, found through `fallback_forms`.
+
+    A word that no form finds has the row `UNKNOWN`, unless a vector store holds one of its forms:
+    then it is `OWN_VECTOR`, and its vector comes with it.
+    """
+
+    def __init__(self, entries: Iterable[str], lowercase: bool) -> None:
+        super().__init__(entries)
+        self.lowercase = lowercase
+
+    def extended(self, entries: Iterable[str]) -> "WordVocabulary":
+        """Append what is new; the rows of the old entries stay."""
+        return WordVocabulary(super().extended(entries).entries, self.lowercase)
+
+    def find(
+        self, words: Sequence[str], store: VectorStore | None
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Look words up, form by form: first among the trained rows, then in the store.
+
+        Returns:
+            The rows (U) of the words, and their rows in the store (U), -1 where they have none
+            or do not need it.
+        """
+        rows = np.full(len(words), UNKNOWN, dtype=np.int32)
+        stored = np.full(len(words), -1, dtype=np.int64)
+        absent: list[tuple[int, tuple[str, ...]]] = []
+        for i, word in enumerate(words):
+            forms = fallback_forms(word, self.lowercase)
+            row = self.rows.get(forms[0])
+            if row is None:
+                absent.append((i, forms))
+            else:
+                rows[i] = row
+        found = iter(store.find([f for _, forms in absent for f in forms])) if store else None
+        for i, forms in absent:
+            in_store = [int(next(found)) if found else -1 for _ in forms]
+            for form, at in zip(forms, in_store, strict=True):
+                if form in self.rows:
+                    rows[i] = self.rows[form]
+                    break
+                if at >= 0:
+                    rows[i], stored[i] = OWN_VECTOR, at
+                    break
+        return rows, stored
+
+    def substitutes(self, words: Sequence[str], rare: set[str]) -> NDArray[np.int32]:
+        """Say which row each word would have if the forms in `rare` were not in the vocabulary.
+
+        Training shows these rows now and then in place of a rare word's own, so that they learn
+        what an unknown word means.
+        """
+        rows = np.full(len(words), UNKNOWN, dtype=np.int32)
+        for i, word in enumerate(words):
+            forms = fallback_forms(word, self.lowercase)
+            kept = (self.rows[form] for form in forms if form in self.rows and form not in rare)
+            rows[i] = next(kept, UNKNOWN)
+        return rows
+
+
+def count_forms(words: Iterable[str], lowercase: bool) -> Counter[str]:
+    """Count the first form of each word, and of words with digits also the last one.
+
+    The form with zeros gets a row of its own, for the numbers that training never saw.
+    """
+    forms: Counter[str] = Counter()
+    for word, count in Counter(words).items():
+        first, *rest = fallback_forms(word, lowercase)
+        forms[first] += count
+        if rest and "0" in rest[-1]:
+            forms[rest[-1]] += count
+    return forms

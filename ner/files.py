@@ -1,0 +1,102 @@
+"""Folders that appear whole or not at all, and are read only if nothing in them has changed."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ner.errors import ModelFolderError
+
+MANIFEST = "manifest.json"
+
+
+def write_folder(
+    folder: Path, manifest: Mapping[str, Any], write: Callable[[Path], None]
+) -> None:
+    """Let `write` fill a folder, add a manifest with the digest of every file, put it in place.
+
+    All is written beside, flushed and renamed, so a reader meets the old folder or the new one.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    write(beside)
+    files = sorted(path for path in beside.rglob("*") if path.is_file())
+    digests = {path.relative_to(beside).as_posix(): sha256(path) for path in files}
+    content = {**manifest, "files": digests}
+    content["digest"] = _digest_of(content)
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    (beside / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    for path in (*files, beside / MANIFEST, beside):
+        _flush(path)
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    beside.rename(folder)
+    _flush(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
+    """Read the manifest of a folder and check the digest of every file in it.
+
+    Raises:
+        ModelFolderError: The folder or a file is missing, changed, or of a newer format.
+    """
+    if not folder.exists():
+        raise ModelFolderError(f"{folder}: no such folder.")
+    if not folder.is_dir():
+        raise ModelFolderError(f"{folder}: a model is a folder. Got a file.")
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        version, files, digest = manifest["format"], manifest["files"], manifest.pop("digest")
+    except FileNotFoundError:
+        raise ModelFolderError(f"{folder}: {MANIFEST} is missing. Is this a model?") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ModelFolderError(f"{folder}: {MANIFEST} is damaged.") from None
+    if isinstance(version, int) and version > newest_format:
+        raise ModelFolderError(
+            f"{folder}: format {version}, but this version reads up to {newest_format}. Upgrade."
+        )
+    if digest != _digest_of(manifest):
+        raise ModelFolderError(f"{folder}: {MANIFEST} was changed after it was written.")
+    for name, expected in files.items():
+        if not (folder / name).is_file():
+            raise ModelFolderError(f"{folder}: {name} is missing.")
+        if sha256(folder / name) != expected:
+            raise ModelFolderError(f"{folder}: {name} was changed after it was written.")
+    return manifest
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON in place of `path` in one step."""
+    beside = path.with_name(f".{path.name}.new")
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    beside.write_text(text, encoding="utf-8", errors="surrogatepass")
+    beside.replace(path)
+
+
+def sha256(path: Path) -> str:
+    """Digest a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest_of(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _flush(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return  # Windows cannot open a directory
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

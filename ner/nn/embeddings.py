@@ -1,0 +1,208 @@
+"""Vectors of words from all that a word shows; vectors of tokens from words and input columns.
+
+Each part of an embedder reads its own arrays of a batch (see `ner.features.batches`) and has a
+`size`. Parts that depend on the word alone work on the U distinct words of the batch.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ner.nn.dropout import LockedDropout, WordDropout
+
+Batch = Mapping[str, Tensor]
+
+
+class WordEmbedding(nn.Module):
+    """A trained row for each word of the vocabulary; other words may bring a vector of their own.
+
+    Args:
+        num_rows: Words of the vocabulary, the unknown word included.
+        size: Width of a vector.
+    """
+
+    def __init__(self, num_rows: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.table = nn.Embedding(num_rows, size)
+        uniform_rows(self.table)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "U E"]:
+        """Read `words`, and `vectors` where some word has none of the trained rows (-1)."""
+        rows = batch["words"]
+        trained = self.table(rows.clamp(min=0))
+        if "vectors" not in batch:
+            return trained
+        return torch.where((rows < 0)[:, None], batch["vectors"], trained)
+
+
+class CharacterCNN(nn.Module):
+    """Convolution over the characters of a word, then the maximum over its positions.
+
+    Padding never enters: positions behind the word are left out of the maximum, and read as zero
+    by the last window.
+
+    Args:
+        num_rows: Rows of the character table, padding (0) included.
+        size: Width of a character's vector.
+        filters: Width of the result.
+        width: Characters in a window, odd.
+
+    Source: Ma and Hovy, "End-to-end Sequence Labeling via Bi-directional LSTM-CNNs-CRF",
+    ACL 2016, section 2.1, with marks at both edges of the word added.
+    """
+
+    def __init__(self, num_rows: int, size: int = 30, filters: int = 50, width: int = 3) -> None:
+        super().__init__()
+        self.size = filters
+        self.table = nn.Embedding(num_rows, size, padding_idx=0)
+        uniform_rows(self.table)
+        self.convolution = nn.Conv1d(size, filters, width, padding=width // 2)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "U E"]:
+        """Read `characters`."""
+        characters = batch["characters"]
+        padding = characters == 0
+        windows = self.convolution(self.table(characters).transpose(1, 2))
+        # Axes: word (U) x filter (1) x position (W).
+        lowest = torch.finfo(windows.dtype).min
+        return torch.relu(windows.masked_fill(padding[:, None], lowest).amax(dim=2))
+
+
+class CharacterLSTM(nn.Module):
+    """The last states of an LSTM that reads a word forwards and one that reads it backwards.
+
+    Args:
+        num_rows: Rows of the character table, padding (0) included.
+        size: Width of a character's vector.
+        hidden: Width of the result, both directions, even.
+
+    Source: Lample et al., "Neural Architectures for Named Entity Recognition", NAACL 2016,
+    section 4.1.
+    """
+
+    def __init__(self, num_rows: int, size: int = 30, hidden: int = 50) -> None:
+        super().__init__()
+        self.size = hidden
+        self.table = nn.Embedding(num_rows, size, padding_idx=0)
+        uniform_rows(self.table)
+        self.forwards = nn.LSTM(size, hidden // 2, batch_first=True)
+        self.backwards = nn.LSTM(size, hidden // 2, batch_first=True)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "U E"]:
+        """Read `characters`."""
+        characters = batch["characters"]
+        lengths = (characters != 0).sum(dim=1)
+        embedded = self.table(characters)
+        last = (lengths - 1)[:, None, None]
+        ahead, _ = self.forwards(embedded)
+        back, _ = self.backwards(reverse(embedded, lengths))
+        states = [x.gather(1, last.expand(-1, 1, x.shape[2]))[:, 0] for x in (ahead, back)]
+        return torch.cat(states, dim=1)
+
+
+class ShapeEmbedding(nn.Module):
+    """A vector for each shape of a word: its case, its digits."""
+
+    def __init__(self, num_rows: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.table = nn.Embedding(num_rows, size)
+        uniform_rows(self.table)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "U E"]:
+        """Read `shapes`."""
+        return self.table(batch["shapes"])
+
+
+class AffixEmbedding(nn.Module):
+    """A vector for each of a word's first and last letter groups, side by side.
+
+    Args:
+        num_rows: Rows that affixes are hashed into; different ones may share a row.
+        size: Width of one affix's vector.
+        num_affixes: Affixes of a word.
+    """
+
+    def __init__(self, num_rows: int, size: int, num_affixes: int) -> None:
+        super().__init__()
+        self.size = size * num_affixes
+        self.table = nn.Embedding(num_rows, size)
+        uniform_rows(self.table)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "U E"]:
+        """Read `affixes`."""
+        return self.table(batch["affixes"]).flatten(1)
+
+
+class ColumnEmbedding(nn.Module):
+    """A vector for each input column of a token, such as its part of speech, side by side."""
+
+    def __init__(self, num_rows: Sequence[int], size: int) -> None:
+        super().__init__()
+        self.size = size * len(num_rows)
+        self.tables = nn.ModuleList(nn.Embedding(rows, size) for rows in num_rows)
+        for table in self.tables:
+            uniform_rows(table)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "B T E"]:
+        """Read `columns`."""
+        columns = batch["columns"].unbind(dim=2)
+        return torch.cat([t(c) for t, c in zip(self.tables, columns, strict=True)], dim=2)
+
+
+class Embedder(nn.Module):
+    """Tokens to vectors: parts of the word, looked up once a distinct word, and input columns.
+
+    Args:
+        word_parts: Modules from a batch to (U E), each with a `size`.
+        token_parts: Modules from a batch to (B T E), each with a `size`.
+        dropout: Locked dropout on the result.
+        word_dropout: Share of tokens whose vector is set to zero.
+    """
+
+    def __init__(
+        self,
+        word_parts: Mapping[str, nn.Module],
+        token_parts: Mapping[str, nn.Module],
+        dropout: float = 0.0,
+        word_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.word_parts = nn.ModuleDict(dict(word_parts))
+        self.token_parts = nn.ModuleDict(dict(token_parts))
+        self.size: int = sum(part.size for part in (*word_parts.values(), *token_parts.values()))
+        self.word_dropout = WordDropout(word_dropout)
+        self.dropout = LockedDropout(dropout)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "B T E"]:
+        """Read `tokens` and what the parts read."""
+        words = torch.cat([part(batch) for part in self.word_parts.values()], dim=1)
+        embedded = [F.embedding(batch["tokens"], words)]
+        embedded += [part(batch) for part in self.token_parts.values()]
+        return self.dropout(self.word_dropout(torch.cat(embedded, dim=2)))
+
+
+def uniform_rows(table: nn.Embedding | nn.Module) -> None:
+    """Fill a table with uniform numbers of variance 1 / width, padding with zeros.
+
+    Source: Ma and Hovy, ACL 2016, section 3.2 (the range is the root of 3 / width).
+    """
+    assert isinstance(table, nn.Embedding)
+    bound = math.sqrt(3 / table.embedding_dim)
+    nn.init.uniform_(table.weight, -bound, bound)
+    if table.padding_idx is not None:
+        with torch.no_grad():
+            table.weight[table.padding_idx].zero_()
+
+
+def reverse(x: Float[Tensor, "B T F"], lengths: Tensor) -> Float[Tensor, "B T F"]:
+    """Turn each sequence around within its own length; what stands behind it stays there."""
+    positions = torch.arange(x.shape[1], device=x.device)
+    turned = lengths[:, None] - 1 - positions
+    index = torch.where(turned >= 0, turned, positions)
+    return x.gather(1, index[:, :, None].expand(-1, -1, x.shape[2]))

@@ -1,0 +1,75 @@
+"""From a model's files to a network on a device."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from ner.errors import ConfigError, ModelFolderError
+from ner.model_folder import WEIGHTS, ModelFolder
+from ner.nn.model import Model, TorchRuntime, build_model
+
+__all__ = ["TorchRuntime", "choose_device", "load_network", "set_threads", "take_weights"]
+
+
+def load_network(parts: ModelFolder, where: str = "model") -> Model:
+    """Build the network of a model and fill in its weights.
+
+    Raises:
+        ModelFolderError: A weight is missing, too much, or of another shape.
+    """
+    model = build_model(parts.network, parts.featurizer, parts.tags, parts.scheme)
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    hint = "Was a file of the model exchanged?"
+    for names, fault in (
+        (shapes.keys() - parts.weights.keys(), "lacks"),
+        (parts.weights.keys() - shapes.keys(), "has too much"),
+    ):
+        if names:
+            raise ModelFolderError(f"{where}: {WEIGHTS} {fault} {_listed(sorted(names))}. {hint}")
+    for name, array in parts.weights.items():
+        if array.shape != shapes[name]:
+            raise ModelFolderError(
+                f"{where}: {WEIGHTS}: {name} has the shape {shapes[name]}. Got {array.shape}. {hint}"
+            )
+    model.load_state_dict({name: torch.from_numpy(a) for name, a in parts.weights.items()})
+    return model
+
+
+def take_weights(model: nn.Module, parts: ModelFolder) -> None:
+    """Start a network from the weights of a model whose vocabularies and tags it extends.
+
+    Rows are only ever appended, so the old weights are the leading block of each array.
+    """
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            if name in parts.weights:
+                old = torch.from_numpy(parts.weights[name])
+                tensor[tuple(slice(0, size) for size in old.shape)] = old
+
+
+def choose_device(name: str) -> torch.device:
+    """Turn `auto`, `cpu`, `cuda` or `cuda:N` into a device that is there.
+
+    Raises:
+        ConfigError: It is none of these, or this machine has no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
+        raise ConfigError(f"device: auto, cpu, cuda or cuda:N. Got {name!r}.")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise ConfigError(f"device: {name} is not there; torch finds {count} CUDA devices.")
+    return torch.device(name)
+
+
+def set_threads(threads: int | None) -> None:
+    """Limit the threads of torch; None leaves them."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,105 @@
+"""The whole state of a training run as files, so that a resumed run is the uninterrupted run."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ner.errors import ModelFolderError
+from ner.files import read_manifest, write_folder
+from ner.training.trainer import Trainer
+
+FORMAT = 1
+STATE = "state.safetensors"
+# Should the newest be damaged (a full disk, say), there is one before it.
+KEPT = 2
+
+
+def save_checkpoint(folder: Path, trainer: Trainer, record: dict[str, Any]) -> Path:
+    """Write the state of a trainer into a new folder below `folder`, and drop the oldest ones.
+
+    Args:
+        folder: Of all checkpoints of a run.
+        trainer: At one of its events.
+        record: Further facts in JSON, which `load_checkpoint` gives back.
+    """
+    trainer.read_losses()
+    facts = trainer.facts
+    target = folder / f"epoch-{facts['epoch']:05}-step-{facts['step']:08}"
+    tensors = _tensors(trainer)
+    manifest = {
+        "format": FORMAT,
+        "trainer": facts,
+        "schedule": trainer.schedule.state(),
+        "record": record,
+    }
+    if not target.exists():
+        write_folder(target, manifest, lambda beside: save_file(tensors, beside / STATE))
+    for old in checkpoints(folder)[:-KEPT]:
+        shutil.rmtree(old)
+    return target
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """List the whole checkpoints of a run, oldest first."""
+    return sorted(folder.glob("epoch-*-step-*"))
+
+
+def load_checkpoint(folder: Path, trainer: Trainer) -> tuple[Path, dict[str, Any]]:
+    """Put a trainer into the state of the newest checkpoint that is whole.
+
+    Returns:
+        Which one it was, and the record that was saved with it.
+
+    Raises:
+        ModelFolderError: There is none.
+    """
+    fault = f"{folder}: no checkpoint to resume from."
+    for path in reversed(checkpoints(folder)):
+        try:
+            manifest = read_manifest(path, FORMAT)
+        except ModelFolderError as error:
+            fault = str(error)
+            continue
+        _restore(trainer, load_file(path / STATE), manifest)
+        return path, manifest["record"]
+    raise ModelFolderError(fault)
+
+
+def _tensors(trainer: Trainer) -> dict[str, Tensor]:
+    named = {f"model.{name}": tensor for name, tensor in trainer.model.state_dict().items()}
+    named |= {f"average.{i}": tensor for i, tensor in enumerate(trainer.average.averages)}
+    named |= {f"best.{name}": tensor for name, tensor in trainer.best_weights.items()}
+    for i, state in trainer.optimizer.state_dict()["state"].items():
+        present = {name: value for name, value in state.items() if value is not None}
+        named |= {f"optimizer.{i}.{name}": value for name, value in present.items()}
+    named["random.cpu"] = torch.get_rng_state()
+    if trainer.device.type == "cuda":
+        named["random.cuda"] = torch.cuda.get_rng_state(trainer.device)
+    # A clone: several names may share memory, which the format refuses.
+    return {name: tensor.detach().cpu().clone() for name, tensor in named.items()}
+
+
+def _restore(trainer: Trainer, tensors: dict[str, Tensor], manifest: dict[str, Any]) -> None:
+    groups: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        group, _, rest = name.partition(".")
+        groups.setdefault(group, {})[rest] = tensor
+    trainer.model.load_state_dict(groups["model"])
+    for i, average in enumerate(trainer.average.averages):
+        average.copy_(groups["average"][str(i)])
+    trainer.best_weights = groups.get("best", {})
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in groups.get("optimizer", {}).items():
+        i, _, rest = name.partition(".")
+        state.setdefault(int(i), {})[rest] = tensor
+    current = trainer.optimizer.state_dict()
+    trainer.optimizer.load_state_dict({**current, "state": state})
+    trainer.schedule.load_state(manifest["schedule"])
+    trainer.facts.update(manifest["trainer"])
+    torch.set_rng_state(groups["random"]["cpu"])
+    if "cuda" in groups["random"] and trainer.device.type == "cuda":
+        torch.cuda.set_rng_state(groups["random"]["cuda"], trainer.device)

@@ -1,0 +1,77 @@
+"""Shows a run on stderr: a bar on a terminal, a line an epoch elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+from ner.training.trainer import Epoch, Step
+
+# A bar that is drawn at every step would cost more than a small step.
+SECONDS_BETWEEN_DRAWINGS = 0.2
+
+
+class Progress:
+    """Prints what happens, or nothing.
+
+    Args:
+        enabled: Whether to print.
+    """
+
+    def __init__(self, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self._bar: RichProgress | None = None
+        self._best = ""
+        self._drawn = 0.0
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        if self.enabled:
+            self.console.print(text, markup=False)
+
+    @contextmanager
+    def training(self, epochs: int, done: int) -> Iterator[None]:
+        """Show a bar over all epochs while training, on a terminal."""
+        if not (self.enabled and self.console.is_terminal):
+            yield
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(),
+        )
+        with RichProgress(*columns, console=self.console, transient=True) as bar:
+            self._bar = bar
+            self._task = bar.add_task("training", total=epochs, completed=done, state="")
+            self._epochs = epochs
+            yield
+        self._bar = None
+
+    def step(self, step: Step) -> None:
+        """Move the bar."""
+        if self._bar is None or time.monotonic() - self._drawn < SECONDS_BETWEEN_DRAWINGS:
+            return
+        self._drawn = time.monotonic()
+        speed = step.tokens / max(step.seconds, 1e-9)
+        self._bar.update(
+            self._task,
+            completed=step.epoch + (step.step + 1) / step.steps,
+            description=f"epoch {step.epoch + 1}/{self._epochs}",
+            state=f"loss {step.loss:.3f}  {self._best}{speed:,.0f} tokens/s",
+        )
+
+    def epoch(self, epoch: Epoch, best: float) -> None:
+        """Print a line for an epoch."""
+        metrics = epoch.metrics
+        self._best = f"best F1 {100 * best:.2f}  "
+        self.note(
+            f"epoch {epoch.epoch + 1:3}  loss {metrics['loss']:8.4f}  dev F1 "
+            f"{100 * metrics['f1']:.2f}{' *' if epoch.better else '  '}  "
+            f"{metrics['tokens_per_second']:,.0f} tokens/s"
+        )

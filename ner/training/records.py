@@ -1,0 +1,158 @@
+"""What a run leaves behind beside its weights: settings, curves, versions, a model card."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from ner.config import Config, to_toml
+from ner.errors import TrainingError
+from ner.evaluation.report import Report
+from ner.extras import DISTRIBUTION
+from ner.files import write_json
+from ner.plots import learning_curve
+
+
+class RunFolder:
+    """The folder of a run.
+
+    It holds config.toml, run.json (versions, data, device), metrics.jsonl, learning-curve.png,
+    tensorboard/, checkpoints/, and in the end report.json and model/.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.metrics = path / "metrics.jsonl"
+        self.data_record = "{}"
+        self._board: SummaryWriter | None = None
+
+    @classmethod
+    def open(cls, path: Path, *, resume: bool) -> "RunFolder":
+        """Make the folder of a new run, or find that of one to resume.
+
+        Raises:
+            TrainingError: `path` holds something already, or nothing to resume.
+        """
+        if path.exists() and not path.is_dir():
+            raise TrainingError(f"{path}: the folder of a run. Got a file.")
+        if resume and not (path / "checkpoints").is_dir():
+            raise TrainingError(f"{path}: no checkpoint to resume from.")
+        if not resume and _is_taken(path):
+            raise TrainingError(
+                f"{path}: a new run needs a new or empty folder. Go on with the old one by "
+                "--resume, or choose another --out."
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        return cls(path)
+
+    def describe(self, config: Config, data: Mapping[str, Any], device: torch.device) -> None:
+        """Record what goes into the run."""
+        self.data_record = json.dumps(data)
+        (self.path / "config.toml").write_text(to_toml(config), encoding="utf-8")
+        facts = {
+            "seed": config.seed,
+            "device": str(device),
+            "threads": torch.get_num_threads(),
+            "versions": versions(),
+            "data": data,
+        }
+        write_json(self.path / "run.json", facts)
+
+    def rewrite_metrics(self, history: Sequence[Mapping[str, Any]]) -> None:
+        """Start the curves with what a resumed run knows already."""
+        self.metrics.write_text("".join(json.dumps(row) + "\n" for row in history), "utf-8")
+        self._board = SummaryWriter(str(self.path / "tensorboard"), purge_step=len(history) + 1)
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Add an epoch to the curves."""
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        rows = [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()]
+        learning_curve(rows, self.path / "learning-curve.png")
+        assert self._board is not None
+        for name, value in row.items():
+            if name != "epoch":
+                self._board.add_scalar(name, value, row["epoch"])
+        self._board.flush()
+
+    def close(self) -> None:
+        """End the log for TensorBoard."""
+        if self._board is not None:
+            self._board.close()
+
+
+def next_folder(name: str, *, resume: bool) -> Path:
+    """Choose the folder of a run that nobody named: the last one to resume, or a free one."""
+    path, number = Path("runs", name), 2
+    while _is_taken(path):
+        following = Path("runs", f"{name}-{number}")
+        if resume and not _is_taken(following):
+            return path
+        path, number = following, number + 1
+    return path
+
+
+def _is_taken(path: Path) -> bool:
+    return path.is_dir() and any(path.iterdir())
+
+
+def versions() -> dict[str, str]:
+    """Name the versions that a result may depend on."""
+    found = {"python": platform.python_version()}
+    for name in (DISTRIBUTION, "torch", "numpy", "pytorch-crf", "seqeval", "tokenizers"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def model_card(
+    config: Config,
+    tags: Sequence[str],
+    data: Mapping[str, Any],
+    reports: Mapping[str, Report],
+    baselines: Mapping[str, float],
+) -> str:
+    """Write the README of a model folder."""
+    labels = ", ".join(dict.fromkeys(tag[2:] for tag in tags if tag != "O"))
+    splits = "\n".join(
+        f"| {split} | {facts['source']} | {facts.get('sentences', '')} | "
+        f"{facts.get('tokens', '')} | {facts.get('entities', '')} | "
+        f"{str(facts.get('sha256') or '')[:12]} |"
+        for split, facts in data.items()
+    )
+    tables = "\n".join(
+        f"```\n{report}\n```\n\nA dictionary of the training names reaches F1 "
+        f"{100 * baselines[split]:.2f} here.\n"
+        for split, report in reports.items()
+    )
+    return f"""# Named-entity tagger
+
+A {config.encoder.cell.upper()} tagger with a {config.head.kind} head, seed {config.seed}. It finds: {labels}.
+
+```python
+import ner
+
+tagger = ner.load("path/to/this/folder")
+tagger.tag("Some text.").entities
+```
+
+## Data
+
+| split | source | sentences | tokens | entities | sha256 |
+|---|---|---|---|---|---|
+{splits}
+
+## Results
+
+{tables}
+The score of an entity is the exact posterior probability of the labelled span under the model.
+`config.toml` holds all settings, `manifest.json` versions and digests.
+"""

@@ -1,0 +1,268 @@
+"""A whole run: read, train, keep checkpoints and curves, write the model, report."""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ner.config import Config, to_toml
+from ner.data.corpus import CorpusSource
+from ner.data.tokenizer import Tokenizer
+from ner.errors import ConfigError, TrainingError
+from ner.evaluation.dictionary import NameDictionary
+from ner.evaluation.metrics import evaluate_sentences, f1
+from ner.evaluation.report import Report
+from ner.files import write_json
+from ner.model_folder import ModelFolder, save_model
+from ner.nn.loading import choose_device, set_threads
+from ner.nn.model import TorchRuntime, to_tensors
+from ner.tagger import Tagger, build_tagger, predict_spans
+from ner.training.checkpoint import load_checkpoint, save_checkpoint
+from ner.training.optimizers import Schedule, build_optimizer
+from ner.training.progress import Progress
+from ner.training.records import RunFolder, model_card, versions
+from ner.training.setup import Corpus, Prepared, prepare, read_corpus, read_pretrained
+from ner.training.trainer import Epoch, NonFiniteLossError, Trainer
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run: reports and the dictionary's F1 by split, and where the model is."""
+
+    tagger: Tagger
+    reports: Mapping[str, Report]
+    baselines: Mapping[str, float]
+    model: Path
+    seconds: float
+
+    @property
+    def report(self) -> Report:
+        """On the test data, or on the development data without any."""
+        return self.reports.get("test", self.reports["dev"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as JSON can hold it."""
+        results = {
+            split: report.to_dict() | {"dictionary_f1": self.baselines[split]}
+            for split, report in self.reports.items()
+        }
+        return {"model": str(self.model), "seconds": self.seconds, **results}
+
+    def __str__(self) -> str:
+        blocks = [
+            f"{report}\n\nF1 of a dictionary of the training names: "
+            f"{100 * self.baselines[split]:.2f}; of the model: {100 * report.f1:.2f}\n"
+            for split, report in self.reports.items()
+        ]
+        return "\n".join([*blocks, f"Trained in {self.seconds:.0f} s. Model: {self.model}"])
+
+
+class Run:
+    """One training run in its folder."""
+
+    def __init__(
+        self,
+        config: Config,
+        folder: RunFolder,
+        progress: Progress,
+        sources: Mapping[str, CorpusSource],
+        start: ModelFolder | None,
+    ) -> None:
+        self.config = config
+        self.folder = folder
+        self.sources = sources
+        self.start = start
+        self.progress = progress
+        self.device = choose_device(config.training.device)
+        set_threads(config.training.threads)
+
+    def run(self, *, resume: bool) -> RunResult:
+        """Train to the end, from the last checkpoint if asked to."""
+        tokenizer = Tokenizer() if self.start is None else self.start.tokenizer
+        corpus = read_corpus(self.config, self.sources, tokenizer, self.progress.note)
+        prepared = self._prepare(corpus)
+        self.folder.describe(self.config, corpus.record, self.device)
+        trainer = self._trainer(corpus, prepared)
+        history = self._resume(trainer) if resume else []
+        self.progress.note(self._summary(corpus, prepared))
+        began = time.perf_counter()
+        try:
+            self._train(trainer, history)
+        except NonFiniteLossError as error:
+            where = ", ".join(str(corpus.train[i].source or f"sentence {i + 1}") for i in error.indices)
+            raise TrainingError(f"{error} Sentences of the step: {where}.") from None
+        seconds = time.perf_counter() - began
+        return self._finish(corpus, prepared, trainer, history, tokenizer, seconds)
+
+    def _prepare(self, corpus: Corpus) -> Prepared:
+        if self.start is not None:
+            return prepare(self.config, corpus, None, None, self.start)
+        vectors, store = read_pretrained(
+            self.config, corpus, self.folder.path / "vectors.safetensors", self.progress.note
+        )
+        return prepare(self.config, corpus, vectors, store)
+
+    def _trainer(self, corpus: Corpus, prepared: Prepared) -> Trainer:
+        training = self.config.training
+        model = prepared.model.to(self.device)
+        model.autocast = training.precision == "bf16"
+        dev = prepared.encode(corpus.dev)
+        gold = [sentence.spans or () for sentence in corpus.dev]
+
+        def evaluate(network: nn.Module) -> dict[str, float]:
+            return {"f1": f1(gold, predict_spans(TorchRuntime(network, self.device), dev))}
+
+        optimizer = build_optimizer(
+            model,
+            name=training.optimizer,
+            learning_rate=training.learning_rate,
+            embedding_rate=training.embedding_rate,
+            weight_decay=training.weight_decay,
+            momentum=training.momentum,
+            betas=training.betas,
+        )
+        schedule = Schedule(
+            training.schedule,
+            warmup=training.warmup,
+            decay=training.decay,
+            patience=training.plateau_patience,
+        )
+        return Trainer(
+            model,
+            prepared.batches(corpus.train, self.config),
+            evaluate,
+            optimizer,
+            schedule,
+            epochs=training.epochs,
+            metric="f1",
+            clip_norm=training.clip_norm,
+            ema=training.ema,
+            patience=training.patience,
+            to_tensors=lambda arrays: to_tensors(arrays, self.device),
+            device=self.device,
+        )
+
+    def _resume(self, trainer: Trainer) -> list[dict[str, Any]]:
+        path, record = load_checkpoint(self.folder.checkpoints, trainer)
+        if record["config"] != self._identity():
+            raise ConfigError(
+                f"{self.folder.path}: a resumed run keeps its settings and data. Got others; "
+                "without --resume they start a new run."
+            )
+        self.progress.note(f"Resumed from {path}")
+        return record["history"]
+
+    def _identity(self) -> dict[str, Any]:
+        """What must not change between a run and its resumption."""
+        settings = self.config.model_dump(mode="json")
+        settings["training"] = {
+            name: value
+            for name, value in settings["training"].items()
+            if name not in ("checkpoint_minutes", "device")
+        }
+        return {"settings": settings, "data": json.loads(self.folder.data_record)}
+
+    def _train(self, trainer: Trainer, history: list[dict[str, Any]]) -> None:
+        self.folder.rewrite_metrics(history)
+        saved = time.monotonic()
+        record = {"config": self._identity(), "history": history}
+        with _interruptible() as interrupted, self.progress.training(trainer.epochs, len(history)):
+            for event in trainer.run():
+                due = time.monotonic() - saved > 60 * self.config.training.checkpoint_minutes
+                if isinstance(event, Epoch):
+                    history.append({"epoch": event.epoch + 1, **event.metrics})
+                    self.folder.append_metrics(history[-1])
+                    self.progress.epoch(event, trainer.facts["best"])
+                    due = True
+                else:
+                    self.progress.step(event)
+                if due or interrupted.is_set():
+                    save_checkpoint(self.folder.checkpoints, trainer, record)
+                    saved = time.monotonic()
+                if interrupted.is_set():
+                    self.progress.note(f"Interrupted; go on with --resume --out {self.folder.path}")
+                    raise KeyboardInterrupt
+
+    def _finish(
+        self,
+        corpus: Corpus,
+        prepared: Prepared,
+        trainer: Trainer,
+        history: list[dict[str, Any]],
+        tokenizer: Tokenizer,
+        seconds: float,
+    ) -> RunResult:
+        weights = {name: t.numpy() for name, t in trainer.best_weights.items()}
+        parts = ModelFolder(
+            prepared.featurizer,
+            prepared.tags,
+            prepared.scheme,
+            prepared.network,
+            weights,
+            tokenizer,
+            config=to_toml(self.config),
+        )
+        tagger = build_tagger(parts, device=str(self.device))
+        names = NameDictionary(corpus.train)
+        reports: dict[str, Report] = {}
+        baselines: dict[str, float] = {}
+        for split, gold in (("dev", corpus.dev), ("test", corpus.test)):
+            if gold:
+                title = f"{split} ({corpus.record[split]['source']})"
+                reports[split] = evaluate_sentences(gold, tagger.tag_sentences(gold), title)
+                tagged = [names.tag(sentence) for sentence in gold]
+                baselines[split] = evaluate_sentences(gold, tagged).f1
+        record = {
+            "versions": versions(),
+            "seed": self.config.seed,
+            "data": corpus.record,
+            "metrics": {
+                split: {key: report.to_dict()[key] for key in ("precision", "recall", "f1")}
+                for split, report in reports.items()
+            },
+            "best_epoch": trainer.facts["best_epoch"] + 1,
+        }
+        card = model_card(self.config, prepared.tags, corpus.record, reports, baselines)
+        parts = replace(parts, card=card, record=record)
+        save_model(self.folder.path / "model", parts)
+        self.folder.close()
+        tagger.record = record
+        result = RunResult(tagger, reports, baselines, self.folder.path / "model", seconds)
+        results = result.to_dict()
+        write_json(self.folder.path / "report.json", {split: results[split] for split in reports})
+        return result
+
+    def _summary(self, corpus: Corpus, prepared: Prepared) -> str:
+        count = sum(parameter.numel() for parameter in prepared.model.parameters())
+        return (
+            f"{len(corpus.train):,} training and {len(corpus.dev):,} development sentences, "
+            f"{len(prepared.tags)} tags, {count:,} parameters, on {self.device}"
+        )
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into an event, so that a step is never cut in two; a second one acts
+    at once.
+    """  # noqa: D205
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+
+    def first(*_: object) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)

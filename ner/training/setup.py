@@ -1,0 +1,240 @@
+"""From settings to what is trained: corpora, vocabularies, an untrained network."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ner.config import Config
+from ner.data.corpus import CorpusSource, file_digest, read_sentences
+from ner.data.schemes import Scheme, tag_set, tags_from_spans
+from ner.data.sentence import Sentence
+from ner.data.tokenizer import Tokenizer
+from ner.errors import ConfigError, DataError
+from ner.features.batches import EncodedSentences, TrainingBatches
+from ner.features.coverage import coverage
+from ner.features.featurizer import Featurizer, build_featurizer, rare_forms
+from ner.features.vectors import Vectors, VectorStore, read_vectors
+from ner.features.vocabulary import fallback_forms
+from ner.model_folder import ModelFolder
+from ner.nn.loading import take_weights
+from ner.nn.model import Model, build_model
+
+Notify = Callable[[str], None]
+# Sections of a configuration that the network is built from.
+NETWORK = ("words", "characters", "shape", "affixes", "inputs", "embedder", "encoder", "head")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The sentences of all splits, and what is known about where they came from."""
+
+    train: Sequence[Sentence]
+    dev: Sequence[Sentence]
+    test: Sequence[Sentence]
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_corpus(
+    config: Config, sources: Mapping[str, CorpusSource], tokenizer: Tokenizer, notify: Notify
+) -> Corpus:
+    """Read the splits that a run uses; without a development split, hold out a tenth of training.
+
+    Args:
+        config: Says how files are read, and where they are if `sources` do not.
+        sources: For `train`, `dev` and `test`.
+        tokenizer: For data that are not cut into tokens.
+        notify: Gets a line for everything that a user should know.
+    """
+    splits: dict[str, list[Sentence]] = {}
+    record: dict[str, Any] = {}
+    for split in ("train", "dev", "test"):
+        source = sources.get(split) or getattr(config.data, split)
+        if not source:
+            continue
+        problems: list[DataError] | None = [] if config.data.on_error == "skip" else None
+        sentences = read_sentences(
+            source,
+            split=split,
+            columns=config.data.columns or None,
+            tokenize=tokenizer,
+            hub_tokens=config.data.hub_tokens,
+            hub_tags=config.data.hub_tags,
+            problems=problems,
+        )
+        for problem in problems or ():
+            notify(f"skipped: {problem}")
+        splits[split] = [s for s in sentences if len(s)]
+        unmarked = next((s for s in splits[split] if s.spans is None), None)
+        if unmarked is not None:
+            raise DataError(f"{unmarked.source or split}: {split} data have tags. Got none.")
+        record[split] = {
+            "source": str(source) if isinstance(source, str | Path) else "sentences",
+            "sha256": file_digest(source),
+            "sentences": len(splits[split]),
+            "tokens": sum(map(len, splits[split])),
+            "entities": sum(len(s.spans or ()) for s in splits[split]),
+            "skipped": len(problems or ()),
+        }
+    if "train" not in splits:
+        raise ConfigError("data.train: a file, a folder, hub:NAME or sample:train. Got none.")
+    if "dev" not in splits:
+        splits["train"], splits["dev"] = hold_out(splits["train"], config.seed)
+        record["dev"] = {"source": "a tenth of train", "sentences": len(splits["dev"])}
+        notify(f"No development data: {len(splits['dev'])} sentences of training are held out.")
+    return Corpus(splits["train"], splits["dev"], splits.get("test", ()), record)
+
+
+def hold_out(
+    sentences: Sequence[Sentence], seed: int
+) -> tuple[list[Sentence], list[Sentence]]:
+    """Split off a tenth of the sentences, at least one, at random."""
+    if len(sentences) < 2:
+        raise DataError("train: at least two sentences, where there is no dev. Got one.")
+    chosen = np.random.default_rng(seed).permutation(len(sentences))[: max(1, len(sentences) // 10)]
+    held = set(chosen.tolist())
+    return (
+        [s for i, s in enumerate(sentences) if i not in held],
+        [sentences[i] for i in sorted(held)],
+    )
+
+
+def read_pretrained(
+    config: Config, corpus: Corpus, store_path: Path, notify: Notify
+) -> tuple[Vectors | None, VectorStore | None]:
+    """Read pretrained vectors: those of training words, to be trained, and a store of others."""
+    if not config.vectors.path:
+        return None, None
+    lowercase = config.words.lowercase
+    seen = {form for s in corpus.train for t in s.tokens for form in fallback_forms(t, lowercase)}
+    keep = None if config.vectors.keep == "all" else config.vectors.keep
+    vectors = read_vectors(config.vectors.path, keep, always=seen)
+    if vectors.matrix.shape[1] != config.words.size:
+        raise ConfigError(
+            f"words.size: the width of the vectors in {config.vectors.path}, which is "
+            f"{vectors.matrix.shape[1]}. Got {config.words.size}."
+        )
+    # Words of training have rows of their own, so the store leaves them out.
+    other = [i for i, word in enumerate(vectors.words) if word not in seen]
+    VectorStore.write(store_path, [vectors.words[i] for i in other], vectors.matrix[other])
+    known = set(vectors.words)
+    train_words = {token for s in corpus.train for token in s.tokens}
+    new_words = (t for s in corpus.dev for t in s.tokens if t not in train_words)
+    train = coverage(known, (t for s in corpus.train for t in s.tokens))
+    notify(f"Vectors of training words: {train}")
+    notify(f"Vectors of development words that training never saw: {coverage(known, new_words)}")
+    notify(f"Vectors kept for new words: {len(other):,} of {config.words.size} dimensions")
+    return vectors, VectorStore.open(store_path)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that training starts from."""
+
+    featurizer: Featurizer
+    tags: list[str]
+    scheme: Scheme
+    network: dict[str, Any]
+    model: Model
+    rare: set[str]
+
+    def encode(self, sentences: Sequence[Sentence]) -> EncodedSentences:
+        """Encode sentences for evaluation."""
+        return EncodedSentences(sentences, self.featurizer)
+
+    def batches(self, sentences: Sequence[Sentence], config: Config) -> TrainingBatches:
+        """Encode sentences with their tags for training."""
+        ids = {tag: i for i, tag in enumerate(self.tags)}
+
+        def tag_ids(sentence: Sentence) -> list[int]:
+            tags = tags_from_spans(sentence.spans or (), len(sentence), self.scheme)
+            return [ids[tag] for tag in tags]
+
+        return TrainingBatches(
+            EncodedSentences(sentences, self.featurizer, tag_ids, self.rare),
+            seed=config.seed,
+            batch_size=config.training.batch_size,
+            batch_tokens=config.training.batch_tokens,
+            replace=config.words.replace_singletons,
+        )
+
+
+def prepare(
+    config: Config,
+    corpus: Corpus,
+    vectors: Vectors | None,
+    store: VectorStore | None,
+    start: ModelFolder | None = None,
+) -> Prepared:
+    """Build vocabularies from the training split alone, and an untrained network.
+
+    Args:
+        config: Resolved.
+        corpus: All splits.
+        vectors: First rows of the words that they hold.
+        store: Vectors for words that training never sees.
+        start: A model to go on from; its vocabularies and tags are extended.
+    """
+    labels = {span.label for s in corpus.train for span in s.spans or ()}
+    if not labels and start is None:
+        raise DataError("train: some entities to learn from. Got none.")
+    if start is None:
+        featurizer = build_featurizer(
+            corpus.train,
+            lowercase=config.words.lowercase,
+            characters=config.characters.kind != "none",
+            shapes=config.shape.size > 0,
+            affix_rows=int(config.affixes.rows),
+            columns=config.inputs.columns,
+            vectors=store,
+        )
+        scheme: Scheme = config.head.scheme
+        tags = tag_set(sorted(labels), scheme)
+        network = {name: config.model_dump(mode="json")[name] for name in NETWORK}
+    else:
+        featurizer = start.featurizer.extended(corpus.train)
+        scheme = start.scheme
+        old = {tag[2:] for tag in start.tags if tag != "O"}
+        tags = [*start.tags, *tag_set(sorted(labels - old), scheme)[1:]]
+        network = dict(start.network)
+    torch.manual_seed(config.seed)
+    model = build_model(network, featurizer, tags, scheme)
+    if start is not None:
+        take_weights(model, start)
+        fill_rows_from_store(model, featurizer, len(start.featurizer.words))
+    rare = rare_forms(corpus.train, featurizer.words.lowercase)
+    if vectors is not None:
+        rare -= fill_rows(model, featurizer, vectors)
+    return Prepared(featurizer, tags, scheme, network, model, rare)
+
+
+def fill_rows(model: Model, featurizer: Featurizer, vectors: Vectors) -> set[str]:
+    """Start the rows of words with their pretrained vectors; gives the words that have one."""
+    at = {word: i for i, word in enumerate(vectors.words)}
+    table = word_table(model)
+    filled: set[str] = set()
+    for entry, row in featurizer.words.rows.items():
+        form = next((f for f in fallback_forms(entry) if f in at), None)
+        if form is not None:
+            table[row] = torch.from_numpy(vectors.matrix[at[form]])
+            filled.add(entry)
+    return filled
+
+
+def fill_rows_from_store(model: Model, featurizer: Featurizer, first: int) -> None:
+    """Start the rows from `first` on with the vectors that the store has for their words."""
+    new = featurizer.words.entries[first - 1 :]
+    if featurizer.vectors is None or not new:
+        return
+    found = featurizer.vectors.find(new)
+    rows = torch.from_numpy(np.flatnonzero(found >= 0) + first)
+    word_table(model)[rows] = torch.from_numpy(featurizer.vectors.rows(found[found >= 0]))
+
+
+def word_table(model: Model) -> torch.Tensor:
+    """Give the rows of words, to be written to."""
+    return model.get_submodule("embedder.word_parts.words.table").weight.data
+

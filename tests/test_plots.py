@@ -1,0 +1,73 @@
+import matplotlib.figure
+import pytest
+
+from ner.plots import learning_curve
+
+HISTORY = [
+    {"epoch": 1, "loss": 3.0, "f1": 0.5, "perplexity": 9.0},
+    {"epoch": 2, "loss": 2.0, "f1": 0.8, "perplexity": 4.0},
+    {"epoch": 3, "loss": 1.0, "f1": 0.7, "perplexity": 5.0},
+]
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Collect the figures that are saved."""
+    figures = []
+    save = matplotlib.figure.Figure.savefig
+
+    def spy(figure, *args, **kwargs):
+        figures.append(figure)
+        save(figure, *args, **kwargs)
+
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", spy)
+    return figures
+
+
+def curves(figure):
+    return {
+        line.get_label(): (list(line.get_xdata()), list(line.get_ydata()))
+        for axis in figure.axes
+        for line in axis.lines
+    }
+
+
+def test_a_learning_curve_is_a_png_file_and_nothing_else(tmp_path):
+    path = tmp_path / "curve.png"
+    path.write_text("an older one")
+    learning_curve(HISTORY, path)
+    assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_loss_and_metric_have_labelled_axes_and_the_best_epoch_a_mark(tmp_path, drawn):
+    learning_curve(HISTORY, tmp_path / "curve.png")
+    (figure,) = drawn
+    assert curves(figure) == {
+        "training loss": ([1, 2, 3], [3.0, 2.0, 1.0]),
+        "development f1": ([1, 2, 3], [0.5, 0.8, 0.7]),
+        "best: 0.8000 in epoch 2": ([2], [0.8]),
+    }
+    labels = [(axis.get_xlabel(), axis.get_ylabel()) for axis in figure.axes]
+    assert labels == [("epoch", "training loss"), ("", "development f1")]
+
+
+def test_the_best_epoch_can_be_the_lowest_one(tmp_path, drawn):
+    learning_curve(HISTORY, tmp_path / "c.png", metric="perplexity", higher_is_better=False)
+    assert "best: 4.0000 in epoch 2" in curves(drawn[0])
+
+
+def test_epochs_without_evaluation_show_their_loss_alone(tmp_path, drawn):
+    learning_curve(
+        [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0, "f1": None}], tmp_path / "c"
+    )
+    assert curves(drawn[0]) == {"training loss": ([1, 2], [2.0, 1.0])}
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "curve.png"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        learning_curve(HISTORY, path)
+    assert path.read_bytes() == b"old"
