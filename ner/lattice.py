@@ -31,7 +31,7 @@ class Lattice:
         transitions: Scores (C, C): row = tag, column = the tag that follows it.
         end: Scores of the last tag (C).
         tags: The tags, O among them.
-        scheme: Says which steps are legal; all others are set to -inf here.
+        scheme: Says which steps are legal, BIO or BIOES; all others are set to -inf here.
     """
 
     start: Floats
@@ -41,13 +41,10 @@ class Lattice:
     scheme: Scheme
 
     def __post_init__(self) -> None:
-        edge = np.array([[is_legal("O", t, self.scheme), is_legal(t, "O", self.scheme)]
-                         for t in self.tags])  # fmt: skip
-        legal = legal_transitions(self.tags, self.scheme)
-        fix = object.__setattr__
-        fix(self, "start", _forbid(self.start, edge[:, 0]))
-        fix(self, "end", _forbid(self.end, edge[:, 1]))
-        fix(self, "transitions", _forbid(self.transitions, legal))
+        names = ("start", "transitions", "end")
+        for name, legal in zip(names, legal_steps(self.tags, self.scheme), strict=True):
+            scores = np.asarray(getattr(self, name), dtype=np.float64)
+            object.__setattr__(self, name, np.where(legal, scores, -np.inf))
 
     def viterbi(
         self, emissions: NDArray[np.floating], lengths: NDArray[np.int64]
@@ -180,16 +177,27 @@ class Lattice:
         return float(np.logaddexp.reduce(after))
 
 
+def legal_steps(
+    tags: Sequence[str], scheme: Scheme
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Say which tags may begin a sentence (C), follow each other (C, C), and end it (C).
+
+    Raises:
+        ValueError: The scheme is IOB1, in which the tags of a span depend on the span before it.
+    """
+    if scheme not in ("BIO", "BIOES"):
+        raise ValueError(f"scheme: BIO or BIOES. Got {scheme!r}.")
+    first = np.array([is_legal("O", tag, scheme) for tag in tags])
+    last = np.array([is_legal(tag, "O", scheme) for tag in tags])
+    return first, legal_transitions(tags, scheme), last
+
+
 def span_tags(label: str, length: int, scheme: Scheme) -> list[str]:
     """Write the tags of one span of `length` tokens; in BIO and BIOES there is just one way."""
     if scheme == "BIOES" and length == 1:
         return [f"S-{label}"]
     last = f"E-{label}" if scheme == "BIOES" else f"I-{label}"
     return [f"B-{label}", *[f"I-{label}"] * (length - 2), *[last] * (length > 1)]
-
-
-def _forbid(scores: NDArray[np.floating], legal: NDArray[np.bool_]) -> Floats:
-    return np.where(legal, scores.astype(np.float64), -np.inf)
 
 
 def _log_matmul(scores: Floats, steps: Floats) -> Floats:

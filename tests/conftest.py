@@ -1,6 +1,16 @@
 from pathlib import Path
 
 import pytest
+import torch
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+# Shapes in signatures are checked from here on, which is why this precedes any import of ner.nn.
+install_import_hook("ner.nn", "beartype.beartype")
+settings.register_profile("ner", deadline=None)
+settings.load_profile("ner")
+# The order of sums depends on the number of threads.
+torch.set_num_threads(1)
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

@@ -71,5 +71,7 @@ def test_a_label_may_hold_hyphens_and_anything_else(label):
 
 @pytest.mark.parametrize("tag", ["PER", "", "B", "B-", "b-PER", "X-PER", "0", "BPER", "o", "-PER"])
 def test_a_tag_without_prefix_is_refused(tag):
-    with pytest.raises(ValueError, match=r"a tag is O or a prefix \(one of B I E S M L U\), a hyph"):
+    with pytest.raises(
+        ValueError, match=r"a tag is O or a prefix \(one of B I E S M L U\), a hyph"
+    ):
         normalize_tag(tag)

@@ -187,7 +187,8 @@ class _Layout:
             self.settle(line)
         fields = self.cut(line)
         if len(fields) != len(self.names):
-            raise DataError(f"{where}: {len(fields)} columns, {self._but_expected(is_first)}")
+            count = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
+            raise DataError(f"{where}: {count}, {self._but_expected(is_first)}")
         if not fields[self.token_column]:
             raise DataError(f"{where}: a token must not be empty. Got {line!r}.")
         if self.tag_column is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ner.data.conll import read_conll
 from ner.data.hub import read_hub
 from ner.data.jsonl import Tokenize, read_jsonl
-from ner.data.lines import check_file, read_lines, short
+from ner.data.lines import check_file, is_folder, read_lines, short
 from ner.data.sentence import Sentence
 from ner.data.tokenizer import Tokenizer
 from ner.errors import DataError
@@ -52,14 +52,14 @@ def read_sentences(
                 raise DataError(f"sentences: a list of Sentence. Got {short(sentence)}.")
         found, name = source, "sentences"
     else:
-        name = str(source)
+        name = "stdin" if str(source) == "-" else str(source)
         scheme, _, rest = name.partition(":")
         if scheme == "sample":
             found = read_conll(read_lines(_sample(rest)), name, columns)
         elif scheme == "hub":
             repository, _, part = rest.partition(":")
             found = read_hub(repository, part or split, hub_tokens, hub_tags, problems)
-        elif Path(source).is_dir() or name.endswith(".parquet"):
+        elif is_folder(Path(source)) or name.endswith(".parquet"):
             found = read_hub(source, split, hub_tokens, hub_tags, problems)
         elif name.endswith(".jsonl"):
             found = read_jsonl(read_lines(source), name, tokenize or Tokenizer(), problems)
@@ -90,7 +90,7 @@ def file_digest(source: CorpusSource) -> str | None:
     if scheme == "hub" or str(source) == "-":
         return None
     path = _sample(rest) if scheme == "sample" else Path(source)
-    if not path.is_dir():
+    if not is_folder(path):
         return _sha256(path)
     for file in sorted(file for file in path.rglob("*") if file.is_file()):
         digest.update(f"{file.relative_to(path).as_posix()!a} {_sha256(file)}\n".encode("ascii"))

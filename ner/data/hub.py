@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ner.data.conll import DOCUMENT_BOUNDARY
-from ner.data.lines import check_file, short
+from ner.data.lines import check_file, is_folder, short
 from ner.data.schemes import normalize_tag, spans_from_tags
 from ner.data.sentence import Sentence, Source
 from ner.errors import DataError
@@ -104,7 +104,7 @@ def _load(source: str | Path) -> Any:
     try:
         if is_file:
             return datasets.Dataset(parquet.read_table(path))
-        if path.is_dir():
+        if is_folder(path):
             return datasets.load_from_disk(str(path))
         return datasets.load_dataset(str(source))
     except Exception as error:

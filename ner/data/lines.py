@@ -27,10 +27,22 @@ def read_lines(path: str | Path) -> Iterator[bytes]:
 
 def check_file(path: Path) -> None:
     """Refuse a path that is not an existing file."""
-    if path.is_dir():
+    if is_folder(path):
         raise DataError(f"{path}: a directory, but a file is expected.")
-    if not path.exists():
-        raise DataError(f"{path}: no such file.")
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
+        raise DataError(f"{path}: no such file.") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read. {error.strerror}.") from None
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder of that name, which may be any string."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # such as a name that is too long
+        return False
 
 
 def _lines_of(path: Path) -> Iterator[bytes]:

@@ -83,23 +83,16 @@ class WordVocabulary(Vocabulary):
         """
         rows = np.full(len(words), UNKNOWN, dtype=np.int32)
         stored = np.full(len(words), -1, dtype=np.int64)
-        absent: list[tuple[int, tuple[str, ...]]] = []
-        for i, word in enumerate(words):
-            forms = fallback_forms(word, self.lowercase)
-            row = self.rows.get(forms[0])
-            if row is None:
-                absent.append((i, forms))
-            else:
-                rows[i] = row
-        found = iter(store.find([f for _, forms in absent for f in forms])) if store else None
-        for i, forms in absent:
-            in_store = [int(next(found)) if found else -1 for _ in forms]
-            for form, at in zip(forms, in_store, strict=True):
+        forms = [fallback_forms(word, self.lowercase) for word in words]
+        absent = [form for some in forms if some[0] not in self.rows for form in some]
+        in_store = dict(zip(absent, store.find(absent).tolist(), strict=True)) if store else {}
+        for i, some in enumerate(forms):
+            for form in some:
                 if form in self.rows:
                     rows[i] = self.rows[form]
                     break
-                if at >= 0:
-                    rows[i], stored[i] = OWN_VECTOR, at
+                if in_store.get(form, -1) >= 0:
+                    rows[i], stored[i] = OWN_VECTOR, in_store[form]
                     break
         return rows, stored
 

@@ -6,9 +6,10 @@ Each part of an embedder reads its own arrays of a batch (see `ner.features.batc
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -145,9 +146,10 @@ class ColumnEmbedding(nn.Module):
     def __init__(self, num_rows: Sequence[int], size: int) -> None:
         super().__init__()
         self.size = size * len(num_rows)
-        self.tables = nn.ModuleList(nn.Embedding(rows, size) for rows in num_rows)
-        for table in self.tables:
+        tables = [nn.Embedding(rows, size) for rows in num_rows]
+        for table in tables:
             uniform_rows(table)
+        self.tables = nn.ModuleList(tables)
 
     def forward(self, batch: Batch) -> Float[Tensor, "B T E"]:
         """Read `columns`."""
@@ -175,7 +177,8 @@ class Embedder(nn.Module):
         super().__init__()
         self.word_parts = nn.ModuleDict(dict(word_parts))
         self.token_parts = nn.ModuleDict(dict(token_parts))
-        self.size: int = sum(part.size for part in (*word_parts.values(), *token_parts.values()))
+        parts: list[Any] = [*word_parts.values(), *token_parts.values()]
+        self.size: int = sum(part.size for part in parts)
         self.word_dropout = WordDropout(word_dropout)
         self.dropout = LockedDropout(dropout)
 
@@ -187,12 +190,11 @@ class Embedder(nn.Module):
         return self.dropout(self.word_dropout(torch.cat(embedded, dim=2)))
 
 
-def uniform_rows(table: nn.Embedding | nn.Module) -> None:
+def uniform_rows(table: nn.Embedding) -> None:
     """Fill a table with uniform numbers of variance 1 / width, padding with zeros.
 
     Source: Ma and Hovy, ACL 2016, section 3.2 (the range is the root of 3 / width).
     """
-    assert isinstance(table, nn.Embedding)
     bound = math.sqrt(3 / table.embedding_dim)
     nn.init.uniform_(table.weight, -bound, bound)
     if table.padding_idx is not None:
@@ -200,7 +202,7 @@ def uniform_rows(table: nn.Embedding | nn.Module) -> None:
             table.weight[table.padding_idx].zero_()
 
 
-def reverse(x: Float[Tensor, "B T F"], lengths: Tensor) -> Float[Tensor, "B T F"]:
+def reverse(x: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B T F"]:
     """Turn each sequence around within its own length; what stands behind it stays there."""
     positions = torch.arange(x.shape[1], device=x.device)
     turned = lengths[:, None] - 1 - positions

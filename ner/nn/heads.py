@@ -1,7 +1,7 @@
 """From hidden states to tags: a CRF, or a softmax at each token, both only over legal paths."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -11,14 +11,15 @@ from torch.func import functional_call
 from torch.nn import functional as F
 from torchcrf import CRF
 
-from ner.data.schemes import Scheme, is_legal, legal_transitions
-from ner.lattice import Lattice
+from ner.data.schemes import Scheme
+from ner.lattice import Lattice, legal_steps
 
 # Low enough that no path takes a forbidden step in training, high enough for float32 sums.
 # (Decoding forbids with -inf.)
 FORBIDDEN = -1e4
 
 
+@runtime_checkable
 class Head(Protocol):
     """What a tagger's head has to offer."""
 
@@ -54,20 +55,17 @@ class CRFHead(nn.Module):
 
     def __init__(self, input_size: int, tags: Sequence[str], scheme: Scheme) -> None:
         super().__init__()
-        self.tags, self.scheme = tuple(tags), scheme
+        self.tags = tuple(tags)
+        self.scheme: Scheme = scheme
         self.projection = nn.Linear(input_size, len(tags))
         self.crf = CRF(len(tags), batch_first=True)
-        legal = {
-            "start_transitions": np.array([is_legal("O", tag, scheme) for tag in tags]),
-            "transitions": legal_transitions(tags, scheme),
-            "end_transitions": np.array([is_legal(tag, "O", scheme) for tag in tags]),
-        }
-        for name, table in legal.items():
-            self.register_buffer(f"legal_{name}", torch.from_numpy(table), persistent=False)
+        names = ("start_transitions", "transitions", "end_transitions")
+        for name, legal in zip(names, legal_steps(tags, scheme), strict=True):
+            self.register_buffer(f"legal_{name}", torch.from_numpy(legal), persistent=False)
 
     def emissions(self, hidden: Float[Tensor, "B T H"]) -> Float[Tensor, "B T C"]:
-        """Score each tag at each token, in float32."""
-        return self.projection(hidden.float())
+        """Score each tag at each token, in the precision of the head's weights."""
+        return self.projection(hidden.to(self.projection.weight.dtype))
 
     def loss(
         self,
@@ -86,14 +84,12 @@ class CRFHead(nn.Module):
 
     def lattice(self) -> Lattice:
         """Give the learnt scores of steps between tags."""
-        scores = {n: p.detach().cpu().double().numpy() for n, p in self.crf.named_parameters()}
-        return Lattice(
-            scores["start_transitions"],
-            scores["transitions"],
-            scores["end_transitions"],
-            self.tags,
-            self.scheme,
+        crf = self.crf
+        start, steps, end = (
+            parameter.detach().cpu().double().numpy()
+            for parameter in (crf.start_transitions, crf.transitions, crf.end_transitions)
         )
+        return Lattice(start, steps, end, self.tags, self.scheme)
 
 
 class SoftmaxHead(nn.Module):
@@ -111,12 +107,13 @@ class SoftmaxHead(nn.Module):
 
     def __init__(self, input_size: int, tags: Sequence[str], scheme: Scheme) -> None:
         super().__init__()
-        self.tags, self.scheme = tuple(tags), scheme
+        self.tags = tuple(tags)
+        self.scheme: Scheme = scheme
         self.projection = nn.Linear(input_size, len(tags))
 
     def emissions(self, hidden: Float[Tensor, "B T H"]) -> Float[Tensor, "B T C"]:
-        """Log-probability of each tag at each token, in float32."""
-        return F.log_softmax(self.projection(hidden.float()), dim=2)
+        """Log-probability of each tag at each token, in the precision of the head's weights."""
+        return F.log_softmax(self.projection(hidden.to(self.projection.weight.dtype)), dim=2)
 
     def loss(
         self,

@@ -1,5 +1,6 @@
 """From a model's files to a network on a device."""
 
+import re
 from collections.abc import Sequence
 
 import torch
@@ -20,17 +21,17 @@ def load_network(parts: ModelFolder, where: str = "model") -> Model:
     """
     model = build_model(parts.network, parts.featurizer, parts.tags, parts.scheme)
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    hint = "Was a file of the model exchanged?"
+    file, hint = f"{where}: {WEIGHTS}", "Was a file of the model exchanged?"
     for names, fault in (
         (shapes.keys() - parts.weights.keys(), "lacks"),
         (parts.weights.keys() - shapes.keys(), "has too much"),
     ):
         if names:
-            raise ModelFolderError(f"{where}: {WEIGHTS} {fault} {_listed(sorted(names))}. {hint}")
+            raise ModelFolderError(f"{file} {fault} {_listed(sorted(names))}. {hint}")
     for name, array in parts.weights.items():
         if array.shape != shapes[name]:
             raise ModelFolderError(
-                f"{where}: {WEIGHTS}: {name} has the shape {shapes[name]}. Got {array.shape}. {hint}"
+                f"{file}: {name} has the shape {shapes[name]}. Got {array.shape}. {hint}"
             )
     model.load_state_dict({name: torch.from_numpy(a) for name, a in parts.weights.items()})
     return model
@@ -56,12 +57,11 @@ def choose_device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, index = name.partition(":")
-    if kind not in ("cpu", "cuda") or (index and not index.isdigit()):
-        raise ConfigError(f"device: auto, cpu, cuda or cuda:N. Got {name!r}.")
-    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
-        count = torch.cuda.device_count()
-        raise ConfigError(f"device: {name} is not there; torch finds {count} CUDA devices.")
+    if not re.fullmatch("cpu|cuda(:[0-9]+)?", name):
+        raise ConfigError(f"device: must be auto, cpu, cuda or cuda:N. Got {name!r}.")
+    count = torch.cuda.device_count()
+    if name != "cpu" and int(name[5:] or 0) >= count:
+        raise ConfigError(f"device: torch finds {count} CUDA devices here. Got {name!r}.")
     return torch.device(name)
 
 

@@ -1,7 +1,9 @@
 """What a run leaves behind beside its weights: settings, curves, versions, a model card."""
 
 import json
+import math
 import platform
+import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +19,9 @@ from ner.extras import DISTRIBUTION
 from ner.files import write_json
 from ner.plots import learning_curve
 
+# A picture takes longer than an epoch over a small corpus.
+SECONDS_BETWEEN_DRAWINGS = 10
+
 
 class RunFolder:
     """The folder of a run.
@@ -31,6 +36,7 @@ class RunFolder:
         self.metrics = path / "metrics.jsonl"
         self.data_record = "{}"
         self._board: SummaryWriter | None = None
+        self._drawn = -math.inf
 
     @classmethod
     def open(cls, path: Path, *, resume: bool) -> "RunFolder":
@@ -73,8 +79,8 @@ class RunFolder:
         """Add an epoch to the curves."""
         with self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-        rows = [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()]
-        learning_curve(rows, self.path / "learning-curve.png")
+        if time.monotonic() - self._drawn > SECONDS_BETWEEN_DRAWINGS:
+            self._draw()
         assert self._board is not None
         for name, value in row.items():
             if name != "epoch":
@@ -82,9 +88,15 @@ class RunFolder:
         self._board.flush()
 
     def close(self) -> None:
-        """End the log for TensorBoard."""
+        """Draw the last curve, and end the log for TensorBoard."""
+        self._draw()
         if self._board is not None:
             self._board.close()
+
+    def _draw(self) -> None:
+        rows = [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()]
+        learning_curve(rows, self.path / "learning-curve.png")
+        self._drawn = time.monotonic()
 
 
 def next_folder(name: str, *, resume: bool) -> Path:

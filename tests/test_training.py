@@ -1,0 +1,277 @@
+"""Whole runs on a few sentences: learning, resuming, going on from a model, what a run leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import islice
+
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+import ner
+from ner.data.sentence import Sentence
+from ner.errors import ConfigError, DataError, TrainingError
+from ner.features.vectors import VectorStore
+
+TINY = {
+    "words": {"size": 16},
+    "characters": {"size": 8, "output_size": 8},
+    "affixes": {"rows": 256, "size": 4},
+    "encoder": {"size": 16, "dropout": 0.1},
+    "embedder": {"dropout": 0.1},
+}
+
+
+def sample(split="train", count=40):
+    return list(islice(ner.read_sentences(f"sample:{split}"), count))
+
+
+def tiny_run(out, *, epochs=2, train=None, dev=None, training=None, **settings):
+    return ner.train(
+        out=out,
+        train=sample() if train is None else train,
+        dev=sample("dev", 10) if dev is None else dev,
+        progress=False,
+        training={"epochs": epochs, "threads": 1, "device": "cpu"} | (training or {}),
+        **TINY | settings,
+    )
+
+
+def weights(folder):
+    return {k: v.tobytes() for k, v in load_file(folder / "model/model.safetensors").items()}
+
+
+def sentence(text, *spans):
+    return Sentence(text.split(), spans=spans)
+
+
+EIGHT = [
+    sentence("Ada Lovelace lived in London .", (0, 2, "PER"), (4, 5, "LOC")),
+    sentence("London is large .", (0, 1, "LOC")),
+    sentence("Mary Shelley wrote in Geneva .", (0, 2, "PER"), (4, 5, "LOC")),
+    sentence("The Royal Society met .", (1, 3, "ORG")),
+    sentence("Nothing happened ."),
+    sentence("Geneva and London are cities .", (0, 1, "LOC"), (2, 3, "LOC")),
+    sentence("The Royal Society wrote to Mary Shelley .", (1, 3, "ORG"), (5, 7, "PER")),
+    sentence("Ada met Mary .", (0, 1, "PER"), (2, 3, "PER")),
+]
+
+
+@pytest.mark.parametrize("head", ["crf", "softmax"])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_eight_sentences_are_learnt_by_heart(tmp_path, head, cell):
+    tagger, report = tiny_run(
+        tmp_path,
+        epochs=25,
+        train=EIGHT,
+        dev=EIGHT,
+        training={"batch_size": 4, "ema": 0.5, "learning_rate": 0.02},
+        head={"kind": head},
+        encoder={"size": 16, "dropout": 0.1, "cell": cell},
+    )
+    assert report.f1 == 1.0
+    assert [s.entities[0].label for s in map(tagger.tag_tokens, [EIGHT[0].tokens])] == ["PER"]
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        tiny_run(tmp_path / name, epochs=1, seed=seed)
+    assert weights(tmp_path / "a") == weights(tmp_path / "b") != weights(tmp_path / "c")
+
+
+def test_a_run_leaves_its_records(tmp_path):
+    _, report = tiny_run(tmp_path, test=sample("test", 10))
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert rows[0]["loss"] > rows[1]["loss"]
+    assert (tmp_path / "learning-curve.png").read_bytes().startswith(b"\x89PNG")
+    assert list((tmp_path / "tensorboard").glob("events*"))
+    facts = json.loads((tmp_path / "run.json").read_text())
+    assert facts["versions"]["torch"] == torch.__version__
+    assert len(facts["data"]["train"]["sha256"]) == 64
+    assert facts["seed"] == 1
+    results = json.loads((tmp_path / "report.json").read_text())
+    assert results["test"]["f1"] == report.f1
+    assert 0 <= results["test"]["dictionary_f1"] < 1
+    assert "size = 16" in (tmp_path / "config.toml").read_text()
+
+
+def test_the_vocabulary_holds_words_of_training_alone(tmp_path):
+    tiny_run(tmp_path, epochs=1, test=sample("test", 10))
+    words = set(json.loads((tmp_path / "model/vocabulary/words.json").read_text()))
+    forms = {t.lower() for s in sample() for t in s.tokens}
+    assert {word for word in words if "0" not in word} <= forms
+
+
+def test_without_development_data_a_tenth_is_held_out(tmp_path):
+    ner.train(
+        train=sample(), out=tmp_path, progress=False, training={"epochs": 1}, **TINY
+    )
+    data = json.loads((tmp_path / "run.json").read_text())["data"]
+    assert data["dev"]["sentences"] == 4
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"optimizer": "sgd", "learning_rate": 0.1, "schedule": "plateau"},
+        {"precision": "bf16"},
+        {"batch_tokens": 64, "schedule": "inverse-epoch"},
+        {"clip_norm": None, "ema": 0.0, "weight_decay": 0.01, "schedule": "constant"},
+        {"patience": 1, "schedule": "cosine"},
+    ],
+)
+def test_other_ways_to_train_lower_the_loss_too(tmp_path, training):
+    tiny_run(tmp_path, epochs=3, training=training)
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["loss"] < rows[0]["loss"]
+
+
+def test_a_word_in_neither_split_has_its_own_vector(tmp_path):
+    names = ["london", "geneva", "paris", "zanzibar", "ada", "mary"]
+    path = tmp_path / "vectors.txt"
+    path.write_text("".join(f"{w} {i % 2} {i} 1 0.5\n" for i, w in enumerate(names)), "utf-8")
+    tagger, _ = tiny_run(
+        tmp_path / "run",
+        train=EIGHT,
+        dev=EIGHT[:2],
+        vectors={"path": str(path)},
+        words={"size": 4},
+        characters={"kind": "none"},
+        affixes={"rows": 0},
+    )
+    for other in (tagger, ner.load(tmp_path / "run/model")):
+        arrays = other.featurizer.encode_words(["Zanzibar", "xyz", "London"])
+        assert arrays["words"].tolist()[:2] == [-1, 0]
+        assert arrays["vectors"][0].tolist() == [1, 3, 1, 0.5]
+    store = VectorStore.open(tmp_path / "run/model/vocabulary/vectors.safetensors")
+    assert len(store) == 2  # paris and zanzibar; the others are rows of the network
+
+
+def test_only_the_most_frequent_vectors_are_kept_if_asked(tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("the 1 2\nparis 3 4\nzanzibar 5 6\nlondon 7 8\n", "utf-8")
+    tagger, _ = tiny_run(
+        tmp_path / "run",
+        epochs=1,
+        train=EIGHT,
+        dev=EIGHT,
+        vectors={"path": str(path), "keep": 2},
+        words={"size": 2},
+    )
+    assert tagger.featurizer.encode_words(["paris", "zanzibar"])["words"].tolist() == [-1, 0]
+
+
+def test_a_model_goes_on_with_new_words_and_types(tmp_path):
+    first, _ = tiny_run(tmp_path / "first", epochs=1, train=EIGHT, dev=EIGHT)
+    more = [sentence("Saturn rises over Zanzibar .", (0, 1, "STAR"), (3, 4, "LOC"))] * 4
+    second, _ = tiny_run(
+        tmp_path / "second", epochs=1, train=more, dev=more, init=tmp_path / "first/model"
+    )
+    assert first.labels == ("LOC", "ORG", "PER")
+    assert second.labels == ("LOC", "ORG", "PER", "STAR")
+    rows = second.featurizer.words.rows
+    assert [w for w in first.featurizer.words.entries if w not in rows] == []
+    assert rows["saturn"] > len(first.featurizer.words.entries)
+
+
+def test_going_on_starts_from_the_old_weights(tmp_path):
+    tiny_run(tmp_path / "first", epochs=1, train=EIGHT, dev=EIGHT)
+    rate = {"learning_rate": 1e-12, "ema": 0.0}
+    tiny_run(
+        tmp_path / "second",
+        epochs=1,
+        train=EIGHT,
+        dev=EIGHT,
+        init=tmp_path / "first/model",
+        training=rate,
+    )
+    old = load_file(tmp_path / "first/model/model.safetensors")
+    new = load_file(tmp_path / "second/model/model.safetensors")
+    assert all(abs(new[name] - old[name]).max() < 1e-6 for name in old)
+
+
+KILLED = """
+import sys, ner
+from itertools import islice
+data = list(islice(ner.read_sentences("sample:train"), 40))
+ner.train(out=sys.argv[1], train=data, dev=data[:10], progress=False, resume=sys.argv[2] == "resume",
+    training={"epochs": 6, "threads": 1, "device": "cpu", "checkpoint_minutes": 1e-9, "batch_size": 4},
+    words={"size": 8}, characters={"output_size": 8}, affixes={"rows": 64}, encoder={"size": 8})
+"""
+
+
+def start(out, how):
+    return subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(out), how],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def wait_for_checkpoint(folder, past=""):
+    for _ in range(3000):
+        names = sorted(path.name for path in folder.glob("checkpoints/epoch-*"))
+        if names and names[-1] > past:
+            return names[-1]
+        time.sleep(0.01)
+    raise AssertionError("no checkpoint in 30 s")
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(tmp_path):
+    assert start(tmp_path / "whole", "new").wait() == 0
+
+    process = start(tmp_path / "cut", "new")
+    reached = wait_for_checkpoint(tmp_path / "cut")
+    process.kill()  # wherever it is, most likely while saving
+    process.wait()
+
+    process = start(tmp_path / "cut", "resume")
+    wait_for_checkpoint(tmp_path / "cut", past=reached)
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == -signal.SIGINT
+
+    assert start(tmp_path / "cut", "resume").wait() == 0
+    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
+    rows = [json.loads(x) for x in (tmp_path / "cut/metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_finished_run_resumes_to_its_own_result(tmp_path):
+    _, report = tiny_run(tmp_path)
+    before = weights(tmp_path)
+    _, again = tiny_run(tmp_path, resume=True)
+    assert (report.f1, before) == (again.f1, weights(tmp_path))
+
+
+def test_a_resumed_run_keeps_its_settings(tmp_path):
+    tiny_run(tmp_path, epochs=1)
+    with pytest.raises(ConfigError, match="a resumed run keeps its settings and data"):
+        tiny_run(tmp_path, epochs=1, seed=5, resume=True)
+
+
+def test_a_new_run_never_overwrites_an_old_one(tmp_path):
+    tiny_run(tmp_path, epochs=1)
+    with pytest.raises(TrainingError, match="a new run needs a new or empty folder"):
+        tiny_run(tmp_path, epochs=1)
+
+
+def test_a_loss_that_is_not_finite_names_its_sentences(tmp_path):
+    with pytest.raises(TrainingError, match=r"step \d+: the loss must be finite.*sample:train:\d+"):
+        tiny_run(tmp_path, training={"learning_rate": 1e30, "clip_norm": None})
+
+
+def test_data_without_entities_cannot_be_learnt(tmp_path):
+    with pytest.raises(DataError, match=r"train: some entities to learn from\. Got none\."):
+        tiny_run(tmp_path, train=[sentence("Nothing happened .")] * 4)
+
+
+def test_vectors_of_another_width_are_refused(tmp_path):
+    (tmp_path / "v.txt").write_text("a 1 2\n")
+    with pytest.raises(ConfigError, match=r"words\.size: the width of the vectors .* is 2\. Got 16"):
+        tiny_run(tmp_path / "run", vectors={"path": str(tmp_path / "v.txt")})
+    assert not (tmp_path / "run/model").exists()
