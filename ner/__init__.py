@@ -71,17 +71,15 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "nn":
-        return importlib.import_module("ner.nn")
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'ner' has no attribute {name!r}")
-    home = _HOMES[name]
-    if home.startswith("ner.training"):
-        from ner.extras import require
+    from ner.extras import require, require_training
 
-        for package in ("torch", "torchcrf", "pydantic", "jaxtyping", "matplotlib"):
-            require(package, "Training")
-    return getattr(importlib.import_module(home), name)
+    if name == "nn":
+        return require("ner.nn", "ner.nn")
+    if name == "train":
+        require_training()
+    return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -1,23 +1,31 @@
 """Every setting, once: its default, its range, what it means. Files are TOML."""
 
+# The checker does not see that the first argument of `Field` is a default.
+# pyright: reportCallIssue=false
+
 import difflib
+import json
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from annotated_types import Ge, Gt, Lt, MultipleOf
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
 from ner.errors import ConfigError
 
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Ge(0), Lt(1)]
+Positive = Annotated[float, Gt(0)]
+NonNegative = Annotated[float, Ge(0)]
+Count = Annotated[int, Ge(1)]
+Natural = Annotated[int, Ge(0)]
+Names = Annotated[tuple[str, ...], Strict(False)]  # a list, in TOML
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Data(_Section):
@@ -28,7 +36,7 @@ class Data(_Section):
     train: str = ""
     dev: str = ""
     test: str = ""
-    columns: tuple[str, ...] = Field(
+    columns: Names = Field(
         (), description="names of a CoNLL file's columns; empty: the first is token, the last ner"
     )
     hub_tokens: str | None = Field(None, description="column of tokens in HF datasets")
@@ -39,7 +47,9 @@ class Data(_Section):
 class Words(_Section):
     """A trained vector for each word of the training split."""
 
-    size: Count = Field(100, description="width; that of the pretrained vectors where there are any")
+    size: Count = Field(
+        100, description="width; that of the pretrained vectors where there are any"
+    )
     lowercase: bool = Field(True, description="spellings that differ in case share a vector")
     replace_singletons: Rate = Field(
         0.5, description="how often a word seen once (and without a vector) is shown as unknown"
@@ -50,7 +60,7 @@ class VectorsSection(_Section):
     """Pretrained vectors: GloVe, word2vec or fastText text files, plain, .gz or .zip."""
 
     path: str = ""
-    keep: Literal["all"] | Annotated[int, Field(ge=0)] = Field(
+    keep: Literal["all"] | Natural = Field(
         "all", description="how many of the most frequent vectors the model keeps for new words"
     )
 
@@ -60,20 +70,20 @@ class Characters(_Section):
 
     kind: Literal["cnn", "lstm", "none"] = "cnn"
     size: Count = Field(30, description="width of a character's vector")
-    output_size: Annotated[int, Field(ge=2, multiple_of=2)] = 50
+    output_size: Annotated[int, Ge(2), MultipleOf(2)] = 50
     width: Literal[1, 3, 5, 7] = Field(3, description="characters in a window of the cnn")
 
 
 class Shape(_Section):
     """A vector for the case and digits of a word."""
 
-    size: Annotated[int, Field(ge=0)] = Field(10, description="0 leaves it out")
+    size: Natural = Field(10, description="0 leaves it out")
 
 
 class Affixes(_Section):
     """Vectors for the first 2-3 and last 2-4 letters of a word, hashed into a table."""
 
-    rows: Literal["auto"] | Annotated[int, Field(ge=0)] = Field(
+    rows: Literal["auto"] | Natural = Field(
         "auto", description="0: none; auto: 32768 without pretrained vectors, none with them"
     )
     size: Count = Field(20, description="width of one affix's vector")
@@ -82,7 +92,7 @@ class Affixes(_Section):
 class Inputs(_Section):
     """Columns of the corpus that the model reads beside the tokens."""
 
-    columns: tuple[str, ...] = ()
+    columns: Names = ()
     size: Count = 20
 
 
@@ -124,7 +134,7 @@ class Training(_Section):
     learning_rate: Positive = Field(2e-3, description="peak; of the mean loss over sentences")
     embedding_rate: Positive = Field(0.5, description="factor on the rate of the word table")
     momentum: Rate = Field(0.0, description="of sgd")
-    betas: tuple[Rate, Rate] = Field((0.9, 0.99), description="of adamw")
+    betas: Annotated[tuple[Rate, Rate], Strict(False)] = Field((0.9, 0.99), description="of adamw")
     weight_decay: NonNegative = Field(0.0, description="spares biases and the CRF")
     schedule: Literal["one-cycle", "cosine", "plateau", "inverse-epoch", "constant"] = "one-cycle"
     warmup: Rate = Field(0.1, description="share of all steps, of one-cycle and cosine")
@@ -142,7 +152,7 @@ class Config(_Section):
     """All settings of a run."""
 
     task: Literal["ner"] = "ner"
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Natural = 1
     data: Data = Data()
     words: Words = Words()
     vectors: VectorsSection = VectorsSection()
@@ -177,15 +187,12 @@ def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> C
         ConfigError: There is no such file, it is not TOML, or a setting is wrong.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        tree = tomllib.loads(text)
+        tree = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: {(error.strerror or 'cannot be read').lower()}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}.") from None
-    for key, value in (changes or {}).items():
-        _set(tree, key, value)
-    return parse_config(tree, where=str(path))
+    return parse_config(tree, where=f"{path}: ").updated(changes or {})
 
 
 def parse_config(tree: Mapping[str, Any], where: str = "") -> Config:
@@ -197,9 +204,20 @@ def parse_config(tree: Mapping[str, Any], where: str = "") -> Config:
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        prefix = f"{where}: " if where else ""
-        faults = [prefix + _describe(fault) for fault in error.errors()]
-        raise ConfigError("\n".join(dict.fromkeys(faults))) from None
+        unknown: list[str] = []
+        # A setting of several kinds, such as "auto" or a number, has a fault for each kind.
+        broken: dict[tuple[str, str], list[str]] = {}
+        for fault in error.errors():
+            key = ".".join(map(str, fault["loc"][:2]))
+            if fault["type"] in ("extra_forbidden", "invalid_key"):
+                unknown.append(f"{where}{key}: unknown key. {_suggestion(key)}")
+            else:
+                broken.setdefault((key, repr(fault["input"])), []).append(_rule(fault))
+        wrong = [
+            f"{where}{key}: must {' or '.join(rules)}. Got {got}."
+            for (key, got), rules in broken.items()
+        ]
+        raise ConfigError("\n".join([*unknown, *wrong])) from None
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -237,39 +255,45 @@ def to_toml(config: Config) -> str:
 
 
 def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        escaped = "".join(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04x}" for c in escaped)
-        return f'"{escaped}"'
-    return repr(value)
+    # JSON of strings, numbers and lists is TOML, but for one character. Halves of UTF-16 pairs,
+    # which names of files may hold, fit into neither.
+    text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return text.encode("utf-8", "replace").decode()
 
 
 def _set(tree: Any, key: str, value: Any) -> None:
-    *sections, last = key.split(".")
+    *sections, last = str(key).split(".")
     for section in sections:
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict):
             raise ConfigError(f"{key}: {section!r} is a setting, not a section.")
-    tree[last] = value
+    # A copy, because further changes may go into it.
+    tree[last] = dict(value) if isinstance(value, Mapping) else value
 
 
-def _describe(fault: Any) -> str:
-    path = [part for part in fault["loc"] if isinstance(part, str)]
-    model: Any = Config
-    keys: list[str] = []
-    for part in path:
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            break  # what follows names the branch of a union, not a setting
-        if part not in model.model_fields:
-            close = difflib.get_close_matches(part, model.model_fields, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            known = "" if close else f" Known here: {', '.join(model.model_fields)}."
-            return f"{'.'.join([*keys, part])}: unknown key.{hint}{known}"
-        keys.append(part)
-        model = model.model_fields[part].annotation
-    message = fault["msg"].replace("Input should be ", "").replace("Value error, ", "")
-    return f"{'.'.join(keys)}: must be {message}. Got {fault['input']!r}."
+def _suggestion(key: str) -> str:
+    """Name the keys that an unknown one may stand for: near ones here, or its like elsewhere."""
+    section, dot, last = key.rpartition(".")
+    known = list(Config.model_fields)
+    for name, entry in Config():
+        known += [f"{name}.{key}" for key, _ in entry] if isinstance(entry, _Section) else []
+    here = [name for name in known if name.rpartition(".")[0] == section]
+    for names in (here, known):
+        close = difflib.get_close_matches(last, [n.rpartition(".")[2] for n in names], n=1)
+        found = [n.removeprefix(section + dot) for n in names if n.rpartition(".")[2] in close]
+        if found:
+            return f"Did you mean {' or '.join(map(repr, found))}?"
+    return f"Known here: {', '.join(name.rpartition('.')[2] for name in here)}."
+
+
+def _rule(fault: Any) -> str:
+    """Put what pydantic says into words that follow "must"."""
+    match fault["type"]:
+        case "model_type":
+            return "be a section of settings"
+        case "tuple_type":
+            return "be a list"
+        case "missing":
+            return "have more entries"
+        case _:
+            return re.sub(r"^\w+ should |, unable .*| after validation.*", "", fault["msg"])

@@ -6,13 +6,16 @@ from types import ModuleType
 from ner.errors import MissingExtraError
 
 DISTRIBUTION = "lattice-ner"
+# What a training uses from its first step to its last report.
+TRAINING = ("torch", "torchcrf", "jaxtyping", "pydantic", "seqeval", "matplotlib", "tensorboard")
 
 
 def require(module: str, purpose: str, extra: str = "train") -> ModuleType:
-    """Import `module`, which `purpose` needs and the base installation leaves out.
+    """Import `module`, for which the base installation may not be enough.
 
     Raises:
-        MissingExtraError: It is not installed; the message says which extra brings it.
+        MissingExtraError: It, or what it imports, is not installed; the message says which extra
+            brings it.
     """
     try:
         return importlib.import_module(module)
@@ -23,3 +26,13 @@ def require(module: str, purpose: str, extra: str = "train") -> ModuleType:
         raise MissingExtraError(
             f"{purpose} needs {missing}: pip install '{DISTRIBUTION}[{extra}]'"
         ) from None
+
+
+def require_training() -> None:
+    """Find out before a training, and not at its end, that something is not installed.
+
+    Raises:
+        MissingExtraError: As for `require`.
+    """
+    for module in TRAINING:
+        require(module, "Training")

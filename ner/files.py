@@ -13,31 +13,34 @@ from ner.errors import ModelFolderError
 MANIFEST = "manifest.json"
 
 
-def write_folder(
-    folder: Path, manifest: Mapping[str, Any], write: Callable[[Path], None]
-) -> None:
+def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Path], None]) -> None:
     """Let `write` fill a folder, add a manifest with the digest of every file, put it in place.
 
-    All is written beside, flushed and renamed, so a reader meets the old folder or the new one.
+    All is written beside, flushed and renamed: a reader never meets half a folder. An old folder
+    is moved aside first, so there is a moment without either.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
-    write(beside)
-    files = sorted(path for path in beside.rglob("*") if path.is_file())
-    digests = {path.relative_to(beside).as_posix(): sha256(path) for path in files}
-    content = {**manifest, "files": digests}
-    content["digest"] = _digest_of(content)
-    text = json.dumps(content, indent=1, ensure_ascii=False)
-    (beside / MANIFEST).write_text(text + "\n", encoding="utf-8")
-    for path in (*files, beside / MANIFEST, beside):
-        _flush(path)
     old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    beside.rename(folder)
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir()
+        write(beside)
+        files = sorted(path for path in beside.rglob("*") if path.is_file())
+        digests = {path.relative_to(beside).as_posix(): sha256(path) for path in files}
+        content = {**manifest, "files": digests}
+        write_json(beside / MANIFEST, {**content, "digest": _digest_of(content)})
+        for path in (*beside.rglob("*"), beside):
+            _flush(path)
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        beside.rename(folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        raise
     _flush(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
 
@@ -53,13 +56,16 @@ def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
     if not folder.is_dir():
         raise ModelFolderError(f"{folder}: a model is a folder. Got a file.")
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        version, files, digest = manifest["format"], manifest["files"], manifest.pop("digest")
+        manifest = read_json(folder / MANIFEST)
+        version, files = int(manifest["format"]), dict(manifest["files"])
+        digest = manifest.pop("digest")
     except FileNotFoundError:
-        raise ModelFolderError(f"{folder}: {MANIFEST} is missing. Is this a model?") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+        inside = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+        hint = f"Did you mean {inside[0]}?" if inside else "Is this a model?"
+        raise ModelFolderError(f"{folder}: {MANIFEST} is missing. {hint}") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise ModelFolderError(f"{folder}: {MANIFEST} is damaged.") from None
-    if isinstance(version, int) and version > newest_format:
+    if version > newest_format:
         raise ModelFolderError(
             f"{folder}: format {version}, but this version reads up to {newest_format}. Upgrade."
         )
@@ -77,8 +83,14 @@ def write_json(path: Path, content: Any) -> None:
     """Write JSON in place of `path` in one step."""
     beside = path.with_name(f".{path.name}.new")
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    # Halves of UTF-16 pairs, which a file name or a token may hold, are kept as they are.
     beside.write_text(text, encoding="utf-8", errors="surrogatepass")
     beside.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """Read what `write_json` wrote."""
+    return json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
 
 
 def sha256(path: Path) -> str:

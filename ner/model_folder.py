@@ -1,6 +1,5 @@
 """A model as files: arrays, JSON and text, with a digest of each; knows nothing of networks."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +12,26 @@ from safetensors.numpy import load_file, save_file
 
 from ner.data.schemes import Scheme
 from ner.data.tokenizer import Tokenizer
-from ner.errors import ModelFolderError
+from ner.errors import DataError, ModelFolderError
 from ner.features.featurizer import Featurizer
 from ner.features.vectors import VectorStore
-from ner.files import read_manifest, write_folder, write_json
+from ner.files import read_json, read_manifest, write_folder, write_json
 
 FORMAT = 1
+TASK = "ner"
 WEIGHTS = "model.safetensors"
 VECTORS = "vocabulary/vectors.safetensors"
+VOCABULARIES = ("words", "characters", "columns")
+FILES = (
+    "README.md",
+    "config.toml",
+    "labels.json",
+    "tokenizer.json",
+    WEIGHTS,
+    *(f"vocabulary/{name}.json" for name in VOCABULARIES),
+)
+# Keys of the manifest that have a meaning here; the others are the record.
+OWN_KEYS = ("format", "task", "features", "network", "files")
 
 
 @dataclass(frozen=True)
@@ -55,8 +66,9 @@ def save_model(folder: Path, model: ModelFolder) -> None:
 
     def write(target: Path) -> None:
         (target / "vocabulary").mkdir()
-        for name, entries in model.featurizer.vocabularies().items():
-            write_json(target / "vocabulary" / f"{name}.json", entries)
+        vocabularies = model.featurizer.vocabularies()
+        for name in VOCABULARIES:
+            write_json(target / "vocabulary" / f"{name}.json", vocabularies[name])
         if model.featurizer.vectors is not None:
             model.featurizer.vectors.save(target / VECTORS)
         write_json(target / "labels.json", {"scheme": model.scheme, "tags": list(model.tags)})
@@ -68,7 +80,7 @@ def save_model(folder: Path, model: ModelFolder) -> None:
 
     manifest = {
         "format": FORMAT,
-        "task": "ner",
+        "task": TASK,
         "features": model.featurizer.settings(),
         "network": dict(model.network),
         **model.record,
@@ -83,33 +95,38 @@ def load_model(folder: Path) -> ModelFolder:
         ModelFolderError: Something is missing, changed, of a newer format, or not finite.
     """
     manifest = read_manifest(folder, FORMAT)
+    if manifest.get("task") != TASK:
+        raise ModelFolderError(
+            f"{folder}: this version knows models of the task {TASK!r}. "
+            f"Got {manifest.get('task')!r}. Upgrade."
+        )
+    lacking = [name for name in FILES if name not in manifest["files"]]
+    if lacking:
+        raise ModelFolderError(f"{folder}: {', '.join(lacking)} must be there. Got no such file.")
     try:
-        labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+        labels = read_json(folder / "labels.json")
         vocabularies = {
-            path.stem: json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
-            for path in sorted((folder / "vocabulary").glob("*.json"))
+            name: read_json(folder / f"vocabulary/{name}.json") for name in VOCABULARIES
         }
         vectors = VectorStore.open(folder / VECTORS) if VECTORS in manifest["files"] else None
-        weights = load_file(folder / WEIGHTS)
         model = ModelFolder(
             featurizer=Featurizer.from_settings(manifest["features"], vocabularies, vectors),
             tags=labels["tags"],
             scheme=labels["scheme"],
             network=manifest["network"],
-            weights=weights,
-            tokenizer=Tokenizer.from_json(
-                (folder / "tokenizer.json").read_text(encoding="utf-8")
-            ),
+            weights=load_file(folder / WEIGHTS),
+            tokenizer=Tokenizer.from_json((folder / "tokenizer.json").read_text(encoding="utf-8")),
             config=(folder / "config.toml").read_text(encoding="utf-8"),
-            record={
-                name: value
-                for name, value in manifest.items()
-                if name not in ("format", "task", "features", "network", "files")
-            },
+            card=(folder / "README.md").read_text(encoding="utf-8"),
+            record={name: value for name, value in manifest.items() if name not in OWN_KEYS},
         )
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise ModelFolderError(f"{folder}: not a whole model: {error!r}.") from None
-    for name, array in weights.items():
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFolderError(f"{folder}: not a whole model: {error!r}.") from error
+    except (SafetensorError, DataError) as error:
+        raise ModelFolderError(f"{folder}: not a whole model: {error}") from error
+    for name, array in model.weights.items():
         if not np.isfinite(array).all():
-            raise ModelFolderError(f"{folder}: {WEIGHTS}: {name} holds numbers that are not finite.")
+            raise ModelFolderError(
+                f"{folder}: {WEIGHTS}: {name} holds numbers that are not finite."
+            )
     return model

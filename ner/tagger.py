@@ -7,12 +7,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ner.data.corpus import CorpusSource
-from ner.data.corpus import read_sentences
+from ner.data.corpus import CorpusSource, read_sentences
 from ner.data.schemes import Span, spans_from_tags
 from ner.data.sentence import Prediction, Sentence
 from ner.data.tokenizer import Tokenizer
-from ner.errors import DataError
+from ner.errors import DataError, ModelFolderError
 from ner.evaluation.metrics import evaluate_sentences
 from ner.evaluation.report import Report
 from ner.extras import require
@@ -96,8 +95,16 @@ class Tagger:
             batch_tokens: Tokens in a batch, padding included.
             window: Items that are read ahead and grouped by length.
         """
-        stream = iter(items)
-        while ahead := list(islice(stream, window)):
+        if isinstance(items, str):
+            raise TypeError("items: many texts or sentences. For one text there is tag().")
+        if window < 1:
+            raise ValueError(f"window: at least 1. Got {window}.")
+        return self._pipe(iter(items), batch_tokens, window)
+
+    def _pipe(
+        self, items: Iterator[str | Sentence], batch_tokens: int, window: int
+    ) -> Iterator[Sentence]:
+        while ahead := list(islice(items, window)):
             sentences = [item if isinstance(item, Sentence) else self._read(item) for item in ahead]
             yield from self.tag_sentences(sentences, batch_tokens=batch_tokens)
 
@@ -105,6 +112,12 @@ class Tagger:
         self, sentences: Sequence[Sentence], *, batch_tokens: int = BATCH_TOKENS
     ) -> list[Sentence]:
         """Give the sentences back with their `prediction`, in the same order."""
+        for item in sentences:
+            if not isinstance(item, Sentence):
+                raise TypeError(
+                    f"sentences: a list of Sentence. Got {type(item).__name__}. For raw texts "
+                    "there are tag() and pipe()."
+                )
         predictions = [Prediction((), ())] * len(sentences)
         filled = [i for i, sentence in enumerate(sentences) if len(sentence)]
         if filled:
@@ -169,21 +182,25 @@ def load(path: str | Path, *, device: str = "cpu", threads: int | None = None) -
         MissingExtraError: torch is not installed.
     """
     folder = Path(path)
-    parts = load_model(folder)
-    return build_tagger(parts, device=device, threads=threads, where=str(folder))
+    return build_tagger(load_model(folder), device=device, threads=threads, where=str(folder))
 
 
 def build_tagger(
     parts: ModelFolder, *, device: str = "cpu", threads: int | None = None, where: str = "model"
 ) -> Tagger:
     """Make a tagger of the parts of a model."""
-    require("torch", "Running a model")
+    require("ner.nn.loading", "Running a model")
     from ner.nn.loading import TorchRuntime, choose_device, load_network, set_threads
 
     set_threads(threads)
-    network = load_network(parts, where)
-    runtime = TorchRuntime(network, choose_device(device))
-    return Tagger(parts.featurizer, runtime, parts.tokenizer, dict(parts.record))
+    chosen = choose_device(device)
+    try:
+        network = load_network(parts, where)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFolderError(f"{where}: no network can be built of it: {error!r}.") from error
+    return Tagger(
+        parts.featurizer, TorchRuntime(network, chosen), parts.tokenizer, {**parts.record}
+    )
 
 
 def evaluate(
@@ -200,6 +217,8 @@ def evaluate(
     Raises:
         DataError: The data cannot be read, or are not annotated.
     """
+    if not isinstance(tagger, Tagger):
+        raise TypeError(f"tagger: a Tagger, made by load() or train(). Got {tagger!r}.")
     gold = read_sentences(data, split="test", tokenize=tagger.tokenizer, **reading)
     title = name or (Path(data).name if isinstance(data, str | Path) else "sentences")
     return evaluate_sentences(gold, tagger.tag_sentences(gold), name=title)

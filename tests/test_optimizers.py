@@ -5,7 +5,14 @@ import torch
 from torch import nn
 from torchcrf import CRF
 
-from ner.training.optimizers import AveragedWeights, Schedule, build_optimizer
+from ner.training.averaging import AveragedWeights
+from ner.training.optimizers import (
+    LazyAdam,
+    build_optimizers,
+    clip_gradients,
+    use_sparse_tables,
+)
+from ner.training.schedules import Schedule
 
 
 class Tiny(nn.Module):
@@ -17,9 +24,10 @@ class Tiny(nn.Module):
 
 
 def groups_by_parameter(model, **settings):
-    optimizer = build_optimizer(model, learning_rate=1.0, **settings)
+    optimizers = build_optimizers(model, learning_rate=1.0, **settings)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    return {names[id(p)]: group for group in optimizer.param_groups for p in group["params"]}
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    return {names[id(p)]: group for group in groups for p in group["params"]}
 
 
 def test_weight_decay_spares_biases_embeddings_and_the_crf():
@@ -37,7 +45,7 @@ def test_embeddings_learn_at_their_own_rate():
 def test_an_optimizer_lowers_a_loss(name):
     torch.manual_seed(0)
     model = Tiny()
-    optimizer = build_optimizer(model, name=name, learning_rate=0.1, momentum=0.5)
+    (optimizer,) = build_optimizers(model, name=name, learning_rate=0.1, momentum=0.5)
     losses = []
     for _ in range(20):
         loss = model.linear(model.table.weight).square().mean()
@@ -85,10 +93,80 @@ def test_the_average_is_the_weighted_sum_of_all_parameters():
     expected = 1.0
     for step, value in enumerate((2.0, 3.0, 5.0)):
         nn.init.constant_(model.weight, value)
-        average.update(step)
+        average.before_step()
+        average.after_step(step)
         decay = min(0.9, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * value
     assert average.averages[0].item() == pytest.approx(expected)
     with average.applied():
         assert model.weight.item() == pytest.approx(expected)
     assert model.weight.item() == 5.0
+
+
+def sparse_table():
+    torch.manual_seed(0)
+    table = nn.Embedding(6, 3)
+    table.sparse = True
+    return table
+
+
+def test_lazy_adam_is_adam_where_every_row_has_a_gradient():
+    lazy, dense = sparse_table(), sparse_table()
+    dense.sparse = False
+    optimizers = [LazyAdam(lazy.parameters(), 0.1), torch.optim.Adam(dense.parameters(), 0.1)]
+    rows = torch.tensor([0, 3, 3, 5, 1, 2, 4])
+    for _ in range(5):
+        for table, optimizer in zip((lazy, dense), optimizers, strict=True):
+            (table(rows) ** 3).sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    assert torch.allclose(lazy.weight, dense.weight, atol=1e-6)
+
+
+def test_lazy_adam_leaves_rows_without_gradient_alone():
+    table = sparse_table()
+    before = table.weight.detach().clone()
+    table(torch.tensor([2, 2, 4])).sum().backward()
+    LazyAdam(table.parameters(), 0.1).step()
+    changed = (table.weight != before).any(dim=1)
+    assert changed.tolist() == [False, False, True, False, True, False]
+
+
+@pytest.mark.parametrize("decay", [0.9, 0.0])
+def test_the_average_of_a_table_that_is_updated_row_by_row_is_that_of_a_dense_one(decay):
+    sparse, dense = sparse_table(), sparse_table()
+    dense.sparse = False
+    averages = [AveragedWeights(sparse, decay), AveragedWeights(dense, decay)]
+    random = torch.Generator().manual_seed(1)
+    for step in range(30):
+        rows = torch.randint(6, (2,), generator=random)
+        for table, average in zip((sparse, dense), averages, strict=True):
+            (table(rows) ** 2).sum().backward()
+            average.before_step()
+            torch.optim.SGD(table.parameters(), 0.1).step()
+            table.zero_grad()
+            average.after_step(step)
+    with averages[0].applied(), averages[1].applied():
+        assert torch.allclose(sparse.weight, dense.weight, atol=1e-6)
+
+
+@pytest.mark.parametrize("max_norm", [0.5, 1e3])
+def test_clipping_counts_sparse_and_dense_gradients_like_torch(max_norm):
+    results = []
+    for sparse in (True, False):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Embedding(6, 3, sparse=sparse), nn.Linear(3, 2))
+        (model(torch.tensor([1, 1, 4])) ** 2).sum().mul(10).backward()
+        if sparse:
+            clip_gradients(model.parameters(), max_norm)
+        else:
+            nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+        grads = [p.grad.to_dense() if p.grad.is_sparse else p.grad for p in model.parameters()]
+        results.append(grads)
+    assert all(torch.allclose(a, b) for a, b in zip(*results, strict=True))
+
+
+def test_only_large_tables_become_sparse():
+    model = nn.ModuleList([nn.Embedding(30, 10), nn.Embedding(30_000, 10)])
+    use_sparse_tables(model)
+    assert [table.sparse for table in model] == [False, True]

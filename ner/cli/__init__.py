@@ -1,40 +1,61 @@
 """The command line: parsing and printing only."""
 
+import io
 import os
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 
-def main() -> None:
-    """Run the command line; a user's mistake is one line on stderr, a bug keeps its traceback."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a user's mistake is one line on stderr, a bug keeps its traceback.
+
+    Args:
+        arguments: What follows `ner`; by default those of the process.
+    """
     import typer
 
     from ner.cli.app import app
     from ner.errors import ConfigError, NerError
 
-    # typer brings a click of its own, whose base classes it does not name.
-    usage_error = typer.BadParameter.__bases__[0]
-    click_error = usage_error.__bases__[0]
+    # typer brings a click of its own, whose base classes it does not name: ClickException is the
+    # one before Exception.
+    click_error: Any = typer.BadParameter.__mro__[2]
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
+    code = 0
     try:
-        code = app(standalone_mode=False)
+        # Only typer.Exit makes it return a number.
+        code = app(args=arguments, prog_name="ner", standalone_mode=False) or 0
+        sys.stdout.flush()
     except click_error as error:
         code = error.exit_code
         context = getattr(error, "ctx", None)
-        where = context.command_path if context else "ner"
-        _complain(f"{where}: {error.format_message()}")
+        if message := error.format_message().replace("Value error, ", ""):
+            _complain(f"{context.command_path if context else 'ner'}: {message}")
     except NerError as error:
         code = 2 if isinstance(error, ConfigError) else 1
         _complain(str(error))
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code if isinstance(code, int) else 0)
+        _close_stdout()  # whoever reads our output has seen enough
+    except OSError as error:
+        if error.errno is None:
+            raise
+        # A full disk, a folder that may not be written: no bug, and nothing that we could mend.
+        code = 1
+        _complain(f"{error.filename or 'output'}: {os.strerror(error.errno).lower()}.")
+        if error.filename is None:
+            _close_stdout()
+    sys.exit(code)
 
 
 def _complain(message: str) -> None:
     sys.stderr.write(message + "\n")
+
+
+def _close_stdout() -> None:
+    """Throw away what Python would try to write at exit, and complain about once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

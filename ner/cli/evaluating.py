@@ -6,8 +6,17 @@ from typing import Annotated
 
 import typer
 
-from ner.cli.options import Columns, Device, Json, OnError, OnErrorOption, split_columns
-from ner.errors import DataError
+from ner.cli.options import (
+    Columns,
+    Device,
+    Json,
+    OnError,
+    OnErrorOption,
+    TagScheme,
+    list_skipped,
+    split_columns,
+)
+from ner.errors import ConfigError, DataError
 
 
 def eval_command(
@@ -20,7 +29,8 @@ def eval_command(
         ),
     ] = None,
     scheme: Annotated[
-        str | None, typer.Option(help="Of the tags in --predictions: IOB1, BIO or BIOES.")
+        TagScheme | None,
+        typer.Option(help="Of the tags in --predictions, for strict mode; else inferred."),
     ] = None,
     columns: Columns = None,
     device: Device = "auto",
@@ -29,30 +39,22 @@ def eval_command(
 ) -> None:
     """Compare a model's predictions, or those in a file, with gold tags."""
     if predictions is not None:
-        if model is not None:
-            raise typer.BadParameter("--predictions FILE stands alone, without a model.")
-        report = _score(predictions, scheme)
+        if model is not None or columns is not None:
+            raise ConfigError("ner eval: --predictions FILE takes no model, data or --columns.")
+        from ner.data.lines import read_lines
+        from ner.evaluation.predictions import score_predictions
+
+        lines = read_lines(predictions)
+        report = score_predictions(lines, predictions, scheme=scheme.value if scheme else None)
     elif model is None or data is None:
-        raise typer.BadParameter("needs MODEL and FILE, or --predictions FILE.")
+        raise ConfigError("ner eval: needs MODEL and FILE, or --predictions FILE.")
+    elif scheme is not None:
+        raise ConfigError("ner eval: --scheme is for --predictions; a model has its own.")
     else:
         from ner.tagger import evaluate, load
 
         problems: list[DataError] | None = [] if on_error is OnError.SKIP else None
         tagger = load(model, device=device)
         report = evaluate(tagger, data, columns=split_columns(columns), problems=problems)
-        for problem in problems or ():
-            typer.echo(f"skipped: {problem}", err=True)
-        if problems:
-            typer.echo(f"{len(problems)} sentences skipped.", err=True)
+        list_skipped(problems)
     typer.echo(json.dumps(report.to_dict(), indent=1) if as_json else str(report))
-
-
-def _score(path: str, scheme: str | None):  # noqa: ANN202
-    from ner.data.lines import read_lines
-    from ner.data.schemes import PREFIXES
-    from ner.evaluation.predictions import score_predictions
-
-    known = {name: name for name in PREFIXES}
-    if scheme is not None and scheme not in known:
-        raise typer.BadParameter(f"--scheme: {', '.join(known)}. Got {scheme}.")
-    return score_predictions(read_lines(path), path, scheme=known[scheme] if scheme else None)

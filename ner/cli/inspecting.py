@@ -1,6 +1,7 @@
 """`ner info` and `ner config show`."""
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,9 +32,16 @@ def info(
     if as_json:
         typer.echo(json.dumps(facts, indent=1))
         return
+    for name, value in _flattened(facts):
+        typer.echo(f"{name:24} {value}")
+
+
+def _flattened(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in facts.items():
-        text = value if isinstance(value, str | int | float) else json.dumps(value)
-        typer.echo(f"{name:22} {text}")
+        if isinstance(value, Mapping):
+            yield from _flattened(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, " ".join(value) if isinstance(value, list) else value
 
 
 @config_app.command()

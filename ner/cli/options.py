@@ -1,9 +1,12 @@
 """Options that several commands share."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+from ner.errors import DataError
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Columns = Annotated[
@@ -14,6 +17,14 @@ Columns = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class TagScheme(StrEnum):
+    """How tags are spelt."""
+
+    BIO = "BIO"
+    BIOES = "BIOES"
+    IOB1 = "IOB1"
 
 
 class OnError(StrEnum):
@@ -31,3 +42,11 @@ OnErrorOption = Annotated[
 def split_columns(columns: str | None) -> tuple[str, ...] | None:
     """Read the names of columns."""
     return tuple(columns.replace(",", " ").split()) if columns else None
+
+
+def list_skipped(problems: Sequence[DataError] | None) -> None:
+    """Say on stderr what `--on-error skip` left out."""
+    for problem in problems or ():
+        typer.echo(f"skipped: {problem}", err=True)
+    if problems:
+        typer.echo(f"{len(problems)} skipped.", err=True)

@@ -1,19 +1,29 @@
 """`ner tag`."""
 
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ner.cli.options import Columns, Device, OnError, OnErrorOption, split_columns
-from ner.errors import DataError
+from ner.cli.options import (
+    Columns,
+    Device,
+    OnError,
+    OnErrorOption,
+    TagScheme,
+    list_skipped,
+    split_columns,
+)
+from ner.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from ner.data.sentence import Sentence
-    from ner.tagger import Tagger
+    from ner.data.tokenizer import Tokenizer
 
 
 class Format(StrEnum):
@@ -34,16 +44,9 @@ class Output(StrEnum):
     PRETTY = "pretty"
 
 
-class TagScheme(StrEnum):
-    """How tags are spelt."""
-
-    BIO = "BIO"
-    BIOES = "BIOES"
-    IOB1 = "IOB1"
-
-
+CONLL_RELEASE = (".train", ".testa", ".testb")  # as in eng.testa
 ENDINGS = {
-    Format.CONLL: (".conll", ".iob", ".bio", ".bioes", ".bmes", ".col", ".tsv"),
+    Format.CONLL: (".conll", ".iob", ".bio", ".bioes", ".bmes", ".col", ".tsv", *CONLL_RELEASE),
     Format.JSONL: (".jsonl", ".ndjson"),
     Format.LINES: (".txt",),
 }
@@ -72,26 +75,46 @@ def tag(
     on_error: OnErrorOption = OnError.RAISE,
 ) -> None:
     """Find entities in texts."""
-    is_file = source == "-" or Path(source).exists()
+    is_file = source == "-" or _exists(source)
     chosen = format_ or _guess_format(source, is_file)
     if not is_file and (chosen in (Format.CONLL, Format.JSONL) or _looks_like_path(source)):
-        raise DataError(f"{source}: no such file.")
+        raise DataError(f"{source}: no such file. A text that looks like one needs --format text.")
+    if columns is not None and chosen is not Format.CONLL:
+        raise ConfigError(f"ner tag: --columns names those of conll input. Got {chosen} input.")
     if output is None:
         fallback = Output.CONLL if chosen is Format.CONLL else Output.JSONL
         output = Output.PRETTY if sys.stdout.isatty() else fallback
 
-    from ner.tagger import load
+    from ner.data.conll import annotate_conll
+    from ner.data.lines import read_lines, replace_surrogates
+    from ner.tagger import WINDOW, load
 
+    lines = read_lines(source) if is_file else ()
+    name = "stdin" if source == "-" else source
     tagger = load(model, device=device)
+    # Whoever types the lines wants an answer after each.
+    pipe = partial(tagger.pipe, window=1 if lines is sys.stdin.buffer else WINDOW)
     problems: list[DataError] | None = [] if on_error is OnError.SKIP else None
-    rows = _rows(tagger, source, is_file, chosen, output, scheme, columns, problems)
+    names = split_columns(columns)
+    if chosen is Format.CONLL and output is Output.CONLL:
+        rows = annotate_conll(lines, pipe, name, scheme.value, columns=names, problems=problems)
+    else:
+        if is_file:
+            items = _read(lines, name, chosen, names, tagger.tokenizer, problems)
+        else:
+            items = source.split("\n") if chosen is Format.LINES else [source]
+        rows = _write(pipe(items), output, scheme)
     for row in rows:
-        sys.stdout.write(row + "\n")
+        sys.stdout.write(replace_surrogates(row) + "\n")
     sys.stdout.flush()
-    for problem in problems or ():
-        sys.stderr.write(f"skipped: {problem}\n")
-    if problems:
-        sys.stderr.write(f"{len(problems)} skipped.\n")
+    list_skipped(problems)
+
+
+def _exists(source: str) -> bool:
+    try:
+        return source != "" and Path(source).exists()
+    except OSError:  # a text too long for a name
+        return False
 
 
 def _guess_format(source: str, is_file: bool) -> Format:
@@ -105,43 +128,49 @@ def _guess_format(source: str, is_file: bool) -> Format:
 
 def _looks_like_path(source: str) -> bool:
     endings = tuple(ending for some in ENDINGS.values() for ending in some)
-    return not any(c.isspace() for c in source) and source.lower().endswith(endings)
+    beginnings = ("/", "./", "../", "~/")
+    one_word = not any(c.isspace() for c in source)
+    return one_word and (source.lower().endswith(endings) or source.startswith(beginnings))
 
 
-def _rows(
-    tagger: "Tagger",
-    source: str,
-    is_file: bool,
+def _read(
+    lines: Iterable[bytes],
+    name: str,
     format_: Format,
-    output: Output,
-    scheme: TagScheme,
-    columns: str | None,
+    columns: Sequence[str] | None,
+    tokenizer: "Tokenizer",
     problems: list[DataError] | None,
-) -> Iterator[str]:
-    from ner.data.conll import annotate_conll, read_conll, write_conll
-    from ner.data.jsonl import read_jsonl, write_jsonl
-    from ner.data.lines import decode_line, read_lines
+) -> "Iterable[str | Sentence]":
+    from ner.data.conll import read_conll
+    from ner.data.jsonl import read_jsonl
 
-    name = "stdin" if source == "-" else source
-    names = split_columns(columns)
-    lines = read_lines(source) if is_file else iter(())
-    if format_ is Format.CONLL and output is Output.CONLL:
-        return annotate_conll(
-            lines, tagger.pipe, name, scheme.value, columns=names, problems=problems
-        )
-    items: Iterable[str | Sentence]
     match format_:
         case Format.CONLL:
-            items = read_conll(lines, name, names, None, problems)
+            return read_conll(lines, name, columns, None, problems)
         case Format.JSONL:
-            items = read_jsonl(lines, name, tagger.tokenizer, problems)
-        case Format.LINES if is_file:
-            items = (decode_line(raw, i, name) for i, raw in enumerate(lines, 1))
-        case Format.TEXT if is_file:
-            items = ["\n".join(decode_line(raw, i, name) for i, raw in enumerate(lines, 1))]
-        case _:
-            items = [source]
-    tagged = tagger.pipe(items)
+            return read_jsonl(lines, name, tokenizer, problems)
+        case Format.LINES:
+            return _decoded(lines, name, problems)
+        case Format.TEXT:
+            return ["\n".join(_decoded(lines, name, problems))]
+
+
+def _decoded(lines: Iterable[bytes], name: str, problems: list[DataError] | None) -> Iterator[str]:
+    from ner.data.lines import decode_line
+
+    for number, raw in enumerate(lines, 1):
+        try:
+            yield decode_line(raw, number, name)
+        except DataError as problem:
+            if problems is None:
+                raise
+            problems.append(problem)
+
+
+def _write(tagged: "Iterable[Sentence]", output: Output, scheme: TagScheme) -> Iterator[str]:
+    from ner.data.conll import write_conll
+    from ner.data.jsonl import write_jsonl
+
     match output:
         case Output.JSONL:
             return write_jsonl(tagged)
@@ -163,6 +192,7 @@ def _tsv(sentences: Iterable["Sentence"]) -> Iterator[str]:
 
 def _pretty(sentences: Iterable["Sentence"]) -> Iterator[str]:
     """Mark entities in the text: coloured on a terminal, in brackets elsewhere."""
+    coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     colours = ("cyan", "magenta", "green", "yellow", "blue", "red")
     known: dict[str, str] = {}
     for sentence in sentences:
@@ -171,6 +201,6 @@ def _pretty(sentences: Iterable["Sentence"]) -> Iterator[str]:
             colour = known.setdefault(e.label, colours[len(known) % len(colours)])
             pieces.append(sentence.text[end : e.start])
             name = f"[{e.text} {e.label} {e.score:.2f}]"
-            pieces.append(typer.style(name, fg=colour) if sys.stdout.isatty() else name)
+            pieces.append(typer.style(name, fg=colour) if coloured else name)
             end = e.end
         yield "".join(pieces) + sentence.text[end:]

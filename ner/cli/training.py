@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ner.cli.options import Columns, Device, Json, OnError, OnErrorOption, split_columns
-from ner.extras import require
+from ner.extras import require_training
 
 CONFIG_HELP = "A TOML file; without one, --train says what to learn from."
 
@@ -43,8 +43,7 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a tagger, and report on its development (and test) data."""
-    require("torch", "Training")
-    require("pydantic", "Training")
+    require_training()
     from ner.config import parse_setting
     from ner.training.entry import train_run, train_seeds
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ner.data.schemes import Scheme
@@ -102,7 +103,7 @@ def build_model(
     return Model(embedder, encoder, head)
 
 
-def to_tensors(batch: Arrays, device: torch.device | str = "cpu") -> dict[str, Tensor]:
+def to_tensors(batch: Mapping[str, NDArray[Any]], device: torch.device | str = "cpu") -> dict[str, Tensor]:
     """Move the arrays of a batch to a device, all integers as int64."""
     return {
         name: torch.from_numpy(array).to(

@@ -34,6 +34,7 @@ def save_checkpoint(folder: Path, trainer: Trainer, record: dict[str, Any]) -> P
         "format": FORMAT,
         "trainer": facts,
         "schedule": trainer.schedule.state(),
+        "average": trainer.average.log_left,
         "record": record,
     }
     if not target.exists():
@@ -73,9 +74,11 @@ def _tensors(trainer: Trainer) -> dict[str, Tensor]:
     named = {f"model.{name}": tensor for name, tensor in trainer.model.state_dict().items()}
     named |= {f"average.{i}": tensor for i, tensor in enumerate(trainer.average.averages)}
     named |= {f"best.{name}": tensor for name, tensor in trainer.best_weights.items()}
-    for i, state in trainer.optimizer.state_dict()["state"].items():
-        present = {name: value for name, value in state.items() if value is not None}
-        named |= {f"optimizer.{i}.{name}": value for name, value in present.items()}
+    named |= {f"row-logs.{i}": logs for i, logs in trainer.average.row_logs.items()}
+    for k, optimizer in enumerate(trainer.optimizers):
+        for i, state in optimizer.state_dict()["state"].items():
+            present = {name: value for name, value in state.items() if value is not None}
+            named |= {f"optimizer{k}.{i}.{name}": value for name, value in present.items()}
     named["random.cpu"] = torch.get_rng_state()
     if trainer.device.type == "cuda":
         named["random.cuda"] = torch.cuda.get_rng_state(trainer.device)
@@ -92,12 +95,15 @@ def _restore(trainer: Trainer, tensors: dict[str, Tensor], manifest: dict[str, A
     for i, average in enumerate(trainer.average.averages):
         average.copy_(groups["average"][str(i)])
     trainer.best_weights = groups.get("best", {})
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in groups.get("optimizer", {}).items():
-        i, _, rest = name.partition(".")
-        state.setdefault(int(i), {})[rest] = tensor
-    current = trainer.optimizer.state_dict()
-    trainer.optimizer.load_state_dict({**current, "state": state})
+    for i, logs in trainer.average.row_logs.items():
+        logs.copy_(groups["row-logs"][str(i)])
+    trainer.average.log_left = manifest["average"]
+    for k, optimizer in enumerate(trainer.optimizers):
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in groups.get(f"optimizer{k}", {}).items():
+            i, _, rest = name.partition(".")
+            state.setdefault(int(i), {})[rest] = tensor
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
     trainer.schedule.load_state(manifest["schedule"])
     trainer.facts.update(manifest["trainer"])
     torch.set_rng_state(groups["random"]["cpu"])

@@ -163,9 +163,8 @@ def train_seeds(
             )
         results = json.loads(report.read_text(encoding="utf-8"))
         runs.append({"seed": seed, **{split: facts["f1"] for split, facts in results.items()}})
-        summary = SeedSummary(runs)
-        if len(runs) > 1:
-            write_json(path / "seeds.json", summary.to_dict())
+    summary = SeedSummary(runs)
+    write_json(path / "seeds.json", summary.to_dict())
     return summary
 
 

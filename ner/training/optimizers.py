@@ -1,21 +1,77 @@
-"""Optimizers, schedules of the learning rate, and averaged weights."""
+"""Optimizers: dense for most weights, row by row for large tables."""
 
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
-ScheduleName = Literal["one-cycle", "cosine", "plateau", "inverse-epoch", "constant"]
-# One-cycle starts at 1/25 of the peak and ends near zero: Smith and Topin, "Super-Convergence",
-# 2018, with the divisor that fastai made the custom.
-ONE_CYCLE_START = 1 / 25
+# A smaller table is updated faster as a whole.
+SMALL_TABLE = 20_000
 
 
-def build_optimizer(
+class LazyAdam(Optimizer):
+    """Adam on the rows of tables that a batch touched; all others wait, moments included.
+
+    The cost of a step does not grow with the table. A row's moments fade with the steps that touch
+    it, not with all steps; the correction of their bias counts all steps.
+
+    Args:
+        params: Tables with sparse gradients.
+        lr: Learning rate.
+        betas: Decay of the two moments.
+        eps: Added to the root of the second moment.
+
+    Source: Kingma and Ba, "Adam", ICLR 2015, algorithm 1, on rows.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Update the rows that have a gradient."""
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for table in group["params"]:
+                if table.grad is None:
+                    continue
+                state = self.state[table]
+                if not state:
+                    state["step"] = torch.zeros((), dtype=torch.float64)
+                    state["first"] = torch.zeros_like(table)
+                    state["second"] = torch.zeros_like(table)
+                state["step"] += 1
+                count = state["step"].item()
+                gradient = table.grad.coalesce()
+                rows, values = gradient.indices()[0], gradient.values()
+                first = state["first"][rows].lerp_(values, 1 - beta1)
+                second = state["second"][rows].mul_(beta2).addcmul_(values, values, value=1 - beta2)
+                state["first"].index_copy_(0, rows, first)
+                state["second"].index_copy_(0, rows, second)
+                root = second.div_(1 - beta2**count).sqrt_().add_(group["eps"])
+                rate = group["lr"] / (1 - beta1**count)
+                table.index_add_(0, rows, first.div_(root), alpha=-rate)
+
+
+def use_sparse_tables(model: nn.Module) -> None:
+    """Let large embedding tables give gradients of the rows they looked up alone.
+
+    Worth it on a CPU; on a GPU a fused step over a whole table is faster than finding the rows.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Embedding) and module.weight.numel() > SMALL_TABLE:
+            module.sparse = True
+
+
+def build_optimizers(
     model: nn.Module,
     *,
     name: Literal["adamw", "sgd"] = "adamw",
@@ -24,8 +80,8 @@ def build_optimizer(
     weight_decay: float = 0.0,
     momentum: float = 0.0,
     betas: tuple[float, float] = (0.9, 0.999),
-) -> Optimizer:
-    """Build an optimizer whose groups differ in rate and decay.
+) -> list[Optimizer]:
+    """Build optimizers whose groups differ in rate and decay.
 
     Args:
         model: Its parameters are taken.
@@ -37,114 +93,50 @@ def build_optimizer(
         momentum: Of SGD.
         betas: Of AdamW.
     """
-    embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
-    groups: dict[tuple[bool, bool], list[Tensor]] = {}
+    tables = {id(m.weight): m.sparse for m in model.modules() if isinstance(m, nn.Embedding)}
+    groups: dict[tuple[bool, bool, bool], list[Tensor]] = {}
     for key, parameter in model.named_parameters():
-        embedding = id(parameter) in embeddings
-        spared = parameter.ndim < 2 or embedding or "crf." in key
-        groups.setdefault((embedding, spared), []).append(parameter)
-    settings: list[dict[str, Any]] = [
-        {
-            "params": parameters,
-            "base_lr": learning_rate * (embedding_rate if embedding else 1),
-            "weight_decay": 0.0 if spared else weight_decay,
-        }
-        for (embedding, spared), parameters in groups.items()
-    ]
+        table = id(parameter) in tables
+        spared = parameter.ndim < 2 or table or "crf." in key
+        kind = (tables.get(id(parameter), False), table, spared)
+        groups.setdefault(kind, []).append(parameter)
+    dense: list[dict[str, Any]] = []
+    sparse: list[dict[str, Any]] = []
+    for (is_sparse, table, spared), parameters in groups.items():
+        base = learning_rate * (embedding_rate if table else 1)
+        (sparse if is_sparse else dense).append(
+            {"params": parameters, "base_lr": base}
+            | ({} if is_sparse else {"weight_decay": 0.0 if spared else weight_decay})
+        )
+    optimizers: list[Optimizer] = []
     if name == "sgd":
-        return SGD(settings, lr=learning_rate, momentum=momentum, fused=True)
-    return AdamW(settings, lr=learning_rate, betas=betas, fused=True)
+        optimizers.append(SGD(dense, lr=learning_rate, momentum=momentum, fused=True))
+        if sparse:
+            optimizers.append(SGD(sparse, lr=learning_rate))
+    else:
+        optimizers.append(AdamW(dense, lr=learning_rate, betas=betas, fused=True))
+        if sparse:
+            optimizers.append(LazyAdam(sparse, lr=learning_rate, betas=betas))
+    return optimizers
 
 
-class Schedule:
-    """The factor on every learning rate, as training goes on.
+@torch.no_grad()
+def clip_gradients(parameters: Iterable[Tensor], max_norm: float) -> None:
+    """Scale all gradients, dense and sparse, so that their norm together is at most `max_norm`.
 
-    Args:
-        name: `one-cycle` rises and falls along cosines; `cosine` rises linearly, then falls;
-            `plateau` halves when the development score stalls; `inverse-epoch` divides by
-            1 + decay * epoch.
-        warmup: Share of the run in which the rate rises.
-        decay: Of `inverse-epoch`.
-        patience: Epochs without a better score before `plateau` halves.
+    Sparse gradients are coalesced on the way.
     """
-
-    def __init__(
-        self, name: ScheduleName, *, warmup: float = 0.1, decay: float = 0.05, patience: int = 3
-    ) -> None:
-        self.name = name
-        self.warmup = warmup
-        self.decay = decay
-        self.patience = patience
-        self.stalled = 0
-        self.halvings = 0
-
-    def factor(self, progress: float, epoch: int) -> float:
-        """Give the factor in (0, 1] at a `progress` in [0, 1) of the whole run."""
-        match self.name:
-            case "one-cycle" if progress < self.warmup:
-                rise = (1 - math.cos(math.pi * progress / self.warmup)) / 2
-                return ONE_CYCLE_START + (1 - ONE_CYCLE_START) * rise
-            case "cosine" if progress < self.warmup:
-                return progress / self.warmup
-            case "one-cycle" | "cosine":
-                fall = (progress - self.warmup) / (1 - self.warmup)
-                return (1 + math.cos(math.pi * fall)) / 2
-            case "plateau":
-                return 0.5**self.halvings
-            case "inverse-epoch":
-                return 1 / (1 + self.decay * epoch)
-            case _:
-                return 1.0
-
-    def observe(self, better: bool) -> None:
-        """Take note of whether an epoch was the best so far."""
-        self.stalled = 0 if better else self.stalled + 1
-        if self.stalled >= self.patience:
-            self.stalled, self.halvings = 0, self.halvings + 1
-
-    def state(self) -> dict[str, int]:
-        """Give what a checkpoint has to keep."""
-        return {"stalled": self.stalled, "halvings": self.halvings}
-
-    def load_state(self, state: dict[str, int]) -> None:
-        """Go on from `state`."""
-        self.stalled, self.halvings = state["stalled"], state["halvings"]
-
-
-class AveragedWeights:
-    """An exponential moving average of a model's parameters.
-
-    Early on it follows faster than `decay` says, so that the start does not linger in it.
-
-    Args:
-        model: Its parameters are followed.
-        decay: Share of the old average that stays at each step; 0 follows at once.
-
-    Source: Polyak and Juditsky, SIAM J. Control Optim. 30(4), 1992; the warm-up is that of
-    TensorFlow's ExponentialMovingAverage (`num_updates`).
-    """
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.parameters = list(model.parameters())
-        self.decay = decay
-        self.averages = [p.detach().clone() for p in self.parameters]
-
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Take in the parameters after step number `step`, from 0."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self.averages, self.parameters, 1 - decay)
-
-    @contextmanager
-    def applied(self) -> Iterator[None]:
-        """Put the averages in the place of the parameters for a while."""
-        self._swap()
-        try:
-            yield
-        finally:
-            self._swap()
-
-    @torch.no_grad()
-    def _swap(self) -> None:
-        for parameter, average in zip(self.parameters, self.averages, strict=True):
-            parameter.data, average.data = average.data, parameter.data
+    values: list[Tensor] = []
+    for parameter in parameters:
+        if parameter.grad is None:
+            continue
+        if parameter.grad.is_sparse:
+            parameter.grad = parameter.grad.coalesce()
+            values.append(parameter.grad.values())
+        else:
+            values.append(parameter.grad)
+    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(v) for v in values]))
+    # The small number is that of torch.nn.utils.clip_grad_norm_, so that both agree.
+    scale = (max_norm / (norm + 1e-6)).clamp(max=1.0)
+    for value in values:
+        value.mul_(scale)

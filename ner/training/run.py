@@ -25,9 +25,10 @@ from ner.nn.loading import choose_device, set_threads
 from ner.nn.model import TorchRuntime, to_tensors
 from ner.tagger import Tagger, build_tagger, predict_spans
 from ner.training.checkpoint import load_checkpoint, save_checkpoint
-from ner.training.optimizers import Schedule, build_optimizer
+from ner.training.optimizers import build_optimizers, use_sparse_tables
 from ner.training.progress import Progress
 from ner.training.records import RunFolder, model_card, versions
+from ner.training.schedules import Schedule
 from ner.training.setup import Corpus, Prepared, prepare, read_corpus, read_pretrained
 from ner.training.trainer import Epoch, NonFiniteLossError, Trainer
 
@@ -116,10 +117,12 @@ class Run:
         dev = prepared.encode(corpus.dev)
         gold = [sentence.spans or () for sentence in corpus.dev]
 
-        def evaluate(network: nn.Module) -> dict[str, float]:
-            return {"f1": f1(gold, predict_spans(TorchRuntime(network, self.device), dev))}
+        def evaluate(_: nn.Module) -> dict[str, float]:
+            return {"f1": f1(gold, predict_spans(TorchRuntime(model, self.device), dev))}
 
-        optimizer = build_optimizer(
+        if self.device.type == "cpu":
+            use_sparse_tables(model)
+        optimizers = build_optimizers(
             model,
             name=training.optimizer,
             learning_rate=training.learning_rate,
@@ -138,7 +141,7 @@ class Run:
             model,
             prepared.batches(corpus.train, self.config),
             evaluate,
-            optimizer,
+            optimizers,
             schedule,
             epochs=training.epochs,
             metric="f1",

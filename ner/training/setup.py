@@ -236,5 +236,5 @@ def fill_rows_from_store(model: Model, featurizer: Featurizer, first: int) -> No
 
 def word_table(model: Model) -> torch.Tensor:
     """Give the rows of words, to be written to."""
-    return model.get_submodule("embedder.word_parts.words.table").weight.data
+    return model.get_parameter("embedder.word_parts.words.table.weight").data
 

@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ner.errors import TrainingError
-from ner.training.optimizers import AveragedWeights, Schedule
+from ner.training.averaging import AveragedWeights
+from ner.training.optimizers import clip_gradients
+from ner.training.schedules import Schedule
 
 # On a GPU, reading a loss waits for the device; so losses are read this many steps at a time.
 LOSSES_AT_ONCE = 32
@@ -86,7 +88,7 @@ class Trainer:
         model: Has a `loss`; already on `device`.
         batches: See `BatchSource`.
         evaluate: Scores the model on development data, in evaluation mode, after each epoch.
-        optimizer: Over the model's parameters, with `base_lr` in each group.
+        optimizers: Over the model's parameters together, with `base_lr` in each group.
         schedule: Of the learning rate.
         epochs: How many.
         metric: Name of the score in what `evaluate` returns that decides which weights are best.
@@ -103,7 +105,7 @@ class Trainer:
         model: nn.Module,
         batches: BatchSource,
         evaluate: Callable[[nn.Module], Mapping[str, float]],
-        optimizer: Optimizer,
+        optimizers: Sequence[Optimizer],
         schedule: Schedule,
         *,
         epochs: int,
@@ -118,7 +120,7 @@ class Trainer:
         self.model = model
         self.batches = batches
         self.evaluate = evaluate
-        self.optimizer = optimizer
+        self.optimizers = optimizers
         self.schedule = schedule
         self.epochs = epochs
         self.metric = metric
@@ -184,14 +186,16 @@ class Trainer:
         yield self._finish_epoch(epoch, len(plan))
 
     def _update(self, loss: Tensor, factor: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["base_lr"] * factor
         loss.backward()
         if self.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.average.update(self.facts["total_steps"])
+            clip_gradients(self.model.parameters(), self.clip_norm)
+        self.average.before_step()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["base_lr"] * factor
+            optimizer.step()
+            optimizer.zero_grad()
+        self.average.after_step(self.facts["total_steps"])
         self.facts["total_steps"] += 1
 
     def _finish_epoch(self, epoch: int, steps: int) -> Epoch:
@@ -211,7 +215,7 @@ class Trainer:
         metrics = {
             "loss": facts["loss_sum"] / max(1, steps),
             **scores,
-            "learning_rate": self.optimizer.param_groups[-1]["lr"],
+            "learning_rate": self.optimizers[0].param_groups[-1]["lr"],
             "tokens_per_second": facts["tokens"] / max(facts["seconds"], 1e-9),
             "seconds": facts["seconds"],
         }

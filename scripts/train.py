@@ -1,0 +1,11 @@
+"""Train a tagger; arguments as for `ner train`.
+
+python scripts/train.py configs/sample.toml --out runs/sample
+"""
+
+import sys
+
+from ner.cli import main
+
+if __name__ == "__main__":
+    main(["train", *sys.argv[1:]])
