@@ -7,7 +7,7 @@ only where the source has them.
 """
 
 import argparse
-import logging
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -33,23 +33,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path(), help="folder of the files (here)")
     options = parser.parse_args(arguments)
     # Without a network, the hub's client would print a line for each of its attempts.
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     try:
-        # Nothing is written before everything is read.
-        files = {
-            name: list(rows(read_hub(options.source, split), options.source))
-            for split, name in FILES.items()
+        # Nothing is written before everything is read and checked.
+        splits = {name: list(read_hub(options.source, split)) for split, name in FILES.items()}
+        texts = {
+            name: "".join(f"{row}\n" for row in rows(sentences, options.source))
+            for name, sentences in splits.items()
         }
         options.out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            beside = options.out / f".{name}.new"
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(options.out / name)
+            print(f"{options.out / name}: {len(splits[name])} sentences")
     except NerError as error:
         sys.exit(f"{error} {hint(options.source)}".strip())
     except OSError as error:
         sys.exit(f"{options.out}: {error.strerror}.")
-    for name, lines in files.items():
-        beside = options.out / f".{name}.new"
-        beside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        beside.replace(options.out / name)
-        print(f"{options.out / name}: {lines.count('')} sentences")
 
 
 def hint(source: str) -> str:

@@ -25,3 +25,39 @@ def shared_data():
         return SHARED_DATA / name
 
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory):
+    """Train a small tagger on a few sentences of the sample, and give the folder of the run."""
+    import ner
+
+    out = tmp_path_factory.mktemp("tiny") / "run"
+    ner.train(
+        train=[s for s in ner.read_sentences("sample:train") if s.spans][:20],
+        dev=[s for s in ner.read_sentences("sample:dev") if s.spans][:5],
+        out=out,
+        progress=False,
+        words={"size": 8},
+        characters={"size": 4, "output_size": 8},
+        shape={"size": 4},
+        affixes={"rows": 64, "size": 4},
+        embedder={"dropout": 0.0, "word_dropout": 0.0},
+        encoder={"size": 8, "dropout": 0.0},
+        training={"epochs": 20, "batch_size": 4, "learning_rate": 0.02, "ema": 0.0},
+    )
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_run):
+    """Give the model folder of the small tagger; a test that changes it makes a copy first."""
+    return tiny_run / "model"
+
+
+@pytest.fixture(scope="session")
+def tiny_tagger(tiny_model):
+    """Load the small tagger."""
+    import ner
+
+    return ner.load(tiny_model)

@@ -74,7 +74,7 @@ def test_every_character_has_a_row_in_a_table_of_that_size():
         ("0000", "7 1999 ٣٤"),
         ("with0", "B-52 3,000 1st U2 1999-2000 3.5"),
         ("punctuation", ". -- $ \U0001f600 \ud800"),
-        ("other", "東京 مدينة ª中"),
+        ("other", "東京 مدينة"),
     ],
 )
 def test_shapes(shape, words):

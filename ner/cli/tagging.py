@@ -77,8 +77,10 @@ def tag(
     """Find entities in texts."""
     is_file = source == "-" or _exists(source)
     chosen = format_ or _guess_format(source, is_file)
-    if not is_file and (chosen in (Format.CONLL, Format.JSONL) or _looks_like_path(source)):
-        raise DataError(f"{source}: no such file. A text that looks like one needs --format text.")
+    if not is_file and chosen in (Format.CONLL, Format.JSONL):
+        raise DataError(f"{source}: no such file.")
+    if not is_file and format_ is None and _looks_like_path(source):
+        raise DataError(f"{source}: no such file. If it is a text, say --format text.")
     if columns is not None and chosen is not Format.CONLL:
         raise ConfigError(f"ner tag: --columns names those of conll input. Got {chosen} input.")
     if output is None:
@@ -93,7 +95,8 @@ def tag(
     name = "stdin" if source == "-" else source
     tagger = load(model, device=device)
     # Whoever types the lines wants an answer after each.
-    pipe = partial(tagger.pipe, window=1 if lines is sys.stdin.buffer else WINDOW)
+    typed = source == "-" and sys.stdin.isatty()
+    pipe = partial(tagger.pipe, window=1 if typed else WINDOW)
     problems: list[DataError] | None = [] if on_error is OnError.SKIP else None
     names = split_columns(columns)
     if chosen is Format.CONLL and output is Output.CONLL:
@@ -113,7 +116,7 @@ def tag(
 def _exists(source: str) -> bool:
     try:
         return source != "" and Path(source).exists()
-    except OSError:  # a text too long for a name
+    except (OSError, ValueError):  # a text that can be no name, such as a long one
         return False
 
 

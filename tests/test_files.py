@@ -1,0 +1,140 @@
+import shutil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ner.errors import ModelFolderError
+from ner.files import read_json, read_manifest, write_folder, write_json
+
+
+def fill(folder):
+    (folder / "inner").mkdir()
+    (folder / "a.txt").write_text("a")
+    (folder / "inner" / "b.txt").write_text("b")
+
+
+def written(tmp_path, **manifest):
+    folder = tmp_path / "deep" / "model"
+    write_folder(folder, {"format": 1, **manifest}, fill)
+    return folder
+
+
+def contents(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_a_folder_holds_what_was_written_and_a_manifest_with_the_digests(tmp_path):
+    folder = written(tmp_path, seed=3, note="né\ud800")
+    assert contents(folder) == ["a.txt", "inner", "inner/b.txt", "manifest.json"]
+    manifest = read_manifest(folder, 1)
+    assert (manifest["seed"], manifest["note"]) == (3, "né\ud800")
+    # echo -n a | sha256sum
+    assert manifest["files"]["a.txt"].startswith("ca978112ca1bbdcafac231b39a23dc4d")
+    assert list(manifest["files"]) == ["a.txt", "inner/b.txt"]
+
+
+def test_nothing_else_is_left_beside_the_folder(tmp_path):
+    folder = written(tmp_path)
+    written(tmp_path)
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    folder = written(tmp_path)
+    write_folder(folder, {"format": 1}, lambda beside: (beside / "c.txt").write_text("c"))
+    assert contents(folder) == ["c.txt", "manifest.json"]
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_a_failure_while_writing_leaves_the_old_folder_and_no_other(tmp_path, error):
+    folder = written(tmp_path)
+
+    def fail(beside):
+        fill(beside)
+        raise error
+
+    with pytest.raises(error):
+        write_folder(folder, {"format": 1}, fail)
+    assert list(folder.parent.iterdir()) == [folder]
+    read_manifest(folder, 1)
+
+
+def test_a_failure_in_the_last_step_brings_the_old_folder_back(tmp_path, monkeypatch):
+    folder = written(tmp_path)
+    rename = type(folder).rename
+
+    def fail_at_the_new_one(self, target):
+        if self.name.endswith(".new"):
+            raise OSError
+        return rename(self, target)
+
+    monkeypatch.setattr(type(folder), "rename", fail_at_the_new_one)
+    with pytest.raises(OSError):
+        write_folder(folder, {"format": 1}, fill)
+    assert list(folder.parent.iterdir()) == [folder]
+    read_manifest(folder, 1)
+
+
+def change_a_file(folder):
+    (folder / "inner" / "b.txt").write_text("c")
+
+
+def change_the_manifest(folder):
+    write_json(folder / "manifest.json", {**read_json(folder / "manifest.json"), "seed": 4})
+
+
+def put_a_file_in_place_of_the_folder(folder):
+    shutil.rmtree(folder)
+    folder.write_text("")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (change_a_file, "inner/b.txt was changed after it was written."),
+        (lambda folder: (folder / "a.txt").unlink(), "a.txt is missing."),
+        (change_the_manifest, "manifest.json was changed after it was written."),
+        (
+            lambda folder: (folder / "manifest.json").unlink(),
+            "manifest.json is missing. Is this a model?",
+        ),
+        (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json is damaged."),
+        (lambda folder: (folder / "manifest.json").write_text("{"), "manifest.json is damaged."),
+        (
+            lambda folder: (folder / "manifest.json").write_bytes(b"\xff"),
+            "manifest.json is damaged.",
+        ),
+        (shutil.rmtree, "no such folder."),
+        (put_a_file_in_place_of_the_folder, "a model is a folder. Got a file."),
+    ],
+)
+def test_a_damaged_folder_is_refused_in_one_line(tmp_path, damage, words):
+    folder = written(tmp_path)
+    damage(folder)
+    with pytest.raises(ModelFolderError) as error:
+        read_manifest(folder, 1)
+    assert str(error.value) == f"{folder}: {words}"
+
+
+def test_a_newer_format_is_refused_whatever_else_it_brings(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    write_json(folder / "manifest.json", {"format": 2, "files": {"new": 5}, "digest": 0})
+    with pytest.raises(ModelFolderError) as error:
+        read_manifest(folder, 1)
+    assert str(error.value) == f"{folder}: format 2, but this version reads up to 1. Upgrade."
+
+
+def test_the_folder_around_a_model_gets_a_hint(tmp_path):
+    folder = written(tmp_path)
+    with pytest.raises(ModelFolderError, match=r"manifest.json is missing. Did you mean .*model\?"):
+        read_manifest(folder.parent, 1)
+
+
+@given(st.recursive(st.text(st.characters(codec=None)) | st.integers(), st.lists))
+def test_json_comes_back_as_it_was_written(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("json") / "x.json"
+    write_json(path, content)
+    assert read_json(path) == content
+    assert [p.name for p in path.parent.iterdir()] == ["x.json"]

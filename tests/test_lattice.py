@@ -1,0 +1,295 @@
+"""Every sum and maximum over paths, against the paths themselves."""
+
+import itertools
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as st_numpy
+from torchcrf import CRF
+
+from ner.data.schemes import Span, spans_from_tags, tag_set, tags_from_spans
+from ner.lattice import Lattice, legal_steps, span_tags
+
+SCHEMES = pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
+# Emissions of a size that doubles can take apart, and of one that exp() cannot take.
+SCALES = pytest.mark.parametrize("scale", [1.0, 300.0])
+LENGTHS = np.array([1, 2, 3, 4, 2])
+
+
+def random_lattice(scheme, labels="XY", scale=1.0, seed=1):
+    """Make the raw scores of steps, and a lattice of them."""
+    random = np.random.default_rng(seed)
+    tags = tuple(tag_set(labels, scheme))
+    C = len(tags)
+    raw = [scale * random.normal(size=shape) for shape in (C, (C, C), C)]
+    return raw, Lattice(*raw, tags, scheme)
+
+
+def random_emissions(lattice, lengths=LENGTHS, scale=1.0, seed=2):
+    random = np.random.default_rng(seed)
+    return scale * random.normal(size=(len(lengths), max(lengths), len(lattice.tags)))
+
+
+@cache
+def legal_paths(tags, scheme, length):
+    """List the paths that spans can be written as; tells legality without any table of steps."""
+    paths = itertools.product(range(len(tags)), repeat=length)
+    written = [(path, [tags[i] for i in path]) for path in paths]
+    return [p for p, t in written if tags_from_spans(spans_from_tags(t), length, scheme) == t]
+
+
+def path_score(raw, emissions, path):
+    start, transitions, end = raw
+    steps = sum(transitions[a, b] for a, b in itertools.pairwise(path))
+    return start[path[0]] + steps + end[path[-1]] + sum(emissions[range(len(path)), path])
+
+
+def log_sum(scores):
+    return np.logaddexp.reduce(np.array([*scores, -np.inf]))
+
+
+@SCHEMES
+@SCALES
+def test_viterbi_finds_the_best_of_all_legal_paths(scheme, scale):
+    raw, lattice = random_lattice(scheme, scale=scale)
+    emissions = random_emissions(lattice, scale=scale)
+    found = lattice.viterbi(emissions, LENGTHS)
+    for b, length in enumerate(LENGTHS):
+        paths = legal_paths(lattice.tags, scheme, length)
+        best = max(paths, key=lambda path: path_score(raw, emissions[b], path))
+        assert tuple(found[b, :length]) == best
+        assert not found[b, length:].any()
+
+
+@SCHEMES
+def test_of_equal_paths_the_one_with_lower_tags_at_the_end_wins(scheme):
+    _, lattice = random_lattice(scheme, scale=0)
+    emissions = np.random.default_rng(3).integers(0, 2, (50, 4, len(lattice.tags))) * 1.0
+    found = lattice.viterbi(emissions, np.full(50, 4))
+    paths = legal_paths(lattice.tags, scheme, 4)
+    for b in range(50):
+        scores = [emissions[b, range(4), path].sum() for path in paths]
+        best = [p for p, score in zip(paths, scores, strict=True) if score == max(scores)]
+        assert tuple(found[b]) == min(best, key=lambda path: path[::-1])
+
+
+@SCHEMES
+@SCALES
+def test_the_partition_is_the_sum_over_all_legal_paths(scheme, scale):
+    raw, lattice = random_lattice(scheme, scale=scale)
+    emissions = random_emissions(lattice, scale=scale)
+    found = lattice.log_partition(lattice.forward(emissions, LENGTHS))
+    for b, length in enumerate(LENGTHS):
+        paths = legal_paths(lattice.tags, scheme, length)
+        expected = log_sum(path_score(raw, emissions[b], path) for path in paths)
+        assert found[b] == pytest.approx(expected, rel=1e-12)
+
+
+@SCHEMES
+@SCALES
+def test_alphas_are_the_sums_over_beginnings(scheme, scale):
+    _, lattice = random_lattice(scheme, scale=scale)
+    emissions = random_emissions(lattice, scale=scale)
+    alphas = lattice.forward(emissions, LENGTHS)
+    num_tags = len(lattice.tags)
+    scores = (lattice.start, lattice.transitions, np.zeros(num_tags))
+    for b, t, tag in itertools.product(range(len(LENGTHS)), range(3), range(num_tags)):
+        if t < LENGTHS[b]:
+            paths = [(*p, tag) for p in itertools.product(range(num_tags), repeat=t)]
+            expected = log_sum(path_score(scores, emissions[b], path) for path in paths)
+            assert alphas[b, t, tag] == pytest.approx(expected, rel=1e-12)
+        else:
+            assert alphas[b, t, tag] == alphas[b, t - 1, tag]
+
+
+@SCHEMES
+@SCALES
+def test_betas_are_the_sums_over_ends(scheme, scale):
+    _, lattice = random_lattice(scheme, scale=scale)
+    emissions = random_emissions(lattice, scale=scale)
+    betas = lattice.backward(emissions, LENGTHS)
+    num_tags = len(lattice.tags)
+    scores = (np.zeros(num_tags), lattice.transitions, lattice.end)
+    for b, rest, tag in itertools.product(range(len(LENGTHS)), range(3), range(num_tags)):
+        t = LENGTHS[b] - 1 - rest
+        if t >= 0:
+            following = emissions[b, t:].copy()
+            following[0] = 0
+            paths = [(tag, *p) for p in itertools.product(range(num_tags), repeat=rest)]
+            expected = log_sum(path_score(scores, following, path) for path in paths)
+            assert betas[b, t, tag] == pytest.approx(expected, rel=1e-12)
+    behind = np.arange(emissions.shape[1]) >= LENGTHS[:, None]
+    assert (betas[behind] == lattice.end).all()
+
+
+@SCHEMES
+@SCALES
+def test_a_span_has_the_share_of_the_paths_that_contain_it(scheme, scale):
+    raw, lattice = random_lattice(scheme, scale=scale)
+    emissions = random_emissions(lattice, scale=scale)
+    spans = [
+        [Span(i, k, label) for k in range(1, n + 1) for i in range(k) for label in "XY"]
+        for n in LENGTHS
+    ]
+    found = lattice.span_posteriors(emissions, LENGTHS, spans)
+    for b, length in enumerate(LENGTHS):
+        shares = dict.fromkeys(spans[b], -np.inf)
+        paths = legal_paths(lattice.tags, scheme, length)
+        scores = [path_score(raw, emissions[b], path) for path in paths]
+        for path, score in zip(paths, scores, strict=True):
+            for span in spans_from_tags([lattice.tags[i] for i in path]):
+                shares[span] = np.logaddexp(shares[span], score)
+        expected = [np.exp(share - log_sum(scores)) for share in shares.values()]
+        assert found[b] == pytest.approx(expected, abs=1e-12 * scale)
+
+
+@SCHEMES
+def test_decoding_gives_the_spans_of_the_best_path_with_their_posteriors(scheme):
+    _, lattice = random_lattice(scheme)
+    emissions = random_emissions(lattice, scale=2)
+    emissions[1, :, 0] += 100
+    decoded = lattice.decode(emissions, LENGTHS)
+    for b, (spans, scores) in enumerate(decoded):
+        length = LENGTHS[b : b + 1]
+        path = lattice.viterbi(emissions[[b]], length)[0, : LENGTHS[b]]
+        assert list(spans) == spans_from_tags([lattice.tags[i] for i in path])
+        alone = lattice.span_posteriors(emissions[[b], : LENGTHS[b]], length, [spans])
+        assert scores == pytest.approx(alone[0], rel=1e-12)
+    assert decoded[1] == ((), ())
+    assert sum(len(spans) for spans, _ in decoded) > 3
+
+
+@SCHEMES
+def test_the_posteriors_of_all_that_covers_a_token_sum_to_1(scheme):
+    _, lattice = random_lattice(scheme, scale=2)
+    lengths = np.array([12])
+    emissions = random_emissions(lattice, lengths, scale=2)
+    spans = [Span(i, k, label) for k in range(1, 13) for i in range(k) for label in "XY"]
+    (probabilities,) = lattice.span_posteriors(emissions, lengths, [spans])
+    alphas, betas = lattice.forward(emissions, lengths), lattice.backward(emissions, lengths)
+    outside = np.exp(alphas + betas - lattice.log_partition(alphas)[:, None, None])[0, :, 0]
+    for t in range(12):
+        pairs = zip(spans, probabilities, strict=True)
+        inside = sum(p for span, p in pairs if span.start <= t < span.end)
+        assert inside + outside[t] == pytest.approx(1, abs=1e-12)
+
+
+@SCHEMES
+def test_no_result_depends_on_what_stands_behind_a_sentence(scheme):
+    _, lattice = random_lattice(scheme)
+    emissions = random_emissions(lattice)
+    behind = np.arange(emissions.shape[1]) >= LENGTHS[:, None]
+    other = np.where(behind[:, :, None], 1e6, emissions)
+    assert lattice.decode(emissions, LENGTHS) == lattice.decode(other, LENGTHS)
+
+
+@SCHEMES
+def test_five_thousand_tokens_with_huge_emissions_are_exact(scheme):
+    _, lattice = random_lattice(scheme, scale=10)
+    lengths = np.array([5000])
+    emissions = np.random.default_rng(4).choice([-1e4, 1e4, 0], (1, 5000, len(lattice.tags)))
+    ((spans, scores),) = lattice.decode(emissions, lengths)
+    assert 0 < min(scores) <= max(scores) <= 1
+    # The recursion in log space, without any scaling, and with the maximum in place of the sum.
+    summed = best = lattice.start + emissions[0, 0]
+    for t in range(1, 5000):
+        summed = np.logaddexp.reduce(summed[:, None] + lattice.transitions) + emissions[0, t]
+        best = (best[:, None] + lattice.transitions).max(axis=0) + emissions[0, t]
+    log_z = lattice.log_partition(lattice.forward(emissions, lengths))
+    assert log_z[0] == pytest.approx(np.logaddexp.reduce(summed + lattice.end), rel=1e-13)
+    path = [lattice.tags.index(tag) for tag in tags_from_spans(spans, 5000, scheme)]
+    masked = (lattice.start, lattice.transitions, lattice.end)
+    assert path_score(masked, emissions[0], path) == pytest.approx(max(best + lattice.end), 1e-13)
+
+
+def scores_of(*shape):
+    return st_numpy.arrays(np.float64, shape, elements=st.floats(-1e6, 1e6))
+
+
+@SCHEMES
+@given(data=st.data())
+def test_sequences_are_legal_for_any_weights_and_any_input(scheme, data):
+    tags = tuple(tag_set("XY", scheme))
+    C, B, T = len(tags), data.draw(st.integers(1, 3)), data.draw(st.integers(1, 6))
+    lattice = Lattice(*(data.draw(scores_of(*s)) for s in ((C,), (C, C), (C,))), tags, scheme)
+    lengths = np.array(data.draw(st.lists(st.integers(1, T), min_size=B, max_size=B)))
+    emissions = data.draw(scores_of(B, T, C))
+    for path, length in zip(lattice.viterbi(emissions, lengths), lengths, strict=True):
+        written = [tags[i] for i in path[:length]]
+        assert tags_from_spans(spans_from_tags(written), length, scheme) == written
+    for spans, scores in lattice.decode(emissions, lengths):
+        assert len(spans) == len(scores)
+        assert all(0 < score <= 1 for score in scores)
+
+
+def double_crf(raw):
+    """Build pytorch-crf's own layer, in float64, with given scores."""
+    crf = CRF(len(raw[0]), batch_first=True).double()
+    names = ("start_transitions", "transitions", "end_transitions")
+    crf.load_state_dict(
+        {name: torch.from_numpy(scores) for name, scores in zip(names, raw, strict=True)}
+    )
+    return crf
+
+
+def crf_results(crf, emissions, lengths):
+    """Compute paths, partitions and marginals with pytorch-crf: forward, autograd, decode."""
+    scores = torch.from_numpy(emissions).requires_grad_()
+    mask = torch.arange(emissions.shape[1]) < torch.from_numpy(lengths)[:, None]
+    gold = torch.zeros(mask.shape, dtype=torch.int64)
+    likelihood = crf(scores, gold, mask, reduction="none")
+    with torch.no_grad():
+        gold_score = crf._compute_score(scores.transpose(0, 1), gold.T, mask.T)
+    (gradient,) = torch.autograd.grad(likelihood.sum(), scores)
+    # The gradient of a log-likelihood is what was observed less what is expected.
+    marginals = torch.nn.functional.one_hot(gold, scores.shape[2]) * mask[:, :, None] - gradient
+    log_z = (gold_score - likelihood).detach()
+    return crf.decode(scores.detach(), mask), log_z.numpy(), marginals.numpy()
+
+
+def check_against_crf(lattice, crf, emissions, lengths):
+    paths, log_z, marginals = crf_results(crf, emissions, lengths)
+    alphas, betas = lattice.forward(emissions, lengths), lattice.backward(emissions, lengths)
+    assert lattice.log_partition(alphas) == pytest.approx(log_z, rel=1e-12)
+    ours = np.exp(alphas + betas - lattice.log_partition(alphas)[:, None, None])
+    inside = np.arange(emissions.shape[1]) < lengths[:, None]
+    assert ours * inside[:, :, None] == pytest.approx(marginals, abs=1e-10)
+    found = lattice.viterbi(emissions, lengths)
+    assert [path[:n].tolist() for path, n in zip(found, lengths, strict=True)] == paths
+
+
+@pytest.mark.parametrize(
+    ("tags", "scheme"), [(("O", "B-X", "B-Y", "B-Z"), "BIO"), (("O", "S-X", "S-Y"), "BIOES")]
+)
+def test_with_every_step_legal_all_results_are_those_of_pytorch_crf(tags, scheme):
+    random = np.random.default_rng(6)
+    C = len(tags)
+    raw = [random.normal(size=shape) for shape in (C, (C, C), C)]
+    lattice = Lattice(*raw, tags, scheme)
+    assert np.isfinite(lattice.transitions).all()
+    lengths = random.integers(1, 40, 8)
+    check_against_crf(lattice, double_crf(raw), random_emissions(lattice, lengths, 3), lengths)
+
+
+@SCHEMES
+def test_with_illegal_steps_at_minus_10000_the_results_are_those_of_pytorch_crf(scheme):
+    raw, lattice = random_lattice(scheme, "WXYZ", scale=2)
+    legal = legal_steps(lattice.tags, scheme)
+    masked = [np.where(allowed, r, -1e4) for allowed, r in zip(legal, raw, strict=True)]
+    lengths = np.random.default_rng(7).integers(1, 40, 8)
+    check_against_crf(lattice, double_crf(masked), random_emissions(lattice, lengths, 3), lengths)
+
+
+@SCHEMES
+@pytest.mark.parametrize("length", [1, 2, 3, 5])
+def test_the_tags_of_a_span_are_those_of_a_sentence_that_is_one_span(scheme, length):
+    assert span_tags("X", length, scheme) == tags_from_spans([Span(0, length, "X")], length, scheme)
+
+
+def test_iob1_is_refused():
+    with pytest.raises(ValueError, match=r"^scheme: BIO or BIOES\. Got 'IOB1'\.$"):
+        Lattice(np.zeros(3), np.zeros((3, 3)), np.zeros(3), ("O", "B-X", "I-X"), "IOB1")

@@ -1,0 +1,184 @@
+import random
+import shutil
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import ner
+from ner.errors import ModelFolderError
+from ner.files import MANIFEST, read_json, read_manifest, write_folder, write_json
+from ner.model_folder import FILES, FORMAT, load_model, save_model
+
+WEIGHTS = "model.safetensors"
+
+
+def files(folder):
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def copied(model, tmp_path):
+    return shutil.copytree(model, tmp_path / "copy")
+
+
+def rewritten(model, tmp_path, change=lambda folder: None, **changes):
+    """Copy a model with changed files or manifest, all digests valid."""
+    manifest = read_manifest(model, FORMAT) | changes
+
+    def write(target):
+        shutil.copytree(model, target, dirs_exist_ok=True)
+        (target / MANIFEST).unlink()
+        change(target)
+
+    write_folder(tmp_path / "changed", manifest, write)
+    return tmp_path / "changed"
+
+
+def change_weights(change):
+    def apply(folder):
+        weights = load_file(folder / WEIGHTS)
+        change(weights)
+        save_file(weights, folder / WEIGHTS)
+
+    return apply
+
+
+def refusal(folder, load=load_model):
+    with pytest.raises(ModelFolderError) as error:
+        load(folder)
+    assert str(error.value).startswith(f"{folder}")
+    assert "\n" not in str(error.value)
+    return str(error.value).removeprefix(f"{folder}").removeprefix(": ").removeprefix("/")
+
+
+def test_a_model_comes_back_bit_by_bit(tiny_model, tmp_path):
+    save_model(tmp_path / "again", load_model(tiny_model))
+    assert files(tmp_path / "again") == files(tiny_model) == sorted([*FILES, MANIFEST])
+    for name in FILES:
+        assert (tmp_path / "again" / name).read_bytes() == (tiny_model / name).read_bytes(), name
+    assert read_json(tmp_path / "again" / MANIFEST) == read_json(tiny_model / MANIFEST)
+    one, other = load_model(tiny_model).weights, load_model(tmp_path / "again").weights
+    assert {name: array.tobytes() for name, array in one.items()} == {
+        name: array.tobytes() for name, array in other.items()
+    }
+
+
+def test_the_crf_keeps_the_names_of_pytorch_crf(tiny_model):
+    names = {name.rpartition(".")[2] for name in load_model(tiny_model).weights if ".crf." in name}
+    assert names == {"start_transitions", "end_transitions", "transitions"}
+
+
+def test_a_flipped_bit_in_any_file_is_found(tiny_model, tmp_path):
+    folder = copied(tiny_model, tmp_path)
+    draw = random.Random(1)
+    for name in files(folder):
+        path = folder / name
+        whole = path.read_bytes()
+        for at in (0, len(whole) - 1, *(draw.randrange(len(whole)) for _ in range(5))):
+            damaged = bytearray(whole)
+            damaged[at] ^= 1 << draw.randrange(8)
+            path.write_bytes(damaged)
+            assert name in refusal(folder)
+        path.write_bytes(whole)
+    load_model(folder)
+
+
+def test_every_missing_or_empty_file_is_named(tiny_model, tmp_path):
+    folder = copied(tiny_model, tmp_path)
+    for name in files(folder):
+        whole = (folder / name).read_bytes()
+        (folder / name).write_bytes(b"")
+        assert refusal(folder).startswith(name)
+        (folder / name).unlink()
+        assert refusal(folder).startswith(f"{name} is missing.")
+        (folder / name).write_bytes(whole)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("content", [None, b"\xff\xfe{"])
+def test_files_that_never_were_a_model_are_refused(tiny_model, tmp_path, name, content):
+    def change(folder):
+        (folder / name).unlink()
+        if content is not None:
+            (folder / name).write_bytes(content)
+
+    words = refusal(rewritten(tiny_model, tmp_path, change))
+    expected = "not a whole model: " if content else f"{name} must be there. Got no such file."
+    assert words.startswith(expected)
+
+
+def add(weights):
+    weights["extra"] = np.zeros(3, np.float32)
+
+
+def drop(weights):
+    del weights["head.projection.bias"]
+
+
+def cut(weights):
+    weights["head.projection.bias"] = weights["head.projection.bias"][:2]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (add, f"{WEIGHTS} has too much extra."),
+        (drop, f"{WEIGHTS} lacks head.projection.bias."),
+        (cut, f"{WEIGHTS}: head.projection.bias has the shape (9,). Got (2,)."),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(tiny_model, tmp_path, change, words):
+    folder = rewritten(tiny_model, tmp_path, change_weights(change))
+    assert refusal(folder, ner.load).startswith(words.replace("(9,)", str(bias_shape(tiny_model))))
+
+
+def bias_shape(model):
+    return load_model(model).weights["head.projection.bias"].shape
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_refused(tiny_model, tmp_path, value):
+    def change(weights):
+        weights["head.projection.bias"][0] = value
+
+    words = refusal(rewritten(tiny_model, tmp_path, change_weights(change)))
+    assert words == f"{WEIGHTS}: head.projection.bias holds numbers that are not finite."
+
+
+def test_a_newer_format_and_an_unknown_task_are_refused(tiny_model, tmp_path):
+    newer = rewritten(tiny_model, tmp_path, format=FORMAT + 1)
+    expected = f"format {FORMAT + 1}, but this version reads up to {FORMAT}. Upgrade."
+    assert refusal(newer) == expected
+    other = rewritten(tiny_model, tmp_path, task="parse")
+    assert refusal(other).endswith("models of the task 'ner'. Got 'parse'. Upgrade.")
+
+
+@pytest.mark.parametrize(
+    "network", [{}, {"encoder": {"cell": "rnn"}}, {"encoder": {"cel": "lstm"}}, {"head": 3}]
+)
+def test_a_network_that_cannot_be_built_is_refused(tiny_model, tmp_path, network):
+    known = read_manifest(tiny_model, FORMAT)["network"] if network else {}
+    folder = rewritten(tiny_model, tmp_path, network=known | network)
+    assert refusal(folder, ner.load).startswith("no network can be built of it: ")
+
+
+def test_labels_that_are_none_are_refused(tiny_model, tmp_path):
+    def change(folder):
+        write_json(folder / "labels.json", {"scheme": "BIOES", "tags": 5})
+
+    assert refusal(rewritten(tiny_model, tmp_path, change), ner.load)
+
+
+def test_files_that_others_put_beside_do_no_harm(tiny_model, tmp_path):
+    folder = copied(tiny_model, tmp_path)
+    (folder / ".gitattributes").write_text("*.safetensors filter=lfs")
+    (folder / "vocabulary" / "note.json").write_text("not JSON")
+    load_model(folder)
+
+
+def test_a_model_replaces_the_one_before(tiny_model, tmp_path):
+    folder = copied(tiny_model, tmp_path)
+    (folder / "note.txt").write_text("")
+    save_model(folder, load_model(tiny_model))
+    assert files(folder) == files(tiny_model)
+    assert list(tmp_path.iterdir()) == [folder]
