@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Lt, MultipleOf
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 
 from ner.errors import ConfigError
 
@@ -140,7 +140,9 @@ class Training(_Section):
     warmup: Rate = Field(0.1, description="share of all steps, of one-cycle and cosine")
     decay: NonNegative = Field(0.05, description="of inverse-epoch: rate / (1 + decay * epoch)")
     plateau_patience: Count = Field(3, description="epochs before plateau halves the rate")
-    clip_norm: Positive | None = Field(1.0, description="greatest norm of all gradients together")
+    clip_norm: Annotated[Positive | None, BeforeValidator(lambda norm: norm or None)] = Field(
+        1.0, description="greatest norm of all gradients together; 0: no clipping"
+    )
     ema: Rate = Field(0.999, description="decay of the averaged weights; 0: no averaging")
     precision: Literal["fp32", "bf16"] = "fp32"
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N; auto takes cuda if there")
@@ -238,20 +240,20 @@ def parse_setting(text: str) -> tuple[str, Any]:
 def to_toml(config: Config) -> str:
     """Write all settings, resolved, as TOML with what each one means."""
     lines: list[str] = []
-    sections: list[str] = []
-    for name in Config.model_fields:
-        value = getattr(config, name)
+    for name, value in config:
         if not isinstance(value, _Section):
             lines.append(f"{name} = {_toml(value)}")
             continue
-        sections.append(f"\n[{name}]")
+        lines.append(f"\n[{name}]")
         for key, entry in type(value).model_fields.items():
             setting = getattr(value, key)
             note = f"  # {entry.description}" if entry.description else ""
-            # TOML has no null: a setting that is off is written as a comment.
-            text = f"# {key} = none" if setting is None else f"{key} = {_toml(setting)}"
-            sections.append(text + note)
-    return "\n".join([*lines, *sections]) + "\n"
+            # TOML has no null: off is a comment where it is the default, and 0 elsewhere.
+            if setting is None and entry.default is None:
+                lines.append(f"# {key} = none{note}")
+            else:
+                lines.append(f"{key} = {_toml(0 if setting is None else setting)}{note}")
+    return "\n".join(lines) + "\n"
 
 
 def _toml(value: Any) -> str:

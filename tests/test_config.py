@@ -105,7 +105,11 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(key, hint):
             {"learning_rate": math.inf},
             "training.learning_rate: must be a finite number. Got inf.",
         ),
-        ("characters", {"output_size": 3}, "characters.output_size: must be a multiple of 2. Got 3."),
+        (
+            "characters",
+            {"output_size": 3},
+            "characters.output_size: must be a multiple of 2. Got 3.",
+        ),
         ("words", {"lowercase": 1}, "words.lowercase: must be a valid boolean. Got 1."),
     ],
 )

@@ -108,9 +108,7 @@ def test_the_vocabulary_holds_words_of_training_alone(tmp_path):
 
 
 def test_without_development_data_a_tenth_is_held_out(tmp_path):
-    ner.train(
-        train=sample(), out=tmp_path, progress=False, training={"epochs": 1}, **TINY
-    )
+    ner.train(train=sample(), out=tmp_path, progress=False, training={"epochs": 1}, **TINY)
     data = json.loads((tmp_path / "run.json").read_text())["data"]
     assert data["dev"]["sentences"] == 4
 
@@ -199,9 +197,13 @@ KILLED = """
 import sys, ner
 from itertools import islice
 data = list(islice(ner.read_sentences("sample:train"), 40))
-ner.train(out=sys.argv[1], train=data, dev=data[:10], progress=False, resume=sys.argv[2] == "resume",
-    training={"epochs": 6, "threads": 1, "device": "cpu", "checkpoint_minutes": 1e-9, "batch_size": 4},
-    words={"size": 8}, characters={"output_size": 8}, affixes={"rows": 64}, encoder={"size": 8})
+training = {"epochs": 6, "threads": 1, "device": "cpu", "batch_size": 4}
+training["checkpoint_minutes"] = 1e-9  # after each step
+ner.train(
+    out=sys.argv[1], train=data, dev=data[:10], progress=False, resume=sys.argv[2] == "resume",
+    training=training, words={"size": 8}, characters={"output_size": 8}, affixes={"rows": 64},
+    encoder={"size": 8},
+)
 """
 
 
@@ -272,6 +274,8 @@ def test_data_without_entities_cannot_be_learnt(tmp_path):
 
 def test_vectors_of_another_width_are_refused(tmp_path):
     (tmp_path / "v.txt").write_text("a 1 2\n")
-    with pytest.raises(ConfigError, match=r"words\.size: the width of the vectors .* is 2\. Got 16"):
+    with pytest.raises(
+        ConfigError, match=r"words\.size: the width of the vectors .* is 2\. Got 16"
+    ):
         tiny_run(tmp_path / "run", vectors={"path": str(tmp_path / "v.txt")})
     assert not (tmp_path / "run/model").exists()

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ner.data.lines import decode_line, replace_surrogates
-from ner.data.schemes import Scheme, normalize_tag, spans_from_tags, tags_from_spans
+from ner.data.partial import (
+    allowed_from_tags,
+    is_partial,
+    normalize_partial,
+    tags_from_allowed,
+)
+from ner.data.schemes import Scheme, spans_from_tags, tags_from_spans
 from ner.data.sentence import Sentence, Source
 from ner.errors import ConfigError, DataError
 
@@ -29,7 +35,8 @@ def read_conll(
 
     The file is separated by single tabs if its first row holds a tab, else by runs of blanks and
     tabs. Rows of `-DOCSTART-` begin a document, named by a running number; sentences before the
-    first such row have no document.
+    first such row have no document. Where the tag of some token is left open (see
+    `ner.data.partial`), the sentence has `allowed` in place of `spans`.
 
     Args:
         lines: The lines of the file, undecoded.
@@ -210,7 +217,7 @@ class _Layout:
         # A file has few distinct tags: each is checked once.
         if tag not in self.normalized:
             try:
-                self.normalized[tag] = normalize_tag(tag)
+                self.normalized[tag] = normalize_partial(tag)
             except ValueError as error:
                 raise DataError(f"{where}: {error}. Got {tag!r}.") from None
         return self.normalized[tag]
@@ -221,10 +228,12 @@ class _Layout:
         )
         by_name.pop("-", None)
         tokens = by_name.pop("token")
-        spans = None
-        if self.tag_column is not None:
-            spans = spans_from_tags([tag for _, tag in rows])
-        return Sentence(tokens, columns=by_name, spans=spans, **known)
+        tags = [tag for _, tag in rows]
+        if self.tag_column is not None and any(map(is_partial, tags)):
+            known["allowed"] = allowed_from_tags(tags)
+        elif self.tag_column is not None:
+            known["spans"] = spans_from_tags(tags)
+        return Sentence(tokens, columns=by_name, **known)
 
 
 def _read_blocks(
@@ -284,4 +293,6 @@ def _annotated(block: _Block, tags: Iterable[str], layout: _Layout) -> Iterator[
 
 def _tags_to_write(sentence: Sentence, scheme: Scheme) -> list[str]:
     spans = sentence.spans if sentence.prediction is None else sentence.prediction.spans
+    if spans is None and sentence.allowed is not None:
+        return tags_from_allowed(sentence.allowed)
     return tags_from_spans(spans or (), len(sentence), scheme)

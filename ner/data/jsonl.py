@@ -7,6 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ner.data.lines import decode_line, replace_surrogates, short
+from ner.data.partial import (
+    Allowed,
+    allowed_from_spans,
+    allowed_from_tags,
+    normalize_partial,
+    tags_from_allowed,
+)
 from ner.data.schemes import Span
 from ner.data.sentence import Sentence, Source
 from ner.errors import DataError
@@ -31,6 +38,9 @@ def read_jsonl(
         {"text": "Ada lives in London.", "spans": [{"start": 0, "end": 3, "label": "PER"}],
          "tokens": [[0, 3], [4, 9], ...], "id": "a1", "document": "d7",
          "columns": {"pos": ["NNP", "VBZ", ...]}}
+
+    With `"partial": true` what no span covers is unknown, not outside of all entities; instead of
+    spans, "allowed" may give a tag for each token, `?` or several with `|` between them.
 
     Positions count characters, half open. "tokens" may also be a list of strings in place of
     "text", which is then these strings joined by blanks. Blank lines are skipped.
@@ -83,6 +93,10 @@ def write_jsonl(sentences: Iterable[Sentence]) -> Iterator[str]:
                 | ({} if entity.score is None else {"score": round(entity.score, 6)})
                 for entity in sentence.entities
             ]
+        if sentence.allowed is not None:
+            record["allowed"] = tags_from_allowed(sentence.allowed)
+        if sentence.columns:
+            record["columns"] = dict(sentence.columns)
         yield _dump(record)
 
 
@@ -125,12 +139,20 @@ def _sentence(record: dict[str, Any], tokenize: Tokenize, source: Source) -> Sen
             raise _FieldError(
                 f"columns.{name}: one string for each of {len(tokens)} tokens. Got {short(values)}."
             )
+    spans = _spans(record, text, offsets)
+    partial = record.get("partial", False)
+    if not isinstance(partial, bool):
+        raise _FieldError(f"partial: true or false. Got {short(partial)}.")
+    allowed = _allowed(record, len(tokens))
+    if allowed is not None and (partial or spans is not None):
+        raise _FieldError("allowed: stands in place of spans and partial. Got both.")
     return Sentence(
         tokens,
         text=text,
         offsets=offsets,
         columns={name: tuple(values) for name, values in columns.items()},
-        spans=_spans(record, text, offsets),
+        spans=None if partial else spans,
+        allowed=allowed_from_spans(spans or (), len(tokens)) if partial else allowed,
         id=_name(record, "id"),
         document=_name(record, "document"),
         source=source,
@@ -197,6 +219,18 @@ def _spans(record: dict[str, Any], text: str, offsets: Offsets) -> list[Span] | 
             places = [(offsets[s.start][0], offsets[s.end - 1][1]) for s in (one, other)]
             raise _FieldError("spans [{}, {}) and [{}, {}) overlap.".format(*places[0], *places[1]))
     return spans
+
+
+def _allowed(record: dict[str, Any], length: int) -> Allowed | None:
+    given = record.get("allowed")
+    if given is None:
+        return None
+    if not _strings(given) or len(given) != length:
+        raise _FieldError(f"allowed: one string for each of {length} tokens. Got {short(given)}.")
+    try:
+        return allowed_from_tags(map(normalize_partial, given))
+    except ValueError as error:
+        raise _FieldError(f"allowed: {error}. Got {short(given)}.") from None
 
 
 def _name(record: dict[str, Any], key: str) -> str | None:

@@ -57,6 +57,8 @@ class Sentence:
             of the file.
         spans: Gold spans of tokens; None where the sentence is not annotated, () where it holds
             no entity.
+        allowed: For each token the tags it may have, none where that is unknown; in place of
+            `spans` where the annotation is partial (see `ner.data.partial`).
         labels: Gold labels of the whole sentence; None where there are none.
         prediction: What a model said.
         id: The name its file gave it.
@@ -72,6 +74,7 @@ class Sentence:
     offsets: Sequence[tuple[int, int]] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_COLUMNS)
     spans: Sequence[Span] | None = None
+    allowed: Sequence[tuple[str, ...]] | None = None
     labels: Sequence[str] | None = None
     prediction: Prediction | None = None
     id: str | None = None
@@ -94,6 +97,13 @@ class Sentence:
         if self.spans is not None:
             fix(self, "spans", tuple(Span(*span) for span in self.spans))
             check_spans(self.spans, len(self.tokens))
+        if self.allowed is not None:
+            fix(self, "allowed", tuple(map(tuple, self.allowed)))
+            if len(self.allowed) != len(self.tokens) or self.spans is not None:
+                raise ValueError(
+                    "allowed: tags for each token, without spans. "
+                    f"Got {len(self.allowed)} for {len(self.tokens)} tokens."
+                )
         if self.labels is not None:
             fix(self, "labels", tuple(self.labels))
         for name, values in self.columns.items():

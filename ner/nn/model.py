@@ -103,7 +103,9 @@ def build_model(
     return Model(embedder, encoder, head)
 
 
-def to_tensors(batch: Mapping[str, NDArray[Any]], device: torch.device | str = "cpu") -> dict[str, Tensor]:
+def to_tensors(
+    batch: Mapping[str, NDArray[Any]], device: torch.device | str = "cpu"
+) -> dict[str, Tensor]:
     """Move the arrays of a batch to a device, all integers as int64."""
     return {
         name: torch.from_numpy(array).to(

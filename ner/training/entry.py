@@ -30,7 +30,7 @@ def train(
     init: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
-    set: Settings | None = None,  # noqa: A002
+    set: Settings | None = None,
     **sections: Any,
 ) -> tuple[Tagger, Report]:
     """Train a tagger.
@@ -79,7 +79,7 @@ def train_run(
     config: str | Path | Config | None = None,
     *,
     out: str | Path | None = None,
-    set: Settings | None = None,  # noqa: A002
+    set: Settings | None = None,
     sources: Mapping[str, CorpusSource] | None = None,
     init: str | Path | None = None,
     resume: bool = False,
@@ -134,7 +134,7 @@ def train_seeds(
     *,
     seeds: int,
     out: str | Path | None = None,
-    set: Settings | None = None,  # noqa: A002
+    set: Settings | None = None,
     init: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,

@@ -97,7 +97,9 @@ class Run:
         try:
             self._train(trainer, history)
         except NonFiniteLossError as error:
-            where = ", ".join(str(corpus.train[i].source or f"sentence {i + 1}") for i in error.indices)
+            where = ", ".join(
+                str(corpus.train[i].source or f"sentence {i + 1}") for i in error.indices
+            )
             raise TrainingError(f"{error} Sentences of the step: {where}.") from None
         seconds = time.perf_counter() - began
         return self._finish(corpus, prepared, trainer, history, tokenizer, seconds)

@@ -88,9 +88,7 @@ def read_corpus(
     return Corpus(splits["train"], splits["dev"], splits.get("test", ()), record)
 
 
-def hold_out(
-    sentences: Sequence[Sentence], seed: int
-) -> tuple[list[Sentence], list[Sentence]]:
+def hold_out(sentences: Sequence[Sentence], seed: int) -> tuple[list[Sentence], list[Sentence]]:
     """Split off a tenth of the sentences, at least one, at random."""
     if len(sentences) < 2:
         raise DataError("train: at least two sentences, where there is no dev. Got one.")
@@ -237,4 +235,3 @@ def fill_rows_from_store(model: Model, featurizer: Featurizer, first: int) -> No
 def word_table(model: Model) -> torch.Tensor:
     """Give the rows of words, to be written to."""
     return model.get_parameter("embedder.word_parts.words.table.weight").data
-

@@ -77,7 +77,9 @@ class NonFiniteLossError(TrainingError):
     """The loss is not a number any more."""
 
     def __init__(self, epoch: int, step: int, indices: NDArray[np.int64], loss: float) -> None:
-        super().__init__(f"epoch {epoch + 1}, step {step + 1}: the loss must be finite. Got {loss}.")
+        super().__init__(
+            f"epoch {epoch + 1}, step {step + 1}: the loss must be finite. Got {loss}."
+        )
         self.indices = indices
 
 

@@ -1,0 +1,206 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ner
+from ner.data.sentence import Sentence
+from ner.errors import ConfigError, DataError, ModelFolderError
+
+TEXTS = [
+    "Awa Badjie was born in Ziguinchor.",
+    "",
+    " \n\t ",
+    "Nothing happened here, and nobody minded.",
+    "😀 SENEGAL v GAMBIA 👨‍👩‍👧",
+    "\ufeffParis\r\nand\u2028London",
+    "x" * 50_000 + " met Awa Badjie",
+    "\ud83d in \ud83d\ude00 Dakar",
+] * 3
+
+
+def found(sentence):
+    return [(e.start, e.end, e.label) for e in sentence.entities]
+
+
+def tokens():
+    return st.lists(st.text(min_size=1), max_size=8)
+
+
+def test_the_small_tagger_finds_something(tiny_tagger):
+    # The other tests here would pass with a tagger that finds nothing.
+    assert sum(len(s.entities) for s in tiny_tagger.pipe(TEXTS)) >= 3
+
+
+@given(text=st.text(st.characters(codec=None)) | st.text("AB. \n\u00a0\u2028é😀'-"))
+def test_offsets_hold_for_any_text(tiny_tagger, text):
+    tagged = tiny_tagger.tag(text)
+    assert tagged.text == text
+    assert all(text[e.start : e.end] == e.text for e in tagged.entities)
+    for token, (start, end) in zip(tagged.tokens, tagged.offsets, strict=True):
+        # Halves of UTF-16 pairs are U+FFFD in a token.
+        assert token == "".join(
+            "\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text[start:end]
+        )
+
+
+@given(tokens=tokens())
+def test_tokens_come_back_as_they_were_given(tiny_tagger, tokens):
+    tagged = tiny_tagger.tag_tokens(tokens)
+    assert tagged.tokens == tuple(tokens)
+    assert all(tagged.text[e.start : e.end] == e.text for e in tagged.entities)
+    ends = [span.end for span in tagged.prediction.spans]
+    starts = [span.start for span in tagged.prediction.spans]
+    assert all(end <= start for end, start in zip(ends, starts[1:], strict=False))
+
+
+@given(tokens=tokens())
+def test_a_score_is_a_probability(tiny_tagger, tokens):
+    assert all(0 < e.score <= 1 + 1e-9 for e in tiny_tagger.tag_tokens(tokens).entities)
+
+
+@pytest.mark.parametrize("window", [1, 3, 1024])
+@pytest.mark.parametrize("batch_tokens", [1, 64, 2048])
+def test_a_stream_gives_each_text_what_it_gets_alone(tiny_tagger, window, batch_tokens):
+    tagged = list(tiny_tagger.pipe(TEXTS, window=window, batch_tokens=batch_tokens))
+    assert [s.text for s in tagged] == TEXTS
+    for text, sentence in zip(TEXTS, tagged, strict=True):
+        alone = tiny_tagger.tag(text)
+        assert found(sentence) == found(alone)
+        scores = [e.score for e in alone.entities]
+        assert [e.score for e in sentence.entities] == pytest.approx(scores, abs=1e-5)
+
+
+def test_a_stream_mixes_texts_and_sentences(tiny_tagger):
+    sentence = Sentence(["Awa", "Badjie"], id="7", columns={"pos": ("NNP", "NNP")})
+    first, second = tiny_tagger.pipe(["Awa Badjie", sentence])
+    assert found(first) == found(second)
+    assert (second.id, second.columns) == ("7", sentence.columns)
+    assert sentence.prediction is None
+
+
+@pytest.mark.parametrize("window", [1, 3])
+def test_a_stream_reads_no_further_ahead_than_its_window(tiny_tagger, window):
+    read = []
+
+    def texts():
+        for text in TEXTS:
+            read.append(text)
+            yield text
+
+    stream = tiny_tagger.pipe(texts(), window=window)
+    assert read == []
+    for given_back, _ in enumerate(stream, 1):
+        assert len(read) <= given_back + window - 1
+
+
+def test_an_endless_stream_is_tagged(tiny_tagger):
+    stream = tiny_tagger.pipe(iter(lambda: "Awa Badjie", None), window=2)
+    assert [len(next(stream)) for _ in range(5)] == [2] * 5
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n", "\u00a0\u2028", "\u200b"])
+def test_a_blank_text_has_no_tokens_and_no_entities(tiny_tagger, blank):
+    tagged = tiny_tagger.tag(blank)
+    assert (tagged.text, tagged.tokens, tagged.entities) == (blank, (), ())
+
+
+def test_nothing_gives_nothing(tiny_tagger):
+    assert list(tiny_tagger.pipe([])) == []
+    assert tiny_tagger.tag_sentences([]) == []
+    assert tiny_tagger.tag_tokens([]).entities == ()
+
+
+def test_no_sentence_is_too_long(tiny_tagger):
+    tokens = ["Awa", "Badjie", "left", "."] * 2500
+    tagged = tiny_tagger.tag_tokens(tokens)
+    assert tagged.tokens == tuple(tokens)
+    assert tagged.prediction.spans[-1].end > 9990
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda t: t.tag(["Ada", "L."]), "a text is a str. Got list. For tokens there are tag_tok"),
+        (lambda t: t.tag(b"Ada"), "a text is a str. Got bytes."),
+        (lambda t: t.tag_tokens("Ada"), "tokens: a list of strings. For raw text there is tag()"),
+        (lambda t: t.pipe("Ada"), "items: many texts or sentences. For one text there is tag()"),
+        (lambda t: list(t.pipe([["Ada"]])), "a text is a str. Got list."),
+        (lambda t: t.tag_sentences(["Ada"]), "sentences: a list of Sentence. Got str."),
+        (lambda _: ner.evaluate("model", []), "tagger: a Tagger, made by load() or train()."),
+    ],
+)
+def test_the_meaning_of_an_argument_is_never_guessed(tiny_tagger, call, words):
+    with pytest.raises(TypeError) as error:
+        call(tiny_tagger)
+    assert str(error.value).startswith(words)
+
+
+def test_a_window_of_nothing_is_refused_rather_than_losing_all(tiny_tagger):
+    with pytest.raises(ValueError, match="window: at least 1. Got 0."):
+        tiny_tagger.pipe(["Ada"], window=0)
+
+
+def test_scores_that_are_not_finite_are_never_decoded(tiny_tagger):
+    class Broken:
+        lattice = tiny_tagger.runtime.lattice
+
+        def emissions(self, batch):
+            return tiny_tagger.runtime.emissions(batch) * float("nan")
+
+    broken = ner.Tagger(tiny_tagger.featurizer, Broken(), tiny_tagger.tokenizer)
+    with pytest.raises(DataError, match="its scores must be finite"):
+        broken.tag("Ada")
+
+
+def test_a_loaded_tagger_knows_its_labels_and_its_record(tiny_tagger):
+    assert tiny_tagger.labels == ("LOC", "MISC", "ORG", "PER")[: len(tiny_tagger.labels)]
+    assert {"versions", "seed", "data", "metrics"} <= tiny_tagger.record.keys()
+
+
+def test_an_unknown_device_is_refused(tiny_model):
+    with pytest.raises(ConfigError, match="device: must be auto, cpu, cuda or cuda:N. Got 'gpu'."):
+        ner.load(tiny_model, device="gpu")
+
+
+def test_the_folder_of_a_run_is_no_model_but_gets_a_hint(tiny_run):
+    with pytest.raises(ModelFolderError, match=r"Did you mean .*run.model\?"):
+        ner.load(tiny_run)
+
+
+def test_an_evaluation_compares_with_gold(tiny_tagger, tmp_path):
+    gold = [s for s in ner.read_sentences("sample:train") if s.spans][:20]
+    report = ner.evaluate(tiny_tagger, gold)
+    assert (report.sentences, report.name) == (20, "sentences")
+    tagged = tiny_tagger.tag_sentences(gold)
+    right = sum(
+        len(set(g.spans) & set(t.prediction.spans)) for g, t in zip(gold, tagged, strict=True)
+    )
+    assert report.recall == pytest.approx(right / sum(len(s.spans) for s in gold))
+    path = tmp_path / "gold.conll"
+    path.write_text("Awa B-PER\nBadjie I-PER\n\n", encoding="utf-8")
+    assert ner.evaluate(tiny_tagger, path).name == "gold.conll"
+    assert ner.evaluate(tiny_tagger, path, name="mine").name == "mine"
+
+
+def test_sentences_without_gold_cannot_be_evaluated(tiny_tagger):
+    with pytest.raises(DataError, match="gold spans are needed"):
+        ner.evaluate(tiny_tagger, [Sentence(["Ada"])])
+
+
+def test_a_new_process_gives_the_same_answers(tiny_tagger, tiny_model):
+    program = (
+        "import json, sys, ner, torch; torch.set_num_threads(1); tagger = ner.load(sys.argv[1]); "
+        "found = [[(e.start, e.end, e.label, e.score) for e in s.entities]"
+        " for s in tagger.pipe(json.loads(sys.argv[2]))]; print(json.dumps(found))"
+    )
+    texts = [text[-60:] for text in TEXTS[:7]]
+    command = [sys.executable, "-c", program, str(tiny_model), json.dumps(texts)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    here = [
+        [[e.start, e.end, e.label, e.score] for e in s.entities] for s in tiny_tagger.pipe(texts)
+    ]
+    assert json.loads(answer) == here
