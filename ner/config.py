@@ -290,12 +290,10 @@ def _suggestion(key: str) -> str:
 
 def _rule(fault: Any) -> str:
     """Put what pydantic says into words that follow "must"."""
-    match fault["type"]:
-        case "model_type":
-            return "be a section of settings"
-        case "tuple_type":
-            return "be a list"
-        case "missing":
-            return "have more entries"
-        case _:
-            return re.sub(r"^\w+ should |, unable .*| after validation.*", "", fault["msg"])
+    own = {
+        "model_type": "be a section of settings",
+        "tuple_type": "be a list",
+        "missing": "have more entries",
+    }
+    said = re.sub(r"^\w+ should |, unable .*| after validation.*", "", fault["msg"])
+    return own.get(fault["type"], said)

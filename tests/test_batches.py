@@ -177,6 +177,13 @@ def test_a_batch_holds_sentences_of_like_length():
     assert padding < (in_random_order - tokens) / 2
 
 
+def test_short_and_long_batches_come_in_random_order():
+    batches = training_batches(batch_size=2)
+    lengths = [batches.encoded.lengths[indices].max() for indices in batches.plan(0)]
+    ordered = sum(a <= b for a, b in itertools.pairwise(lengths))
+    assert 4 < ordered < 15
+
+
 def test_only_rare_words_are_ever_replaced():
     batches = training_batches(replace=0.5, batch_size=1000)
     indices = np.arange(len(batches.encoded))

@@ -6,8 +6,8 @@ from ner.nn.dropout import LockedDropout, WordDropout
 BOTH = pytest.mark.parametrize("layer", [LockedDropout, WordDropout])
 
 
-def ones(B=40, T=30, F=50):
-    return torch.ones(B, T, F)
+def ones():
+    return torch.ones(40, 30, 50)
 
 
 @BOTH

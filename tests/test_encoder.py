@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from jaxtyping import TypeCheckError
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -112,6 +113,11 @@ def test_what_stands_behind_a_sentence_changes_nothing_and_learns_nothing(cell):
     inside(encoder(x, LENGTHS)).square().sum().backward()
     assert not x.grad[behind].any()
     assert x.grad[~behind].all()
+
+
+def test_shapes_are_checked_in_every_test():
+    with pytest.raises(TypeCheckError):
+        make_encoder()(make_input(), LENGTHS[:-1])
 
 
 @CELLS

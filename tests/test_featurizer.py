@@ -53,10 +53,10 @@ def test_only_what_is_asked_for_is_encoded():
 
 def test_a_word_that_is_in_neither_split_has_its_own_vector(store):
     featurizer = build_featurizer(TRAINING, lowercase=False, vectors=store)
-    arrays = featurizer.encode_words(["dog", "Quokka", "Dog", "xyzzy", "DOG"])
+    arrays = featurizer.encode_words(["dog", "Dog", "Quokka", "xyzzy", "DOG"])
     row = featurizer.words.rows["dog"]
     assert arrays["words"].tolist() == [row, OWN_VECTOR, OWN_VECTOR, UNKNOWN, row]
-    assert arrays["vectors"].tolist() == [[0, 0], [0.5, 1], [2, 3], [0, 0], [0, 0]]
+    assert arrays["vectors"].tolist() == [[0, 0], [2, 3], [0.5, 1], [0, 0], [0, 0]]
     assert arrays["vectors"].dtype == np.float32
 
 

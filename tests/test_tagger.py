@@ -140,7 +140,7 @@ def test_the_meaning_of_an_argument_is_never_guessed(tiny_tagger, call, words):
 
 
 def test_a_window_of_nothing_is_refused_rather_than_losing_all(tiny_tagger):
-    with pytest.raises(ValueError, match="window: at least 1. Got 0."):
+    with pytest.raises(ValueError, match="window: at least 1"):
         tiny_tagger.pipe(["Ada"], window=0)
 
 
@@ -157,12 +157,12 @@ def test_scores_that_are_not_finite_are_never_decoded(tiny_tagger):
 
 
 def test_a_loaded_tagger_knows_its_labels_and_its_record(tiny_tagger):
-    assert tiny_tagger.labels == ("LOC", "MISC", "ORG", "PER")[: len(tiny_tagger.labels)]
+    assert {"LOC", "PER"} <= set(tiny_tagger.labels) <= {"LOC", "MISC", "ORG", "PER"}
     assert {"versions", "seed", "data", "metrics"} <= tiny_tagger.record.keys()
 
 
 def test_an_unknown_device_is_refused(tiny_model):
-    with pytest.raises(ConfigError, match="device: must be auto, cpu, cuda or cuda:N. Got 'gpu'."):
+    with pytest.raises(ConfigError, match="device: must be auto, cpu, cuda or cuda:N"):
         ner.load(tiny_model, device="gpu")
 
 

@@ -26,9 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(encoding="utf-8", errors="replace")
     code = 0
     try:
-        # Only typer.Exit makes it return a number.
-        code = app(args=arguments, prog_name="ner", standalone_mode=False) or 0
+        # Not app(): that would turn a closed pipe into a failure.
+        command = typer.main.get_command(app)
+        given = sys.argv[1:] if arguments is None else arguments
+        with command.make_context("ner", list(given)) as context:
+            command.invoke(context)
         sys.stdout.flush()
+    except typer.Exit as exit_:
+        code = exit_.exit_code
     except click_error as error:
         code = error.exit_code
         context = getattr(error, "ctx", None)
@@ -46,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         # A full disk, a folder that may not be written: no bug, and nothing that we could mend.
         code = 1
-        _complain(f"{error.filename or 'output'}: {os.strerror(error.errno).lower()}.")
+        _complain(f"{error.filename or 'output'}: {(error.strerror or str(error)).lower()}.")
         if error.filename is None:
             _close_stdout()
     sys.exit(code)

@@ -1,0 +1,137 @@
+"""Sequences under any mask, moved to the front of their rows, and checked on the way."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass
+class Packed:
+    """A batch whose sequence b is its first `lengths[b]` positions.
+
+    Args:
+        emissions: Scores, at least float32 (B T C).
+        lengths: Tokens of each sequence, maybe none (B).
+        order: Where each position came from (B T); None if nothing had to move.
+        mask: True on tokens (B T), packed.
+        tags: Gold tags, 0 behind the end (B T).
+        allowed: What each token may be (B T C).
+    """
+
+    emissions: Float[Tensor, "B T C"]
+    lengths: Int[Tensor, " B"]
+    order: Int[Tensor, "B T"] | None
+    mask: Bool[Tensor, "B T"]
+    tags: Int[Tensor, "B T"] | None = None
+    allowed: Bool[Tensor, "B T C"] | None = None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the scores."""
+        return self.emissions.dtype
+
+    def unpack(self, values: Tensor) -> Tensor:
+        """Move values (B T ...) back to where the tokens were; 0 elsewhere."""
+        mask = self.mask.view(self.mask.shape + (1,) * (values.dim() - 2))
+        values = values.masked_fill(~mask, 0)
+        return values if self.order is None else _gather(values, self.order.argsort(1))
+
+    def allowed_emissions(self) -> Float[Tensor, "B T C"]:
+        """Forbid what is not allowed."""
+        if self.allowed is None:
+            return self.emissions
+        return self.emissions.masked_fill(~self.allowed, -torch.inf)
+
+    def tag_weights(self, weights: Float[Tensor, " C"]) -> Float[Tensor, "B T"]:
+        """Give the weight of each gold tag, the mean where several are allowed; 0 at the end."""
+        if self.tags is not None:
+            gold = weights[self.tags]
+        else:
+            assert self.allowed is not None
+            gold = (self.allowed * weights).sum(2) / self.allowed.sum(2).clamp(min=1)
+        return gold * self.mask
+
+    def wrong(self) -> Bool[Tensor, "B T C"]:
+        """Mark the tags that are not gold."""
+        if self.tags is None:
+            assert self.allowed is not None
+            return ~self.allowed
+        return (
+            torch.arange(self.emissions.shape[2], device=self.tags.device) != self.tags[..., None]
+        )
+
+    def check_possible(self, scores: NDArray[np.float64]) -> None:
+        """Refuse sequences without a path.
+
+        Raises:
+            ValueError: A score (B) is -inf.
+        """
+        if np.isneginf(scores).any():
+            b = int(np.isneginf(scores).argmax())
+            raise ValueError(f"allowed: at least one legal path. Got none for sequence {b}.")
+
+
+def pack(
+    emissions: Float[Tensor, "B T C"],
+    mask: Tensor | None = None,
+    tags: Int[Tensor, "B T"] | None = None,
+    allowed: Bool[Tensor, "B T C"] | None = None,
+    finite: bool = False,
+) -> Packed:
+    """Move the tokens of each sequence to the front, in their order.
+
+    Args:
+        emissions: Scores.
+        mask: True on tokens (B T); None means everywhere.
+        tags: Gold tags.
+        allowed: What each token may be.
+        finite: Refuse emissions that are not finite.
+
+    Raises:
+        ValueError: An emission is not finite, a tag not below C. (The tags are looked at on CPU
+            only; a GPU would have to wait.)
+    """
+    B, T, C = emissions.shape
+    order = None
+    if mask is None:
+        mask = emissions.new_ones((B, T), dtype=torch.bool)
+        lengths = torch.full((B,), T, device=emissions.device)
+    else:
+        mask = mask.bool()
+        lengths = mask.sum(1)
+    if finite:
+        _check_finite(emissions, mask)
+    # On a GPU, looking whether anything has to move costs more than moving it.
+    if T and (mask.device.type != "cpu" or (mask[:, 1:] > mask[:, :-1]).any()):
+        order = mask.to(torch.uint8).argsort(dim=1, descending=True, stable=True)
+        emissions, mask = _gather(emissions, order), _gather(mask, order)
+        tags = None if tags is None else _gather(tags, order)
+        allowed = None if allowed is None else _gather(allowed, order)
+    if tags is not None:
+        tags = tags.masked_fill(~mask, 0)
+        if tags.device.type == "cpu" and tags.numel():
+            lowest, highest = (int(tag) for tag in tags.aminmax())
+            if lowest < 0 or highest >= C:
+                wrong = lowest if lowest < 0 else highest
+                raise ValueError(f"tags: from 0 to {C - 1} on tokens. Got {wrong}.")
+    return Packed(emissions, lengths, order, mask, tags, allowed)
+
+
+def _check_finite(emissions: Float[Tensor, "B T C"], mask: Bool[Tensor, "B T"]) -> None:
+    wrong = ~emissions.isfinite() & mask[:, :, None]
+    if wrong.any():
+        b, t, c = (int(i) for i in wrong.nonzero()[0])
+        raise ValueError(
+            f"emissions: finite on tokens. Got {float(emissions[b, t, c])} "
+            f"in sequence {b}, position {t}, tag {c}."
+        )
+
+
+def _gather(values: Tensor, order: Int[Tensor, "B T"]) -> Tensor:
+    """Pick positions (B T) of values (B T ...)."""
+    rows = torch.arange(len(order), device=order.device)[:, None]
+    return values[rows, order]

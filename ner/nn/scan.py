@@ -1,0 +1,89 @@
+"""Sums over all paths in a number of torch operations that grows with the logarithm of the length.
+
+A loop over tokens costs a GPU hundreds of launches of next to no work each. Here the steps between
+tokens are matrices (C C) in the log semiring; neighbours are multiplied in pairs, level by level,
+and the sums over beginnings and ends come down the same tree. Ordinary tensor operations all the
+way, so any device will do.
+
+Source: Blelloch, "Prefix Sums and Their Applications", CMU-CS-90-190, 1990, section 1.2;
+Särkkä and García-Fernández, "Temporal Parallelization of Bayesian Smoothers", IEEE TAC 66(1), 2021.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+# Numbers that one multiplication may hold at a time (at 4 bytes: 256 MiB).
+LARGEST = 2**26
+
+
+def forward_backward(
+    emissions: Float[Tensor, "B T C"],
+    lengths: Int[Tensor, " B"],
+    start: Float[Tensor, " C"],
+    transitions: Float[Tensor, "C C"],
+    end: Float[Tensor, " C"],
+) -> tuple[Float[Tensor, "B T C"], Float[Tensor, "B T C"], Float[Tensor, " B"]]:
+    """Sum over the beginnings, over the ends and over all paths.
+
+    See `ner.chain.forward_backward`, to which this is equal, but for the precision: the one of
+    the arguments.
+    """
+    B, T, C = emissions.shape
+    if B == 0 or T == 0:
+        return emissions.clone(), emissions.clone(), emissions.new_zeros(B)
+    time = torch.arange(T, device=emissions.device)
+    inside = (time < lengths[:, None])[:, :, None]
+    emissions = emissions.masked_fill(~inside, 0)
+    # Sums of scores grow with the length; what stays here is only their difference from the
+    # highest score of each token, so that float32 does for long sentences, too.
+    highest = emissions.amax(2, keepdim=True).clamp(min=torch.finfo(emissions.dtype).min)
+    offsets = highest.cumsum(1)
+    emissions = emissions - highest
+
+    # Leaf t leads from token t to token t + 1; behind the end, leaves change nothing.
+    leaves = 1 << (T - 1).bit_length()
+    nothing = emissions.new_full((C, C), -torch.inf).fill_diagonal_(0)
+    tree = nothing.repeat(B, leaves, 1, 1)
+    # Axes: sentence (B) x token (T - 1) x tag before (C) x tag after (C).
+    steps = transitions + emissions[:, 1:, None, :]
+    tree[:, : T - 1] = torch.where(inside[:, 1:, :, None], steps, nothing)
+    levels = [tree]
+    while levels[-1].shape[1] > 1:
+        levels.append(_multiply(levels[-1][:, 0::2], levels[-1][:, 1::2]))
+
+    # What is known left of a node goes to its left child, and through that child to its right.
+    left = (start + emissions[:, 0])[:, None]
+    right = end.expand(B, 1, C)
+    for level in reversed(levels[:-1]):
+        through = torch.logsumexp(left[:, :, :, None] + level[:, 0::2], dim=2)
+        left = torch.stack((left, through), dim=2).flatten(1, 2)
+        through = torch.logsumexp(level[:, 1::2] + right[:, :, None, :], dim=3)
+        right = torch.stack((through, right), dim=2).flatten(1, 2)
+    log_partition = torch.logsumexp(left[:, 0, :] + _first(levels[0], right), dim=1)
+    alphas = left[:, :T]
+    betas = torch.logsumexp(tree[:, :T] + right[:, :T, None, :], dim=3)
+    total = offsets[:, -1]
+    log_partition = torch.where(lengths > 0, log_partition + total[:, 0], 0)
+    return alphas + offsets, betas + (total[:, None] - offsets), log_partition
+
+
+def _first(leaves: Float[Tensor, "B N C C"], right: Float[Tensor, "B N C"]) -> Float[Tensor, "B C"]:
+    """Sum over all ends that follow each tag of the first token."""
+    return torch.logsumexp(leaves[:, 0] + right[:, 0, None, :], dim=2)
+
+
+def _multiply(
+    left: Float[Tensor, "B N C C"], right: Float[Tensor, "B N C C"]
+) -> Float[Tensor, "B N C C"]:
+    """Multiply matrices in the log semiring, in as many parts as memory asks for."""
+    B, N, C, _ = left.shape
+    rows = max(1, LARGEST // (C**3))
+    # Axes: matrix x row (C) x inner (C) x column (C).
+    products = [
+        torch.logsumexp(a[:, :, :, None] + b[:, None, :, :], dim=2)
+        for a, b in zip(
+            left.reshape(-1, C, C).split(rows), right.reshape(-1, C, C).split(rows), strict=True
+        )
+    ]
+    return torch.cat(products).view(B, N, C, C)

@@ -1,0 +1,91 @@
+"""The CRF under `torch.jit.script`, which compiles neither numpy nor gradients in closed form.
+
+The compiled module calls back into Python, so it gives the same numbers, but it lives only as long
+as the process: torch refuses to save it.
+"""
+
+from typing import List, Optional  # noqa: UP035  (TorchScript reads no newer spelling)
+
+import torch
+from torch import Tensor, nn
+
+from ner.nn.crf import CRF
+
+
+class ScriptedCRF(nn.Module):
+    """The calls that pytorch-crf's layer offers to TorchScript, on the parameters of a `CRF`."""
+
+    def __init__(self, crf: CRF) -> None:
+        super().__init__()
+        self.batch_first = crf.batch_first
+        for name in ("start_transitions", "transitions", "end_transitions"):
+            self.register_parameter(name, getattr(crf, name))
+        for name, legal, scores in (
+            ("legal_start", crf.legal_start, crf.start_transitions),
+            ("legal_transitions", crf.legal_transitions, crf.transitions),
+            ("legal_end", crf.legal_end, crf.end_transitions),
+        ):
+            legal = torch.ones_like(scores, dtype=torch.bool) if legal is None else legal
+            self.register_buffer(name, legal, persistent=False)
+
+    def forward(
+        self,
+        emissions: Tensor,
+        tags: Tensor,
+        mask: Optional[Tensor] = None,  # noqa: UP045
+        reduction: str = "sum",
+    ) -> Tensor:
+        """See `CRF.forward`."""
+        edges = self._edges()
+        return call_forward(emissions, tags, mask, reduction, self.batch_first, edges)
+
+    @torch.jit.export
+    def decode(
+        self,
+        emissions: Tensor,
+        mask: Optional[Tensor] = None,  # noqa: UP045
+    ) -> List[List[int]]:  # noqa: UP006
+        """See `CRF.decode`."""
+        return call_decode(emissions, mask, self.batch_first, self._edges())
+
+    def _edges(self) -> List[Tensor]:  # noqa: UP006
+        return [
+            self.start_transitions.masked_fill(~self.legal_start, -torch.inf),
+            self.transitions.masked_fill(~self.legal_transitions, -torch.inf),
+            self.end_transitions.masked_fill(~self.legal_end, -torch.inf),
+        ]
+
+
+@torch.jit.ignore
+def call_forward(
+    emissions: Tensor,
+    tags: Tensor,
+    mask: Optional[Tensor],  # noqa: UP045
+    reduction: str,
+    batch_first: bool,
+    edges: List[Tensor],  # noqa: UP006
+) -> Tensor:
+    """Leave TorchScript for `CRF.forward`."""
+    return _rebuild(batch_first, edges).forward(emissions, tags, mask, reduction)
+
+
+@torch.jit.ignore
+def call_decode(
+    emissions: Tensor,
+    mask: Optional[Tensor],  # noqa: UP045
+    batch_first: bool,
+    edges: List[Tensor],  # noqa: UP006
+) -> List[List[int]]:  # noqa: UP006
+    """Leave TorchScript for `CRF.decode`."""
+    return _rebuild(batch_first, edges).decode(emissions, mask)
+
+
+def _rebuild(batch_first: bool, edges: list[Tensor]) -> CRF:
+    """Put given scores in the place of parameters, so that gradients reach what they came from."""
+    with torch.device("meta"):
+        crf = CRF(len(edges[0]), batch_first)
+    names = ("start_transitions", "transitions", "end_transitions")
+    for name, scores in zip(names, edges, strict=True):
+        delattr(crf, name)
+        setattr(crf, name, scores)
+    return crf

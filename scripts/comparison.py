@@ -1,0 +1,157 @@
+"""Figures of contenders side by side: medians, ratios within a round, a table and a picture."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is measured, and which direction is better."""
+
+    name: str
+    unit: str
+    higher_is_better: bool
+
+
+TRAINING = Measure("training", "tokens/s", True)
+FIRST_PASS = Measure("tagging, first pass", "tokens/s", True)
+WARM = Measure("tagging, warm", "tokens/s", True)
+LATENCY_50 = Measure("one sentence, p50", "ms", False)
+LATENCY_95 = Measure("one sentence, p95", "ms", False)
+COLD_START = Measure("cold start", "s", False)
+COLD_MEMORY = Measure("cold start, peak memory", "MB", False)
+CRF_LOSS = Measure("CRF loss and gradients", "µs/token", False)
+CRF_DECODE = Measure("CRF decoding", "µs/token", False)
+TIME_TO_F1 = Measure("time to F1", "s", False)
+MEMORY_GROWTH = Measure("memory, last epoch less first", "MB", False)
+
+
+@dataclass
+class Series:
+    """One measure of one contender: a value a round."""
+
+    measure: Measure
+    size: int | None
+    contender: str
+    values: list[float] = field(default_factory=list)
+
+
+class Comparison:
+    """All values of a run; the contender called `reference` is what the others are held against."""
+
+    def __init__(self, reference: str = "baseline") -> None:
+        self.reference = reference
+        self.series: dict[tuple[Measure, int | None, str], Series] = {}
+
+    def add(self, measure: Measure, size: int | None, contender: str, value: float) -> None:
+        """Take down the value of one more round."""
+        key = (measure, size, contender)
+        self.series.setdefault(key, Series(*key)).values.append(value)
+
+    def median(self, measure: Measure, size: int | None, contender: str) -> float | None:
+        """Give the median over rounds, None if it was not measured."""
+        series = self.series.get((measure, size, contender))
+        return statistics.median(series.values) if series else None
+
+    def ratios(self, series: Series) -> list[float]:
+        """How many times better than the reference, round by round; none for the reference.
+
+        A contender without a size is held against the first size of the reference.
+        """
+        if series.contender == self.reference:
+            return []
+        references = [
+            s
+            for s in self.series.values()
+            if (s.measure, s.contender) == (series.measure, self.reference)
+            and series.size in (None, s.size)
+        ]
+        if not references:
+            return []
+        pairs = zip(series.values, references[0].values, strict=False)
+        return [
+            value / base if series.measure.higher_is_better else base / value
+            for value, base in pairs
+            if value > 0 and base > 0
+        ]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give everything as JSON can hold it."""
+        return [
+            {
+                "measure": s.measure.name,
+                "unit": s.measure.unit,
+                "higher_is_better": s.measure.higher_is_better,
+                "size": s.size,
+                "contender": s.contender,
+                **_spread(s.values),
+                "values": s.values,
+                "times_better": _spread(ratios) if (ratios := self.ratios(s)) else None,
+            }
+            for s in self.series.values()
+        ]
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write a table: a line a measure and contender."""
+    lines = [
+        "| measure | size | contender | median | range | times the baseline | range |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        better = row["times_better"]
+        cells = [
+            f"{row['measure']} ({row['unit']})",
+            str(row["size"] or "–"),
+            row["contender"],
+            short(row["median"]),
+            f"{short(row['low'])} – {short(row['high'])}",
+            f"{better['median']:.2f}" if better else "",
+            f"{better['low']:.2f} – {better['high']:.2f}" if better else "",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def short(value: float) -> str:
+    """Write a number with about three digits that count.
+
+    >>> short(12345.6), short(45.678), short(0.01234)
+    ('12,346', '45.7', '0.0123')
+    """
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Draw how many times better than the baseline each contender is, the range as a line."""
+    from matplotlib.figure import Figure
+
+    bars = [row for row in rows if row["times_better"]]
+    figure = Figure(figsize=(8, 1.2 + 0.32 * len(bars)), layout="constrained")
+    axis = figure.add_subplot()
+    names = sorted({row["contender"] for row in bars})
+    for name in names:
+        places = [i for i, row in enumerate(bars) if row["contender"] == name]
+        spreads = [bars[i]["times_better"] for i in places]
+        medians = [s["median"] for s in spreads]
+        reach = (
+            [s["median"] - s["low"] for s in spreads],
+            [s["high"] - s["median"] for s in spreads],
+        )
+        color = f"C{names.index(name)}"
+        axis.barh(places, medians, xerr=reach, label=name, color=color, ecolor="black")
+    labels = [f"{row['measure']}" + (f" ({row['size']})" if row["size"] else "") for row in bars]
+    axis.set_yticks(range(len(bars)), labels)
+    axis.invert_yaxis()
+    axis.axvline(1, color="black", linewidth=0.8)
+    axis.set_xlabel("times better than the baseline (median and range over rounds)")
+    if bars:
+        axis.legend()
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,143 @@
+"""This package as a contender of the benchmark: its own trainer, its own tagger, no short cuts.
+
+The network has the widths of the baseline (words 100, character CNN 30, one LSTM layer, CRF) and
+the same learning rate; everything else is what `ner train` does on a CPU, averaged weights
+included.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ner
+from ner.data.schemes import Span
+from ner.data.sentence import Sentence
+
+if TYPE_CHECKING:
+    from ner.training.trainer import Epoch, Step
+
+SETTINGS = {
+    "words.size": 100,
+    "characters.size": 30,
+    "characters.output_size": 30,
+    "shape.size": 0,
+    "affixes.rows": 0,
+    "training.batch_size": 32,
+    "training.learning_rate": 1e-3,
+    "training.embedding_rate": 1.0,
+    "training.betas": [0.9, 0.999],
+    "training.clip_norm": 5.0,
+    "training.schedule": "constant",
+    "training.device": "cpu",
+}
+
+
+class OurTagger:
+    """A `ner.Tagger` with the methods that the benchmark calls."""
+
+    def __init__(self, tagger: ner.Tagger) -> None:
+        self.tag = tagger.tag_sentences
+        self.tag_tokens = tagger.tag_tokens
+
+    def spans(self, tagged: Sequence[Sentence]) -> list[Sequence[Span]]:
+        """Read the spans out of what `tag` gave."""
+        return [s.prediction.spans if s.prediction else () for s in tagged]
+
+
+def load(folder: Path) -> OurTagger:
+    """Load a model folder."""
+    return OurTagger(ner.load(folder))
+
+
+class Ours:
+    """This package in the benchmark.
+
+    Args:
+        train: Annotated sentences.
+        size: Width of one direction of the LSTM.
+        precision: Of embedder and encoder in training.
+        seed: Of weights, batches and dropout.
+    """
+
+    loader = "ours:load"
+
+    def __init__(
+        self, train: Sequence[Sentence], size: int, precision: str = "fp32", seed: int = 1
+    ) -> None:
+        from ner.config import parse_config
+        from ner.nn.model import to_tensors
+        from ner.training.optimizers import build_optimizers, use_sparse_tables
+        from ner.training.schedules import Schedule
+        from ner.training.setup import Corpus, prepare
+        from ner.training.trainer import Trainer
+
+        self.name = "ours" if precision == "fp32" else f"ours, {precision}"
+        self.size = size
+        self.config = (
+            parse_config({}).updated({**SETTINGS, "encoder.size": size, "seed": seed}).resolved()
+        )
+        settings = self.config.training
+        self.prepared = prepare(self.config, Corpus(train, (), ()), None, None)
+        model = self.prepared.model
+        model.autocast = precision == "bf16"
+        use_sparse_tables(model)
+        optimizers = build_optimizers(
+            model,
+            learning_rate=settings.learning_rate,
+            embedding_rate=settings.embedding_rate,
+            betas=settings.betas,
+        )
+        self.trainer = Trainer(
+            model,
+            self.prepared.batches(train, self.config),
+            # The benchmark evaluates by itself, and outside of what it times.
+            lambda _: {"f1": 0.0},
+            optimizers,
+            Schedule(settings.schedule),
+            epochs=1_000_000,
+            metric="f1",
+            clip_norm=settings.clip_norm,
+            ema=settings.ema,
+            to_tensors=to_tensors,
+            device=next(model.parameters()).device,
+        )
+        self.events: Iterator[Step | Epoch] = self.trainer.run()
+
+    def train(self, seconds: float) -> tuple[int, float]:
+        """Train for a while; gives the tokens learnt and the seconds it took."""
+        facts = self.trainer.facts
+        began, tokens = time.perf_counter(), 0
+        while (spent := time.perf_counter() - began) < seconds:
+            before = facts["tokens"]
+            next(self.events)
+            # At the end of an epoch the count starts anew, and nothing was learnt.
+            tokens += max(0, facts["tokens"] - before)
+        return tokens, spent
+
+    def train_epoch(self) -> float:
+        """Train for one epoch; gives the seconds it took."""
+        began, epoch = time.perf_counter(), self.trainer.facts["epoch"]
+        while self.trainer.facts["epoch"] == epoch:
+            next(self.events)
+        return time.perf_counter() - began
+
+    def save(self, folder: Path) -> None:
+        """Write a model folder with the averaged weights."""
+        from ner.data.tokenizer import Tokenizer
+        from ner.model_folder import ModelFolder, save_model
+
+        prepared = self.prepared
+        with self.trainer.average.applied():
+            weights = {k: v.numpy().copy() for k, v in prepared.model.state_dict().items()}
+        save_model(
+            folder,
+            ModelFolder(
+                prepared.featurizer,
+                prepared.tags,
+                prepared.scheme,
+                prepared.network,
+                weights,
+                Tokenizer(),
+            ),
+        )

@@ -1,0 +1,152 @@
+"""What holds for the package as a whole; each test finds by itself what it has to look at."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ner
+from ner.config import load_config
+from ner.errors import NerError
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted(m.name for m in pkgutil.walk_packages(ner.__path__, "ner."))
+HEAVY = ("torch", "pydantic", "datasets", "seqeval", "matplotlib")
+WITHOUT_TORCH = [
+    "ner",
+    *(m for m in MODULES if m.startswith(("ner.data", "ner.features", "ner.evaluation"))),
+    *("ner.errors", "ner.files", "ner.lattice", "ner.model_folder", "ner.plots", "ner.tagger"),
+    *("ner.cli.app", "ner.config"),
+]
+# Nothing beyond the base installation can be imported, as on a fresh machine.
+BARE = """
+import sys
+
+class Bare:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Bare())
+"""
+# Not pydantic, which newer versions of typer bring.
+EXTRA = ("torch", "torchcrf", "datasets", "seqeval", "jaxtyping", "matplotlib", "tensorboard")
+
+
+def python(program, *arguments):
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True
+    )
+
+
+def bare_ner(*arguments):
+    program = BARE.format(blocked=EXTRA) + "from ner.cli import main; main(sys.argv[1:])"
+    return python(program, *arguments)
+
+
+def test_strings_spans_and_files_need_no_torch():
+    program = "import importlib, sys\n"
+    program += f"for name in {WITHOUT_TORCH!r}: importlib.import_module(name)\n"
+    program += "assert 'torch' not in sys.modules, 'torch was imported'"
+    result = python(program)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_package_and_its_help_import_nothing_heavy():
+    program = f"import sys, ner\nloaded = set({HEAVY!r}) & set(sys.modules); assert not loaded\n"
+    program += "from ner.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    program += f"loaded = set({(*HEAVY, 'numpy')!r}) & set(sys.modules); assert not loaded, loaded"
+    result = python(program)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ner.__all__)
+def test_every_public_name_exists_and_has_a_docstring(name):
+    thing = getattr(ner, name)
+    assert inspect.getdoc(thing)
+    assert name in dir(ner)
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(AttributeError, match="module 'ner' has no attribute 'trian'"):
+        ner.trian  # noqa: B018
+
+
+def test_public_names_are_in_order_and_typed():
+    assert ner.__all__ == sorted(ner.__all__, key=lambda name: (name[0].islower(), name))
+    source = (ROOT / "ner" / "__init__.py").read_text(encoding="utf-8")
+    checked = source.partition("if TYPE_CHECKING:")[2].partition("\n\n")[0]
+    assert all(name in checked for name in ner.__all__)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_hold(name):
+    failed, _ = doctest.testmod(importlib.import_module(name))
+    assert failed == 0
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda p: p.name)
+def test_every_configuration_loads_and_begins_with_its_command(path):
+    load_config(path).resolved()
+    comment = path.read_text(encoding="utf-8").partition("\n\n")[0]
+    assert f"ner train configs/{path.name}" in comment
+
+
+def programs():
+    """Find the scripts with options; the others are parts of these."""
+    scripts = sorted((ROOT / "scripts").glob("*.py"))
+    options = ("import argparse", "from ner.cli import main")
+    return [s for s in scripts if any(o in s.read_text(encoding="utf-8") for o in options)]
+
+
+@pytest.mark.parametrize("path", programs(), ids=lambda p: p.name)
+def test_every_program_has_help_and_says_how_it_is_called(path):
+    result = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "sage: " in result.stdout
+    assert f"python scripts/{path.name}" in path.read_text(encoding="utf-8")
+
+
+def test_every_mistake_of_a_user_has_one_base():
+    errors = [e for e in vars(ner.errors).values() if inspect.isclass(e) and e is not NerError]
+    assert all(issubclass(e, NerError) and e.__name__ in ner.__all__ for e in errors)
+
+
+def test_files_are_short():
+    long = {
+        path.name: count
+        for path in [*ROOT.glob("ner/**/*.py"), *ROOT.glob("scripts/*.py")]
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) >= 300
+    }
+    assert not long
+
+
+@pytest.mark.parametrize(
+    ("arguments", "need"),
+    [
+        (["train", "--train", "sample:train"], "Training needs torch"),
+        (["tag", "MODEL", "Ada"], "Running a model needs torch"),
+        (["eval", "MODEL", "sample:test"], "Running a model needs torch"),
+    ],
+)
+def test_a_missing_extra_says_what_to_install(tiny_model, arguments, need):
+    result = bare_ner(*(str(tiny_model) if a == "MODEL" else a for a in arguments))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"{need}: pip install 'lattice-ner[train]'\n"
+
+
+def test_the_base_installation_can_read_a_model(tiny_model):
+    result = bare_ner("info", tiny_model)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["train", "nn"])
+def test_a_public_name_whose_extra_is_missing_says_so(name):
+    program = BARE.format(blocked=EXTRA) + f"import ner\ntry: ner.{name}\n"
+    result = python(program + "except ner.MissingExtraError as error: print(error)")
+    assert result.stdout.endswith("needs torch: pip install 'lattice-ner[train]'\n")
