@@ -1,11 +1,10 @@
 # ruff: noqa: N806  (axes have capital names)
-"""Sums and maxima over all paths of a linear chain, in numpy, whole batches at a time.
+"""Sums over all paths of a linear chain, in numpy, whole batches at a time.
 
 A path scores `start[tag] + emissions[0, tag]`, then `transitions[tag, next]` and the next emission
 at each step, and `end[tag]` after its last tag. Any score may be -inf, which forbids the tag or
 the step; all else is finite. Sentences are packed: sentence b is its first `lengths[b]` tokens,
-perhaps none. Everything is computed in float64. Axes: B sentences, T tokens of the longest, C tags,
-K paths.
+perhaps none. Sums are float64. Axes: B sentences, T tokens of the longest, C tags.
 
 Source: Rabiner, "A Tutorial on Hidden Markov Models", Proc. IEEE 77(2), 1989, sections III.A-B.
 """
@@ -24,6 +23,11 @@ Scores = NDArray[np.floating]
 TINY = 1e-290
 # Stands in for a maximum of -inf, from which nothing can be subtracted.
 LOWEST = -1e300
+# Tokens between two looks at how high the sums have risen: by 16 * log(C) at most, far from the
+# end of double precision (709) for any number of tags.
+RESCALED = 16
+# exp() of more than this is too close to that end.
+LARGEST_EXPONENT = 600.0
 
 
 class Edges(NamedTuple):
@@ -69,153 +73,151 @@ def forward_backward(emissions: Scores, lengths: Integers, edges: Edges) -> Sums
     if 0 in (B, T):
         return Sums(np.zeros((B, T, C)), np.zeros((B, T, C)), np.zeros(B))
     rows = np.arange(B)
+    # Where each token of the mirrored sentences comes from, and goes back to (T B).
     mirrored = lengths - 1 - np.arange(T)[:, None]
     inside = mirrored >= 0
+    mirrored = np.maximum(mirrored, 0)
     own = np.where(inside[:, :, None], emissions.transpose(1, 0, 2), 0.0)
+    steps = np.stack((edges.transitions, edges.transitions.T)).astype(np.float64)
+    # Without the highest score of each token and of all steps, no sum can rise by more than log(C)
+    # a token, and rounding does not grow with the length of the sentence.
+    top = max(steps.max(), LOWEST)
+    highest_own = np.maximum(own.max(axis=2), LOWEST)
     # Axes: token (T) x direction (2) x sentence (B) x tag (C).
     sums = np.empty((T, 2, B, C))
-    sums[:, 0] = own
-    sums[:, 1] = own[np.maximum(mirrored, 0), rows]
+    np.subtract(own, highest_own[:, :, None], out=sums[:, 0])
+    sums[:, 1] = sums[mirrored, 0, rows]
     sums[0] += np.stack((edges.start, edges.end))[:, None]
-    steps = np.stack((edges.transitions, edges.transitions.T)).astype(np.float64)
-    top = max(steps.max(), LOWEST)
     weights = np.exp(steps - top)
+    highest = np.zeros((2, B, 1))
     with np.errstate(divide="ignore"):
         for t in range(1, T):
             before = sums[t - 1]
-            highest = np.maximum(before.max(axis=2, keepdims=True), LOWEST)
+            if t % RESCALED == 1:
+                highest = np.maximum(before.max(axis=2, keepdims=True), LOWEST)
             reached = np.exp(before - highest) @ weights
             logs = np.log(reached)
             logs += highest
-            logs += top
             if reached.min() < TINY:
                 # These few are summed in log space, where nothing is too small.
                 d, b, to = np.nonzero(reached < TINY)
-                logs[d, b, to] = np.logaddexp.reduce(before[d, b] + steps[d, :, to], axis=1)
+                terms = before[d, b] + steps[d, :, to]
+                logs[d, b, to] = np.logaddexp.reduce(terms, axis=1) - top
             sums[t] += logs
-    alphas = sums[:, 0].transpose(1, 0, 2)
+    # Put back what was taken off, up to each token, and from each token on.
+    offsets = (highest_own + top).cumsum(axis=0)
+    total = offsets[lengths - 1, rows] - top
+    alphas = sums[:, 0] + (offsets - top)[:, :, None]
     # Mirrored back, a sum over ends includes the tag's own emission. Where that is -inf, so is the
     # alpha, and the beta may be anything finite.
-    arrived = sums[np.maximum(mirrored, 0), 1, rows]
+    own -= highest_own[:, :, None]
     with np.errstate(invalid="ignore"):
-        betas = np.where(np.isneginf(own), 0.0, arrived - own).transpose(1, 0, 2)
-    last = alphas[rows, lengths - 1] + edges.end
+        betas = sums[mirrored, 1, rows] - own
+    betas[np.isneginf(own)] = 0
+    betas += (total - (offsets - top))[:, :, None]
+    last = alphas[lengths - 1, rows] + edges.end
     log_partition = np.where(lengths > 0, np.logaddexp.reduce(last, axis=1), 0.0)
-    return Sums(alphas, betas, log_partition)
+    return Sums(alphas.transpose(1, 0, 2), betas.transpose(1, 0, 2), log_partition)
 
 
-def viterbi(emissions: Scores, lengths: Integers, edges: Edges) -> tuple[Integers, Floats]:
-    """Find the best path of each sentence.
+def token_posteriors(sums: Sums, lengths: Integers) -> Floats:
+    """Give the probability of each tag at each token (B T C); 0 behind the end, or without a path."""
+    alphas, betas, log_z = sums
+    posteriors = alphas + betas
+    posteriors -= np.where(np.isneginf(log_z), np.inf, log_z)[:, None, None]
+    posteriors[np.arange(alphas.shape[1]) >= lengths[:, None]] = -np.inf
+    return np.exp(posteriors, out=posteriors)
 
-    Of equal paths the one with the lower tag at the last difference wins.
+
+def gradients(
+    weights: Floats, emissions: Scores, lengths: Integers, edges: Edges, sums: Sums
+) -> tuple[Floats, Edges]:
+    """Differentiate the weighted sum of log partitions: weighted posteriors.
+
+    Args:
+        weights: Of each sentence's log partition (B).
+        emissions: As for `forward_backward`.
+        lengths: As for `forward_backward`.
+        edges: As for `forward_backward`.
+        sums: Its result.
 
     Returns:
-        Tags (B T), 0 behind the end; scores (B), -inf where no path is possible.
+        Gradients of the emissions, and of the other scores.
     """
     B, T, C = emissions.shape
     if 0 in (B, T):
-        return np.zeros((B, T), dtype=np.int64), np.zeros(B)
-    rows = np.arange(B)
-    inside = np.arange(T)[:, None] < lengths
-    # The sentences are the last axis, so that maxima over tags run over whole rows of them.
-    # Axes: token (T) x tag (C) x sentence (B); steps: tag before (C) x tag after (C) x 1.
-    own = np.where(inside[:, None, :], emissions.transpose(1, 2, 0), 0.0)
-    scores = np.empty((T, C, B))
-    scores[0] = own[0] + edges.start[:, None]
-    steps = np.repeat(edges.transitions.astype(np.float64)[:, :, None], B, axis=2)
-    candidates = np.empty((C, C, B))
-    for t in range(1, T):
-        np.add(scores[t - 1][:, None, :], steps, out=candidates)
-        np.maximum.reduce(candidates, axis=0, out=scores[t])
-        scores[t] += own[t]
-    # Only the steps along the best path need an argmax: backwards, given the tag that follows.
-    paths = np.zeros((T, B), dtype=np.int64)
-    onward = np.concatenate((edges.transitions, edges.end[:, None]), axis=1)
-    following = np.full(B, C)
-    for t in range(T - 1, -1, -1):
-        best = (scores[t] + onward[:, following]).argmax(axis=0)
-        paths[t] = best
-        following = np.where(inside[t], best, C)
-    last = scores[lengths - 1, :, rows] + edges.end
-    return np.where(inside, paths, 0).T, np.where(lengths > 0, last.max(axis=1), 0.0)
+        return np.zeros((B, T, C)), Edges(np.zeros(C), np.zeros((C, C)), np.zeros(C))
+    tokens = token_posteriors(sums, lengths)
+    tokens *= weights[:, None, None]
+    last = tokens[np.arange(B), lengths - 1]
+    steps = _expected_steps(weights, emissions, lengths, edges.transitions, sums)
+    return tokens, Edges(tokens[:, 0].sum(axis=0), steps, last.sum(axis=0))
 
 
-def k_best(emissions: Scores, lengths: Integers, edges: Edges, k: int) -> tuple[Integers, Floats]:
-    """Find the `k` best paths of each sentence, the best first.
+def _expected_steps(
+    weights: Floats, emissions: Scores, lengths: Integers, transitions: Scores, sums: Sums
+) -> Floats:
+    """Sum the probabilities of steps over all tokens, each sentence by its weight.
 
-    Returns:
-        Tags (B K T), 0 behind the end; scores (B K), -inf where there are fewer paths than `k`.
-
-    Source: Schwartz and Chow, "The N-Best Algorithm", ICASSP 1990 (each tag keeps its k best
-    beginnings, which is exact for a chain).
+    The exponent of a step, alpha + transition + (emission + beta - log partition), falls into three
+    factors, so that the sum over tokens is a product of matrices. The highest alpha moves from the
+    first to the last, or both would leave the range of exp().
     """
-    B, T, C = emissions.shape
-    rows = np.arange(B)
-    # Each tag's best beginnings, best first (B C K); at first there is one of each.
-    scores = np.full((B, C, k), -np.inf)
-    if T:
-        scores[:, :, 0] = emissions[:, 0] + edges.start
-    origins = np.zeros((T, B, C, k), dtype=np.int64)
-    stays = np.arange(C * k).reshape(C, k)
-    for t in range(1, T):
-        inside = (lengths > t)[:, None, None]
-        # Axes: sentence (B) x tag after (C) x beginning (tag before, rank: C * K).
-        steps = scores[:, None] + edges.transitions.T[:, :, None]
-        reached, origins[t] = _largest(steps.reshape(B, C, C * k), k)
-        emission = np.where(inside, emissions[:, t, :, None], 0.0)
-        scores = np.where(inside, reached + emission, scores)
-        origins[t] = np.where(inside, origins[t], stays)
-    ended = (scores + edges.end[:, None]).reshape(B, C * k)
-    # The only path of a sentence without tokens is the empty one, and it scores 0.
-    ended[lengths == 0] = -np.inf
-    ended[lengths == 0, 0] = 0.0
-    totals, beginnings = _largest(ended, k)
-    paths = np.zeros((B, k, T), dtype=np.int64)
-    for t in range(T - 1, -1, -1):
-        paths[:, :, t] = beginnings // k
-        beginnings = origins[t].reshape(B, C * k)[rows[:, None], beginnings]
+    alphas, betas, log_z = sums
+    before = alphas[:, :-1]
+    highest = np.maximum(before.max(axis=2, keepdims=True), LOWEST)
+    before = before - highest
+    after = betas[:, 1:] + emissions[:, 1:]
+    after += highest
+    after -= np.where(np.isneginf(log_z), np.inf, log_z)[:, None, None]
+    after[np.arange(1, alphas.shape[1]) >= lengths[:, None]] = -np.inf
+    top = max(transitions.max(), LOWEST)
+    after += top
+    largest = after.max(initial=-np.inf)
+    exponents = np.minimum(after, -np.inf, where=after > LARGEST_EXPONENT, out=after.copy())
+    factors = np.exp(exponents)
+    factors *= weights[:, None, None]
+    C = len(transitions)
+    steps = np.exp(before).reshape(-1, C).T @ factors.reshape(-1, C)
+    steps *= np.exp(transitions - top)
+    if largest > LARGEST_EXPONENT:
+        # Steps without which a sentence would have no path worth the name; they are few.
+        b, t, to = np.nonzero(after > LARGEST_EXPONENT)
+        scores = before[b, t] + transitions[:, to].T + (after[b, t, to] - top)[:, None]
+        np.add.at(steps.T, to, np.exp(scores) * weights[b][:, None])
+    return steps
+
+
+def path_scores(tags: Integers, emissions: Scores, lengths: Integers, edges: Edges) -> Floats:
+    """Add up the scores of one path a sentence (B); its tags (B T) may be any behind the end."""
+    B, T, _ = emissions.shape
+    if 0 in (B, T):
+        return np.zeros(B)
     inside = np.arange(T) < lengths[:, None]
-    return np.where(inside[:, None], paths, 0), totals
+    scores = np.take_along_axis(emissions, tags[:, :, None], axis=2)[:, :, 0].astype(np.float64)
+    scores[:, 1:] += edges.transitions[tags[:, :-1], tags[:, 1:]]
+    scores[:, 0] += edges.start[tags[:, 0]]
+    scores[np.arange(B), lengths - 1] += edges.end[tags[np.arange(B), lengths - 1]]
+    return scores.sum(axis=1, where=inside)
 
 
-def _largest(values: Floats, k: int) -> tuple[Floats, Integers]:
-    """Give the `k` largest along the last axis, descending, and where they stand."""
-    missing = k - values.shape[-1]
-    chosen = np.argsort(-values, axis=-1, kind="stable")[..., :k]
-    if missing > 0:
-        chosen = np.concatenate((chosen, np.repeat(chosen[..., -1:], missing, axis=-1)), axis=-1)
-    best = np.take_along_axis(values, chosen, axis=-1)
-    if missing > 0:
-        best[..., -missing:] = -np.inf
-    return best, chosen
-
-
-def sample(alphas: Floats, lengths: Integers, edges: Edges, uniform: Floats) -> Integers:
-    """Draw paths in proportion to exp(score): the last tag first, then each tag before it.
-
-    Args:
-        alphas: Of `forward_backward` (B T C).
-        lengths: Tokens of each sentence (B).
-        edges: The other scores.
-        uniform: Numbers in [0, 1), one a draw and token (K B T); K is the number of draws.
+def path_counts(
+    tags: Integers, weights: Floats, lengths: Integers, num_tags: int
+) -> tuple[Floats, Edges]:
+    """Differentiate the weighted sum of `path_scores`: how often each score was added.
 
     Returns:
-        Tags (K B T), 0 behind the end.
-
-    Source: Scott, "Bayesian Methods for Hidden Markov Models", JASA 97(457), 2002, section 2.2
-    (forward filtering, backward sampling).
+        Gradients of the emissions (B T C), and of the other scores.
     """
-    C = alphas.shape[2]
-    paths = np.zeros(uniform.shape, dtype=np.int64)
-    onward = np.concatenate((edges.transitions, edges.end[:, None]), axis=1).T
-    following = np.full(uniform.shape[:2], C)
-    for t in range(uniform.shape[2] - 1, -1, -1):
-        scores = alphas[:, t] + onward[following]
-        highest = np.maximum(scores.max(axis=2, keepdims=True), LOWEST)
-        totals = np.exp(scores - highest).cumsum(axis=2)
-        # The first tag whose cumulative sum exceeds the drawn share of the whole.
-        drawn = (totals > uniform[:, :, t, None] * totals[:, :, -1:]).argmax(axis=2)
-        inside = lengths > t
-        paths[:, :, t] = np.where(inside, drawn, 0)
-        following = np.where(inside, drawn, C)
-    return paths
+    B, T = tags.shape
+    tokens = np.zeros((B, T, num_tags))
+    if 0 in (B, T):
+        C = num_tags
+        return tokens, Edges(np.zeros(C), np.zeros((C, C)), np.zeros(C))
+    inside = np.arange(T) < lengths[:, None]
+    spread = weights[:, None] * inside
+    np.put_along_axis(tokens, tags[:, :, None], spread[:, :, None], axis=2)
+    pairs = (tags[:, :-1] * num_tags + tags[:, 1:]).ravel()
+    steps = np.bincount(pairs, spread[:, 1:].ravel(), num_tags**2)
+    last = tokens[np.arange(B), lengths - 1].sum(axis=0)
+    return tokens, Edges(tokens[:, 0].sum(axis=0), steps.reshape(num_tags, num_tags), last)

@@ -64,6 +64,11 @@ class Tagger:
         """The types of entities that the model knows."""
         return tuple(dict.fromkeys(tag[2:] for tag in self.runtime.lattice.tags if tag != "O"))
 
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """Names of the columns of a column file, if the model reads more of them than tokens."""
+        return tuple(self.record.get("columns", ())) or None if self.featurizer.columns else None
+
     def tag(self, text: str) -> Sentence:
         """Find the entities of a raw text of any length.
 
@@ -219,6 +224,8 @@ def evaluate(
     """
     if not isinstance(tagger, Tagger):
         raise TypeError(f"tagger: a Tagger, made by load() or train(). Got {tagger!r}.")
+    if reading.get("columns") is None:
+        reading["columns"] = tagger.columns
     gold = read_sentences(data, split="test", tokenize=tagger.tokenizer, **reading)
     title = name or (Path(data).name if isinstance(data, str | Path) else "sentences")
     return evaluate_sentences(gold, tagger.tag_sentences(gold), name=title)

@@ -7,7 +7,6 @@ only where the source has them.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -32,8 +31,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--out", type=Path, default=Path(), help="folder of the files (here)")
     options = parser.parse_args(arguments)
-    # Without a network, the hub's client would print a line for each of its attempts.
-    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     try:
         # Nothing is written before everything is read and checked.
         splits = {name: list(read_hub(options.source, split)) for split, name in FILES.items()}

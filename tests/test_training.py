@@ -279,3 +279,40 @@ def test_vectors_of_another_width_are_refused(tmp_path):
     ):
         tiny_run(tmp_path / "run", vectors={"path": str(tmp_path / "v.txt")})
     assert not (tmp_path / "run/model").exists()
+
+
+def test_a_run_that_cannot_begin_leaves_no_folder(tmp_path):
+    with pytest.raises(DataError, match="the model reads the column 'pos'"):
+        tiny_run(tmp_path / "run", inputs={"columns": ["pos"]})
+    assert not (tmp_path / "run").exists()
+
+
+def test_empty_development_data_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"sentences: no sentences\."):
+        tiny_run(tmp_path / "run", dev=[])
+
+
+COLUMNS = """Ada NNP B-PER
+wrote VBD O
+
+London NNP B-LOC
+is VBZ O
+
+"""
+
+
+def test_a_column_of_the_corpus_is_a_feature_when_training_and_tagging(tmp_path):
+    (tmp_path / "a.conll").write_text(COLUMNS * 3)
+    tagger, _ = ner.train(
+        train=tmp_path / "a.conll",
+        dev=tmp_path / "a.conll",
+        out=tmp_path / "run",
+        progress=False,
+        data={"columns": ["token", "pos", "ner"]},
+        inputs={"columns": ["pos"], "size": 4},
+        training={"epochs": 2},
+        **TINY,
+    )
+    assert ner.evaluate(tagger, tmp_path / "a.conll").sentences == 6
+    with pytest.raises(DataError, match="the model reads the column 'pos' beside the tokens"):
+        tagger.tag("Ada wrote.")

@@ -98,7 +98,7 @@ def tag(
     typed = source == "-" and sys.stdin.isatty()
     pipe = partial(tagger.pipe, window=1 if typed else WINDOW)
     problems: list[DataError] | None = [] if on_error is OnError.SKIP else None
-    names = split_columns(columns)
+    names = split_columns(columns) or tagger.columns
     if chosen is Format.CONLL and output is Output.CONLL:
         rows = annotate_conll(lines, pipe, name, scheme.value, columns=names, problems=problems)
     else:

@@ -47,6 +47,8 @@ def read_sentences(
     """
     found: Iterable[Sentence]
     if not isinstance(source, str | Path):
+        if not isinstance(source, Sequence):
+            raise DataError(f"sentences: a list of Sentence, or a name. Got {short(source)}.")
         for sentence in source:
             if not isinstance(sentence, Sentence):
                 raise DataError(f"sentences: a list of Sentence. Got {short(sentence)}.")

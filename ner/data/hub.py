@@ -1,6 +1,7 @@
 """Data sets of Hugging Face `datasets`: from the hub, from a folder, from a parquet file."""
 
 import itertools
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,8 @@ def read_hub(
             continue
         try:
             words = _strings(row[token_column], "strings", token_column)
+            if "" in words:
+                raise ValueError(f"{token_column}: tokens must not be empty. Got one that is.")
             columns = {c: _strings(row[c], features[c], c, len(words)) for c in others}
             spans = None
             if tag_column is not None:
@@ -93,6 +96,8 @@ def read_hub(
 
 
 def _load(source: str | Path) -> Any:
+    # Without a network, the hub's client would print a line for each of its attempts.
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     datasets = require("datasets", "A data set of Hugging Face")
     parquet = require("pyarrow.parquet", "A data set of Hugging Face")
     path = Path(source)
@@ -104,6 +109,8 @@ def _load(source: str | Path) -> Any:
     try:
         if is_file:
             return datasets.Dataset(parquet.read_table(path))
+        if is_folder(path) and not any(path.glob("dataset_*.json")):
+            return datasets.load_dataset("parquet", data_dir=str(path))
         if is_folder(path):
             return datasets.load_from_disk(str(path))
         return datasets.load_dataset(str(source))

@@ -86,6 +86,8 @@ class Sentence:
             raise TypeError("tokens: a list of strings, not one string")
         fix = object.__setattr__
         fix(self, "tokens", tuple(self.tokens))
+        if "" in self.tokens:
+            raise ValueError("tokens: none of them empty. Got one that is.")
         if self.tokens and not self.text:
             fix(self, "text", " ".join(self.tokens))
             fix(self, "offsets", joined_offsets(self.tokens))

@@ -112,7 +112,8 @@ class TrainingBatches:
         batch = self.encoded.batch(indices)
         substitutes = batch.pop("substitutes", None)
         if substitutes is not None and self.replace > 0:
-            random = np.random.default_rng([self.seed, epoch, step])
+            # Zero would give the stream of `plan`.
+            random = np.random.default_rng([self.seed, epoch, 1 + step])
             hide = random.random(len(substitutes)) < self.replace
             batch["words"] = np.where(hide, substitutes, batch["words"])
         return batch

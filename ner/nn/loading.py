@@ -68,6 +68,8 @@ def choose_device(name: str) -> torch.device:
 def set_threads(threads: int | None) -> None:
     """Limit the threads of torch; None leaves them."""
     if threads is not None:
+        if threads < 1:
+            raise ConfigError(f"threads: must be at least 1. Got {threads}.")
         torch.set_num_threads(threads)
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import platform
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -56,6 +57,10 @@ class RunFolder:
             )
         path.mkdir(parents=True, exist_ok=True)
         return cls(path)
+
+    def discard(self) -> None:
+        """Take back a run that could not begin."""
+        shutil.rmtree(self.path)
 
     def describe(self, config: Config, data: Mapping[str, Any], device: torch.device) -> None:
         """Record what goes into the run."""
@@ -147,7 +152,8 @@ def model_card(
     )
     return f"""# Named-entity tagger
 
-A {config.encoder.cell.upper()} tagger with a {config.head.kind} head, seed {config.seed}. It finds: {labels}.
+A {config.encoder.cell.upper()} tagger with a {config.head.kind} head, seed {config.seed}.
+It finds: {labels}.
 
 ```python
 import ner

@@ -23,7 +23,7 @@ from ner.files import write_json
 from ner.model_folder import ModelFolder, save_model
 from ner.nn.loading import choose_device, set_threads
 from ner.nn.model import TorchRuntime, to_tensors
-from ner.tagger import Tagger, build_tagger, predict_spans
+from ner.tagger import Tagger, build_tagger, load, predict_spans
 from ner.training.checkpoint import load_checkpoint, save_checkpoint
 from ner.training.optimizers import build_optimizers, use_sparse_tables
 from ner.training.progress import Progress
@@ -31,6 +31,9 @@ from ner.training.records import RunFolder, model_card, versions
 from ner.training.schedules import Schedule
 from ner.training.setup import Corpus, Prepared, prepare, read_corpus, read_pretrained
 from ner.training.trainer import Epoch, NonFiniteLossError, Trainer
+
+# Vectors for new words, in the run folder until the model folder has them.
+VECTORS = "vectors.safetensors"
 
 
 @dataclass(frozen=True)
@@ -87,11 +90,16 @@ class Run:
     def run(self, *, resume: bool) -> RunResult:
         """Train to the end, from the last checkpoint if asked to."""
         tokenizer = Tokenizer() if self.start is None else self.start.tokenizer
-        corpus = read_corpus(self.config, self.sources, tokenizer, self.progress.note)
-        prepared = self._prepare(corpus)
-        self.folder.describe(self.config, corpus.record, self.device)
-        trainer = self._trainer(corpus, prepared)
-        history = self._resume(trainer) if resume else []
+        try:
+            corpus = read_corpus(self.config, self.sources, tokenizer, self.progress.note)
+            prepared = self._prepare(corpus)
+            trainer = self._trainer(corpus, prepared)
+            self.folder.describe(self.config, corpus.record, self.device)
+            history = self._resume(trainer) if resume else []
+        except BaseException:
+            if not resume:
+                self.folder.discard()
+            raise
         self.progress.note(self._summary(corpus, prepared))
         began = time.perf_counter()
         try:
@@ -108,7 +116,7 @@ class Run:
         if self.start is not None:
             return prepare(self.config, corpus, None, None, self.start)
         vectors, store = read_pretrained(
-            self.config, corpus, self.folder.path / "vectors.safetensors", self.progress.note
+            self.config, corpus, self.folder.path / VECTORS, self.progress.note
         )
         return prepare(self.config, corpus, vectors, store)
 
@@ -232,14 +240,18 @@ class Run:
                 split: {key: report.to_dict()[key] for key in ("precision", "recall", "f1")}
                 for split, report in reports.items()
             },
+            "columns": list(self.config.data.columns),
             "best_epoch": trainer.facts["best_epoch"] + 1,
         }
         card = model_card(self.config, prepared.tags, corpus.record, reports, baselines)
         parts = replace(parts, card=card, record=record)
-        save_model(self.folder.path / "model", parts)
+        model = self.folder.path / "model"
+        save_model(model, parts)
         self.folder.close()
-        tagger.record = record
-        result = RunResult(tagger, reports, baselines, self.folder.path / "model", seconds)
+        # From here on the vectors of new words are those in the model folder.
+        tagger = load(model, device=str(self.device))
+        (self.folder.path / VECTORS).unlink(missing_ok=True)
+        result = RunResult(tagger, reports, baselines, model, seconds)
         results = result.to_dict()
         write_json(self.folder.path / "report.json", {split: results[split] for split in reports})
         return result

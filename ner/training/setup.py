@@ -52,8 +52,8 @@ def read_corpus(
     splits: dict[str, list[Sentence]] = {}
     record: dict[str, Any] = {}
     for split in ("train", "dev", "test"):
-        source = sources.get(split) or getattr(config.data, split)
-        if not source:
+        source = sources.get(split, getattr(config.data, split))
+        if source == "":
             continue
         problems: list[DataError] | None = [] if config.data.on_error == "skip" else None
         sentences = read_sentences(

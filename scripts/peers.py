@@ -1,0 +1,222 @@
+"""Other tools as contenders of the benchmark, where they are installed.
+
+Each trains a tagger from scratch, as its documentation says, without downloads. Their networks
+differ from ours; F1 of the same budget belongs beside their speed.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ner.data.schemes import Span, spans_from_tags, tags_from_spans
+from ner.data.sentence import Sentence
+
+BATCH_SIZE = 32
+
+
+def installed_peers(train: Sequence[Sentence]) -> tuple[list[Any], list[str]]:
+    """Build all peers that are installed; gives them and a line about each."""
+    found: list[Any] = []
+    notes: list[str] = []
+    for package, build in PEERS.items():
+        try:
+            release = version(package)
+        except PackageNotFoundError:
+            notes.append(f"{package}: not installed, left out.")
+            continue
+        if build is None:
+            notes.append(f"{package} {release}: left out, its taggers start from downloads.")
+            continue
+        found.append(build(train))
+        notes.append(f"{package} {release}")
+    return found, notes
+
+
+class Crfsuite:
+    """python-crfsuite: a linear CRF on features of words, no network.
+
+    It trains by passes over the whole corpus, so its first call trains to the end, and its tokens
+    count once a pass.
+    """
+
+    name = "python-crfsuite"
+    loader = "peers:CrfsuiteTagger"
+    size = None
+    # The settings of python-crfsuite's own CoNLL example.
+    settings = {"c1": 1.0, "c2": 1e-3, "max_iterations": 50, "feature.possible_transitions": True}  # noqa: RUF012
+
+    def __init__(self, train: Sequence[Sentence]) -> None:
+        self.sentences = train
+        self.model = b""
+        self.speed = (0, 0.0)
+
+    def train(self, seconds: float) -> tuple[int, float]:
+        """Train to the end, once; gives the tokens of all passes and the seconds they took."""
+        if not self.model:
+            self.train_epoch()
+        return self.speed
+
+    def train_epoch(self) -> float:
+        """Train to the end; gives the seconds it took."""
+        import tempfile
+
+        import pycrfsuite
+
+        began = time.perf_counter()
+        trainer = pycrfsuite.Trainer(verbose=False)  # pyright: ignore[reportAttributeAccessIssue]
+        for sentence in self.sentences:
+            tags = tags_from_spans(sentence.spans or (), len(sentence), "BIOES")
+            trainer.append(crfsuite_features(sentence.tokens), tags)
+        trainer.set_params(self.settings)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model"
+            trainer.train(str(path))
+            self.model = path.read_bytes()
+        spent = time.perf_counter() - began
+        passes = len(trainer.logparser.iterations)
+        self.speed = (passes * sum(map(len, self.sentences)), spent)
+        return spent
+
+    def save(self, folder: Path) -> None:
+        """Write the model."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "model.crfsuite").write_bytes(self.model)
+
+
+class CrfsuiteTagger:
+    """A trained model of python-crfsuite."""
+
+    def __init__(self, folder: Path) -> None:
+        import pycrfsuite
+
+        self.tagger = pycrfsuite.Tagger()  # pyright: ignore[reportAttributeAccessIssue]
+        self.tagger.open(str(folder / "model.crfsuite"))
+
+    def tag(self, sentences: Sequence[Sentence]) -> list[list[str]]:
+        """Tag many sentences."""
+        return [self.tag_tokens(s.tokens) for s in sentences]
+
+    def tag_tokens(self, tokens: Sequence[str]) -> list[str]:
+        """Tag one sentence."""
+        return self.tagger.tag(crfsuite_features(tokens))
+
+    def spans(self, tagged: Sequence[Sequence[str]]) -> list[list[Span]]:
+        """Read the spans out of what `tag` gave."""
+        return [spans_from_tags(tags) for tags in tagged]
+
+
+def crfsuite_features(tokens: Sequence[str]) -> list[list[str]]:
+    """Describe each token by itself and its neighbours.
+
+    Source: the features of python-crfsuite's CoNLL example, without parts of speech.
+    """
+    own = [
+        (
+            f"word.lower={token.lower()}",
+            f"word.istitle={token.istitle()}",
+            f"word.isupper={token.isupper()}",
+        )
+        for token in tokens
+    ]
+    features = []
+    for i, token in enumerate(tokens):
+        row = ["bias", *own[i], f"word[-3:]={token[-3:]}", f"word[-2:]={token[-2:]}"]
+        row.append(f"word.isdigit={token.isdigit()}")
+        row += [f"-1:{feature}" for feature in own[i - 1]] if i else ["BOS"]
+        row += [f"+1:{feature}" for feature in own[i + 1]] if i + 1 < len(tokens) else ["EOS"]
+        features.append(row)
+    return features
+
+
+class Spacy:
+    """spaCy: a blank English pipeline with its default entity recogniser (CNN and transitions)."""
+
+    name = "spaCy"
+    loader = "peers:SpacyTagger"
+    size = None
+
+    def __init__(self, train: Sequence[Sentence]) -> None:
+        import spacy
+        from spacy.training import Example
+
+        self.pipeline = spacy.blank("en")
+        recogniser: Any = self.pipeline.add_pipe("ner")
+        self.examples = []
+        for sentence in train:
+            doc = spacy_doc(self.pipeline, sentence.tokens)
+            # spaCy calls BIOES by the name of BILUO.
+            tags = tags_from_spans(sentence.spans or (), len(sentence), "BIOES")
+            spelt = [tag.replace("E-", "L-", 1).replace("S-", "U-", 1) for tag in tags]
+            self.examples.append(Example.from_dict(doc, {"entities": spelt}))
+            for span in sentence.spans or ():
+                recogniser.add_label(span.label)
+        self.optimizer = self.pipeline.initialize(lambda: self.examples[:100])
+        self.steps = self._steps()
+
+    def train(self, seconds: float) -> tuple[int, float]:
+        """Train for a while; gives the tokens learnt and the seconds it took."""
+        began, tokens = time.perf_counter(), 0
+        while (spent := time.perf_counter() - began) < seconds:
+            tokens += next(self.steps)
+        return tokens, spent
+
+    def train_epoch(self) -> float:
+        """Train for one epoch; gives the seconds it took."""
+        began = time.perf_counter()
+        for _ in range(0, len(self.examples), BATCH_SIZE):
+            next(self.steps)
+        return time.perf_counter() - began
+
+    def save(self, folder: Path) -> None:
+        """Write the pipeline."""
+        self.pipeline.to_disk(folder)
+
+    def _steps(self) -> Iterator[int]:
+        random = np.random.default_rng(1)
+        while True:
+            order = random.permutation(len(self.examples))
+            for start in range(0, len(order), BATCH_SIZE):
+                batch = [self.examples[i] for i in order[start : start + BATCH_SIZE]]
+                self.pipeline.update(batch, sgd=self.optimizer, drop=0.1)
+                yield sum(len(example.predicted) for example in batch)
+
+
+class SpacyTagger:
+    """A trained pipeline of spaCy."""
+
+    def __init__(self, folder: Path) -> None:
+        import spacy
+
+        self.pipeline = spacy.load(folder)
+
+    def tag(self, sentences: Sequence[Sentence]) -> list[Any]:
+        """Tag many sentences."""
+        docs = (spacy_doc(self.pipeline, s.tokens) for s in sentences)
+        return list(self.pipeline.pipe(docs))
+
+    def tag_tokens(self, tokens: Sequence[str]) -> Any:
+        """Tag one sentence."""
+        return self.pipeline(spacy_doc(self.pipeline, tokens))
+
+    def spans(self, tagged: Sequence[Any]) -> list[list[Span]]:
+        """Read the spans out of what `tag` gave."""
+        return [[Span(e.start, e.end, e.label_) for e in doc.ents] for doc in tagged]
+
+
+def spacy_doc(pipeline: Any, tokens: Sequence[str]) -> Any:
+    """Wrap tokens, so that spaCy's own tokenizer stays out of it."""
+    from spacy.tokens import Doc
+
+    return Doc(pipeline.vocab, words=list(tokens))
+
+
+PEERS: dict[str, Callable[[Sequence[Sentence]], Any] | None] = {
+    "python-crfsuite": Crfsuite,
+    "spacy": Spacy,
+    "flair": None,
+    "stanza": None,
+}

@@ -1,0 +1,145 @@
+"""The benchmark runs and writes what it says; how fast anything is, no test can know."""
+
+import json
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+import ner
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+LOWER_IS_BETTER = {
+    "one sentence, p50",
+    "one sentence, p95",
+    "cold start",
+    "cold start, peak memory",
+    "CRF loss and gradients",
+    "CRF decoding",
+    "time to F1",
+    "memory, last epoch less first",
+}
+HIGHER_IS_BETTER = {"training", "tagging, first pass", "tagging, warm"}
+
+
+def run(script, *arguments):
+    return subprocess.run(
+        [sys.executable, SCRIPTS / script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+
+def write_corpus(path, split, count):
+    lines = []
+    for sentence in islice(ner.read_sentences(f"sample:{split}"), count):
+        lines += [
+            f"{t}\t{g}" for t, g in zip(sentence.tokens, sentence.columns["ner"], strict=True)
+        ]
+        lines.append("")
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("benchmark")
+    done = run(
+        "benchmark.py",
+        write_corpus(folder / "train.conll", "train", 40),
+        *("--dev", write_corpus(folder / "dev.conll", "dev", 10)),
+        *("--sizes", 4, 8),
+        *("--rounds", 2),
+        *("--seconds", 0.02),
+        *("--threads", 1),
+        *("--memory-epochs", 2),
+        *("--target-f1", 0.0),
+        *("--out", folder / "out"),
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "out", done.stdout
+
+
+def facts_of(results):
+    return json.loads((results[0] / "benchmark.json").read_text(encoding="utf-8"))
+
+
+def test_every_measure_is_there_for_both_sides_and_every_size(results):
+    rows = facts_of(results)["results"]
+    found = {(row["measure"], row["size"], row["contender"]) for row in rows}
+    layers = {"CRF loss and gradients", "CRF decoding"}
+    for measure in (LOWER_IS_BETTER | HIGHER_IS_BETTER) - layers:
+        for size in (4, 8):
+            assert {(measure, size, "baseline"), (measure, size, "ours")} <= found
+    assert {(measure, None, "baseline") for measure in layers} <= found
+    assert ("training", 8, "ours, bf16") in found
+
+
+def test_each_measure_says_which_direction_is_better(results):
+    for row in facts_of(results)["results"]:
+        assert row["higher_is_better"] == (row["measure"] in HIGHER_IS_BETTER)
+        assert row["unit"]
+
+
+def test_a_value_a_round_and_their_median_inside_their_range(results):
+    once = {"time to F1", "memory, last epoch less first"}
+    for row in facts_of(results)["results"]:
+        assert len(row["values"]) == (1 if row["measure"] in once else 2)
+        assert row["low"] <= row["median"] <= row["high"]
+        assert {row["low"], row["high"]} == {min(row["values"]), max(row["values"])}
+
+
+def test_ratios_are_formed_round_by_round_against_the_baseline_of_the_same_size(results):
+    rows = facts_of(results)["results"]
+    base = next(r for r in rows if r["contender"] == "baseline" and r["measure"] == "training")
+    ours = next(
+        r
+        for r in rows
+        if (r["contender"], r["measure"], r["size"]) == ("ours", "training", base["size"])
+    )
+    ratios = [a / b for a, b in zip(ours["values"], base["values"], strict=True)]
+    assert ours["times_better"]["low"] == pytest.approx(min(ratios))
+    assert ours["times_better"]["high"] == pytest.approx(max(ratios))
+    assert base["times_better"] is None
+
+
+def test_machine_settings_and_versions_are_on_record(results):
+    facts = facts_of(results)
+    assert facts["settings"]["rounds"] == 2
+    assert facts["machine"]["threads"] == 1
+    assert {"torch", "pytorch-crf", "numpy"} <= set(facts["machine"]["versions"])
+    assert len(facts["load_average"]["before"]) == len(facts["load_average"]["after"]) == 3
+    assert facts["flags"] == []  # the speed to expect is known for other sizes alone
+
+
+def test_curves_and_memory_of_each_epoch_are_on_record(results):
+    facts = facts_of(results)
+    assert all(len(record["megabytes"]) == 2 for record in facts["memory"])
+    assert all(len(curve["f1"]) == len(curve["seconds"]) == 1 for curve in facts["curves"])
+
+
+def test_the_table_is_printed_and_written_and_the_picture_is_a_png(results):
+    out, printed = results
+    table = (out / "benchmark.md").read_text(encoding="utf-8")
+    assert table.strip() == printed.strip()
+    assert table.startswith("| measure | size | contender | median | range |")
+    assert "Load average before:" in table
+    assert (out / "benchmark.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_corpus_that_is_not_there_is_one_line(tmp_path):
+    done = run("benchmark.py", tmp_path / "no.conll", "--dev", "sample:dev")
+    assert done.returncode == 1
+    assert done.stderr.strip() == f"{tmp_path / 'no.conll'}: no such file."
+
+
+def test_the_profile_names_the_parts_of_a_step(tmp_path):
+    corpus = write_corpus(tmp_path / "train.conll", "train", 40)
+    done = run("profile_step.py", corpus, "--size", 4, "--steps", 2, "--threads", 1)
+    assert done.returncode == 0, done.stderr
+    assert " a step" in done.stdout.splitlines()[0]
+    for part in ("embedder", "encoder", "head", "backward"):
+        assert f"  {part}\n" in done.stdout
