@@ -67,7 +67,7 @@ class Tagger:
     @property
     def columns(self) -> tuple[str, ...] | None:
         """Names of the columns of a column file, if the model reads more of them than tokens."""
-        return tuple(self.record.get("columns", ())) or None if self.featurizer.columns else None
+        return tuple(self.record.get("columns", ())) or None
 
     def tag(self, text: str) -> Sentence:
         """Find the entities of a raw text of any length.

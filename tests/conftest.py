@@ -44,7 +44,7 @@ def tiny_run(tmp_path_factory):
         affixes={"rows": 64, "size": 4},
         embedder={"dropout": 0.0, "word_dropout": 0.0},
         encoder={"size": 8, "dropout": 0.0},
-        training={"epochs": 20, "batch_size": 4, "learning_rate": 0.02, "ema": 0.0},
+        training={"epochs": 40, "batch_size": 4, "learning_rate": 0.02, "ema": 0.0},
     )
     return out
 

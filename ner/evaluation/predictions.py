@@ -23,8 +23,8 @@ class PredictionReport:
         scheme: The scheme of strict mode.
         scheme_inferred: Whether it was inferred from the gold tags.
         foreign_tags: Tags with a prefix that the scheme lacks, which strict mode reads as O.
-        predicted_scheme: What the predicted tags look like; where it is not the scheme of strict
-            mode, the strict scores say little.
+        mixed: Whether the gold tags are IOB1 and the predicted ones look like another scheme, so
+            that the strict scores say little.
     """
 
     default: Report
@@ -32,7 +32,7 @@ class PredictionReport:
     scheme: Scheme
     scheme_inferred: bool
     foreign_tags: int
-    predicted_scheme: Scheme
+    mixed: bool
 
     @property
     def f1(self) -> float:
@@ -45,7 +45,7 @@ class PredictionReport:
             "scheme": self.scheme,
             "scheme_inferred": self.scheme_inferred,
             "foreign_tags": self.foreign_tags,
-            "predicted_scheme": self.predicted_scheme,
+            "mixed": self.mixed,
             "default": self.default.to_dict(),
             "strict": self.strict.to_dict(),
         }
@@ -55,10 +55,10 @@ class PredictionReport:
         note = f"Scheme of strict mode: {self.scheme}, {how}."
         if self.foreign_tags:
             note += f" {self.foreign_tags} tags have a prefix that it lacks and count as O there."
-        if self.predicted_scheme != self.scheme:
+        if self.mixed:
             note += (
-                f" The predicted tags look like {self.predicted_scheme}, so the strict scores say "
-                "little; the default ones hold whatever the schemes."
+                " The predicted tags are not in it, so the strict scores say little; the default "
+                "ones hold whatever the schemes."
             )
         return f"{self.default}\n\n{self.strict}\n\n{note}"
 
@@ -95,8 +95,8 @@ def score_predictions(
     default, strict = evaluate_tags(gold_tags, predicted_tags, used, name)
     known = "O" + PREFIXES[used]
     foreign = sum(t[0] not in known for tags in (*gold_tags, *predicted_tags) for t in tags)
-    looks_like = infer_scheme(predicted_tags)
-    return PredictionReport(default, strict, used, scheme is None, foreign, looks_like)
+    mixed = used == "IOB1" != infer_scheme(predicted_tags)
+    return PredictionReport(default, strict, used, scheme is None, foreign, mixed)
 
 
 def infer_scheme(sentences: Sequence[Sequence[str]]) -> Scheme:

@@ -240,9 +240,10 @@ class Run:
                 split: {key: report.to_dict()[key] for key in ("precision", "recall", "f1")}
                 for split, report in reports.items()
             },
-            "columns": list(self.config.data.columns),
             "best_epoch": trainer.facts["best_epoch"] + 1,
         }
+        if prepared.featurizer.columns:
+            record["columns"] = list(self.config.data.columns)
         card = model_card(self.config, prepared.tags, corpus.record, reports, baselines)
         parts = replace(parts, card=card, record=record)
         model = self.folder.path / "model"
