@@ -1,4 +1,3 @@
-# ruff: noqa: N806  (axes have capital names)
 """Sums over all paths of a linear chain, in numpy, whole batches at a time.
 
 A path scores `start[tag] + emissions[0, tag]`, then `transitions[tag, next]` and the next emission
@@ -58,6 +57,8 @@ class Sums(NamedTuple):
     log_partition: Floats
 
 
+# Scores that are not finite make sums that are not; whoever asked will see it.
+@np.errstate(divide="ignore", invalid="ignore")
 def forward_backward(emissions: Scores, lengths: Integers, edges: Edges) -> Sums:
     """Sum over the beginnings and over the ends of all paths.
 
@@ -77,12 +78,13 @@ def forward_backward(emissions: Scores, lengths: Integers, edges: Edges) -> Sums
     mirrored = lengths - 1 - np.arange(T)[:, None]
     inside = mirrored >= 0
     mirrored = np.maximum(mirrored, 0)
-    own = np.where(inside[:, :, None], emissions.transpose(1, 0, 2), 0.0)
+    own = np.where(inside[:, :, None], emissions.transpose(1, 0, 2), np.float64(0))
     steps = np.stack((edges.transitions, edges.transitions.T)).astype(np.float64)
     # Without the highest score of each token and of all steps, no sum can rise by more than log(C)
     # a token, and rounding does not grow with the length of the sentence.
-    top = max(steps.max(), LOWEST)
-    highest_own = np.maximum(own.max(axis=2), LOWEST)
+    top = highest_of(steps)
+    highest_own = own.max(axis=2)
+    highest_own[np.isneginf(highest_own)] = 0
     # Axes: token (T) x direction (2) x sentence (B) x tag (C).
     sums = np.empty((T, 2, B, C))
     np.subtract(own, highest_own[:, :, None], out=sums[:, 0])
@@ -90,20 +92,19 @@ def forward_backward(emissions: Scores, lengths: Integers, edges: Edges) -> Sums
     sums[0] += np.stack((edges.start, edges.end))[:, None]
     weights = np.exp(steps - top)
     highest = np.zeros((2, B, 1))
-    with np.errstate(divide="ignore"):
-        for t in range(1, T):
-            before = sums[t - 1]
-            if t % RESCALED == 1:
-                highest = np.maximum(before.max(axis=2, keepdims=True), LOWEST)
-            reached = np.exp(before - highest) @ weights
-            logs = np.log(reached)
-            logs += highest
-            if reached.min() < TINY:
-                # These few are summed in log space, where nothing is too small.
-                d, b, to = np.nonzero(reached < TINY)
-                terms = before[d, b] + steps[d, :, to]
-                logs[d, b, to] = np.logaddexp.reduce(terms, axis=1) - top
-            sums[t] += logs
+    for t in range(1, T):
+        before = sums[t - 1]
+        if t % RESCALED == 1:
+            highest = np.maximum(before.max(axis=2, keepdims=True), LOWEST)
+        reached = np.exp(before - highest) @ weights
+        logs = np.log(reached)
+        logs += highest
+        if reached.min() < TINY:
+            # These few are summed in log space, where nothing is too small.
+            d, b, to = np.nonzero(reached < TINY)
+            terms = before[d, b] + steps[d, :, to]
+            logs[d, b, to] = np.logaddexp.reduce(terms, axis=1) - top
+        sums[t] += logs
     # Put back what was taken off, up to each token, and from each token on.
     offsets = (highest_own + top).cumsum(axis=0)
     total = offsets[lengths - 1, rows] - top
@@ -111,8 +112,7 @@ def forward_backward(emissions: Scores, lengths: Integers, edges: Edges) -> Sums
     # Mirrored back, a sum over ends includes the tag's own emission. Where that is -inf, so is the
     # alpha, and the beta may be anything finite.
     own -= highest_own[:, :, None]
-    with np.errstate(invalid="ignore"):
-        betas = sums[mirrored, 1, rows] - own
+    betas = sums[mirrored, 1, rows] - own
     betas[np.isneginf(own)] = 0
     betas += (total - (offsets - top))[:, :, None]
     last = alphas[lengths - 1, rows] + edges.end
@@ -120,8 +120,14 @@ def forward_backward(emissions: Scores, lengths: Integers, edges: Edges) -> Sums
     return Sums(alphas.transpose(1, 0, 2), betas.transpose(1, 0, 2), log_partition)
 
 
+def highest_of(transitions: Scores) -> float:
+    """Give the highest score, or 0 where all are forbidden: something to take off and put back."""
+    top = float(transitions.max())
+    return top if top > -np.inf else 0.0
+
+
 def token_posteriors(sums: Sums, lengths: Integers) -> Floats:
-    """Give the probability of each tag at each token (B T C); 0 behind the end, or without a path."""
+    """Give the probability of each tag at each token (B T C); 0 where there is none."""
     alphas, betas, log_z = sums
     posteriors = alphas + betas
     posteriors -= np.where(np.isneginf(log_z), np.inf, log_z)[:, None, None]
@@ -129,6 +135,7 @@ def token_posteriors(sums: Sums, lengths: Integers) -> Floats:
     return np.exp(posteriors, out=posteriors)
 
 
+@np.errstate(invalid="ignore")
 def gradients(
     weights: Floats, emissions: Scores, lengths: Integers, edges: Edges, sums: Sums
 ) -> tuple[Floats, Edges]:
@@ -171,21 +178,20 @@ def _expected_steps(
     after += highest
     after -= np.where(np.isneginf(log_z), np.inf, log_z)[:, None, None]
     after[np.arange(1, alphas.shape[1]) >= lengths[:, None]] = -np.inf
-    top = max(transitions.max(), LOWEST)
+    top = highest_of(transitions)
     after += top
-    largest = after.max(initial=-np.inf)
-    exponents = np.minimum(after, -np.inf, where=after > LARGEST_EXPONENT, out=after.copy())
-    factors = np.exp(exponents)
-    factors *= weights[:, None, None]
     C = len(transitions)
-    steps = np.exp(before).reshape(-1, C).T @ factors.reshape(-1, C)
-    steps *= np.exp(transitions - top)
-    if largest > LARGEST_EXPONENT:
-        # Steps without which a sentence would have no path worth the name; they are few.
+    rare = np.zeros((C, C))
+    if after.max(initial=-np.inf) > LARGEST_EXPONENT:
+        # Tags to which no likely way leads, and yet the sentence has no other; they are few.
         b, t, to = np.nonzero(after > LARGEST_EXPONENT)
         scores = before[b, t] + transitions[:, to].T + (after[b, t, to] - top)[:, None]
-        np.add.at(steps.T, to, np.exp(scores) * weights[b][:, None])
-    return steps
+        np.add.at(rare.T, to, np.exp(scores) * weights[b][:, None])
+        after[b, t, to] = -np.inf
+    factors = np.exp(after, out=after)
+    factors *= weights[:, None, None]
+    steps = np.exp(before).reshape(-1, C).T @ factors.reshape(-1, C)
+    return steps * np.exp(transitions - top) + rare
 
 
 def path_scores(tags: Integers, emissions: Scores, lengths: Integers, edges: Edges) -> Floats:
@@ -201,23 +207,25 @@ def path_scores(tags: Integers, emissions: Scores, lengths: Integers, edges: Edg
     return scores.sum(axis=1, where=inside)
 
 
-def path_counts(
-    tags: Integers, weights: Floats, lengths: Integers, num_tags: int
-) -> tuple[Floats, Edges]:
-    """Differentiate the weighted sum of `path_scores`: how often each score was added.
+def add_path(
+    tags: Integers, weights: Floats, lengths: Integers, tokens: Floats, edges: Edges
+) -> None:
+    """Add the gradient of the weighted sum of `path_scores`: how often each score was added.
 
-    Returns:
-        Gradients of the emissions (B T C), and of the other scores.
+    Args:
+        tags: As for `path_scores`.
+        weights: Of each sentence's score (B).
+        lengths: As for `path_scores`.
+        tokens: Gradient of the emissions (B T C), changed in place.
+        edges: Gradients of the other scores, changed in place.
     """
-    B, T = tags.shape
-    tokens = np.zeros((B, T, num_tags))
+    B, T, C = tokens.shape
     if 0 in (B, T):
-        C = num_tags
-        return tokens, Edges(np.zeros(C), np.zeros((C, C)), np.zeros(C))
-    inside = np.arange(T) < lengths[:, None]
-    spread = weights[:, None] * inside
-    np.put_along_axis(tokens, tags[:, :, None], spread[:, :, None], axis=2)
-    pairs = (tags[:, :-1] * num_tags + tags[:, 1:]).ravel()
-    steps = np.bincount(pairs, spread[:, 1:].ravel(), num_tags**2)
-    last = tokens[np.arange(B), lengths - 1].sum(axis=0)
-    return tokens, Edges(tokens[:, 0].sum(axis=0), steps.reshape(num_tags, num_tags), last)
+        return
+    rows = np.arange(B)
+    spread = np.where(np.arange(T) < lengths[:, None], weights[:, None], 0.0)
+    tokens[rows[:, None], np.arange(T), tags] += spread
+    steps = (tags[:, :-1] * C + tags[:, 1:]).ravel()
+    edges.transitions[:] += np.bincount(steps, spread[:, 1:].ravel(), C * C).reshape(C, C)
+    edges.start[:] += np.bincount(tags[:, 0], spread[:, 0], C)
+    edges.end[:] += np.bincount(tags[rows, lengths - 1], spread[rows, lengths - 1], C)

@@ -1,11 +1,10 @@
-"""Decoding of score arrays in numpy, whole batches at a time: best path, partition, posteriors.
+"""Decoding of score arrays in numpy, whole batches at a time: best paths and exact posteriors.
 
-A lattice is a linear chain: `start[tag] + emissions[0, tag]`, then `transitions[tag, next]` and the
-next emission, and `end[tag]` after the last. Forbidden steps score -inf, so no emissions, however
-large, can make a path take one. Axes: B sentences, T tokens of the longest, C tags.
+A lattice is a linear chain whose steps between tags are those of a tag scheme. Forbidden steps
+score -inf, so no emissions, however large, can make a path take one. The recursions are in
+`ner.chain` and `ner.paths`. Axes: B sentences, T tokens of the longest, C tags.
 
-Source: Rabiner, "A Tutorial on Hidden Markov Models", Proc. IEEE 77(2), 1989, sections III.A-B;
-Lafferty, McCallum and Pereira, "Conditional Random Fields", ICML 2001, section 3.
+Source: Lafferty, McCallum and Pereira, "Conditional Random Fields", ICML 2001, section 3.
 """
 
 from collections.abc import Sequence
@@ -14,12 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ner import chain, paths
 from ner.data.schemes import Scheme, Span, is_legal, legal_transitions, spans_from_tags
+from ner.errors import DataError
 
 Floats = NDArray[np.float64]
-# exp() of anything lower is lost in double precision beside 1; sums that small are taken anew in
-# log space. (The smallest normal double is 2.2e-308.)
-TINY = 1e-290
+Allowed = NDArray[np.bool_]
+# The spans of a path, and its probability or theirs.
+Decoded = tuple[tuple[Span, ...], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class Lattice:
             scores = np.asarray(getattr(self, name), dtype=np.float64)
             object.__setattr__(self, name, np.where(legal, scores, -np.inf))
 
+    @property
+    def edges(self) -> chain.Edges:
+        """The scores, as `ner.chain` takes them."""
+        return chain.Edges(self.start, self.transitions, self.end)
+
     def viterbi(
         self, emissions: NDArray[np.floating], lengths: NDArray[np.int64]
     ) -> NDArray[np.int64]:
@@ -54,70 +60,40 @@ class Lattice:
         Of equal paths the one with the lower tag at the last difference wins.
 
         Args:
-            emissions: Scores (B T C), finite within each length.
-            lengths: Tokens of each sentence (B), at least 1.
+            emissions: Scores (B T C) within each length; -inf forbids a tag.
+            lengths: Tokens of each sentence (B).
+
+        Raises:
+            DataError: What is allowed leaves a sentence no path.
         """
-        B, T, C = emissions.shape
-        score = self.start + emissions[:, 0].astype(np.float64)
-        # Where each tag's best path came from (T B C); behind the end every tag came from itself.
-        came_from = np.empty((T, B, C), dtype=np.int16 if C < 2**15 else np.int64)
-        for t in range(1, T):
-            # Axes: sentence (B) x tag before (C, 1) x tag after (C).
-            steps = score[:, :, None] + self.transitions
-            best = steps.argmax(axis=1)
-            inside = (lengths > t)[:, None]
-            came_from[t] = np.where(inside, best, np.arange(C))
-            reached = np.take_along_axis(steps, best[:, None, :], axis=1)[:, 0]
-            score = np.where(inside, reached + emissions[:, t], score)
-        path = np.empty((B, T), dtype=np.int64)
-        path[:, -1] = (score + self.end).argmax(axis=1)
-        for t in range(T - 1, 0, -1):
-            path[:, t - 1] = came_from[t, np.arange(B), path[:, t]]
-        return np.where(np.arange(T) < lengths[:, None], path, 0)
+        best, possible = paths.viterbi(emissions, lengths, self.edges)
+        _check_possible(possible)
+        return best
 
-    def forward(self, emissions: NDArray[np.floating], lengths: NDArray[np.int64]) -> Floats:
-        """Sum, in log space, over all beginnings of a path that end in a tag: alphas (B T C).
-
-        Behind the end of a sentence the last alpha is repeated.
-        """
-        alphas = np.empty(emissions.shape, dtype=np.float64)
-        alphas[:, 0] = self.start + emissions[:, 0]
-        for t in range(1, emissions.shape[1]):
-            inside = (lengths > t)[:, None]
-            summed = _log_matmul(alphas[:, t - 1], self.transitions) + emissions[:, t]
-            alphas[:, t] = np.where(inside, summed, alphas[:, t - 1])
-        return alphas
-
-    def backward(self, emissions: NDArray[np.floating], lengths: NDArray[np.int64]) -> Floats:
-        """Sum, in log space, over all ends of a path that follow a tag: betas (B T C).
-
-        The emission of the tag itself is not part of its beta. Behind the end stands `end`.
-        """
-        betas = np.empty(emissions.shape, dtype=np.float64)
-        betas[:, -1] = self.end
-        for t in range(emissions.shape[1] - 1, 0, -1):
-            inside = (lengths > t)[:, None]
-            summed = _log_matmul(betas[:, t] + emissions[:, t], self.transitions.T)
-            betas[:, t - 1] = np.where(inside, summed, self.end)
-        return betas
-
-    def log_partition(self, alphas: Floats) -> Floats:
-        """Sum, in log space, over all paths of each sentence (B), from the alphas of `forward`."""
-        return np.logaddexp.reduce(alphas[:, -1] + self.end, axis=1)
+    def sums(self, emissions: NDArray[np.floating], lengths: NDArray[np.int64]) -> chain.Sums:
+        """Sum, in log space, over the beginnings, the ends, and all of the paths."""
+        return chain.forward_backward(emissions, lengths, self.edges)
 
     def decode(
-        self, emissions: NDArray[np.floating], lengths: NDArray[np.int64]
-    ) -> list[tuple[tuple[Span, ...], tuple[float, ...]]]:
+        self,
+        emissions: NDArray[np.floating],
+        lengths: NDArray[np.int64],
+        allowed: Allowed | None = None,
+    ) -> list[Decoded]:
         """Find the spans of each sentence's best path, and the posterior probability of each.
 
         The probability of a labelled span is exact: the sum over all legal paths that contain
         just this span, over the sum of all legal paths.
+
+        Args:
+            emissions: Scores (B T C), finite within each length.
+            lengths: Tokens of each sentence (B).
+            allowed: What each token may be (B T C), see `allow`; all paths then means all that
+                are allowed.
         """
-        paths = self.viterbi(emissions, lengths)
-        spans = [
-            tuple(spans_from_tags([self.tags[tag] for tag in path[:length]]))
-            for path, length in zip(paths.tolist(), lengths.tolist(), strict=True)
-        ]
+        emissions = _restrict(emissions, allowed)
+        best = self.viterbi(emissions, lengths)
+        spans = [self._spans(path, length) for path, length in zip(best, lengths, strict=True)]
         # Only sentences with a span need the sums over paths.
         rows = np.array([i for i, found in enumerate(spans) if found], dtype=np.int64)
         scores: list[tuple[float, ...]] = [()] * len(spans)
@@ -127,6 +103,92 @@ class Lattice:
             for i, probabilities in zip(rows.tolist(), found, strict=True):
                 scores[i] = probabilities
         return list(zip(spans, scores, strict=True))
+
+    def nbest(
+        self,
+        emissions: NDArray[np.floating],
+        lengths: NDArray[np.int64],
+        k: int,
+        allowed: Allowed | None = None,
+    ) -> list[list[tuple[tuple[Span, ...], float]]]:
+        """Find the spans of the `k` best paths of each sentence, and each path's probability.
+
+        In a scheme without choices (BIO, BIOES) different paths have different spans.
+
+        Args:
+            emissions: As for `decode`.
+            lengths: As for `decode`.
+            k: At least 1; there may be fewer paths.
+            allowed: As for `decode`.
+        """
+        emissions = _restrict(emissions, allowed)
+        best, scores = paths.k_best(emissions, lengths, self.edges, k)
+        _check_possible(scores[:, 0] > -np.inf)
+        log_z = self.sums(emissions, lengths).log_partition
+        # Rounding may lift the score of a sure path above the sum.
+        shares = np.minimum(np.exp(scores - log_z[:, None]), 1)
+        return [
+            [
+                (self._spans(path, length), share)
+                for path, share, score in zip(some, of_them.tolist(), their, strict=True)
+                if score > -np.inf
+            ]
+            for some, of_them, their, length in zip(best, shares, scores, lengths, strict=True)
+        ]
+
+    def allow(
+        self,
+        lengths: NDArray[np.int64],
+        required: Sequence[Sequence[Span]] | None = None,
+        forbidden: Sequence[Sequence[Span]] | None = None,
+    ) -> Allowed:
+        """Say what each token may be (B T C) so that a path has some spans, and not others.
+
+        Args:
+            lengths: Tokens of each sentence (B).
+            required: For each sentence, spans that any path contains, just as they are.
+            forbidden: For each sentence, stretches no token of which belongs to a span of that
+                label, whatever its borders.
+
+        Raises:
+            DataError: A span is empty, leaves its sentence, has an unknown label, or is required
+                beside one that it overlaps.
+        """
+        allowed = np.ones((len(lengths), int(max(lengths, default=0)), len(self.tags)), np.bool_)
+        labels = [tag[2:] for tag in self.tags]
+        for b, spans in enumerate(forbidden or ()):
+            for start, end, label in spans:
+                self._check_span(b, Span(start, end, label), int(lengths[b]))
+                allowed[b, start:end, [each == label for each in labels]] = False
+        for b, spans in enumerate(required or ()):
+            before = 0
+            for span in sorted(spans):
+                start, end, label = span
+                self._check_span(b, span, int(lengths[b]))
+                if start < before:
+                    raise DataError(
+                        f"sentence {b}: required spans must not overlap. Got {tuple(span)} "
+                        f"after one that ends at {before}."
+                    )
+                before = end
+                wanted = np.zeros((end - start, len(self.tags)), np.bool_)
+                tags = [self.tags.index(tag) for tag in span_tags(label, end - start, self.scheme)]
+                wanted[np.arange(end - start), tags] = True
+                allowed[b, start:end] &= wanted
+                if self.scheme == "BIO" and end < lengths[b]:
+                    allowed[b, end, self.tags.index(f"I-{label}")] = False
+        return allowed
+
+    def _check_span(self, b: int, span: Span, length: int) -> None:
+        known = any(tag[2:] == span.label for tag in self.tags if tag != "O")
+        if not (0 <= span.start < span.end <= length and known):
+            raise DataError(
+                f"sentence {b}: a span must lie inside its {length} tokens and have a known label. "
+                f"Got {tuple(span)}."
+            )
+
+    def _spans(self, path: NDArray[np.int64], length: int) -> tuple[Span, ...]:
+        return tuple(spans_from_tags([self.tags[tag] for tag in path[:length].tolist()]))
 
     def span_posteriors(
         self,
@@ -141,9 +203,7 @@ class Lattice:
             lengths: Tokens of each sentence (B).
             spans: For each sentence any spans, overlapping or not, whose label the tags know.
         """
-        alphas = self.forward(emissions, lengths)
-        betas = self.backward(emissions, lengths)
-        log_z = self.log_partition(alphas)
+        alphas, betas, log_z = self.sums(emissions, lengths)
         index = {tag: i for i, tag in enumerate(self.tags)}
         probabilities: list[tuple[float, ...]] = []
         for b, found in enumerate(spans):
@@ -200,12 +260,11 @@ def span_tags(label: str, length: int, scheme: Scheme) -> list[str]:
     return [f"B-{label}", *[f"I-{label}"] * (length - 2), *[last] * (length > 1)]
 
 
-def _log_matmul(scores: Floats, steps: Floats) -> Floats:
-    """Log of `exp(scores) @ exp(steps)`: (B C), (C D) -> (B D), safe at any size of scores."""
-    highest = scores.max(axis=1, keepdims=True)
-    top = steps.max()
-    sums = np.exp(scores - highest) @ np.exp(steps - top)
-    if sums.min() > TINY:
-        return np.log(sums) + highest + top
-    # Axes: sentence (B) x from (C, 1) x to (D).
-    return np.logaddexp.reduce(scores[:, :, None] + steps, axis=1)
+def _restrict(emissions: NDArray[np.floating], allowed: Allowed | None) -> NDArray[np.floating]:
+    return emissions if allowed is None else np.where(allowed, emissions, -np.inf)
+
+
+def _check_possible(possible: Allowed) -> None:
+    if not possible.all():
+        b = int(possible.argmin())
+        raise DataError(f"sentence {b}: at least one legal path must be allowed. Got none.")

@@ -1,56 +1,131 @@
-# ruff: noqa: N806  (axes have capital names)
 """Paths of a linear chain, in numpy, whole batches at a time: the best, the k best, random ones.
 
 Arguments and axes are those of `ner.chain`; besides, K is the number of paths.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ner.chain import Edges, Floats, Integers, Scores
-
-# Steps after which the score of the best beginning is set to zero again, for the sake of rounding.
-RESCALED = 64
+from ner import kernel
+from ner.chain import LOWEST, Edges, Floats, Integers, Scores
 
 
-def viterbi(emissions: Scores, lengths: Integers, edges: Edges) -> tuple[Integers, Floats]:
-    """Find the best path of each sentence, in the precision of the emissions.
+def viterbi(
+    emissions: Scores, lengths: Integers, edges: Edges
+) -> tuple[Integers, NDArray[np.bool_]]:
+    """Find the best path of each sentence.
 
     Of equal paths the one with the lower tag at the last difference wins.
 
     Returns:
         Tags (B T), 0 behind the end; whether there is any path (B).
     """
+    compiled = kernel.viterbi(emissions, lengths, edges)
+    if compiled is not None:
+        return compiled
     B, T, C = emissions.shape
     if 0 in (B, T):
         return np.zeros((B, T), dtype=np.int64), np.ones(B, dtype=np.bool_)
     inside = np.arange(T)[:, None] < lengths
-    dtype = emissions.dtype
     # The sentences are the last axis, so that maxima over tags run over whole rows of them.
     # Axes: token (T) x tag (C) x sentence (B); steps: tag before (C) x tag after (C) x sentence.
-    scores = np.where(inside[:, None, :], emissions.transpose(1, 2, 0), dtype.type(0))
-    scores -= np.maximum(scores.max(axis=1, keepdims=True), np.finfo(dtype).min)
-    scores[0] += edges.start.astype(dtype)[:, None]
-    transitions, end = edges.transitions.astype(dtype), edges.end.astype(dtype)
-    steps = np.repeat(transitions[:, :, None], B, axis=2)
+    scores = np.where(inside[:, None, :], emissions.transpose(1, 2, 0), np.float64(0))
+    scores[0] += edges.start[:, None]
+    steps = np.repeat(edges.transitions[:, :, None], B, axis=2).astype(np.float64)
     candidates = np.empty_like(steps)
-    best = np.empty_like(scores[0])
     for t in range(1, T):
         np.add(scores[t - 1][:, None, :], steps, out=candidates)
-        np.maximum.reduce(candidates, axis=0, out=best)
-        if t % RESCALED == 0:
-            best -= np.maximum(best.max(axis=0), np.finfo(dtype).min)
-        scores[t] += best
+        scores[t] += np.maximum.reduce(candidates, axis=0)
     # Only the steps along the best path need an argmax: backwards, given the tag that follows.
     by_sentence = np.ascontiguousarray(scores.transpose(0, 2, 1))
-    onward = np.concatenate((transitions, end[:, None]), axis=1).T.copy()
+    onward = np.concatenate((edges.transitions, edges.end[:, None]), axis=1).T.copy()
     paths = np.empty((T, B), dtype=np.int64)
     following = np.full(B, C)
     for t in range(T - 1, -1, -1):
         tags = (by_sentence[t] + onward.take(following, axis=0)).argmax(axis=1)
         paths[t] = tags
         following = np.where(inside[t], tags, C)
-    last = by_sentence[lengths - 1, np.arange(B)] + end
+    last = by_sentence[lengths - 1, np.arange(B)] + edges.end
     possible = (last.max(axis=1) > -np.inf) | (lengths == 0)
     return np.where(inside, paths, 0).T, possible
 
 
+def k_best(emissions: Scores, lengths: Integers, edges: Edges, k: int) -> tuple[Integers, Scores]:
+    """Find the `k` best paths of each sentence, the best first.
+
+    Returns:
+        Tags (B K T), 0 behind the end; scores (B K), -inf where there are fewer paths than `k`.
+
+    Source: Schwartz and Chow, "The N-Best Algorithm", ICASSP 1990 (each tag keeps its k best
+    beginnings, which is exact for a chain).
+    """
+    B, T, C = emissions.shape
+    rows = np.arange(B)
+    # Each tag's best beginnings, best first (B C K); at first there is one of each.
+    scores = np.full((B, C, k), -np.inf)
+    if T:
+        scores[:, :, 0] = emissions[:, 0] + edges.start
+    origins = np.zeros((T, B, C, k), dtype=np.int64)
+    stays = np.arange(C * k).reshape(C, k)
+    for t in range(1, T):
+        inside = (lengths > t)[:, None, None]
+        # Axes: sentence (B) x tag after (C) x beginning (tag before, rank: C * K).
+        steps = scores[:, None] + edges.transitions.T[:, :, None]
+        reached, origin = _largest(steps.reshape(B, C, C * k), k)
+        emission = np.where(inside, emissions[:, t, :, None], 0.0)
+        scores = np.where(inside, reached + emission, scores)
+        origins[t] = np.where(inside, origin, stays)
+    ended = (scores + edges.end[:, None]).reshape(B, C * k)
+    # The only path of a sentence without tokens is the empty one, and it scores 0.
+    ended[lengths == 0] = -np.inf
+    ended[lengths == 0, 0] = 0.0
+    totals, beginnings = _largest(ended, k)
+    paths = np.zeros((B, k, T), dtype=np.int64)
+    for t in range(T - 1, -1, -1):
+        paths[:, :, t] = beginnings // k
+        beginnings = origins[t].reshape(B, C * k)[rows[:, None], beginnings]
+    inside = np.arange(T) < lengths[:, None]
+    return np.where(inside[:, None], paths, 0), totals
+
+
+def _largest(values: Scores, k: int) -> tuple[Scores, Integers]:
+    """Give the `k` largest along the last axis, descending, and where they stand."""
+    missing = k - values.shape[-1]
+    if missing > 0:
+        padding = np.full((*values.shape[:-1], missing), -np.inf)
+        values = np.concatenate((values, padding), axis=-1)
+    chosen = np.argsort(-values, axis=-1, kind="stable")[..., :k]
+    best = np.take_along_axis(values, chosen, axis=-1)
+    # Whatever is chosen in the padding leads nowhere: its score is -inf.
+    return best, np.minimum(chosen, values.shape[-1] - max(missing, 0) - 1)
+
+
+def sample(alphas: Floats, lengths: Integers, edges: Edges, uniform: Floats) -> Integers:
+    """Draw paths in proportion to exp(score): the last tag first, then each tag before it.
+
+    Args:
+        alphas: Of `ner.chain.forward_backward` (B T C).
+        lengths: Tokens of each sentence (B).
+        edges: The other scores.
+        uniform: Numbers in [0, 1), one a draw and token (K B T).
+
+    Returns:
+        Tags (K B T), 0 behind the end.
+
+    Source: Scott, "Bayesian Methods for Hidden Markov Models", JASA 97(457), 2002, section 2.2
+    (forward filtering, backward sampling).
+    """
+    C = alphas.shape[2]
+    paths = np.zeros(uniform.shape, dtype=np.int64)
+    onward = np.concatenate((edges.transitions, edges.end[:, None]), axis=1).T
+    following = np.full(uniform.shape[:2], C)
+    for t in range(uniform.shape[2] - 1, -1, -1):
+        scores = alphas[:, t] + onward[following]
+        highest = np.maximum(scores.max(axis=2, keepdims=True), LOWEST)
+        totals = np.exp(scores - highest).cumsum(axis=2)
+        # The first tag whose cumulative sum exceeds the drawn share of the whole.
+        drawn = (totals > uniform[:, :, t, None] * totals[:, :, -1:]).argmax(axis=2)
+        inside = lengths > t
+        paths[:, :, t] = np.where(inside, drawn, 0)
+        following = np.where(inside, drawn, C)
+    return paths

@@ -68,14 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # bf16 is a way to train; it tags like the others.
     taggers = [c for c in contenders if c.name != "ours, bf16"]
     with tempfile.TemporaryDirectory() as folder:
-        phases.tagging(comparison, taggers, dev, options.rounds, options.seconds, Path(folder), say)
+        records["f1"] = phases.tagging(
+            comparison, taggers, dev, options.rounds, options.seconds, Path(folder), say
+        )
     phases.crf(comparison, train, options.rounds, options.seconds, say)
     if options.memory_epochs:
         for size in options.sizes:
             records["memory"] += phases.memory(
                 comparison, options.train, size, options.memory_epochs, say
             )
-    if options.target_f1:
+    if options.target_f1 is not None:
         for size in options.sizes:
             rivals = [Baseline(train, size), Ours(train, size), Ours(train, size, "bf16")]
             records["curves"] += phases.time_to_f1(
@@ -161,11 +163,13 @@ def write(
     (options.out / "benchmark.json").write_text(text, encoding="utf-8")
     before, after = (" ".join(f"{load:.2f}" for load in loads[i]) for i in (0, -1))
     remarks = [*(f"FLAG: {flag}" for flag in found), *notes]
+    scores = (f"{row['contender']} ({row['size']}) {row['f1']:.2f}" for row in records["f1"])
+    remarks.append(f"Development F1 after the training that was timed: {', '.join(scores)}.")
     remarks.append(f"Load average before: {before}; after: {after}.")
-    table = markdown(rows) + "\n" + "\n".join(f"- {remark}" for remark in remarks) + "\n"
+    table = markdown(rows) + "\n" + "".join(f"- {remark}\n" for remark in remarks)
     (options.out / "benchmark.md").write_text(table, encoding="utf-8")
     draw(rows, options.out / "benchmark.png")
-    print(table)
+    print(table, end="")
 
 
 def machine() -> dict[str, Any]:

@@ -4,6 +4,8 @@ Each trains a tagger from scratch, as its documentation says, without downloads.
 differ from ours; F1 of the same budget belongs beside their speed.
 """
 
+import importlib
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -46,8 +48,6 @@ class Crfsuite:
     name = "python-crfsuite"
     loader = "peers:CrfsuiteTagger"
     size = None
-    # The settings of python-crfsuite's own CoNLL example.
-    settings = {"c1": 1.0, "c2": 1e-3, "max_iterations": 50, "feature.possible_transitions": True}  # noqa: RUF012
 
     def __init__(self, train: Sequence[Sentence]) -> None:
         self.sentences = train
@@ -62,16 +62,15 @@ class Crfsuite:
 
     def train_epoch(self) -> float:
         """Train to the end; gives the seconds it took."""
-        import tempfile
-
-        import pycrfsuite
-
+        pycrfsuite = importlib.import_module("pycrfsuite")
         began = time.perf_counter()
-        trainer = pycrfsuite.Trainer(verbose=False)  # pyright: ignore[reportAttributeAccessIssue]
+        trainer = pycrfsuite.Trainer(verbose=False)
         for sentence in self.sentences:
             tags = tags_from_spans(sentence.spans or (), len(sentence), "BIOES")
             trainer.append(crfsuite_features(sentence.tokens), tags)
-        trainer.set_params(self.settings)
+        # The settings of python-crfsuite's own CoNLL example.
+        trainer.set_params({"c1": 1.0, "c2": 1e-3, "max_iterations": 50})
+        trainer.set("feature.possible_transitions", 1)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"
             trainer.train(str(path))
@@ -91,9 +90,8 @@ class CrfsuiteTagger:
     """A trained model of python-crfsuite."""
 
     def __init__(self, folder: Path) -> None:
-        import pycrfsuite
-
-        self.tagger = pycrfsuite.Tagger()  # pyright: ignore[reportAttributeAccessIssue]
+        pycrfsuite = importlib.import_module("pycrfsuite")
+        self.tagger = pycrfsuite.Tagger()
         self.tagger.open(str(folder / "model.crfsuite"))
 
     def tag(self, sentences: Sequence[Sentence]) -> list[list[str]]:
@@ -140,18 +138,17 @@ class Spacy:
     size = None
 
     def __init__(self, train: Sequence[Sentence]) -> None:
-        import spacy
-        from spacy.training import Example
-
+        spacy = importlib.import_module("spacy")
+        example = importlib.import_module("spacy.training").Example
         self.pipeline = spacy.blank("en")
         recogniser: Any = self.pipeline.add_pipe("ner")
         self.examples = []
         for sentence in train:
             doc = spacy_doc(self.pipeline, sentence.tokens)
-            # spaCy calls BIOES by the name of BILUO.
             tags = tags_from_spans(sentence.spans or (), len(sentence), "BIOES")
-            spelt = [tag.replace("E-", "L-", 1).replace("S-", "U-", 1) for tag in tags]
-            self.examples.append(Example.from_dict(doc, {"entities": spelt}))
+            # spaCy spells BIOES as BILUO.
+            spelt = [{"E": "L", "S": "U"}.get(tag[0], tag[0]) + tag[1:] for tag in tags]
+            self.examples.append(example.from_dict(doc, {"entities": spelt}))
             for span in sentence.spans or ():
                 recogniser.add_label(span.label)
         self.optimizer = self.pipeline.initialize(lambda: self.examples[:100])
@@ -189,8 +186,7 @@ class SpacyTagger:
     """A trained pipeline of spaCy."""
 
     def __init__(self, folder: Path) -> None:
-        import spacy
-
+        spacy = importlib.import_module("spacy")
         self.pipeline = spacy.load(folder)
 
     def tag(self, sentences: Sequence[Sentence]) -> list[Any]:
@@ -209,9 +205,7 @@ class SpacyTagger:
 
 def spacy_doc(pipeline: Any, tokens: Sequence[str]) -> Any:
     """Wrap tokens, so that spaCy's own tokenizer stays out of it."""
-    from spacy.tokens import Doc
-
-    return Doc(pipeline.vocab, words=list(tokens))
+    return importlib.import_module("spacy.tokens").Doc(pipeline.vocab, words=list(tokens))
 
 
 PEERS: dict[str, Callable[[Sequence[Sentence]], Any] | None] = {

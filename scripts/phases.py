@@ -104,20 +104,26 @@ def tagging(
     seconds: float,
     folder: Path,
     say: Say,
-) -> None:
-    """Cold start and first pass in fresh processes; then warm passes and latency in this one."""
+) -> list[dict[str, Any]]:
+    """Cold start and first pass in fresh processes; then warm passes and latency in this one.
+
+    Gives the F1 that each contender has reached with its training so far.
+    """
     # Nothing but the tokens, so that no contender sees what it should find.
     plain = [Sentence(s.tokens) for s in sentences]
     tokens = sum(map(len, plain))
     corpus = folder / "sentences.json"
     corpus.write_text(json.dumps([s.tokens for s in plain]), encoding="utf-8")
     chosen = np.linspace(0, len(plain) - 1, min(LATENCY_SENTENCES, len(plain))).astype(int)
+    gold = [s.spans or () for s in sentences]
     taggers: list[tuple[Contender, Path, Tags]] = []
+    scores: list[dict[str, Any]] = []
     for i, contender in enumerate(contenders):
         place = folder / str(i)
         contender.save(place)
         tagger = load(contender.loader, place)
-        tagger.tag(plain)  # warm from here on
+        score = 100 * f1(gold, tagger.spans(tagger.tag(plain)))  # and warm from here on
+        scores.append({"contender": contender.name, "size": contender.size, "f1": score})
         taggers.append((contender, place, tagger))
     for number in range(rounds):
         for contender, place, tagger in taggers:
@@ -132,6 +138,7 @@ def tagging(
             comparison.add(LATENCY_50, size, name, 1e3 * statistics.median(waits))
             comparison.add(LATENCY_95, size, name, 1e3 * waits[int(0.95 * len(waits))])
             say(f"tagging {number + 1}/{rounds}: {name} {tokens / warm:,.0f} tokens/s warm")
+    return scores
 
 
 def load(loader: str, folder: Path) -> Tags:
@@ -191,12 +198,11 @@ def crf(
     labels = sorted({span.label for s in sentences for span in s.spans or ()})
     num_tags = len(tag_set(labels, "BIOES"))
     layers: dict[str, Any] = {"baseline": CRF(num_tags, batch_first=True)}
-    ours = getattr(importlib.import_module("ner.nn"), "CRF", None)
-    if ours is None or ours is CRF:
-        say("ner.nn.CRF: not there; left out.")
-    else:
-        layers["ours"] = ours(num_tags, batch_first=True)
+    try:
+        layers["ours"] = importlib.import_module("ner.nn.crf").CRF(num_tags, batch_first=True)
         layers["ours"].load_state_dict(layers["baseline"].state_dict())
+    except ImportError:
+        say("ner.nn.crf: not there, left out.")
     random = np.random.default_rng(1)
     batches: list[tuple[Tensor, Tensor, Tensor]] = []
     tokens = 0

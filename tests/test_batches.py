@@ -30,7 +30,8 @@ def tag_ids(sentence):
 def encode(sentences, known=None, rare=None):
     known = sentences if known is None else known
     featurizer = build_featurizer(known, affix_rows=20, columns=["pos"])
-    return featurizer, EncodedSentences(sentences, featurizer, tag_ids, rare)
+    tags = np.array([tag for sentence in sentences for tag in tag_ids(sentence)])
+    return featurizer, EncodedSentences(sentences, featurizer, {"tags": tags}, rare)
 
 
 def corpus(num_sentences=40, seed=5):

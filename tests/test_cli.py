@@ -296,7 +296,7 @@ def test_an_unknown_device_is_code_2(run, model, command):
 def test_bad_training_data_are_one_line_and_code_1(run):
     fails(run("train", "--train", "none"), 1, "none: no such file.")
     fails(run("train", "--train", write("x", "Paris PER\n")), 1, "x:1: a tag is O or a prefix")
-    fails(run("train", "--train", write("y", "Paris\n")), 1, "y:1: train data have tags.")
+    fails(run("train", "--train", write("y", "Paris\n")), 1, "y:1: train data must have tags.")
 
 
 def test_a_folder_that_is_taken_or_cannot_be_made_is_refused(run):

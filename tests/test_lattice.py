@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as st_numpy
 from torchcrf import CRF
 
 from ner.data.schemes import Span, spans_from_tags, tag_set, tags_from_spans
+from ner.errors import DataError
 from ner.lattice import Lattice, legal_steps, span_tags
 
 SCHEMES = pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
@@ -82,7 +83,7 @@ def test_of_equal_paths_the_one_with_lower_tags_at_the_end_wins(scheme):
 def test_the_partition_is_the_sum_over_all_legal_paths(scheme, scale):
     raw, lattice = random_lattice(scheme, scale=scale)
     emissions = random_emissions(lattice, scale=scale)
-    found = lattice.log_partition(lattice.forward(emissions, LENGTHS))
+    found = lattice.sums(emissions, LENGTHS).log_partition
     for b, length in enumerate(LENGTHS):
         paths = legal_paths(lattice.tags, scheme, length)
         expected = log_sum(path_score(raw, emissions[b], path) for path in paths)
@@ -94,7 +95,7 @@ def test_the_partition_is_the_sum_over_all_legal_paths(scheme, scale):
 def test_alphas_are_the_sums_over_beginnings(scheme, scale):
     _, lattice = random_lattice(scheme, scale=scale)
     emissions = random_emissions(lattice, scale=scale)
-    alphas = lattice.forward(emissions, LENGTHS)
+    alphas = lattice.sums(emissions, LENGTHS).alphas
     num_tags = len(lattice.tags)
     scores = (lattice.start, lattice.transitions, np.zeros(num_tags))
     for b, t, tag in itertools.product(range(len(LENGTHS)), range(3), range(num_tags)):
@@ -102,8 +103,6 @@ def test_alphas_are_the_sums_over_beginnings(scheme, scale):
             paths = [(*p, tag) for p in itertools.product(range(num_tags), repeat=t)]
             expected = log_sum(path_score(scores, emissions[b], path) for path in paths)
             assert alphas[b, t, tag] == pytest.approx(expected, rel=1e-12)
-        else:
-            assert alphas[b, t, tag] == alphas[b, t - 1, tag]
 
 
 @SCHEMES
@@ -111,7 +110,7 @@ def test_alphas_are_the_sums_over_beginnings(scheme, scale):
 def test_betas_are_the_sums_over_ends(scheme, scale):
     _, lattice = random_lattice(scheme, scale=scale)
     emissions = random_emissions(lattice, scale=scale)
-    betas = lattice.backward(emissions, LENGTHS)
+    betas = lattice.sums(emissions, LENGTHS).betas
     num_tags = len(lattice.tags)
     scores = (np.zeros(num_tags), lattice.transitions, lattice.end)
     for b, rest, tag in itertools.product(range(len(LENGTHS)), range(3), range(num_tags)):
@@ -122,8 +121,6 @@ def test_betas_are_the_sums_over_ends(scheme, scale):
             paths = [(tag, *p) for p in itertools.product(range(num_tags), repeat=rest)]
             expected = log_sum(path_score(scores, following, path) for path in paths)
             assert betas[b, t, tag] == pytest.approx(expected, rel=1e-12)
-    behind = np.arange(emissions.shape[1]) >= LENGTHS[:, None]
-    assert (betas[behind] == lattice.end).all()
 
 
 @SCHEMES
@@ -170,8 +167,8 @@ def test_the_posteriors_of_all_that_covers_a_token_sum_to_1(scheme):
     emissions = random_emissions(lattice, lengths, scale=2)
     spans = [Span(i, k, label) for k in range(1, 13) for i in range(k) for label in "XY"]
     (probabilities,) = lattice.span_posteriors(emissions, lengths, [spans])
-    alphas, betas = lattice.forward(emissions, lengths), lattice.backward(emissions, lengths)
-    outside = np.exp(alphas + betas - lattice.log_partition(alphas)[:, None, None])[0, :, 0]
+    alphas, betas, found_z = lattice.sums(emissions, lengths)
+    outside = np.exp(alphas + betas - found_z[:, None, None])[0, :, 0]
     for t in range(12):
         pairs = zip(spans, probabilities, strict=True)
         inside = sum(p for span, p in pairs if span.start <= t < span.end)
@@ -199,7 +196,7 @@ def test_five_thousand_tokens_with_huge_emissions_are_exact(scheme):
     for t in range(1, 5000):
         summed = np.logaddexp.reduce(summed[:, None] + lattice.transitions) + emissions[0, t]
         best = (best[:, None] + lattice.transitions).max(axis=0) + emissions[0, t]
-    log_z = lattice.log_partition(lattice.forward(emissions, lengths))
+    log_z = lattice.sums(emissions, lengths).log_partition
     assert log_z[0] == pytest.approx(np.logaddexp.reduce(summed + lattice.end), rel=1e-13)
     path = [lattice.tags.index(tag) for tag in tags_from_spans(spans, 5000, scheme)]
     masked = (lattice.start, lattice.transitions, lattice.end)
@@ -253,9 +250,9 @@ def crf_results(crf, emissions, lengths):
 
 def check_against_crf(lattice, crf, emissions, lengths):
     paths, log_z, marginals = crf_results(crf, emissions, lengths)
-    alphas, betas = lattice.forward(emissions, lengths), lattice.backward(emissions, lengths)
-    assert lattice.log_partition(alphas) == pytest.approx(log_z, rel=1e-12)
-    ours = np.exp(alphas + betas - lattice.log_partition(alphas)[:, None, None])
+    alphas, betas, found_z = lattice.sums(emissions, lengths)
+    assert found_z == pytest.approx(log_z, rel=1e-12)
+    ours = np.exp(alphas + betas - found_z[:, None, None])
     inside = np.arange(emissions.shape[1]) < lengths[:, None]
     assert ours * inside[:, :, None] == pytest.approx(marginals, abs=1e-10)
     found = lattice.viterbi(emissions, lengths)
@@ -293,3 +290,68 @@ def test_the_tags_of_a_span_are_those_of_a_sentence_that_is_one_span(scheme, len
 def test_iob1_is_refused():
     with pytest.raises(ValueError, match=r"^scheme: BIO or BIOES\. Got 'IOB1'\.$"):
         Lattice(np.zeros(3), np.zeros((3, 3)), np.zeros(3), ("O", "B-X", "I-X"), "IOB1")
+
+
+@SCHEMES
+def test_the_best_paths_of_a_lattice_are_the_best_of_all_legal_paths(scheme):
+    raw, lattice = random_lattice(scheme)
+    emissions = random_emissions(lattice)
+    for b, found in enumerate(lattice.nbest(emissions, LENGTHS, 4)):
+        every = legal_paths(lattice.tags, scheme, LENGTHS[b])
+        scores = np.array([path_score(raw, emissions[b], path) for path in every])
+        best = np.argsort(-scores)[:4]
+        for (spans, probability), i in zip(found, best, strict=True):
+            assert list(spans) == spans_from_tags([lattice.tags[tag] for tag in every[i]])
+            assert probability == pytest.approx(np.exp(scores[i] - log_sum(scores)), rel=1e-12)
+
+
+@SCHEMES
+def test_required_and_forbidden_spans_leave_just_the_paths_that_obey(scheme):
+    raw, lattice = random_lattice(scheme)
+    emissions = random_emissions(lattice)
+    required: list[list[Span]] = [[], [], [Span(1, 3, "X")], [Span(0, 1, "Y"), Span(1, 3, "X")], []]
+    forbidden: list[list[Span]] = [[Span(0, 1, "X")], [], [], [], [Span(0, 2, "Y")]]
+    allowed = lattice.allow(LENGTHS, required, forbidden)
+    found = lattice.decode(emissions, LENGTHS, allowed)
+    for b, (spans, probabilities) in enumerate(found):
+        scores = {}
+        for path in legal_paths(lattice.tags, scheme, LENGTHS[b]):
+            written = spans_from_tags([lattice.tags[tag] for tag in path])
+            banned = [s for s in written for f in forbidden[b] if s.label == f.label]
+            touching = [s for s in banned if any(s.start < f.end for f in forbidden[b])]
+            if set(required[b]) <= set(written) and not touching:
+                scores[tuple(written)] = path_score(raw, emissions[b], path)
+        assert spans == max(scores, key=lambda each: scores[each])
+        total = log_sum(scores.values())
+        for span, probability in zip(spans, probabilities, strict=True):
+            with_it = log_sum(score for each, score in scores.items() if span in each)
+            assert probability == pytest.approx(np.exp(with_it - total), rel=1e-12)
+        count = len(lattice.nbest(emissions, LENGTHS, 1000, allowed)[b])
+        assert count == len(scores)
+    assert all(p == pytest.approx(1, rel=1e-12) for p in found[3][1][:2])
+
+
+@pytest.mark.parametrize(
+    ("required", "forbidden", "message"),
+    [
+        ([Span(0, 3, "X")], [], r"a span must lie inside its 2 tokens .* Got \(0, 3, 'X'\)\.$"),
+        ([Span(1, 1, "X")], [], r"a span must lie inside .* Got \(1, 1, 'X'\)\.$"),
+        ([], [Span(0, 1, "Z")], r"have a known label\. Got \(0, 1, 'Z'\)\.$"),
+        (
+            [Span(0, 2, "X"), Span(1, 2, "Y")],
+            [],
+            r"required spans must not overlap\. Got \(1, 2, 'Y'\) after one that ends at 2\.$",
+        ),
+        (
+            [Span(0, 1, "X")],
+            [Span(0, 2, "X")],
+            r"at least one legal path must be allowed\. Got none\.$",
+        ),
+    ],
+)
+def test_constraints_that_cannot_be_met_are_refused(required, forbidden, message):
+    _, lattice = random_lattice("BIOES")
+    lengths = np.array([1, 2])
+    with pytest.raises(DataError, match=r"^sentence 1: .*" + message):
+        allowed = lattice.allow(lengths, [[], required], [[], forbidden])
+        lattice.decode(random_emissions(lattice, lengths), lengths, allowed)

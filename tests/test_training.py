@@ -316,3 +316,26 @@ def test_a_column_of_the_corpus_is_a_feature_when_training_and_tagging(tmp_path)
     assert ner.evaluate(tagger, tmp_path / "a.conll").sentences == 6
     with pytest.raises(DataError, match="the model reads the column 'pos' beside the tokens"):
         tagger.tag("Ada wrote.")
+
+
+def opened(sentence, unknown):
+    """Leave the tags of some tokens open."""
+    tags = ["O"] * len(sentence)
+    for start, end, label in sentence.spans:
+        tags[start:end] = [f"B-{label}", *[f"I-{label}"] * (end - start - 1)]
+    allowed = [() if i in unknown else (tag,) for i, tag in enumerate(tags)]
+    return Sentence(sentence.tokens, allowed=allowed)
+
+
+@pytest.mark.parametrize("head", ["crf", "softmax"])
+def test_partial_annotation_is_learnt_from(tmp_path, head):
+    partial = [opened(s, unknown={2}) if i % 2 else s for i, s in enumerate(EIGHT)]
+    _, report = tiny_run(
+        tmp_path,
+        epochs=30,
+        train=partial,
+        dev=EIGHT,
+        training={"batch_size": 4, "ema": 0.5, "learning_rate": 0.02},
+        head={"kind": head},
+    )
+    assert report.f1 > 0.9

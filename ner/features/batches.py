@@ -6,12 +6,14 @@ A batch is a dictionary of arrays. For a tagger it holds
     tokens       (B T)    for each token the row of its word in the arrays (U …) below
     words, characters, shapes, affixes, vectors   (U …)   see `Featurizer.encode_words`
     columns      (B T K)  input columns
-    tags         (B T)    gold tags, in training
+    tags         (B T)    gold tags, in training; or (B T C), bool, the tags that each token may
+                          have, where some annotation is partial
 
 What stands behind the end of a shorter sentence is some valid index, and means nothing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +32,8 @@ class EncodedSentences:
     Args:
         sentences: None of them empty.
         featurizer: What to encode.
-        tag_ids: Gives the tags of a sentence (T) where they are to be part of the batches.
+        targets: What is to be learnt, as arrays with a row for each token of all sentences end to
+            end, such as `tags` (N).
         rare: Forms of words that training shows at times as if they were unknown.
     """
 
@@ -38,7 +41,7 @@ class EncodedSentences:
         self,
         sentences: Sequence[Sentence],
         featurizer: Featurizer,
-        tag_ids: Callable[[Sentence], Sequence[int]] | None = None,
+        targets: Mapping[str, NDArray[Any]] | None = None,
         rare: set[str] | None = None,
     ) -> None:
         self.lengths = np.array([len(s) for s in sentences], dtype=np.int64)
@@ -49,10 +52,7 @@ class EncodedSentences:
         self.lexicon = featurizer.encode_words(list(index))
         if rare:
             self.lexicon["substitutes"] = featurizer.words.substitutes(list(index), rare)
-        self.per_token = featurizer.encode_columns(sentences)
-        if tag_ids is not None:
-            ids = [tag for s in sentences for tag in tag_ids(s)]
-            self.per_token["tags"] = np.array(ids, dtype=np.int64)
+        self.per_token = {**featurizer.encode_columns(sentences), **(targets or {})}
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -7,20 +7,17 @@ admits (`ner.nn.log_partition`).
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ner import chain
+from ner import chain, paths
 from ner.data.schemes import Span
 from ner.lattice import span_tags
 from ner.nn.likelihood import Likelihood
-from ner.nn.log_partition import (
-    forward_backward,
-    log_partition,
-    step_posteriors,
-    token_posteriors,
-)
+from ner.nn.log_partition import forward_backward, log_partition
 from ner.nn.packing import Packed
+from ner.nn.scan import step_posteriors, token_posteriors
 
 
 class Path(NamedTuple):
@@ -65,6 +62,12 @@ class CRF(Likelihood):
     [[1, 2]]
     """
 
+    def __prepare_scriptable__(self) -> nn.Module:
+        """Give `torch.jit.script` what it can compile."""
+        from ner.nn.scripted import ScriptedCRF
+
+        return ScriptedCRF(self)
+
     def decode(
         self, emissions: Tensor, mask: Tensor | None = None, allowed: Tensor | None = None
     ) -> list[list[int]]:
@@ -83,10 +86,10 @@ class CRF(Likelihood):
     ) -> list[list[int]]:
         """Find the best path of each sequence, under any mask: one tag a token, [] without any."""
         packed = self._packed(emissions, mask, allowed, finite=True)
-        paths, scores = chain.viterbi(*self._arrays(packed))
-        packed.check_possible(scores)
+        best, possible = paths.viterbi(*self._arrays(packed))
+        packed.check_possible(possible)
         lengths = packed.lengths.tolist()
-        return [path[:length] for path, length in zip(paths.tolist(), lengths, strict=True)]
+        return [path[:length] for path, length in zip(best.tolist(), lengths, strict=True)]
 
     def nbest(
         self,
@@ -103,8 +106,8 @@ class CRF(Likelihood):
             raise ValueError(f"k: at least 1. Got {k}.")
         packed = self._packed(emissions, mask, allowed, finite=True)
         arrays = self._arrays(packed)
-        paths, scores = chain.k_best(*arrays, k)
-        packed.check_possible(scores[:, 0])
+        best, scores = paths.k_best(*arrays, k)
+        packed.check_possible(scores[:, 0] > -np.inf)
         log_z = chain.forward_backward(*arrays).log_partition
         # Rounding may lift the score of a sure path above the sum.
         shares = torch.from_numpy(scores - log_z[:, None]).exp().clamp_(max=1)
@@ -115,7 +118,7 @@ class CRF(Likelihood):
                 if score > -torch.inf
             ]
             for *rows, length in zip(
-                paths.tolist(),
+                best.tolist(),
                 shares.tolist(),
                 scores.tolist(),
                 packed.lengths.tolist(),
@@ -143,13 +146,13 @@ class CRF(Likelihood):
         packed = self._packed(emissions, mask, allowed, finite=True)
         scores, lengths, edges = self._arrays(packed)
         sums = chain.forward_backward(scores, lengths, edges)
-        packed.check_possible(sums.log_partition)
+        packed.check_possible(sums.log_partition > -np.inf)
         uniform = torch.rand(num_samples, *scores.shape[:2], generator=generator)
-        drawn = chain.sample(sums.alphas, lengths, edges, uniform.double().numpy())
+        drawn = paths.sample(sums.alphas, lengths, edges, uniform.double().numpy())
         drawn = torch.from_numpy(drawn).to(emissions.device)
-        paths = [packed.unpack(paths) for paths in drawn]
-        empty = drawn.new_empty(0, *drawn.shape[1:])
-        return self._layout(torch.stack(paths) if paths else empty, 1)
+        if num_samples:
+            drawn = torch.stack([packed.unpack(each) for each in drawn])
+        return self._layout(drawn, 1)
 
     def marginals(
         self, emissions: Tensor, mask: Tensor | None = None, allowed: Tensor | None = None
@@ -160,7 +163,7 @@ class CRF(Likelihood):
         """
         packed = self._packed(emissions, mask, allowed, finite=True)
         sums = self._sums(packed)[1]
-        return self._layout(packed.unpack(token_posteriors(*sums, packed.lengths)).to(packed.dtype))
+        return self._layout(packed.unpack(token_posteriors(packed.lengths, *sums)).to(packed.dtype))
 
     def transition_marginals(
         self, emissions: Tensor, mask: Tensor | None = None, allowed: Tensor | None = None
@@ -191,7 +194,7 @@ class CRF(Likelihood):
         (scores, transitions), sums = self._sums(packed)
         if 0 in scores.shape[:2]:
             return scores.new_zeros(len(scores)).to(packed.dtype)
-        tokens = token_posteriors(*sums, packed.lengths)
+        tokens = token_posteriors(packed.lengths, *sums)
         entropy = torch.special.entr(tokens[:, 0]).sum(1)
         if scores.shape[1] > 1:
             # H(next | before) = H(before, next) - H(before)
@@ -221,8 +224,8 @@ class CRF(Likelihood):
         rows, allowed = self._span_lattices(packed, spans)
         scores = packed.emissions[rows].masked_fill(~allowed, -torch.inf)
         edges = self._edges()
-        inside = log_partition(scores, packed.lengths[rows], *edges)
-        everything = log_partition(packed.emissions, packed.lengths, *edges)[rows]
+        inside = log_partition(scores, packed.lengths[rows], edges)
+        everything = log_partition(packed.emissions, packed.lengths, edges)[rows]
         return list((inside - everything).exp().clamp(max=1).split([len(each) for each in spans]))
 
     def _span_lattices(
@@ -258,7 +261,7 @@ class CRF(Likelihood):
         """Give emissions and transitions without a gradient, and the sums over them."""
         scores = packed.allowed_emissions().detach()
         start, transitions, end = (scores.detach() for scores in self._edges())
-        sums = forward_backward(scores, packed.lengths, start, transitions, end)
+        sums = forward_backward(scores, packed.lengths, (start, transitions, end))
         return (scores.to(sums[2].dtype), transitions), sums
 
     def _arrays(self, packed: Packed) -> tuple[chain.Scores, chain.Integers, chain.Edges]:

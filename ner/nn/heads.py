@@ -7,16 +7,14 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn import functional as F
-from torchcrf import CRF
 
 from ner.data.schemes import Scheme
-from ner.lattice import Lattice, legal_steps
+from ner.lattice import Lattice
+from ner.nn.crf import CRF
 
-# Low enough that no path takes a forbidden step in training, high enough for float32 sums.
-# (Decoding forbids with -inf.)
-FORBIDDEN = -1e4
+# The gold tags, or what each token may be where the annotation is partial.
+Tags = Int[Tensor, "B T"] | Bool[Tensor, "B T C"]
 
 
 @runtime_checkable
@@ -27,9 +25,9 @@ class Head(Protocol):
         self,
         hidden: Float[Tensor, "B T H"],
         lengths: Int[Tensor, " B"],
-        tags: Int[Tensor, "B T"],
+        tags: Tags,
     ) -> Float[Tensor, ""]:
-        """Give the mean over sentences, in nats."""
+        """Give the mean over sentences, in nats; with partial tags, of all paths that fit."""
         ...
 
     def emissions(self, hidden: Float[Tensor, "B T H"]) -> Float[Tensor, "B T C"]:
@@ -58,10 +56,7 @@ class CRFHead(nn.Module):
         self.tags = tuple(tags)
         self.scheme: Scheme = scheme
         self.projection = nn.Linear(input_size, len(tags))
-        self.crf = CRF(len(tags), batch_first=True)
-        names = ("start_transitions", "transitions", "end_transitions")
-        for name, legal in zip(names, legal_steps(tags, scheme), strict=True):
-            self.register_buffer(f"legal_{name}", torch.from_numpy(legal), persistent=False)
+        self.crf = CRF(len(tags), batch_first=True, tags=tags, scheme=scheme)
 
     def emissions(self, hidden: Float[Tensor, "B T H"]) -> Float[Tensor, "B T C"]:
         """Score each tag at each token, in the precision of the head's weights."""
@@ -71,16 +66,10 @@ class CRFHead(nn.Module):
         self,
         hidden: Float[Tensor, "B T H"],
         lengths: Int[Tensor, " B"],
-        tags: Int[Tensor, "B T"],
+        tags: Tags,
     ) -> Float[Tensor, ""]:
         """Negative log-likelihood of the gold paths, in nats: the mean over sentences."""
-        mask = length_mask(lengths, hidden.shape[1])
-        masked = {
-            name: scores.masked_fill(~self.get_buffer(f"legal_{name}"), FORBIDDEN)
-            for name, scores in self.crf.named_parameters()
-        }
-        inputs = (self.emissions(hidden), tags, mask)
-        return -functional_call(self.crf, masked, inputs, {"reduction": "mean"})
+        return self.crf.loss(self.emissions(hidden), tags, length_mask(lengths, hidden.shape[1]))
 
     def lattice(self) -> Lattice:
         """Give the learnt scores of steps between tags."""
@@ -119,10 +108,14 @@ class SoftmaxHead(nn.Module):
         self,
         hidden: Float[Tensor, "B T H"],
         lengths: Int[Tensor, " B"],
-        tags: Int[Tensor, "B T"],
+        tags: Tags,
     ) -> Float[Tensor, ""]:
         """Cross-entropy in nats, summed over tokens: the mean over sentences."""
-        gold = self.emissions(hidden).gather(2, tags[:, :, None])[:, :, 0]
+        scores = self.emissions(hidden)
+        if tags.dtype == torch.bool:
+            gold = scores.masked_fill(~tags, -torch.inf).logsumexp(dim=2)
+        else:
+            gold = scores.gather(2, tags[:, :, None])[:, :, 0]
         mask = length_mask(lengths, hidden.shape[1])
         return -(gold.masked_fill(~mask, 0).sum() / len(lengths))
 

@@ -1,14 +1,15 @@
 """The part of the CRF that learns: parameters, legal steps, likelihood and loss."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torchcrf
-from torch import Tensor, nn
+from torch import Tensor
 
 from ner.data.schemes import Scheme
 from ner.lattice import legal_steps
-from ner.nn.log_partition import log_partition
+from ner.nn.log_partition import Edges, log_likelihood, log_partition
 from ner.nn.packing import Packed, pack
 
 REDUCTIONS = ("none", "sum", "mean", "token_mean")
@@ -54,12 +55,6 @@ class Likelihood(torchcrf.CRF):
                     f"weights: {num_tags} numbers, none negative. Got {weights.tolist()}."
                 )
         self.register_buffer("weights", weights, persistent=False)
-
-    def __prepare_scriptable__(self) -> nn.Module:
-        """Give `torch.jit.script` what it can compile."""
-        from ner.nn.scripted import ScriptedCRF
-
-        return ScriptedCRF(self)
 
     def forward(
         self,
@@ -121,34 +116,32 @@ class Likelihood(torchcrf.CRF):
     ) -> Tensor:
         """Give the log sum over all legal paths of each sequence (B), or over the allowed ones."""
         packed = self._packed(emissions, mask, allowed)
-        return log_partition(packed.allowed_emissions(), packed.lengths, *self._edges())
+        return log_partition(packed.allowed_emissions(), packed.lengths, self._edges())
 
     def _log_likelihood(
         self, emissions: Tensor, tags: Tensor, mask: Tensor | None, cost: float = 0.0
     ) -> tuple[Tensor, Packed]:
-        several = tags.dtype == torch.bool
-        if several:
+        if tags.dtype == torch.bool:
             packed = self._packed(emissions, mask, allowed=tags)
         else:
             packed = self._packed(emissions, mask, tags=tags)
-        edges = self._edges()
-        scores, lengths = packed.emissions, packed.lengths
-        if several:
-            gold = log_partition(packed.allowed_emissions(), lengths, *edges)
-        else:
-            gold = _path_score(packed, *edges)
+        scores, lengths, edges = packed.emissions, packed.lengths, self._edges()
         if cost:
+            # Where the gold tag gets nothing added, the gold path's score stays what it is.
             costs = packed.wrong() * cost
             if self.weights is not None:
                 costs = costs * packed.tag_weights(self.weights)[:, :, None]
             scores = scores + costs
-        return gold - log_partition(scores, lengths, *edges), packed
+        if packed.tags is not None:
+            return log_likelihood(scores, packed.tags, lengths, edges), packed
+        gold = log_partition(packed.allowed_emissions(), lengths, edges)
+        return gold - log_partition(scores, lengths, edges), packed
 
-    def _edges(self) -> tuple[Tensor, Tensor, Tensor]:
+    def _edges(self) -> Edges:
         """Give the scores of first tags, steps and last tags; -inf where they are illegal."""
-        scores = (self.start_transitions, self.transitions, self.end_transitions)
-        dtype = torch.promote_types(self.transitions.dtype, torch.float32)
-        start, steps, end = (parameter.to(dtype) for parameter in scores)
+        start, steps, end = self.start_transitions, self.transitions, self.end_transitions
+        if steps.dtype.itemsize < 4:
+            start, steps, end = start.float(), steps.float(), end.float()
         if self.legal_start is None or self.legal_transitions is None or self.legal_end is None:
             return start, steps, end
         return (
@@ -166,7 +159,7 @@ class Likelihood(torchcrf.CRF):
         finite: bool = False,
     ) -> Packed:
         """Check shapes, put sequences first, and pack them."""
-        super()._validate(emissions, tags=tags)
+        self._validate(emissions, tags)
         shape = tuple(emissions.shape)
         if mask is not None and mask.shape != shape[:2]:
             raise ValueError(
@@ -180,8 +173,11 @@ class Likelihood(torchcrf.CRF):
             )
         dtype = torch.promote_types(emissions.dtype, torch.float32)
         dtype = torch.promote_types(dtype, self.transitions.dtype)
-        tensors = (emissions.to(dtype), mask, tags, allowed)
-        return pack(*(x if x is None else self._layout(x) for x in tensors), finite=finite)
+        return pack(
+            self._layout(emissions.to(dtype)),
+            *(None if each is None else self._layout(each) for each in (mask, tags, allowed)),
+            finite=finite,
+        )
 
     def _layout(self, values: Tensor, axis: int = 0) -> Tensor:
         """Swap sequences and tokens, at `axis` and after, unless sequences are first already."""
@@ -191,24 +187,9 @@ class Likelihood(torchcrf.CRF):
         self, emissions: Tensor, tags: Tensor | None = None, mask: Tensor | None = None
     ) -> None:
         # pytorch-crf's check of a mask looks at its first token, which may not be there.
-        super()._validate(emissions, tags, mask if mask is None or mask.numel() else None)
-
-
-def _path_score(packed: Packed, start: Tensor, transitions: Tensor, end: Tensor) -> Tensor:
-    """Add up the scores of the gold paths (B)."""
-    tags, mask, lengths = packed.tags, packed.mask, packed.lengths
-    assert tags is not None
-    B, T = tags.shape
-    if B == 0 or T == 0:
-        return packed.emissions.sum((1, 2))
-    C = len(start)
-    emissions = packed.emissions.gather(2, tags[:, :, None])[:, :, 0]
-    steps = transitions.flatten().index_select(0, (tags[:, :-1] * C + tags[:, 1:]).flatten())
-    scores = emissions.masked_fill(~mask, 0).sum(1)
-    scores = scores + steps.view(B, T - 1).masked_fill(~mask[:, 1:], 0).sum(1)
-    last = tags.gather(1, (lengths[:, None] - 1).clamp(min=0))[:, 0]
-    edges = start.index_select(0, tags[:, 0]) + end.index_select(0, last)
-    return scores + edges.masked_fill(lengths == 0, 0)
+        if mask is not None and not mask.numel():
+            mask = None
+        super()._validate(emissions, cast(torch.LongTensor, tags), cast(torch.ByteTensor, mask))
 
 
 def _reduce(values: Tensor, lengths: Tensor, reduction: str) -> Tensor:
@@ -216,5 +197,6 @@ def _reduce(values: Tensor, lengths: Tensor, reduction: str) -> Tensor:
         return values
     if reduction == "sum":
         return values.sum()
-    count = lengths.sum() if reduction == "token_mean" else torch.tensor(len(values))
-    return values.sum() / count.clamp(min=1)
+    if reduction == "mean":
+        return values.sum() / max(len(values), 1)
+    return values.sum() / lengths.sum().clamp(min=1)

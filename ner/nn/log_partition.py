@@ -1,193 +1,174 @@
 """The one primitive of the CRF: the log sum over all paths, with its gradient in closed form.
 
 The gradient of the log partition is the distribution itself: the posterior probability of each tag
-at each token, of each first and last tag, and the expected number of each transition. One run of
+at each token, of each first and last tag, and the expected number of each step. One run of
 forward-backward yields all of them, where autograd would go back through every step of the loop.
 
-On CPU a loop over tokens in numpy does it, on the tensors' own memory: numpy's operations on arrays
-of a few hundred numbers cost a fraction of torch's. Elsewhere `ner.nn.scan` does.
+On CPU the loop over tokens is compiled (`ner.kernel`) or, where it is not, numpy's (`ner.chain`),
+on the tensors' own memory; elsewhere it is a tree (`ner.nn.scan`). Loss and gradients of 32
+sentences of 14 tokens with 17 tags, on one core of a Zen 4: pytorch-crf 3.3 ms, numpy 1.2 ms,
+compiled 0.6 ms, most of it calls into torch; decoding 1.7, 0.56 and 0.27 ms.
 """
 
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ner import chain
+from ner import chain, kernel
 from ner.nn import scan
 
-# exp() of more than this is too close to the end of double precision (709).
-LARGEST_EXPONENT = 600.0
+Edges = tuple[Tensor, Tensor, Tensor]
+
+
+def on_cpu(scores: Tensor) -> bool:
+    """Whether numpy can work on it."""
+    return scores.device.type == "cpu"
+
+
+def _precise(*scores: Tensor) -> list[Tensor]:
+    """Widen for `scan`: in long sequences of large scores, float32 loses what matters."""
+    if scores[0].device.type == "mps":  # has no float64
+        return list(scores)
+    return [each.detach().double() for each in scores]
+
+
+def log_partition(
+    emissions: Float[Tensor, "B T C"], lengths: Int[Tensor, " B"], edges: Edges
+) -> Float[Tensor, " B"]:
+    """Give the log sum over all paths of each sentence, differentiable once.
+
+    Args:
+        emissions: Scores; -inf forbids a tag.
+        lengths: Tokens of each sentence. Without any the sum is 0.
+        edges: Scores of first tags (C), of steps (C C) and of last tags (C); -inf forbids.
+
+    Returns:
+        -inf where there is no path; the gradients of such a sentence are 0.
+    """
+    return -_apply(_Likelihood, emissions, *edges, lengths, None)
+
+
+def log_likelihood(
+    emissions: Float[Tensor, "B T C"],
+    tags: Int[Tensor, "B T"],
+    lengths: Int[Tensor, " B"],
+    edges: Edges,
+) -> Float[Tensor, " B"]:
+    """Give the log-probability of one path a sentence, differentiable once.
+
+    Args:
+        emissions: Scores, finite.
+        tags: The paths; behind the end any tags.
+        lengths: As for `log_partition`.
+        edges: As for `log_partition`.
+    """
+    return _apply(_Likelihood, emissions, *edges, lengths, tags)
 
 
 def forward_backward(
-    emissions: Float[Tensor, "B T C"],
-    lengths: Int[Tensor, " B"],
-    start: Float[Tensor, " C"],
-    transitions: Float[Tensor, "C C"],
-    end: Float[Tensor, " C"],
+    emissions: Float[Tensor, "B T C"], lengths: Int[Tensor, " B"], edges: Edges
 ) -> tuple[Float[Tensor, "B T C"], Float[Tensor, "B T C"], Float[Tensor, " B"]]:
     """Sum over the beginnings, over the ends and over all paths: alphas, betas, log partition.
 
-    See `ner.chain.Sums`. On CPU the results are float64, elsewhere they have the arguments' type.
+    See `ner.chain.Sums`; float64.
     """
-    if emissions.device.type != "cpu":
-        return scan.forward_backward(emissions, lengths, start, transitions, end)
-    edges = chain.Edges(*(scores.numpy() for scores in (start, transitions, end)))
-    sums = chain.forward_backward(emissions.numpy(), lengths.numpy(), edges)
-    alphas, betas, log_partition = (torch.from_numpy(array) for array in sums)
-    return alphas, betas, log_partition
+    if not on_cpu(emissions):
+        scores = _precise(emissions, *edges)
+        return scan.forward_backward(scores[0], lengths, *scores[1:])
+    sums = chain.forward_backward(*_arrays(emissions, lengths, edges))
+    alphas, betas, log_z = (torch.from_numpy(array) for array in sums)
+    return alphas, betas, log_z
 
 
-class LogPartition(torch.autograd.Function):
-    """Log sum over all paths of each sentence (B); call `log_partition`."""
+class _Likelihood(torch.autograd.Function):
+    """The score of a path, or 0 if none is given, less the log partition (B)."""
 
     @staticmethod
     def forward(
         ctx: Any,
-        emissions: Float[Tensor, "B T C"],
-        start: Float[Tensor, " C"],
-        transitions: Float[Tensor, "C C"],
-        end: Float[Tensor, " C"],
-        lengths: Int[Tensor, " B"],
-    ) -> Float[Tensor, " B"]:
-        """Keep the sums for the gradient."""
-        emissions, start, transitions, end = (
-            scores.detach() for scores in (emissions, start, transitions, end)
-        )
-        sums = forward_backward(emissions, lengths, start, transitions, end)
-        ctx.save_for_backward(emissions, transitions, lengths, *sums)
-        return sums[2].to(emissions.dtype)
+        emissions: Tensor,
+        start: Tensor,
+        transitions: Tensor,
+        end: Tensor,
+        lengths: Tensor,
+        tags: Tensor | None,
+    ) -> Tensor:
+        ctx.save_for_backward(emissions, start, transitions, end)
+        edges = (start, transitions, end)
+        if on_cpu(emissions):
+            arrays = _arrays(emissions, lengths, edges)
+            path = None if tags is None else tags.numpy()
+            compiled = kernel.log_likelihood(*arrays, path)
+            if compiled is None:
+                sums = chain.forward_backward(*arrays)
+                score = 0 if path is None else chain.path_scores(path, *arrays)
+                compiled = score - sums.log_partition, (arrays, sums, path)
+            values, ctx.state = compiled
+            result = torch.from_numpy(values)
+        else:
+            scores = _precise(emissions, *edges)
+            sums = scan.forward_backward(scores[0], lengths, *scores[1:])
+            ctx.state = (scores, lengths, sums, tags)
+            score = 0 if tags is None else scan.path_scores(tags, scores[0], lengths, *scores[1:])
+            result = score - sums[2]
+        return result.to(emissions.dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Weight the posteriors of each sentence by its gradient."""
         (gradient,) = gradients
-        return *Posteriors.apply(gradient, *ctx.saved_tensors), None
+        if torch.is_grad_enabled():
+            return *_apply(_Gradient, ctx.state, gradient, *ctx.saved_tensors), None, None
+        return *_gradient(gradient, ctx.state), None, None
 
 
-class Posteriors(torch.autograd.Function):
-    """The gradient of `LogPartition`, as a function of its own in order to end there."""
+class _Gradient(torch.autograd.Function):
+    """The gradient of `_Likelihood`, as a function of its own in order to end there."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        gradient: Float[Tensor, " B"],
-        emissions: Float[Tensor, "B T C"],
-        transitions: Float[Tensor, "C C"],
-        lengths: Int[Tensor, " B"],
-        alphas: Float[Tensor, "B T C"],
-        betas: Float[Tensor, "B T C"],
-        log_z: Float[Tensor, " B"],
-    ) -> tuple[Tensor, ...]:
-        """Give the gradients of emissions, start, transitions and end."""
-        B, T, _ = emissions.shape
-        posteriors = token_posteriors(alphas, betas, log_z, lengths)
-        posteriors *= gradient[:, None, None]
-        if B == 0 or T == 0:
-            edge = emissions.new_zeros(emissions.shape[2])
-            return torch.zeros_like(emissions), edge, torch.zeros_like(transitions), edge.clone()
-        last = posteriors[torch.arange(B, device=lengths.device), (lengths - 1).clamp(min=0)]
-        steps = expected_steps(
-            gradient.to(alphas.dtype), emissions, transitions, lengths, alphas, betas, log_z
-        )
-        results = (posteriors, posteriors[:, 0].sum(0), steps, last.sum(0))
-        return tuple(result.to(emissions.dtype) for result in results)
+    def forward(ctx: Any, state: Any, gradient: Tensor, *scores: Tensor) -> tuple[Tensor, ...]:
+        # The scores are here only to be differentiated by.
+        return _gradient(gradient, state)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> None:
-        """Refuse."""
         raise RuntimeError(
             "the gradient of a CRF cannot be differentiated again: it is computed in closed form. "
             "Leave the CRF's loss out of whatever needs second derivatives."
         )
 
 
-def log_partition(
-    emissions: Float[Tensor, "B T C"],
-    lengths: Int[Tensor, " B"],
-    start: Float[Tensor, " C"],
-    transitions: Float[Tensor, "C C"],
-    end: Float[Tensor, " C"],
-) -> Float[Tensor, " B"]:
-    """Give the log sum over all paths of each sentence, differentiable once.
-
-    Scores may be -inf, which forbids. A sentence without tokens has 0, one without a possible path
-    -inf (and gradients of zero).
-    """
-    result = LogPartition.apply(emissions, start, transitions, end, lengths)
-    assert isinstance(result, Tensor)
-    return result
-
-
-def token_posteriors(
-    alphas: Float[Tensor, "B T C"],
-    betas: Float[Tensor, "B T C"],
-    log_z: Float[Tensor, " B"],
-    lengths: Int[Tensor, " B"],
-) -> Float[Tensor, "B T C"]:
-    """Give the probability of each tag at each token; 0 behind the end and where no path is."""
-    inside = torch.arange(alphas.shape[1], device=lengths.device) < lengths[:, None]
-    inside &= log_z[:, None] > -torch.inf
-    scores = alphas + betas
-    scores -= log_z[:, None, None]
-    return scores.masked_fill_(~inside[:, :, None], -torch.inf).exp_()
+def _gradient(gradient: Tensor, state: Any) -> tuple[Tensor, ...]:
+    """Give gradients of emissions, start, transitions and end: path less posteriors, weighted."""
+    if not on_cpu(gradient):
+        (emissions, _, transitions, _), lengths, sums, tags = state
+        weights = gradient.to(emissions.dtype)
+        found = scan.gradients(-weights, emissions, lengths, transitions, *sums)
+        if tags is not None:
+            scan.add_path(tags, weights, lengths, *found)
+        return tuple(each.to(gradient.dtype) for each in found)
+    weights = gradient.detach().double().numpy()
+    if isinstance(state, kernel.State):
+        tokens, edges = kernel.gradients(np.ascontiguousarray(weights), state)
+    else:
+        arguments, sums, tags = state
+        tokens, edges = chain.gradients(-weights, *arguments, sums=sums)
+        if tags is not None:
+            chain.add_path(tags, weights, arguments[1], tokens, edges)
+    return tuple(torch.from_numpy(array).to(gradient.dtype) for array in (tokens, *edges))
 
 
-def step_posteriors(
-    emissions: Float[Tensor, "B T C"],
-    transitions: Float[Tensor, "C C"],
-    lengths: Int[Tensor, " B"],
-    alphas: Float[Tensor, "B T C"],
-    betas: Float[Tensor, "B T C"],
-    log_z: Float[Tensor, " B"],
-) -> Float[Tensor, "B T-1 C C"]:
-    """Give the probability of each pair of tags at tokens t and t + 1; 0 behind the end."""
-    possible = log_z > -torch.inf
-    inside = torch.arange(1, alphas.shape[1], device=lengths.device) < lengths[:, None]
-    inside &= possible[:, None]
-    arrived = betas[:, 1:] + emissions[:, 1:] - log_z[:, None, None]
-    # Axes: sentence (B) x token (T - 1) x tag before (C) x tag after (C).
-    scores = alphas[:, :-1, :, None] + transitions + arrived[:, :, None, :]
-    return scores.masked_fill_(~inside[:, :, None, None], -torch.inf).exp_()
+def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:
+    """Call a function; torch declares its `apply` without arguments."""
+    return function.apply(*arguments)
 
 
-def expected_steps(
-    weights: Float[Tensor, " B"],
-    emissions: Float[Tensor, "B T C"],
-    transitions: Float[Tensor, "C C"],
-    lengths: Int[Tensor, " B"],
-    alphas: Float[Tensor, "B T C"],
-    betas: Float[Tensor, "B T C"],
-    log_z: Float[Tensor, " B"],
-) -> Float[Tensor, "C C"]:
-    """Sum the probabilities of steps over all tokens, each sentence by its weight."""
-    if alphas.shape[1] < 2:
-        return torch.zeros_like(transitions)
-    if alphas.device.type != "cpu":
-        posteriors = step_posteriors(emissions, transitions, lengths, alphas, betas, log_z)
-        return torch.einsum("b,btij->ij", weights, posteriors)
-    # The exponent of a step, alpha + transition + arrived, falls into three factors, so that the
-    # sum over tokens is a product of matrices. The highest alpha moves from one to the other, or
-    # both would leave the range of exp().
-    before, last = alphas[:, :-1], alphas.shape[1]
-    highest = before.amax(2, keepdim=True).clamp_(min=chain.LOWEST)
-    inside = torch.arange(1, last, device=lengths.device) < lengths[:, None]
-    inside &= log_z[:, None] > -torch.inf
-    arrived = betas[:, 1:] + emissions[:, 1:]
-    arrived += highest
-    arrived -= log_z[:, None, None]
-    arrived.masked_fill_(~inside[:, :, None], -torch.inf)
-    top = transitions.amax().double().clamp_(min=chain.LOWEST)
-    factors = (transitions - top).exp()
-    too_large = arrived + top > LARGEST_EXPONENT
-    after = (arrived + top).masked_fill_(too_large, -torch.inf).exp_()
-    after *= weights[:, None, None]
-    steps = factors * ((before - highest).exp().flatten(0, 1).T @ after.flatten(0, 1))
-    if too_large.any():
-        # Steps without which a sentence would have no path worth the name; they are few.
-        b, t, to = too_large.nonzero(as_tuple=True)
-        scores = before[b, t] + transitions[:, to].T + (arrived - highest)[b, t, to][:, None]
-        steps.index_add_(1, to, (scores.exp() * weights[b][:, None]).T)
-    return steps
+def _arrays(
+    emissions: Tensor, lengths: Tensor, edges: Edges
+) -> tuple[NDArray[np.floating], chain.Integers, chain.Edges]:
+    """Give what `ner.chain` takes, on the tensors' own memory."""
+    scores = (scores.detach().numpy() for scores in edges)
+    return emissions.detach().numpy(), lengths.numpy(), chain.Edges(*scores)

@@ -27,6 +27,8 @@ from ner.nn.encoder import BiRNN
 from ner.nn.heads import HEADS, Head
 
 Settings = Mapping[str, Any]
+# By numpy's kind of type.
+DTYPES = {"i": torch.int64, "f": torch.float32, "b": torch.bool}
 
 
 class Model(nn.Module):
@@ -108,9 +110,7 @@ def to_tensors(
 ) -> dict[str, Tensor]:
     """Move the arrays of a batch to a device, all integers as int64."""
     return {
-        name: torch.from_numpy(array).to(
-            device, torch.int64 if array.dtype.kind == "i" else torch.float32
-        )
+        name: torch.from_numpy(array).to(device, DTYPES[array.dtype.kind])
         for name, array in batch.items()
     }
 

@@ -64,14 +64,14 @@ class Packed:
             torch.arange(self.emissions.shape[2], device=self.tags.device) != self.tags[..., None]
         )
 
-    def check_possible(self, scores: NDArray[np.float64]) -> None:
+    def check_possible(self, possible: NDArray[np.bool_]) -> None:
         """Refuse sequences without a path.
 
         Raises:
-            ValueError: A score (B) is -inf.
+            ValueError: One of them (B) is False.
         """
-        if np.isneginf(scores).any():
-            b = int(np.isneginf(scores).argmax())
+        if not possible.all():
+            b = int(possible.argmin())
             raise ValueError(f"allowed: at least one legal path. Got none for sequence {b}.")
 
 
@@ -112,7 +112,7 @@ def pack(
         tags = None if tags is None else _gather(tags, order)
         allowed = None if allowed is None else _gather(allowed, order)
     if tags is not None:
-        tags = tags.masked_fill(~mask, 0)
+        tags = tags.long().masked_fill(~mask, 0)
         if tags.device.type == "cpu" and tags.numel():
             lowest, highest = (int(tag) for tag in tags.aminmax())
             if lowest < 0 or highest >= C:
@@ -122,7 +122,10 @@ def pack(
 
 
 def _check_finite(emissions: Float[Tensor, "B T C"], mask: Bool[Tensor, "B T"]) -> None:
-    wrong = ~emissions.isfinite() & mask[:, :, None]
+    finite = emissions.isfinite()
+    if finite.all():
+        return
+    wrong = ~finite & mask[:, :, None]
     if wrong.any():
         b, t, c = (int(i) for i in wrong.nonzero()[0])
         raise ValueError(

@@ -26,8 +26,7 @@ def forward_backward(
 ) -> tuple[Float[Tensor, "B T C"], Float[Tensor, "B T C"], Float[Tensor, " B"]]:
     """Sum over the beginnings, over the ends and over all paths.
 
-    See `ner.chain.forward_backward`, to which this is equal, but for the precision: the one of
-    the arguments.
+    See `ner.chain.forward_backward`, to which this is equal.
     """
     B, T, C = emissions.shape
     if B == 0 or T == 0:
@@ -36,8 +35,9 @@ def forward_backward(
     inside = (time < lengths[:, None])[:, :, None]
     emissions = emissions.masked_fill(~inside, 0)
     # Sums of scores grow with the length; what stays here is only their difference from the
-    # highest score of each token, so that float32 does for long sentences, too.
-    highest = emissions.amax(2, keepdim=True).clamp(min=torch.finfo(emissions.dtype).min)
+    # highest score of each token, so that rounding does not grow with them.
+    highest = emissions.amax(2, keepdim=True)
+    highest = highest.masked_fill(highest.isneginf(), 0)
     offsets = highest.cumsum(1)
     emissions = emissions - highest
 
@@ -66,6 +66,104 @@ def forward_backward(
     total = offsets[:, -1]
     log_partition = torch.where(lengths > 0, log_partition + total[:, 0], 0)
     return alphas + offsets, betas + (total[:, None] - offsets), log_partition
+
+
+def gradients(
+    weights: Float[Tensor, " B"],
+    emissions: Float[Tensor, "B T C"],
+    lengths: Int[Tensor, " B"],
+    transitions: Float[Tensor, "C C"],
+    alphas: Float[Tensor, "B T C"],
+    betas: Float[Tensor, "B T C"],
+    log_z: Float[Tensor, " B"],
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Differentiate the weighted sum of log partitions: by emissions, start, transitions, end."""
+    B, T, C = emissions.shape
+    if B == 0 or T == 0:
+        edge = emissions.new_zeros(C)
+        return torch.zeros_like(emissions), edge, torch.zeros_like(transitions), edge.clone()
+    tokens = token_posteriors(lengths, alphas, betas, log_z) * weights[:, None, None]
+    last = tokens.gather(1, (lengths - 1).clamp(min=0)[:, None, None].expand(B, 1, C))
+    steps = emissions.new_zeros(C, C)
+    rows = max(1, LARGEST // (T * C * C))
+    arguments = (emissions, lengths, alphas, betas, log_z, weights)
+    for part in zip(*(each.split(rows) for each in arguments), strict=True):
+        posteriors = step_posteriors(part[0], transitions, *part[1:5])
+        steps += torch.tensordot(part[5], posteriors.sum(1), 1)
+    return tokens, tokens[:, 0].sum(0), steps, last.sum((0, 1))
+
+
+def token_posteriors(
+    lengths: Int[Tensor, " B"],
+    alphas: Float[Tensor, "B T C"],
+    betas: Float[Tensor, "B T C"],
+    log_z: Float[Tensor, " B"],
+) -> Float[Tensor, "B T C"]:
+    """Give the probability of each tag at each token; 0 where there is none."""
+    inside = torch.arange(alphas.shape[1], device=lengths.device) < lengths[:, None]
+    inside &= log_z[:, None] > -torch.inf
+    scores = alphas + betas - log_z[:, None, None]
+    return scores.masked_fill_(~inside[:, :, None], -torch.inf).exp_()
+
+
+def step_posteriors(
+    emissions: Float[Tensor, "B T C"],
+    transitions: Float[Tensor, "C C"],
+    lengths: Int[Tensor, " B"],
+    alphas: Float[Tensor, "B T C"],
+    betas: Float[Tensor, "B T C"],
+    log_z: Float[Tensor, " B"],
+) -> Float[Tensor, "B T-1 C C"]:
+    """Give the probability of each pair of tags at tokens t and t + 1; 0 where there is none."""
+    inside = torch.arange(1, alphas.shape[1], device=lengths.device) < lengths[:, None]
+    inside &= log_z[:, None] > -torch.inf
+    arrived = betas[:, 1:] + emissions[:, 1:] - log_z[:, None, None]
+    # Axes: sentence (B) x token (T - 1) x tag before (C) x tag after (C).
+    scores = alphas[:, :-1, :, None] + transitions + arrived[:, :, None, :]
+    return scores.masked_fill_(~inside[:, :, None, None], -torch.inf).exp_()
+
+
+def path_scores(
+    tags: Int[Tensor, "B T"],
+    emissions: Float[Tensor, "B T C"],
+    lengths: Int[Tensor, " B"],
+    start: Float[Tensor, " C"],
+    transitions: Float[Tensor, "C C"],
+    end: Float[Tensor, " C"],
+) -> Float[Tensor, " B"]:
+    """Add up the scores of one path a sentence; its tags may be any behind the end."""
+    B, T = tags.shape
+    if B == 0 or T == 0:
+        return emissions.new_zeros(B)
+    inside = torch.arange(T, device=lengths.device) < lengths[:, None]
+    scores = emissions.gather(2, tags[:, :, None])[:, :, 0]
+    scores[:, 0] += start[tags[:, 0]]
+    scores[:, 1:] += transitions[tags[:, :-1], tags[:, 1:]]
+    last = tags.gather(1, (lengths[:, None] - 1).clamp(min=0))[:, 0]
+    return scores.masked_fill(~inside, 0).sum(1) + end[last].masked_fill(lengths == 0, 0)
+
+
+def add_path(
+    tags: Int[Tensor, "B T"],
+    weights: Float[Tensor, " B"],
+    lengths: Int[Tensor, " B"],
+    tokens: Float[Tensor, "B T C"],
+    start: Float[Tensor, " C"],
+    transitions: Float[Tensor, "C C"],
+    end: Float[Tensor, " C"],
+) -> None:
+    """Add the gradient of the weighted sum of `path_scores` to those of the scores, in place."""
+    B, T = tags.shape
+    if B == 0 or T == 0:
+        return
+    inside = torch.arange(T, device=lengths.device) < lengths[:, None]
+    spread = weights[:, None] * inside
+    tokens.scatter_add_(2, tags[:, :, None], spread[:, :, None])
+    steps = (tags[:, :-1], tags[:, 1:])
+    transitions.index_put_(steps, spread[:, 1:], accumulate=True)
+    last = tags.gather(1, (lengths[:, None] - 1).clamp(min=0))[:, 0]
+    start.index_add_(0, tags[:, 0], spread[:, 0])
+    end.index_add_(0, last, weights * (lengths > 0))
 
 
 def _first(leaves: Float[Tensor, "B N C C"], right: Float[Tensor, "B N C"]) -> Float[Tensor, "B C"]:

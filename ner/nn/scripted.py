@@ -15,11 +15,22 @@ from ner.nn.crf import CRF
 class ScriptedCRF(nn.Module):
     """The calls that pytorch-crf's layer offers to TorchScript, on the parameters of a `CRF`."""
 
+    start_transitions: Tensor
+    transitions: Tensor
+    end_transitions: Tensor
+    legal_start: Tensor
+    legal_transitions: Tensor
+    legal_end: Tensor
+
     def __init__(self, crf: CRF) -> None:
         super().__init__()
         self.batch_first = crf.batch_first
         for name in ("start_transitions", "transitions", "end_transitions"):
-            self.register_parameter(name, getattr(crf, name))
+            scores = getattr(crf, name)
+            # A parameter that was computed from others is none to torch.
+            self.register_parameter(
+                name, scores if scores.is_leaf else nn.Parameter(scores.detach())
+            )
         for name, legal, scores in (
             ("legal_start", crf.legal_start, crf.start_transitions),
             ("legal_transitions", crf.legal_transitions, crf.transitions),
@@ -56,7 +67,7 @@ class ScriptedCRF(nn.Module):
         ]
 
 
-@torch.jit.ignore
+@torch.jit.ignore  # pyright: ignore[reportArgumentType]
 def call_forward(
     emissions: Tensor,
     tags: Tensor,
@@ -69,7 +80,7 @@ def call_forward(
     return _rebuild(batch_first, edges).forward(emissions, tags, mask, reduction)
 
 
-@torch.jit.ignore
+@torch.jit.ignore  # pyright: ignore[reportArgumentType]
 def call_decode(
     emissions: Tensor,
     mask: Optional[Tensor],  # noqa: UP045

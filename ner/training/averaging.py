@@ -72,9 +72,10 @@ class AveragedWeights:
     def _catch_up(self, i: int, rows: Tensor) -> None:
         since = self.log_left - self.row_logs[i][rows]
         left = torch.exp(since).to(self.averages[i].dtype)[:, None]
-        current = self.parameters[i][rows]
-        self.averages[i][rows] = torch.lerp(current, self.averages[i][rows], left)
-        self.row_logs[i][rows] = self.log_left
+        current = self.parameters[i].index_select(0, rows)
+        average = self.averages[i].index_select(0, rows)
+        self.averages[i].index_copy_(0, rows, torch.lerp(current, average, left))
+        self.row_logs[i].index_fill_(0, rows, self.log_left)
 
     def _swap(self) -> None:
         for parameter, average in zip(self.parameters, self.averages, strict=True):

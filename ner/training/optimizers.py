@@ -1,5 +1,6 @@
 """Optimizers: dense for most weights, row by row for large tables."""
 
+import math
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -12,53 +13,101 @@ SMALL_TABLE = 20_000
 
 
 class LazyAdam(Optimizer):
-    """Adam on the rows of tables that a batch touched; all others wait, moments included.
+    """Adam on large tables, done row by row, when a batch looks a row up.
 
-    The cost of a step does not grow with the table. A row's moments fade with the steps that touch
-    it, not with all steps; the correction of their bias counts all steps.
+    Dense Adam moves every row at every step: a row that a batch does not touch goes on along its
+    fading first moment. Here it stays until it is looked up again, and then makes all these moves
+    at once: they are a geometric series. So the cost of a step does not grow with the table, and
+    the weights are those of dense Adam but for the change of the learning rate and of the bias
+    corrections while a row waits.
 
     Args:
-        params: Tables with sparse gradients.
+        groups: Parameter groups; all parameters are weights of `tables`.
+        tables: Embeddings with sparse gradients. From now on they bring the rows that they look up
+            in training up to date.
         lr: Learning rate.
         betas: Decay of the two moments.
         eps: Added to the root of the second moment.
 
-    Source: Kingma and Ba, "Adam", ICLR 2015, algorithm 1, on rows.
+    Source: Kingma and Ba, "Adam", ICLR 2015, algorithm 1.
     """
 
     def __init__(
         self,
-        params: Iterable[Any],
+        groups: Iterable[dict[str, Any]],
+        tables: Iterable[nn.Embedding],
         lr: float,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
+        super().__init__(groups, {"lr": lr, "betas": betas, "eps": eps})
+        for group in self.param_groups:
+            for weight in group["params"]:
+                self.state[weight] = {
+                    "step": torch.zeros((), dtype=torch.int64),
+                    "first": torch.zeros_like(weight),
+                    "second": torch.zeros_like(weight),
+                    "last": torch.zeros(len(weight), dtype=torch.int64),
+                }
+        for table in tables:
+            table.register_forward_pre_hook(self._before_lookup)
+
+    def _before_lookup(self, table: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        if table.training:
+            group = next(
+                g for g in self.param_groups if any(p is table.weight for p in g["params"])
+            )
+            self._catch_up(group, table.weight, arguments[0].unique())
+
+    def catch_up(self) -> None:
+        """Bring all rows up to date, before somebody reads the tables."""
+        for group in self.param_groups:
+            for weight in group["params"]:
+                self._catch_up(group, weight, torch.arange(len(weight)))
+
+    @torch.no_grad()
+    def _catch_up(self, group: dict[str, Any], weight: Tensor, rows: Tensor) -> None:
+        state = self.state[weight]
+        beta1, beta2 = group["betas"]
+        count = state["step"].item()
+        rows = rows[state["last"].index_select(0, rows) < count]
+        if count == 0 or len(rows) == 0:
+            return
+        waited = (count - state["last"].index_select(0, rows)).to(weight.dtype)[:, None]
+        first = state["first"].index_select(0, rows)
+        second = state["second"].index_select(0, rows)
+        # Each step the move shrinks by this ratio: add up as many as there were.
+        ratio = beta1 / math.sqrt(beta2)
+        moves = ratio * (1 - ratio**waited) / (1 - ratio)
+        root = (second / (1 - beta2**count)).sqrt_().add_(group["eps"])
+        move = first.div(root).mul_(moves / (1 - beta1**count))
+        weight.index_add_(0, rows, move, alpha=-group["lr"])
+        state["first"].index_copy_(0, rows, first.mul_(beta1**waited))
+        state["second"].index_copy_(0, rows, second.mul_(beta2**waited))
+        state["last"].index_fill_(0, rows, count)
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Update the rows that have a gradient."""
         for group in self.param_groups:
             beta1, beta2 = group["betas"]
-            for table in group["params"]:
-                if table.grad is None:
-                    continue
-                state = self.state[table]
-                if not state:
-                    state["step"] = torch.zeros((), dtype=torch.float64)
-                    state["first"] = torch.zeros_like(table)
-                    state["second"] = torch.zeros_like(table)
+            for weight in group["params"]:
+                state = self.state[weight]
                 state["step"] += 1
+                if weight.grad is None:
+                    continue
                 count = state["step"].item()
-                gradient = table.grad.coalesce()
+                gradient = weight.grad.coalesce()
                 rows, values = gradient.indices()[0], gradient.values()
-                first = state["first"][rows].lerp_(values, 1 - beta1)
-                second = state["second"][rows].mul_(beta2).addcmul_(values, values, value=1 - beta2)
+                first = state["first"].index_select(0, rows).lerp_(values, 1 - beta1)
+                second = state["second"].index_select(0, rows).mul_(beta2)
+                second.addcmul_(values, values, value=1 - beta2)
                 state["first"].index_copy_(0, rows, first)
                 state["second"].index_copy_(0, rows, second)
+                state["last"].index_fill_(0, rows, count)
                 root = second.div_(1 - beta2**count).sqrt_().add_(group["eps"])
                 rate = group["lr"] / (1 - beta1**count)
-                table.index_add_(0, rows, first.div_(root), alpha=-rate)
+                weight.index_add_(0, rows, first.div_(root), alpha=-rate)
 
 
 def use_sparse_tables(model: nn.Module) -> None:
@@ -116,7 +165,8 @@ def build_optimizers(
     else:
         optimizers.append(AdamW(dense, lr=learning_rate, betas=betas, fused=True))
         if sparse:
-            optimizers.append(LazyAdam(sparse, lr=learning_rate, betas=betas))
+            chosen = [m for m in model.modules() if isinstance(m, nn.Embedding) and m.sparse]
+            optimizers.append(LazyAdam(sparse, chosen, lr=learning_rate, betas=betas))
     return optimizers
 
 

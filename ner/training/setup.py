@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ner.config import Config
 from ner.data.corpus import CorpusSource, file_digest, read_sentences
+from ner.data.partial import allowed_labels, allowed_table
 from ner.data.schemes import Scheme, tag_set, tags_from_spans
 from ner.data.sentence import Sentence
 from ner.data.tokenizer import Tokenizer
@@ -68,9 +70,10 @@ def read_corpus(
         for problem in problems or ():
             notify(f"skipped: {problem}")
         splits[split] = [s for s in sentences if len(s)]
-        unmarked = next((s for s in splits[split] if s.spans is None), None)
-        if unmarked is not None:
-            raise DataError(f"{unmarked.source or split}: {split} data have tags. Got none.")
+        for s in splits[split]:
+            if s.spans is None and (s.allowed is None or split != "train"):
+                kind = "partial ones" if s.allowed else "none"
+                raise DataError(f"{s.source or split}: {split} data must have tags. Got {kind}.")
         record[split] = {
             "source": str(source) if isinstance(source, str | Path) else "sentences",
             "sha256": file_digest(source),
@@ -143,16 +146,33 @@ class Prepared:
         """Encode sentences for evaluation."""
         return EncodedSentences(sentences, self.featurizer)
 
+    def targets(self, sentences: Sequence[Sentence]) -> NDArray[Any]:
+        """Give the gold tags of all tokens end to end (N), or what each token may be (N C).
+
+        The latter where some sentence leaves a tag open.
+        """
+        ids = {tag: i for i, tag in enumerate(self.tags)}
+        tags = [
+            ids[tag]
+            for s in sentences
+            for tag in tags_from_spans(s.spans or (), len(s), self.scheme)
+        ]
+        if all(s.allowed is None for s in sentences):
+            return np.array(tags, dtype=np.int64)
+        table = np.eye(len(self.tags), dtype=bool)[tags]
+        start = 0
+        for s in sentences:
+            if s.allowed is not None:
+                table[start : start + len(s)] = allowed_table(s.allowed, self.tags, self.scheme)
+            start += len(s)
+        return table
+
     def batches(self, sentences: Sequence[Sentence], config: Config) -> TrainingBatches:
         """Encode sentences with their tags for training."""
-        ids = {tag: i for i, tag in enumerate(self.tags)}
-
-        def tag_ids(sentence: Sentence) -> list[int]:
-            tags = tags_from_spans(sentence.spans or (), len(sentence), self.scheme)
-            return [ids[tag] for tag in tags]
-
         return TrainingBatches(
-            EncodedSentences(sentences, self.featurizer, tag_ids, self.rare),
+            EncodedSentences(
+                sentences, self.featurizer, {"tags": self.targets(sentences)}, self.rare
+            ),
             seed=config.seed,
             batch_size=config.training.batch_size,
             batch_tokens=config.training.batch_tokens,
@@ -177,6 +197,7 @@ def prepare(
         start: A model to go on from; its vocabularies and tags are extended.
     """
     labels = {span.label for s in corpus.train for span in s.spans or ()}
+    labels |= {label for s in corpus.train for label in allowed_labels(s.allowed or ())}
     if not labels and start is None:
         raise DataError("train: some entities to learn from. Got none.")
     if start is None:

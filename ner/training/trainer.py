@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 
 from ner.errors import TrainingError
 from ner.training.averaging import AveragedWeights
-from ner.training.optimizers import clip_gradients
+from ner.training.optimizers import LazyAdam, clip_gradients
 from ner.training.schedules import Schedule
 
 # On a GPU, reading a loss waits for the device; so losses are read this many steps at a time.
@@ -140,6 +140,7 @@ class Trainer:
             "epoch": 0,
             "step": 0,
             "total_steps": 0,
+            "factor": 1.0,
             "loss_sum": 0.0,
             "tokens": 0,
             "seconds": 0.0,
@@ -169,16 +170,19 @@ class Trainer:
     def _run_epoch(self, epoch: int) -> Iterator[Step | Epoch]:
         facts = self.facts
         plan = self.batches.plan(epoch)
+        self._set_rates()
         for step in range(facts["step"], len(plan)):
             began = time.perf_counter()
             self.model.train()
             arrays = self.batches.batch(epoch, step, plan[step])
             progress = (epoch + step / len(plan)) / self.epochs
+            facts["factor"] = self.schedule.factor(progress, epoch)
+            self._set_rates()
             loss = self.model.loss(self.to_tensors(arrays))  # pyright: ignore[reportCallIssue]
             self.pending.append((epoch, step, plan[step], loss.detach()))
             if self.device.type == "cpu" or len(self.pending) == LOSSES_AT_ONCE:
                 self.read_losses()
-            self._update(loss, self.schedule.factor(progress, epoch))
+            self._update(loss)
             facts["step"] = step + 1
             facts["tokens"] += int(arrays["lengths"].sum())
             facts["seconds"] += time.perf_counter() - began
@@ -187,22 +191,28 @@ class Trainer:
         self.read_losses()
         yield self._finish_epoch(epoch, len(plan))
 
-    def _update(self, loss: Tensor, factor: float) -> None:
+    def _update(self, loss: Tensor) -> None:
         loss.backward()
         if self.clip_norm is not None:
             clip_gradients(self.model.parameters(), self.clip_norm)
         self.average.before_step()
         for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["base_lr"] * factor
             optimizer.step()
             optimizer.zero_grad()
         self.average.after_step(self.facts["total_steps"])
         self.facts["total_steps"] += 1
 
+    def _set_rates(self) -> None:
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["base_lr"] * self.facts["factor"]
+
     def _finish_epoch(self, epoch: int, steps: int) -> Epoch:
         facts = self.facts
         self.model.eval()
+        for optimizer in self.optimizers:
+            if isinstance(optimizer, LazyAdam):
+                optimizer.catch_up()
         with self.average.applied():
             scores = dict(self.evaluate(self.model))
             score = self.sign * scores[self.metric]

@@ -1,0 +1,121 @@
+"""The compiled inner loops, where the installation has them: `library` is None where it has not.
+
+What they gain over numpy stands in `ner.nn.log_partition`.
+"""
+
+import ctypes
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ner.chain import Edges, Floats, Integers, Scores, highest_of
+
+VERSION = 1
+
+
+# Arguments of each function: sizes and numbers first, then pointers.
+SIZES = [ctypes.c_int64] * 3
+FUNCTIONS = {
+    "ner_forward": [*SIZES, ctypes.c_double, *[ctypes.c_void_p] * 12],
+    "ner_backward": [*SIZES, *[ctypes.c_void_p] * 13],
+    "ner_viterbi": [*SIZES, *[ctypes.c_void_p] * 8],
+}
+
+
+def load() -> ctypes.CDLL | None:
+    """Load what the installation compiled, if it did, and if it fits this module."""
+    try:
+        found = ctypes.CDLL(str(Path(__file__).with_name("_kernel.so")))
+        if found.ner_kernel_version() != VERSION:
+            return None
+        for name, arguments in FUNCTIONS.items():
+            getattr(found, name).argtypes = arguments
+    except (OSError, AttributeError):
+        return None
+    return found
+
+
+library = load()
+
+
+class State(NamedTuple):
+    """What `gradients` needs of `log_likelihood`; arrays as in `kernel.c`."""
+
+    lengths: Integers
+    end: Floats
+    steps: Floats
+    tags: Integers | None
+    likelihoods: Floats
+    scaled: Floats
+    norms: Floats
+
+
+def log_likelihood(
+    emissions: Scores, lengths: Integers, edges: Edges, tags: Integers | None
+) -> tuple[Floats, State] | None:
+    """Give path scores, 0 without `tags`, less log partitions (B), and what gradients need.
+
+    Arguments are those of `ner.chain.forward_backward` and `path_scores`. None where there is no
+    compiled kernel, or where the scores of a sentence leave the range of its sums.
+    """
+    if library is None or 0 in emissions.shape:
+        return None
+    B, T, C = emissions.shape
+    scores, start, transitions, end = _contiguous(np.float64, emissions, *edges)
+    (lengths,) = _contiguous(np.int64, lengths)
+    if tags is not None:
+        (tags,) = _contiguous(np.int64, tags)
+    top = highest_of(transitions)
+    steps = np.exp(transitions - top)
+    likelihoods, scaled = np.empty((2, B, T, C))
+    norms, path_scores, log_z = np.empty((B, T)), np.empty(B), np.empty(B)
+    inputs = _pointers(scores, lengths, start, transitions, end, steps, tags)
+    outputs = _pointers(likelihoods, scaled, norms, path_scores, log_z)
+    library.ner_forward(B, T, C, top, *inputs, *outputs)
+    if np.isnan(log_z).any():
+        return None
+    return path_scores - log_z, State(lengths, end, steps, tags, likelihoods, scaled, norms)
+
+
+def gradients(weights: Floats, state: State) -> tuple[Floats, Edges]:
+    """Differentiate the weighted sum (weights: B) of `log_likelihood`.
+
+    Returns:
+        Gradients of the emissions, and of the other scores.
+    """
+    assert library is not None
+    B, T, C = state.scaled.shape
+    lengths, end, steps, *rest = state
+    tokens = np.zeros((B, T, C))
+    edges = Edges(np.zeros(C), np.zeros((C, C)), np.zeros(C))
+    transposed = steps.T.copy()
+    inputs = _pointers(lengths, end, steps, transposed, *rest, weights)
+    library.ner_backward(B, T, C, *inputs, *_pointers(tokens, *edges))
+    return tokens, edges
+
+
+def viterbi(
+    emissions: Scores, lengths: Integers, edges: Edges
+) -> tuple[Integers, NDArray[np.bool_]] | None:
+    """Find the best path of each sentence; see `ner.paths.viterbi`. None without a kernel."""
+    if library is None or 0 in emissions.shape:
+        return None
+    B, T, C = emissions.shape
+    scores, start, transitions, end = _contiguous(np.float64, emissions, *edges)
+    (lengths,) = _contiguous(np.int64, lengths)
+    paths = np.zeros((B, T), dtype=np.int64)
+    room, best = np.empty((T, C)), np.empty(B)
+    inputs = _pointers(scores, lengths, start, transitions, end)
+    library.ner_viterbi(B, T, C, *inputs, *_pointers(room, paths, best))
+    return paths, best > -np.inf
+
+
+def _contiguous(dtype: type[np.generic], *arrays: NDArray[Any]) -> list[NDArray[Any]]:
+    return [np.ascontiguousarray(array, dtype) for array in arrays]
+
+
+# The arrays have to outlive their addresses: name them before.
+def _pointers(*arrays: NDArray[Any] | None) -> list[int | None]:
+    return [None if array is None else array.ctypes.data for array in arrays]

@@ -1,0 +1,266 @@
+"""One battery for every implementation of sums and maxima over paths, against the paths."""
+
+import contextlib
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from ner import chain, kernel, paths
+from ner.nn import log_partition, scan
+from ner.nn.log_partition import log_likelihood
+
+
+@contextlib.contextmanager
+def without_kernel():
+    """Do without the compiled kernel, as where it was not built."""
+    found, kernel.library = kernel.library, None
+    try:
+        yield
+    finally:
+        kernel.library = found
+
+
+@contextlib.contextmanager
+def without_cpu():
+    """Take the way of a GPU."""
+    found, log_partition.on_cpu = log_partition.on_cpu, lambda scores: False
+    try:
+        yield
+    finally:
+        log_partition.on_cpu = found
+
+
+def by_numpy(emissions, lengths, edges, weights):
+    with without_kernel():
+        sums = chain.forward_backward(emissions, lengths, edges)
+        tokens, others = chain.gradients(weights, emissions, lengths, edges, sums)
+    return sums.log_partition, tokens, others
+
+
+def by_kernel(emissions, lengths, edges, weights):
+    if kernel.library is None:
+        pytest.skip("needs the compiled kernel: python scripts/build_kernel.py")
+    found = kernel.log_likelihood(emissions, lengths, edges, None)
+    if found is None:
+        return None
+    tokens, others = kernel.gradients(-weights, found[1])
+    return -found[0], tokens, others
+
+
+def by_scan(emissions, lengths, edges, weights):
+    scores, start, steps, end = map(torch.from_numpy, (emissions, *edges))
+    sums = scan.forward_backward(scores, torch.from_numpy(lengths), start, steps, end)
+    found = scan.gradients(
+        torch.from_numpy(weights), scores, torch.from_numpy(lengths), steps, *sums
+    )
+    tokens, *others = (each.numpy() for each in found)
+    return sums[2].numpy(), tokens, chain.Edges(*others)
+
+
+def by_autograd(emissions, lengths, edges, weights):
+    scores = [torch.from_numpy(each).requires_grad_() for each in (emissions, *edges)]
+    log_z = log_partition.log_partition(scores[0], torch.from_numpy(lengths), tuple(scores[1:]))
+    found = torch.autograd.grad(log_z, scores, torch.from_numpy(weights))
+    tokens, *others = (each.numpy() for each in found)
+    return log_z.detach().numpy(), tokens, chain.Edges(*others)
+
+
+SUMS = pytest.mark.parametrize("sums", [by_numpy, by_kernel, by_scan, by_autograd])
+MAXIMA = pytest.mark.parametrize("context", [contextlib.nullcontext, without_kernel])
+
+
+def all_paths(length, num_tags):
+    every = [*itertools.product(range(num_tags), repeat=length)]
+    return np.array(every, dtype=np.int64).reshape(len(every), length)
+
+
+def score_of(path, emissions, edges):
+    if not len(path):
+        return 0.0
+    steps = sum(edges.transitions[a, b] for a, b in itertools.pairwise(path))
+    tokens = sum(emissions[range(len(path)), path])
+    return edges.start[path[0]] + edges.end[path[-1]] + steps + tokens
+
+
+def log_sum(scores):
+    return np.logaddexp.reduce(np.array([*scores, -np.inf]))
+
+
+@st.composite
+def lattices(draw, scales=(1.0, 300.0, 1e4)):
+    """Draw emissions, lengths and edges, with forbidden tags and steps among them."""
+    B, T, C = draw(st.integers(0, 3)), draw(st.integers(0, 4)), draw(st.integers(1, 3))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    scale, share = draw(st.sampled_from(scales)), draw(st.sampled_from([0, 0, 0.2, 0.5]))
+
+    def scores(*shape):
+        values = scale * random.normal(size=shape)
+        return np.where(random.random(shape) < share, -np.inf, values)
+
+    lengths = random.integers(0, T + 1, B)
+    return scores(B, T, C), lengths, chain.Edges(scores(C), scores(C, C), scores(C))
+
+
+@SUMS
+def test_a_single_token_needs_no_step(sums):
+    edges = chain.Edges(np.array([1.0]), np.array([[-np.inf]]), np.array([2.0]))
+    found = sums(np.full((2, 2, 1), 3.0), np.array([1, 2]), edges, np.ones(2))
+    if found is not None:
+        assert found[0].tolist() == [6.0, -np.inf]
+
+
+@SUMS
+@settings(max_examples=500)
+@given(data=st.data())
+def test_partition_and_posteriors_are_the_sums_over_all_paths(sums, data):
+    emissions, lengths, edges = data.draw(lattices())
+    B, _, C = emissions.shape
+    weights = np.linspace(-1, 2, B)
+    found = sums(emissions, lengths, edges, weights)
+    if found is None:  # the kernel leaves what it cannot hold to the others
+        return
+    log_z, tokens, others = found
+    expected = np.zeros_like(tokens)
+    start, steps, end = np.zeros(C), np.zeros((C, C)), np.zeros(C)
+    for b in range(B):
+        candidates = all_paths(lengths[b], C)
+        scores = np.array([score_of(path, emissions[b], edges) for path in candidates])
+        total = log_sum(scores)
+        assert log_z[b] == pytest.approx(total, rel=1e-11, abs=1e-11)
+        if total == -np.inf or not lengths[b]:
+            continue
+        for path, share in zip(candidates, weights[b] * np.exp(scores - total), strict=True):
+            expected[b, range(len(path)), path] += share
+            start[path[0]] += share
+            end[path[-1]] += share
+            np.add.at(steps, (path[:-1], path[1:]), share)
+    for ours, theirs in zip((tokens, *others), (expected, start, steps, end), strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-9)
+
+
+@MAXIMA
+@given(lattices())
+def test_the_best_path_is_the_best_of_all(context, lattice):
+    emissions, lengths, edges = lattice
+    with context():
+        found, possible = paths.viterbi(*lattice)
+    for b, length in enumerate(lengths):
+        candidates = all_paths(length, emissions.shape[2])
+        best = max(score_of(path, emissions[b], edges) for path in candidates)
+        assert possible[b] == (best > -np.inf)
+        if possible[b]:
+            score = score_of(found[b, :length], emissions[b], edges)
+            assert score == pytest.approx(best, rel=1e-12, abs=1e-12)
+        assert not found[b, length:].any()
+
+
+@given(lattices(), st.integers(1, 12))
+def test_the_k_best_paths_are_the_best_of_all_and_each_is_found_once(lattice, k):
+    emissions, lengths, edges = lattice
+    found, scores = paths.k_best(*lattice, k)
+    for b, length in enumerate(lengths):
+        every = [score_of(path, emissions[b], edges) for path in all_paths(length, len(edges[0]))]
+        every = sorted((score for score in every if score > -np.inf), reverse=True)
+        count = min(k, len(every))
+        assert scores[b, :count] == pytest.approx(every[:count], rel=1e-12, abs=1e-12)
+        assert (scores[b, count:] == -np.inf).all()
+        assert len({tuple(path[:length]) for path in found[b, :count]}) == count
+        for path, score in zip(found[b, :count, :length], scores[b], strict=False):
+            again = score_of(path, emissions[b], edges)
+            assert again == pytest.approx(score, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("context", [contextlib.nullcontext, without_kernel, without_cpu])
+@given(data=st.data())
+def test_the_likelihood_of_a_path_is_its_score_less_the_partition(context, data):
+    emissions, lengths, edges = data.draw(lattices(scales=(1.0, 50.0)))
+    emissions, edges = np.nan_to_num(emissions, neginf=0), [np.nan_to_num(e) for e in edges]
+    edges = chain.Edges(*(np.clip(each, -100, 100) for each in edges))
+    B, T, C = emissions.shape
+    tags = np.random.default_rng(1).integers(0, C, (B, T))
+    scores = [torch.from_numpy(each).requires_grad_() for each in (emissions, *edges)]
+    arguments = torch.from_numpy(tags), torch.from_numpy(lengths), tuple(scores[1:])
+    weights = np.linspace(-1, 2, B)
+    with context():
+        found = log_likelihood(scores[0], *arguments)
+        tokens, *others = torch.autograd.grad(found, scores, torch.from_numpy(weights))
+    log_z, posteriors, expected = by_numpy(emissions, lengths, edges, weights)
+    counts = np.zeros((B, T, C)), chain.Edges(np.zeros(C), np.zeros((C, C)), np.zeros(C))
+    for b, length in enumerate(lengths):
+        path = tags[b, :length]
+        right = score_of(path, emissions[b], edges) - log_z[b]
+        assert found[b].item() == pytest.approx(right, rel=1e-10, abs=1e-10)
+        if length:
+            counts[0][b, range(length), path] = weights[b]
+            counts[1].start[path[0]] += weights[b]
+            counts[1].end[path[-1]] += weights[b]
+            np.add.at(counts[1].transitions, (path[:-1], path[1:]), weights[b])
+    gradients: list[tuple[Tensor, np.ndarray]] = [(tokens, counts[0] - posteriors)]
+    gradients += zip(others, (c - e for c, e in zip(counts[1], expected, strict=True)), strict=True)
+    for ours, theirs in gradients:
+        assert ours.numpy() == pytest.approx(theirs, abs=1e-9)
+
+
+@SUMS
+def test_ten_thousand_tokens_with_huge_emissions_are_exact(sums):
+    random = np.random.default_rng(2)
+    emissions = random.choice([-1e4, 1e4, 0.0], (1, 10_000, 3))
+    edges = chain.Edges(*(random.normal(size=shape) for shape in (3, (3, 3), 3)))
+    found = sums(emissions, np.array([10_000]), edges, np.ones(1))
+    if found is None:
+        return
+    # The recursion in log space, without any scaling.
+    alpha = edges.start + emissions[0, 0]
+    for t in range(1, 10_000):
+        alpha = np.logaddexp.reduce(alpha[:, None] + edges.transitions) + emissions[0, t]
+    assert found[0] == pytest.approx(np.logaddexp.reduce(alpha + edges.end), rel=1e-13)
+    assert found[1].sum(axis=2) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_scan_holds_ten_thousand_tokens_in_single_precision():
+    random = np.random.default_rng(3)
+    scores = random.choice([-1e4, 1e4, 0.0], (1, 10_000, 3)), *random.normal(size=(4, 3, 3))
+    emissions, start, steps, end = (torch.from_numpy(s).float() for s in scores[:4])
+    lengths = torch.tensor([10_000])
+    sums = scan.forward_backward(emissions, lengths, start[0], steps, end[0])
+    exact = chain.Edges(start[0].double().numpy(), steps.double().numpy(), end[0].double().numpy())
+    expected = chain.forward_backward(emissions.double().numpy(), lengths.numpy(), exact)
+    assert sums[2].item() == pytest.approx(expected.log_partition[0], rel=1e-6)
+
+
+def test_large_products_of_the_scan_are_taken_in_parts(monkeypatch):
+    random = np.random.default_rng(4)
+    edges = chain.Edges(*(random.normal(size=shape) for shape in (3, (3, 3), 3)))
+    arguments = random.normal(size=(4, 9, 3)), np.array([9, 3, 0, 7]), edges, np.ones(4)
+    whole = by_scan(*arguments)
+    monkeypatch.setattr(scan, "LARGEST", 1)
+    parts = by_scan(*arguments)
+    for a, b in zip((whole[0], whole[1], *whole[2]), (parts[0], parts[1], *parts[2]), strict=True):
+        assert a == pytest.approx(b, rel=1e-14)
+
+
+def test_random_paths_are_as_frequent_as_they_are_probable():
+    random = np.random.default_rng(5)
+    edges = chain.Edges(*(random.normal(size=shape) for shape in (2, (2, 2), 2)))
+    emissions, lengths = random.normal(size=(2, 3, 2)), np.array([3, 2])
+    sums = chain.forward_backward(emissions, lengths, edges)
+    drawn = paths.sample(sums.alphas, lengths, edges, random.random((20_000, 2, 3)))
+    for b, length in enumerate(lengths):
+        for path in all_paths(length, 2):
+            share = np.exp(score_of(path, emissions[b], edges) - sums.log_partition[b])
+            found = (drawn[:, b, :length] == path).all(axis=1).mean()
+            # Five standard deviations of a binomial share.
+            assert abs(found - share) < 5 * np.sqrt(share * (1 - share) / 20_000)
+    assert not drawn[:, 1, 2].any()
+
+
+def test_a_kernel_that_is_missing_or_of_another_version_is_done_without(monkeypatch):
+    monkeypatch.setattr(kernel, "VERSION", -1)
+    assert kernel.load() is None
+    monkeypatch.setattr(kernel, "__file__", "/nowhere/kernel.py")
+    assert kernel.load() is None
