@@ -133,7 +133,7 @@ class Tagger:
                 for i, (spans, scores) in zip(indices.tolist(), decoded, strict=True):
                     predictions[filled[i]] = Prediction(spans, scores)
         return [
-            sentence.replace(prediction=prediction)
+            sentence.predicted(prediction)
             for sentence, prediction in zip(sentences, predictions, strict=True)
         ]
 

@@ -15,7 +15,10 @@ from ner.config import load_config
 from ner.errors import NerError
 
 ROOT = Path(__file__).parents[1]
-MODULES = sorted(m.name for m in pkgutil.walk_packages(ner.__path__, "ner."))
+# The compiled kernel is a library of its own, no module.
+MODULES = sorted(
+    m.name for m in pkgutil.walk_packages(ner.__path__, "ner.") if m.name != "ner._kernel"
+)
 HEAVY = ("torch", "pydantic", "datasets", "seqeval", "matplotlib")
 WITHOUT_TORCH = [
     "ner",

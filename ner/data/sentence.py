@@ -122,6 +122,13 @@ class Sentence:
         """Copy the sentence with some fields changed."""
         return dataclasses.replace(self, **changes)
 
+    def predicted(self, prediction: Prediction) -> Self:
+        """Copy the sentence with a prediction; faster than `replace`, for bulk tagging."""
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy.__dict__["prediction"] = prediction
+        return copy
+
     @property
     def entities(self) -> tuple[Entity, ...]:
         """The predicted entities, or the gold ones where nothing was predicted."""

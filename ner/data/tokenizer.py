@@ -44,7 +44,7 @@ ABBREVIATIONS = (
 URL = (
     rf"(?:(?i:https?|ftp)://|(?<!{IN_WORD})(?i:www)\.(?={ALNUM}))"
     # Closing punctuation belongs to the address only if more of it follows.
-    rf"(?>(?:[^\s<>\"'.,;:!?)\]]++|['.,;:!?)\]]++(?=[^\s<>\"'.,;:!?)\]])){{1,{MOST}}})"
+    rf"(?>(?:[^\s\p{{Cc}}<>\"'.,;:!?)\]]++|['.,;:!?)\]]++(?=[^\s\p{{Cc}}<>\"'.,;:!?)\]])){{1,{MOST}}})"
 )
 LABEL = rf"(?>(?:{ALNUM}|-){{1,63}})"
 EMAIL = rf"(?>(?:{ALNUM}|[._%+\-]){{1,64}})@{LABEL}(?>(?:\.{LABEL}){{1,9}})"

@@ -4,7 +4,7 @@ The compiled module calls back into Python, so it gives the same numbers, but it
 as the process: torch refuses to save it.
 """
 
-from typing import List, Optional  # noqa: UP035  (TorchScript reads no newer spelling)
+from typing import Optional
 
 import torch
 from torch import Tensor, nn
@@ -55,11 +55,11 @@ class ScriptedCRF(nn.Module):
         self,
         emissions: Tensor,
         mask: Optional[Tensor] = None,  # noqa: UP045
-    ) -> List[List[int]]:  # noqa: UP006
+    ) -> list[list[int]]:
         """See `CRF.decode`."""
         return call_decode(emissions, mask, self.batch_first, self._edges())
 
-    def _edges(self) -> List[Tensor]:  # noqa: UP006
+    def _edges(self) -> list[Tensor]:
         return [
             self.start_transitions.masked_fill(~self.legal_start, -torch.inf),
             self.transitions.masked_fill(~self.legal_transitions, -torch.inf),
@@ -74,7 +74,7 @@ def call_forward(
     mask: Optional[Tensor],  # noqa: UP045
     reduction: str,
     batch_first: bool,
-    edges: List[Tensor],  # noqa: UP006
+    edges: list[Tensor],
 ) -> Tensor:
     """Leave TorchScript for `CRF.forward`."""
     return _rebuild(batch_first, edges).forward(emissions, tags, mask, reduction)
@@ -85,8 +85,8 @@ def call_decode(
     emissions: Tensor,
     mask: Optional[Tensor],  # noqa: UP045
     batch_first: bool,
-    edges: List[Tensor],  # noqa: UP006
-) -> List[List[int]]:  # noqa: UP006
+    edges: list[Tensor],
+) -> list[list[int]]:
     """Leave TorchScript for `CRF.decode`."""
     return _rebuild(batch_first, edges).decode(emissions, mask)
 

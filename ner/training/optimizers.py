@@ -53,6 +53,7 @@ class LazyAdam(Optimizer):
             table.register_forward_pre_hook(self._before_lookup)
 
     def _before_lookup(self, table: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        assert isinstance(table, nn.Embedding)
         if table.training:
             group = next(
                 g for g in self.param_groups if any(p is table.weight for p in g["params"])
