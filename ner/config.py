@@ -1,4 +1,4 @@
-"""Every setting, once: its default, its range, what it means. Files are TOML."""
+"""All settings of a run: checked, read, changed and written. Files are TOML."""
 
 # The checker does not see that the first argument of `Field` is a default.
 # pyright: reportCallIssue=false
@@ -9,148 +9,29 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from annotated_types import Ge, Gt, Lt, MultipleOf
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
+from pydantic import ValidationError
 
 from ner.errors import ConfigError
-
-Rate = Annotated[float, Ge(0), Lt(1)]
-Positive = Annotated[float, Gt(0)]
-NonNegative = Annotated[float, Ge(0)]
-Count = Annotated[int, Ge(1)]
-Natural = Annotated[int, Ge(0)]
-Names = Annotated[tuple[str, ...], Strict(False)]  # a list, in TOML
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Data(_Section):
-    """Where the sentences are: a file (CoNLL columns or .jsonl), a folder or .parquet of HF
-    `datasets`, `hub:NAME[:SPLIT]`, or `sample:SPLIT` for the corpus inside the package.
-    """  # noqa: D205
-
-    train: str = ""
-    dev: str = ""
-    test: str = ""
-    columns: Names = Field(
-        (), description="names of a CoNLL file's columns; empty: the first is token, the last ner"
-    )
-    hub_tokens: str | None = Field(None, description="column of tokens in HF datasets")
-    hub_tags: str | None = Field(None, description="column of tags in HF datasets")
-    on_error: Literal["raise", "skip"] = "raise"
+from ner.sections import (
+    Affixes,
+    Characters,
+    Data,
+    EmbedderSection,
+    EncoderSection,
+    HeadSection,
+    Inputs,
+    Natural,
+    Section,
+    Shape,
+    Training,
+    VectorsSection,
+    Words,
+)
 
 
-class Words(_Section):
-    """A trained vector for each word of the training split."""
-
-    size: Count = Field(
-        100, description="width; that of the pretrained vectors where there are any"
-    )
-    lowercase: bool = Field(True, description="spellings that differ in case share a vector")
-    replace_singletons: Rate = Field(
-        0.5, description="how often a word seen once (and without a vector) is shown as unknown"
-    )
-
-
-class VectorsSection(_Section):
-    """Pretrained vectors: GloVe, word2vec or fastText text files, plain, .gz or .zip."""
-
-    path: str = ""
-    keep: Literal["all"] | Natural = Field(
-        "all", description="how many of the most frequent vectors the model keeps for new words"
-    )
-
-
-class Characters(_Section):
-    """A network over the characters of a word."""
-
-    kind: Literal["cnn", "lstm", "none"] = "cnn"
-    size: Count = Field(30, description="width of a character's vector")
-    output_size: Annotated[int, Ge(2), MultipleOf(2)] = 50
-    width: Literal[1, 3, 5, 7] = Field(3, description="characters in a window of the cnn")
-
-
-class Shape(_Section):
-    """A vector for the case and digits of a word."""
-
-    size: Natural = Field(10, description="0 leaves it out")
-
-
-class Affixes(_Section):
-    """Vectors for the first 2-3 and last 2-4 letters of a word, hashed into a table."""
-
-    rows: Literal["auto"] | Natural = Field(
-        "auto", description="0: none; auto: 32768 without pretrained vectors, none with them"
-    )
-    size: Count = Field(20, description="width of one affix's vector")
-
-
-class Inputs(_Section):
-    """Columns of the corpus that the model reads beside the tokens."""
-
-    columns: Names = ()
-    size: Count = 20
-
-
-class EmbedderSection(_Section):
-    """Regularisation of the embedded tokens."""
-
-    dropout: Rate = Field(0.5, description="locked dropout")
-    word_dropout: Rate = Field(0.05, description="share of tokens hidden altogether")
-
-
-class EncoderSection(_Section):
-    """The bidirectional recurrent network."""
-
-    cell: Literal["lstm", "gru"] = "lstm"
-    size: Count = Field(200, description="width of one direction")
-    layers: Count = 1
-    dropout: Rate = Field(0.5, description="locked dropout after each layer")
-
-
-class HeadSection(_Section):
-    """How hidden states become tags."""
-
-    kind: Literal["crf", "softmax"] = "crf"
-    scheme: Literal["BIO", "BIOES"] = "BIOES"
-
-
-class Training(_Section):
-    """How the weights are found."""
-
-    epochs: Count = 25
-    patience: Count | None = Field(
-        None, description="epochs without a better development score before stopping early"
-    )
-    batch_size: Count = Field(16, description="sentences in a batch")
-    batch_tokens: Count | None = Field(
-        None, description="tokens in a batch, padding included, instead of batch_size"
-    )
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    learning_rate: Positive = Field(2e-3, description="peak; of the mean loss over sentences")
-    embedding_rate: Positive = Field(0.5, description="factor on the rate of the word table")
-    momentum: Rate = Field(0.0, description="of sgd")
-    betas: Annotated[tuple[Rate, Rate], Strict(False)] = Field((0.9, 0.99), description="of adamw")
-    weight_decay: NonNegative = Field(0.0, description="spares biases and the CRF")
-    schedule: Literal["one-cycle", "cosine", "plateau", "inverse-epoch", "constant"] = "one-cycle"
-    warmup: Rate = Field(0.1, description="share of all steps, of one-cycle and cosine")
-    decay: NonNegative = Field(0.05, description="of inverse-epoch: rate / (1 + decay * epoch)")
-    plateau_patience: Count = Field(3, description="epochs before plateau halves the rate")
-    clip_norm: Annotated[Positive | None, BeforeValidator(lambda norm: norm or None)] = Field(
-        1.0, description="greatest norm of all gradients together; 0: no clipping"
-    )
-    ema: Rate = Field(0.999, description="decay of the averaged weights; 0: no averaging")
-    precision: Literal["fp32", "bf16"] = "fp32"
-    device: str = Field("auto", description="auto, cpu, cuda or cuda:N; auto takes cuda if there")
-    threads: Count | None = Field(None, description="threads of torch; None leaves its choice")
-    checkpoint_minutes: Positive = 10.0
-
-
-class Config(_Section):
+class Config(Section):
     """All settings of a run."""
 
     task: Literal["ner"] = "ner"
@@ -241,7 +122,7 @@ def to_toml(config: Config) -> str:
     """Write all settings, resolved, as TOML with what each one means."""
     lines: list[str] = []
     for name, value in config:
-        if not isinstance(value, _Section):
+        if not isinstance(value, Section):
             lines.append(f"{name} = {_toml(value)}")
             continue
         lines.append(f"\n[{name}]")
@@ -257,6 +138,8 @@ def to_toml(config: Config) -> str:
 
 
 def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + "}"
     # JSON of strings, numbers and lists is TOML, but for one character. Halves of UTF-16 pairs,
     # which names of files may hold, fit into neither.
     text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
@@ -278,7 +161,7 @@ def _suggestion(key: str) -> str:
     section, dot, last = key.rpartition(".")
     known = list(Config.model_fields)
     for name, entry in Config():
-        known += [f"{name}.{key}" for key, _ in entry] if isinstance(entry, _Section) else []
+        known += [f"{name}.{key}" for key, _ in entry] if isinstance(entry, Section) else []
     here = [name for name in known if name.rpartition(".")[0] == section]
     for names in (here, known):
         close = difflib.get_close_matches(last, [n.rpartition(".")[2] for n in names], n=1)
@@ -293,7 +176,8 @@ def _rule(fault: Any) -> str:
     own = {
         "model_type": "be a section of settings",
         "tuple_type": "be a list",
+        "dict_type": "be a table",
         "missing": "have more entries",
     }
-    said = re.sub(r"^\w+ should |, unable .*| after validation.*", "", fault["msg"])
+    said = re.sub(r"^\w+ should |^Value error, |, unable .*| after validation.*", "", fault["msg"])
     return own.get(fault["type"], said)

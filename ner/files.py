@@ -30,6 +30,10 @@ def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Pat
         digests = {path.relative_to(beside).as_posix(): sha256(path) for path in files}
         content = {**manifest, "files": digests}
         write_json(beside / MANIFEST, {**content, "digest": _digest_of(content)})
+        # Whoever may read the manifest may read all: safetensors lets only the owner.
+        mode = (beside / MANIFEST).stat().st_mode
+        for path in files:
+            path.chmod(mode)
         for path in (*beside.rglob("*"), beside):
             _flush(path)
         shutil.rmtree(old, ignore_errors=True)

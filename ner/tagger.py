@@ -1,40 +1,32 @@
 """Use a model: text in, entities out."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from ner.data.corpus import CorpusSource, read_sentences
-from ner.data.schemes import Span, spans_from_tags
-from ner.data.sentence import Prediction, Sentence
+from ner.data.lines import short
+from ner.data.schemes import Span
+from ner.data.sentence import Entity, Prediction, Sentence
 from ner.data.tokenizer import Tokenizer
+from ner.decoding import BATCH_TOKENS, Decode, Result, Runtime, decode_sentences
 from ner.errors import DataError, ModelFolderError
 from ner.evaluation.metrics import evaluate_sentences
 from ner.evaluation.report import Report
 from ner.extras import require
-from ner.features.batches import EncodedSentences, tagging_batches
-from ner.features.featurizer import Arrays, Featurizer
-from ner.lattice import Lattice
+from ner.features.batches import EncodedSentences
+from ner.features.featurizer import Featurizer
 from ner.model_folder import ModelFolder, load_model
 
-# Tokens of a batch, padding included: large enough to keep the processor busy, small enough to
-# stay in its cache.
-BATCH_TOKENS = 2048
 # Sentences that `pipe` reads ahead, so that it can group those of like length.
 WINDOW = 1024
 
-
-class Runtime(Protocol):
-    """Runs the network."""
-
-    lattice: Lattice
-
-    def emissions(self, batch: Arrays) -> np.ndarray:
-        """Score each tag at each token (B T C)."""
-        ...
+# A labelled stretch of a text in characters, as (start, end, label) or as an entity.
+Stretch = tuple[int, int, str] | Entity
 
 
 class Tagger:
@@ -69,22 +61,66 @@ class Tagger:
         """Names of the columns of a column file, if the model reads more of them than tokens."""
         return tuple(self.record.get("columns", ())) or None
 
-    def tag(self, text: str) -> Sentence:
+    def tag(
+        self, text: str, *, required: Sequence[Stretch] = (), forbidden: Sequence[Stretch] = ()
+    ) -> Sentence:
         """Find the entities of a raw text of any length.
 
-        Returns:
-            The text, its tokens, and the predicted `entities` with their character offsets.
-        """
-        return self.tag_sentences([self._read(text)])[0]
+        Args:
+            text: What to tag.
+            required: Entities that the result contains, just as they are. They start and end at
+                token borders.
+            forbidden: Stretches that no entity of that label touches, whatever its borders.
 
-    def tag_tokens(self, tokens: Sequence[str]) -> Sentence:
+        Returns:
+            The text, its tokens, and the predicted `entities` with their character offsets. Under
+            constraints their scores are probabilities among the results that obey, so a required
+            entity has 1.
+
+        Raises:
+            DataError: No result can obey.
+        """
+        sentence = self._read(text)
+        spans = (token_spans(sentence, stretches) for stretches in (required, forbidden))
+        return self._tag(sentence, *spans)
+
+    def tag_tokens(
+        self,
+        tokens: Sequence[str],
+        *,
+        required: Sequence[tuple[int, int, str]] = (),
+        forbidden: Sequence[tuple[int, int, str]] = (),
+    ) -> Sentence:
         """Find the entities of a text that is cut into tokens already.
 
-        Offsets are those in the tokens joined by blanks.
+        Offsets are those in the tokens joined by blanks. `required` and `forbidden` are those of
+        `tag`, but as spans of tokens.
         """
         if isinstance(tokens, str):
             raise TypeError("tokens: a list of strings. For raw text there is tag().")
-        return self.tag_sentences([Sentence(tokens)])[0]
+        spans = ([Span(*span) for span in given] for given in (required, forbidden))
+        return self._tag(Sentence(tokens), *spans)
+
+    def nbest(self, text: str | Sentence, k: int = 5) -> list[Sentence]:
+        """Find the `k` most probable taggings of a text, best first; fewer where there are fewer.
+
+        The `prediction` of each has the `probability` of just this tagging. The scores of its
+        spans are those of `tag`: over all taggings.
+        """
+        if k < 1:
+            raise ValueError(f"k: at least 1. Got {k}.")
+        sentence = text if isinstance(text, Sentence) else self._read(text)
+        lattice = self.runtime.lattice
+
+        def decode(emissions: np.ndarray, lengths: np.ndarray) -> list[list[Prediction]]:
+            (found,) = lattice.nbest(emissions, lengths, k)
+            different = list(dict.fromkeys(span for spans, _ in found for span in spans))
+            (posteriors,) = lattice.span_posteriors(emissions, lengths, [different])
+            scores = dict(zip(different, posteriors, strict=True))
+            return [[Prediction(s, tuple(scores[span] for span in s), p) for s, p in found]]
+
+        (predictions,) = self._decode([sentence], decode, [Prediction((), (), 1.0)])
+        return [sentence.predicted(prediction) for prediction in predictions]
 
     def pipe(
         self,
@@ -123,19 +159,37 @@ class Tagger:
                     f"sentences: a list of Sentence. Got {type(item).__name__}. For raw texts "
                     "there are tag() and pipe()."
                 )
-        predictions = [Prediction((), ())] * len(sentences)
-        filled = [i for i, sentence in enumerate(sentences) if len(sentence)]
-        if filled:
-            encoded = EncodedSentences([sentences[i] for i in filled], self.featurizer)
-            for indices, batch in tagging_batches(encoded, batch_tokens):
-                emissions = finite_emissions(self.runtime, batch)
-                decoded = self.runtime.lattice.decode(emissions, batch["lengths"])
-                for i, (spans, scores) in zip(indices.tolist(), decoded, strict=True):
-                    predictions[filled[i]] = Prediction(spans, scores)
+        decoded = self._decode(sentences, self.runtime.lattice.decode, ((), ()), batch_tokens)
         return [
-            sentence.predicted(prediction)
-            for sentence, prediction in zip(sentences, predictions, strict=True)
+            sentence.predicted(Prediction(*found))
+            for sentence, found in zip(sentences, decoded, strict=True)
         ]
+
+    def _tag(self, sentence: Sentence, required: list[Span], forbidden: list[Span]) -> Sentence:
+        for _, _, label in (*required, *forbidden):
+            if label not in self.labels:
+                raise DataError(f"label: one of {', '.join(self.labels)}. Got {label!r}.")
+        lattice = self.runtime.lattice
+        allowed = None
+        if required or forbidden:
+            allowed = lattice.allow(np.array([len(sentence)]), [required], [forbidden])
+        (found,) = self._decode([sentence], partial(lattice.decode, allowed=allowed), ((), ()))
+        return sentence.predicted(Prediction(*found))
+
+    def _decode(
+        self,
+        sentences: Sequence[Sentence],
+        decode: Decode[Result],
+        empty: Result,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> list[Result]:
+        """Give what `decode` makes of each sentence, and `empty` for those without tokens."""
+        filled = [sentence for sentence in sentences if len(sentence)]
+        if not filled:
+            return [empty] * len(sentences)
+        encoded = EncodedSentences(filled, self.featurizer)
+        found = iter(decode_sentences(self.runtime, encoded, decode, batch_tokens))
+        return [next(found) if len(sentence) else empty for sentence in sentences]
 
     def _read(self, text: str) -> Sentence:
         if not isinstance(text, str):
@@ -147,30 +201,24 @@ class Tagger:
         return Sentence(tokens, text=text, offsets=offsets)
 
 
-def predict_spans(
-    runtime: Runtime, encoded: EncodedSentences, batch_tokens: int = BATCH_TOKENS
-) -> list[list[Span]]:
-    """Find the best spans of sentences that are encoded already, without their probabilities."""
-    found: list[list[Span]] = [[] for _ in range(len(encoded))]
-    tags = runtime.lattice.tags
-    for indices, batch in tagging_batches(encoded, batch_tokens):
-        emissions = finite_emissions(runtime, batch)
-        paths = runtime.lattice.viterbi(emissions, batch["lengths"])
-        for i, path, length in zip(indices, paths.tolist(), batch["lengths"], strict=True):
-            found[i] = spans_from_tags([tags[tag] for tag in path[:length]])
-    return found
-
-
-def finite_emissions(runtime: Runtime, batch: Arrays) -> np.ndarray:
-    """Score a batch, and refuse to decode what is not a number.
+def token_spans(sentence: Sentence, stretches: Sequence[Stretch]) -> list[Span]:
+    """Turn stretches in characters into spans of tokens.
 
     Raises:
-        DataError: Scores are not finite, which weights that trained too fast can cause.
+        DataError: One of them does not start and end where tokens do.
     """
-    emissions = runtime.emissions(batch)
-    if not np.isfinite(emissions).all():
-        raise DataError("model: its scores must be finite. Got some that are not.")
-    return emissions
+    first = {start: i for i, (start, _) in enumerate(sentence.offsets)}
+    last = {end: i for i, (_, end) in enumerate(sentence.offsets, 1)}
+    spans: list[Span] = []
+    for each in stretches:
+        start, end, label = (each.start, each.end, each.label) if isinstance(each, Entity) else each
+        if start not in first or end not in last or start >= end:
+            raise DataError(
+                f"text: span [{start}, {end}) {short(sentence.text[start:end])} "
+                "does not start and end at token borders."
+            )
+        spans.append(Span(first[start], last[end], label))
+    return spans
 
 
 def load(path: str | Path, *, device: str = "cpu", threads: int | None = None) -> Tagger:
@@ -201,7 +249,7 @@ def build_tagger(
     chosen = choose_device(device)
     try:
         network = load_network(parts, where)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelFolderError(f"{where}: no network can be built of it: {error!r}.") from error
     return Tagger(
         parts.featurizer, TorchRuntime(network, chosen), parts.tokenizer, {**parts.record}

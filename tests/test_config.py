@@ -19,19 +19,20 @@ def values(section, name):
     metadata = tuple(m for m in field.metadata if isinstance(m, Ge | Gt | Lt))
     annotation = Annotated[field.annotation, *metadata] if metadata else field.annotation
 
-    def is_allowed(value):
-        try:
-            section.model_validate({name: value})
-        except ValidationError:
-            return False
-        return True
+    return st.from_type(annotation).filter(lambda value: is_valid(section, {name: value}))
 
-    return st.from_type(annotation).filter(is_allowed)
+
+def is_valid(section, tree):
+    try:
+        section.model_validate(tree)
+    except ValidationError:
+        return False
+    return True
 
 
 def sections(section: type[BaseModel]):
     optional = {name: values(section, name) for name in section.model_fields}
-    return st.fixed_dictionaries({}, optional=optional)
+    return st.fixed_dictionaries({}, optional=optional).filter(lambda tree: is_valid(section, tree))
 
 
 trees = st.fixed_dictionaries(
@@ -75,7 +76,7 @@ def test_every_setting_stands_in_the_file():
         ("epochs", "Did you mean 'training.epochs'?"),
         ("dropout", "Did you mean 'embedder.dropout' or 'encoder.dropout'?"),
         ("training.sed", "Did you mean 'seed'?"),
-        ("head.nonsense", "Known here: kind, scheme."),
+        ("head.nonsense", "Known here: kind, scheme, cost, weights."),
         ("", "Known here: task, seed, data,"),
     ],
 )
@@ -110,6 +111,14 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(key, hint):
             {"output_size": 3},
             "characters.output_size: must be a multiple of 2. Got 3.",
         ),
+        ("head", {"cost": -1}, "head.cost: must be greater than or equal to 0. Got -1."),
+        (
+            "head",
+            {"kind": "softmax", "cost": 0.5},
+            "head.cost: must be 0 where the kind is softmax. Got 0.5.",
+        ),
+        ("head", {"weights": {"LOC": 0}}, "head.weights: must be greater than 0. Got 0."),
+        ("head", {"weights": 3}, "head.weights: must be a table. Got 3."),
         ("words", {"lowercase": 1}, "words.lowercase: must be a valid boolean. Got 1."),
     ],
 )
@@ -142,6 +151,18 @@ def test_the_settings_of_the_caller_are_not_changed():
     section = {"size": 7}
     parse_config({}).updated({"encoder": section, "encoder.layers": 2})
     assert section == {"size": 7}
+
+
+def test_weights_of_labels_are_set_one_by_one_or_as_a_table(tmp_path):
+    config = parse_config({"head": {"weights": {"LOC": 2}}}).updated({"head.weights.ORG": 0.5})
+    assert config.head.weights == {"LOC": 2.0, "ORG": 0.5}
+    key, value = parse_setting('head.weights={"a.b c" = 3}')
+    config = config.updated({key: value})
+    assert config.head.weights == {"a.b c": 3.0}
+    assert '\nweights = {"a.b c" = 3.0}  # how much' in to_toml(config)
+    path = tmp_path / "config.toml"
+    path.write_text(to_toml(config), encoding="utf-8")
+    assert load_config(path) == config
 
 
 def test_affixes_are_hashed_only_where_there_are_no_vectors():

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from torchcrf import CRF
 
 from ner.data.schemes import Span, spans_from_tags, tag_set, tags_from_spans
-from ner.nn.heads import HEADS, CRFHead, SoftmaxHead, length_mask
+from ner.nn.heads import HEADS, CRFHead, SoftmaxHead, length_mask, tag_weights
 
 SCHEMES = pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
 LENGTHS = torch.tensor([3, 1, 4, 2])
@@ -15,10 +15,10 @@ SPANS = [[(0, 2, "X"), (2, 3, "Y")], [], [(1, 4, "X")], [(0, 1, "Y"), (1, 2, "Y"
 WIDTH = 6
 
 
-def make_head(kind, scheme="BIOES", labels="XY", scale=1.0):
+def make_head(kind, scheme="BIOES", labels="XY", scale=1.0, **options):
     """Make a head in float64 with weights that matter."""
     torch.manual_seed(1)
-    head = HEADS[kind](WIDTH, tag_set(labels, scheme), scheme).double()
+    head = HEADS[kind](WIDTH, tag_set(labels, scheme), scheme, **options).double()
     for parameter in head.parameters():
         torch.nn.init.normal_(parameter, std=scale)
     return head
@@ -209,3 +209,85 @@ def test_the_lattice_of_a_head_knows_its_tags(head):
 
 def test_the_mask_is_true_on_tokens():
     assert length_mask(torch.tensor([2, 1, 3]), 3).int().tolist() == [[1, 1, 0], [1, 0, 0], [1] * 3]
+
+
+WEIGHTS = {"X": 3.0, "Y": 0.25}
+
+
+def weights_of(head, gold):
+    """Give the weight of each token by hand, 0 behind the end."""
+    of_tag = [1.0 if tag == "O" else WEIGHTS[tag[2:]] for tag in head.tags]
+    of_tag = torch.tensor(of_tag, dtype=torch.float64)
+    return of_tag[gold] * length_mask(LENGTHS, gold.shape[1])
+
+
+def gradients(head, loss):
+    head.zero_grad()
+    loss.backward()
+    return [p.grad.clone() for p in head.parameters()]
+
+
+@SCHEMES
+def test_with_weights_each_sentence_of_a_crf_counts_by_the_mean_weight_of_its_tokens(scheme):
+    plain, head = make_head("crf", scheme), make_head("crf", scheme, weights=WEIGHTS)
+    hidden, gold = make_hidden(), gold_of(plain)
+    factors = weights_of(plain, gold).sum(1) / LENGTHS
+    alone = [
+        plain.loss(hidden[[b], :n], LENGTHS[[b]], gold[[b], :n])
+        for b, n in enumerate(LENGTHS.tolist())
+    ]
+    expected = sum(f * loss for f, loss in zip(factors, alone, strict=True)) / len(alone)
+    found = head.loss(hidden, LENGTHS, gold)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-12)
+    for one, other in zip(gradients(head, found), gradients(plain, expected), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+
+
+def test_with_weights_each_token_of_a_softmax_counts_by_its_weight():
+    head, hidden = make_head("softmax", weights=WEIGHTS), make_hidden()
+    gold = gold_of(head)
+    scores = head.projection(hidden)
+    losses = F.cross_entropy(scores.flatten(0, 1), gold.flatten(), reduction="none")
+    expected = (losses * weights_of(head, gold).flatten()).sum() / len(LENGTHS)
+    found = head.loss(hidden, LENGTHS, gold)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-12)
+    for one, other in zip(gradients(head, found), gradients(head, expected), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_weights_are_the_same_for_gold_tags_and_for_tables_that_allow_just_them(kind):
+    head, hidden = make_head(kind, weights=WEIGHTS), make_hidden()
+    gold = gold_of(head)
+    table = F.one_hot(gold, len(head.tags)).bool()
+    table &= length_mask(LENGTHS, gold.shape[1])[:, :, None]
+    found = head.loss(hidden, LENGTHS, table).item()
+    assert found == pytest.approx(head.loss(hidden, LENGTHS, gold).item(), rel=1e-12)
+
+
+@SCHEMES
+def test_with_a_cost_every_wrong_token_adds_to_the_score_of_a_path(scheme):
+    head, hidden = make_head("crf", scheme, cost=0.75, weights=WEIGHTS), make_hidden()
+    gold, emissions = gold_of(head), head.emissions(hidden).detach()
+    factors, losses = weights_of(head, gold), []
+    for b, length in enumerate(LENGTHS.tolist()):
+        right = gold[b, :length].tolist()
+        scores = [
+            crf_score(head, emissions[b], path)
+            + 0.75 * sum(float(factors[b, t]) * (path[t] != right[t]) for t in range(length))
+            for path in legal_paths(head, length)
+        ]
+        loss = np.logaddexp.reduce(scores) - crf_score(head, emissions[b], right)
+        losses.append(loss * float(factors[b].sum()) / length)
+    assert head.loss(hidden, LENGTHS, gold).item() == pytest.approx(np.mean(losses), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_weights_are_no_part_of_what_is_learnt(kind):
+    assert (
+        make_head(kind, weights=WEIGHTS).state_dict().keys() == make_head(kind).state_dict().keys()
+    )
+
+
+def test_labels_without_a_weight_count_1():
+    assert tag_weights(["O", "S-X", "S-Y"], {"Y": 2.0, "": 9.0}) == [1.0, 1.0, 2.0]

@@ -142,3 +142,22 @@ def test_a_runtime_neither_drops_nor_learns():
     assert emissions.dtype == np.float32
     assert emissions.shape == (3, 5, len(TAGS))
     assert runtime.lattice.tags == tuple(TAGS)
+
+
+@pytest.mark.parametrize("kind", ["crf", "softmax"])
+def test_a_model_of_an_older_version_knows_neither_cost_nor_weights(kind):
+    old = settings(head__kind=kind)
+    del old["head"]["cost"], old["head"]["weights"]
+    featurizer = build_featurizer(SENTENCES)
+    assert build_model(old, featurizer, TAGS, "BIOES").head.tags == tuple(TAGS)
+
+
+def test_cost_and_weights_reach_the_crf():
+    _, model = make(head__cost=0.5, head__weights={"PER": 2.0})
+    assert model.head.crf.cost == 0.5
+    assert model.head.crf.weights.tolist() == [2.0 if "PER" in tag else 1.0 for tag in TAGS]
+
+
+def test_weights_reach_the_softmax():
+    _, model = make(head__kind="softmax", head__weights={"LOC": 3.0})
+    assert model.head.weights.tolist() == [3.0 if "LOC" in tag else 1.0 for tag in TAGS]

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ner
-from ner.data.sentence import Sentence
+from ner.data.schemes import Span
+from ner.data.sentence import Prediction, Sentence
 from ner.errors import ConfigError, DataError, ModelFolderError
 
 TEXTS = [
@@ -204,3 +205,117 @@ def test_a_new_process_gives_the_same_answers(tiny_tagger, tiny_model):
         [[e.start, e.end, e.label, e.score] for e in s.entities] for s in tiny_tagger.pipe(texts)
     ]
     assert json.loads(answer) == here
+
+
+BORN = "Awa Badjie was born in Ziguinchor."
+
+
+def test_required_spans_are_in_the_result_and_forbidden_ones_are_not(tiny_tagger):
+    assert (11, 14, "LOC") not in found(tiny_tagger.tag(BORN))
+    tagged = tiny_tagger.tag(BORN, required=[(11, 14, "LOC")])
+    (entity,) = [e for e in tagged.entities if e.start == 11]
+    assert (entity.text, entity.end, entity.label) == ("was", 14, "LOC")
+    assert entity.score == pytest.approx(1, abs=1e-9)
+    free = tiny_tagger.tag(BORN)
+    assert free.entities
+    without = tiny_tagger.tag(BORN, forbidden=free.entities)
+    assert not set(found(free)) & set(found(without))
+    assert found(tiny_tagger.tag(BORN, required=free.entities)) == found(free)
+
+
+@given(
+    tokens=st.lists(
+        st.sampled_from(["Awa", "Badjie", "met", "in", "Dakar", "."]), min_size=3, max_size=8
+    )
+)
+def test_any_span_of_tokens_can_be_required_or_forbidden(tiny_tagger, tokens):
+    for label in tiny_tagger.labels:
+        span = Span(1, 3, label)
+        tagged = tiny_tagger.tag_tokens(tokens, required=[span])
+        assert span in tagged.prediction.spans
+        tagged = tiny_tagger.tag_tokens(tokens, forbidden=[(1, 3, label)])
+        touching = [s for s in tagged.prediction.spans if s.start < 3 and s.end > 1]
+        assert label not in [s.label for s in touching]
+
+
+def test_a_constraint_that_is_met_anyway_changes_no_span_and_raises_its_score(tiny_tagger):
+    free = tiny_tagger.tag_tokens(BORN.split()).prediction
+    bound = tiny_tagger.tag_tokens(BORN.split(), required=free.spans[:1]).prediction
+    assert bound.spans == free.spans
+    assert bound.scores[0] == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda t: t.tag("Ada saw Berlins", required=[(8, 14, "LOC")]),
+            "text: span [8, 14) 'Berlin' does not start and end at token borders.",
+        ),
+        (
+            lambda t: t.tag("", forbidden=[(0, 3, "LOC")]),
+            "text: span [0, 3) '' does not start and end at token borders.",
+        ),
+        (
+            lambda t: t.tag_tokens(["Ada"], required=[(0, 2, "LOC")]),
+            "sentence 0: a span must lie inside its 1 tokens and have a known label. "
+            "Got (0, 2, 'LOC').",
+        ),
+        (
+            lambda t: t.tag_tokens([], required=[(0, 1, "LOC")]),
+            "sentence 0: a span must lie inside its 0 tokens and have a known label. "
+            "Got (0, 1, 'LOC').",
+        ),
+        (
+            lambda t: t.tag_tokens(["Ada"], required=[(0, 1, "LOC")], forbidden=[(0, 1, "LOC")]),
+            "sentence 0: at least one legal path must be allowed. Got none.",
+        ),
+    ],
+)
+def test_constraints_that_cannot_be_met_are_refused(tiny_tagger, call, words):
+    with pytest.raises(DataError) as error:
+        call(tiny_tagger)
+    assert str(error.value) == words
+
+
+@pytest.mark.parametrize("which", ["required", "forbidden"])
+def test_a_constraint_with_an_unknown_label_is_refused_with_those_there_are(tiny_tagger, which):
+    known = ", ".join(tiny_tagger.labels)
+    for call in (tiny_tagger.tag, lambda t, **spans: tiny_tagger.tag_tokens([t], **spans)):
+        with pytest.raises(DataError) as error:
+            call("A", **{which: [(0, 1, "PLANET")]})
+        assert str(error.value) == f"label: one of {known}. Got 'PLANET'."
+
+
+def test_the_best_taggings_come_best_first_with_their_probabilities(tiny_tagger):
+    best = tiny_tagger.nbest(BORN, k=6)
+    predictions = [s.prediction for s in best]
+    shares = [p.probability for p in predictions]
+    assert shares == sorted(shares, reverse=True)
+    assert 0 < min(shares) <= sum(shares) <= 1 + 1e-9
+    assert len({p.spans for p in predictions}) == len(best) == 6
+    first = tiny_tagger.tag(BORN)
+    assert (best[0].text, found(best[0])) == (BORN, found(first))
+    assert predictions[0].scores == pytest.approx(first.prediction.scores, abs=1e-6)
+    assert first.prediction.probability is None
+    # A span has one posterior, whatever tagging it stands in: at least that of all shown here.
+    for span in {span for p in predictions for span in p.spans}:
+        scores = {dict(zip(p.spans, p.scores, strict=True)).get(span) for p in predictions}
+        (score,) = scores - {None}
+        assert score >= sum(p.probability for p in predictions if span in p.spans) - 1e-9
+
+
+def test_all_taggings_together_are_sure(tiny_tagger):
+    every = tiny_tagger.nbest(Sentence(["Awa", "Badjie"], id="7"), k=1000)
+    assert sum(s.prediction.probability for s in every) == pytest.approx(1, abs=1e-9)
+    # Each of two tokens alone, one name of both, nothing at all.
+    kinds = len(tiny_tagger.labels)
+    assert len(every) == (1 + kinds) ** 2 + kinds
+    assert {s.id for s in every} == {"7"}
+
+
+def test_a_blank_text_has_one_tagging(tiny_tagger):
+    (only,) = tiny_tagger.nbest(" ")
+    assert only.prediction == Prediction((), (), 1.0)
+    with pytest.raises(ValueError, match=r"^k: at least 1\. Got 0\.$"):
+        tiny_tagger.nbest("Ada", k=0)

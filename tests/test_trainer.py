@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ner.errors import ModelFolderError
-from ner.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+from ner.training.checkpoint import checkpoints, newest_checkpoint, save_checkpoint
 from ner.training.optimizers import build_optimizers
 from ner.training.schedules import Schedule
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
@@ -119,10 +118,11 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, optimizer, schedule
             save_checkpoint(tmp_path, first, {"a": 1})
             break
     second = make_trainer(seed=99, optimizer=optimizer, schedule=schedule)
-    _, record = load_checkpoint(tmp_path, second)
+    checkpoint = newest_checkpoint(tmp_path)
+    checkpoint.restore(second)
     events += second.run()
 
-    assert record == {"a": 1}
+    assert checkpoint.record == {"a": 1}
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, second.model.state_dict()[name])
         assert torch.equal(whole.best_weights[name], second.best_weights[name])
@@ -154,14 +154,22 @@ def test_a_checkpoint_that_was_cut_off_is_passed_over(tmp_path):
     interrupted(tmp_path, 5)
     newest = checkpoints(tmp_path)[-1] / "state.safetensors"
     newest.write_bytes(newest.read_bytes()[:-100])
-    (tmp_path / ".epoch-00000-step-00000006.new").mkdir()
-    path, _ = load_checkpoint(tmp_path, make_trainer())
-    assert path.name == "epoch-00000-step-00000004"
+    leftover = tmp_path / ".epoch-00000-step-00000006.new"
+    leftover.mkdir()
+    assert newest_checkpoint(tmp_path).path.name == "epoch-00000-step-00000004"
+    assert not leftover.exists()
 
 
-def test_no_checkpoint_is_an_error_that_names_the_folder(tmp_path):
-    with pytest.raises(ModelFolderError, match=r"runs: no checkpoint to resume from\."):
-        load_checkpoint(tmp_path / "runs", make_trainer())
+def test_a_damaged_checkpoint_is_replaced_when_its_step_comes_again(tmp_path):
+    trainer = interrupted(tmp_path, 5)
+    damaged = checkpoints(tmp_path)[-1]
+    (damaged / "state.safetensors").write_bytes(b"")
+    save_checkpoint(tmp_path, trainer, {})
+    assert newest_checkpoint(tmp_path).path == damaged
+
+
+def test_without_a_checkpoint_there_is_none(tmp_path):
+    assert newest_checkpoint(tmp_path / "runs") is None
 
 
 def test_a_loss_that_is_not_a_number_stops_before_it_spoils_the_weights():

@@ -177,6 +177,17 @@ def test_a_model_goes_on_with_new_words_and_types(tmp_path):
     assert rows["saturn"] > len(first.featurizer.words.entries)
 
 
+def test_what_goes_on_is_made_like_the_model_it_goes_on_from(tmp_path):
+    tiny_run(tmp_path / "first", epochs=1, train=EIGHT, dev=EIGHT)
+    arguments = {"train": EIGHT, "dev": EIGHT, "progress": False, "init": tmp_path / "first/model"}
+    arguments |= {"training": {"epochs": 1}}
+    ner.train(out=tmp_path / "second", **arguments)
+    assert "size = 16" in (tmp_path / "second/model/config.toml").read_text()
+    with pytest.raises(ConfigError, match=r"encoder\.size: comes from .*model: 16\. Got 99\."):
+        ner.train(out=tmp_path / "third", encoder={"size": 99}, **arguments)
+    assert not (tmp_path / "third").exists()
+
+
 def test_going_on_starts_from_the_old_weights(tmp_path):
     tiny_run(tmp_path / "first", epochs=1, train=EIGHT, dev=EIGHT)
     rate = {"learning_rate": 1e-12, "ema": 0.0}
@@ -254,6 +265,27 @@ def test_a_resumed_run_keeps_its_settings(tmp_path):
     tiny_run(tmp_path, epochs=1)
     with pytest.raises(ConfigError, match="a resumed run keeps its settings and data"):
         tiny_run(tmp_path, epochs=1, seed=5, resume=True)
+
+
+def test_a_resumption_with_other_settings_leaves_the_run_as_it_was(tmp_path):
+    tiny_run(tmp_path, epochs=1)
+    before = (tmp_path / "config.toml").read_text()
+    with pytest.raises(ConfigError, match="a resumed run keeps its settings and data"):
+        tiny_run(tmp_path, epochs=1, encoder={"size": 24}, resume=True)
+    with pytest.raises(ConfigError, match="a resumed run keeps its settings and data"):
+        tiny_run(tmp_path, epochs=1, train=sample(count=30), resume=True)
+    assert (tmp_path / "config.toml").read_text() == before
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    _, report = tiny_run(tmp_path, epochs=1, resume=True)
+    assert report.sentences == 10
+
+
+def test_there_must_be_a_run_to_resume(tmp_path):
+    with pytest.raises(TrainingError, match=r"none: no run to resume\."):
+        tiny_run(tmp_path / "none", resume=True)
 
 
 def test_a_new_run_never_overwrites_an_old_one(tmp_path):
@@ -339,3 +371,67 @@ def test_partial_annotation_is_learnt_from(tmp_path, head):
         head={"kind": head},
     )
     assert report.f1 > 0.9
+
+
+@pytest.mark.parametrize("head", ["crf", "softmax"])
+def test_of_two_labels_for_the_same_words_the_one_that_weighs_more_is_learnt(tmp_path, head):
+    both = [sentence("Geneva met .", (0, 1, label)) for label in ("LOC", "ORG")]
+    for label in ("LOC", "ORG"):
+        tagger, _ = tiny_run(
+            tmp_path / label,
+            epochs=15,
+            train=both * 6,
+            dev=both,
+            head={"kind": head, "weights": {label: 50.0}},
+            training={"batch_size": 4, "ema": 0.0, "learning_rate": 0.02},
+        )
+        assert [e.label for e in tagger.tag("Geneva met.").entities] == [label]
+
+
+def test_a_run_with_a_cost_learns_and_its_model_loads(tmp_path):
+    tiny_run(
+        tmp_path,
+        epochs=15,
+        train=EIGHT,
+        dev=EIGHT,
+        training={"batch_size": 4, "ema": 0.5, "learning_rate": 0.02},
+        head={"cost": 1.0, "weights": {"PER": 2.0}},
+    )
+    manifest = json.loads((tmp_path / "model/manifest.json").read_text())
+    assert manifest["network"]["head"]["weights"] == {"PER": 2.0}
+    assert ner.evaluate(ner.load(tmp_path / "model"), EIGHT).f1 > 0.9
+
+
+@pytest.mark.parametrize(
+    ("label", "hint"),
+    [
+        ("per", "Did you mean 'PER'?"),
+        ("PERS", "Did you mean 'PER'?"),
+        ("", "Known: LOC, ORG, PER."),
+    ],
+)
+def test_weights_of_labels_that_the_data_lack_are_refused(tmp_path, label, hint):
+    with pytest.raises(ConfigError) as error:
+        tiny_run(tmp_path / "run", train=EIGHT, dev=EIGHT, head={"weights": {label: 2.0}})
+    message = f"head.weights: labels of the training data. Got {label!r}. {hint}"
+    assert str(error.value) == message
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_goes_on_has_its_own_cost_and_weights(tmp_path):
+    for kind, loss in (("crf", {"weights": {"PER": 2.0}}), ("softmax", {})):
+        tiny_run(tmp_path / kind, epochs=1, train=EIGHT, dev=EIGHT, head={"kind": kind, **loss})
+    model = tmp_path / "crf/model"
+    tiny_run(tmp_path / "b", epochs=1, train=EIGHT, dev=EIGHT, init=model, head={"cost": 0.5})
+    head = json.loads((tmp_path / "b/model/manifest.json").read_text())["network"]["head"]
+    assert (head["kind"], head["cost"], head["weights"]) == ("crf", 0.5, {})
+    with pytest.raises(
+        ConfigError, match=r"head\.cost: must be 0 where the kind is softmax\. Got 0\.5\.$"
+    ):
+        tiny_run(
+            tmp_path / "c",
+            train=EIGHT,
+            dev=EIGHT,
+            init=tmp_path / "softmax/model",
+            head={"cost": 0.5},
+        )

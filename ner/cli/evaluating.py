@@ -41,6 +41,10 @@ def eval_command(
     if predictions is not None:
         if model is not None or columns is not None:
             raise ConfigError("ner eval: --predictions FILE takes no model, data or --columns.")
+        if on_error is OnError.SKIP:
+            raise ConfigError(
+                "ner eval: --predictions FILE is scored as a whole; nothing is skipped."
+            )
         from ner.data.lines import read_lines
         from ner.evaluation.predictions import score_predictions
 

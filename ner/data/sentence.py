@@ -28,10 +28,14 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says about a sentence: spans of tokens, and the probability of each."""
+    """What a model says about a sentence: spans of tokens, and the probability of each.
+
+    `probability` is that of the whole sequence of tags, where it was asked for (`Tagger.nbest`).
+    """
 
     spans: tuple[Span, ...]
     scores: tuple[float, ...]
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

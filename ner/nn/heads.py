@@ -1,6 +1,6 @@
 """From hidden states to tags: a CRF, or a softmax at each token, both only over legal paths."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -49,14 +49,30 @@ class CRFHead(nn.Module):
         input_size: Width of the hidden states.
         tags: All tags.
         scheme: Says which transitions are legal.
+        cost: Nats by which a gold path has to beat others for each wrong token.
+        weights: How much each label matters, see `ner.nn.CRF`; 1 where it is not named.
     """
 
-    def __init__(self, input_size: int, tags: Sequence[str], scheme: Scheme) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        tags: Sequence[str],
+        scheme: Scheme,
+        cost: float = 0.0,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
         super().__init__()
         self.tags = tuple(tags)
         self.scheme: Scheme = scheme
         self.projection = nn.Linear(input_size, len(tags))
-        self.crf = CRF(len(tags), batch_first=True, tags=tags, scheme=scheme)
+        self.crf = CRF(
+            len(tags),
+            batch_first=True,
+            tags=tags,
+            scheme=scheme,
+            weights=tag_weights(tags, weights) if weights else None,
+            cost=cost,
+        )
 
     def emissions(self, hidden: Float[Tensor, "B T H"]) -> Float[Tensor, "B T C"]:
         """Score each tag at each token, in the precision of the head's weights."""
@@ -68,7 +84,10 @@ class CRFHead(nn.Module):
         lengths: Int[Tensor, " B"],
         tags: Tags,
     ) -> Float[Tensor, ""]:
-        """Negative log-likelihood of the gold paths, in nats: the mean over sentences."""
+        """Negative log-likelihood of the gold paths, in nats: the mean over sentences.
+
+        With the head's cost and weights, if it has any.
+        """
         return self.crf.loss(self.emissions(hidden), tags, length_mask(lengths, hidden.shape[1]))
 
     def lattice(self) -> Lattice:
@@ -92,13 +111,25 @@ class SoftmaxHead(nn.Module):
         input_size: Width of the hidden states.
         tags: All tags.
         scheme: Says which transitions are legal.
+        weights: Factors on the losses of tokens by the label of their gold tag, 1 where it is not
+            named; of a token with several tags that it may have, the mean of theirs.
     """
 
-    def __init__(self, input_size: int, tags: Sequence[str], scheme: Scheme) -> None:
+    weights: Tensor | None
+
+    def __init__(
+        self,
+        input_size: int,
+        tags: Sequence[str],
+        scheme: Scheme,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
         super().__init__()
         self.tags = tuple(tags)
         self.scheme: Scheme = scheme
         self.projection = nn.Linear(input_size, len(tags))
+        factors = torch.tensor(tag_weights(tags, weights)) if weights else None
+        self.register_buffer("weights", factors, persistent=False)
 
     def emissions(self, hidden: Float[Tensor, "B T H"]) -> Float[Tensor, "B T C"]:
         """Log-probability of each tag at each token, in the precision of the head's weights."""
@@ -116,14 +147,28 @@ class SoftmaxHead(nn.Module):
             gold = scores.masked_fill(~tags, -torch.inf).logsumexp(dim=2)
         else:
             gold = scores.gather(2, tags[:, :, None])[:, :, 0]
-        mask = length_mask(lengths, hidden.shape[1])
-        return -(gold.masked_fill(~mask, 0).sum() / len(lengths))
+        gold = gold.masked_fill(~length_mask(lengths, hidden.shape[1]), 0)
+        if self.weights is not None:
+            if tags.dtype == torch.bool:
+                gold = gold * ((tags * self.weights).sum(2) / tags.sum(2).clamp(min=1))
+            else:
+                gold = gold * self.weights[tags]
+        return -(gold.sum() / len(lengths))
 
     def lattice(self) -> Lattice:
         """All legal steps score zero."""
         num_tags = len(self.tags)
         edge = np.zeros(num_tags)
         return Lattice(edge, np.zeros((num_tags, num_tags)), edge, self.tags, self.scheme)
+
+
+def tag_weights(tags: Sequence[str], weights: Mapping[str, float]) -> list[float]:
+    """Give each tag the weight of its label; O and labels that are not named have 1.
+
+    >>> tag_weights(["O", "B-PER", "I-PER", "B-LOC"], {"PER": 2.0})
+    [1.0, 2.0, 2.0, 1.0]
+    """
+    return [1.0 if tag == "O" else float(weights.get(tag[2:], 1.0)) for tag in tags]
 
 
 HEADS = {"crf": CRFHead, "softmax": SoftmaxHead}

@@ -101,7 +101,10 @@ def build_model(
         token_parts["columns"] = ColumnEmbedding(rows_of_each, settings["inputs"]["size"])
     embedder = Embedder(word_parts, token_parts, **settings["embedder"])
     encoder = BiRNN(embedder.size, **settings["encoder"])
-    head = HEADS[settings["head"]["kind"]](encoder.size, tags, scheme)
+    chosen = settings["head"]
+    # A softmax head knows no cost, and models of older versions have neither.
+    options = {name: chosen[name] for name in ("cost", "weights") if chosen.get(name)}
+    head = HEADS[chosen["kind"]](encoder.size, tags, scheme, **options)
     return Model(embedder, encoder, head)
 
 

@@ -1,6 +1,7 @@
 """The whole state of a training run as files, so that a resumed run is the uninterrupted run."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def save_checkpoint(folder: Path, trainer: Trainer, record: dict[str, Any]) -> P
     Args:
         folder: Of all checkpoints of a run.
         trainer: At one of its events.
-        record: Further facts in JSON, which `load_checkpoint` gives back.
+        record: Further facts in JSON, which `Checkpoint` gives back.
     """
     trainer.read_losses()
     facts = trainer.facts
@@ -37,8 +38,7 @@ def save_checkpoint(folder: Path, trainer: Trainer, record: dict[str, Any]) -> P
         "average": trainer.average.log_left,
         "record": record,
     }
-    if not target.exists():
-        write_folder(target, manifest, lambda beside: save_file(tensors, beside / STATE))
+    write_folder(target, manifest, lambda beside: save_file(tensors, beside / STATE))
     for old in checkpoints(folder)[:-KEPT]:
         shutil.rmtree(old)
     return target
@@ -49,25 +49,33 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("epoch-*-step-*"))
 
 
-def load_checkpoint(folder: Path, trainer: Trainer) -> tuple[Path, dict[str, Any]]:
-    """Put a trainer into the state of the newest checkpoint that is whole.
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint that is whole, and the record that was saved with it."""
 
-    Returns:
-        Which one it was, and the record that was saved with it.
+    path: Path
+    manifest: dict[str, Any]
 
-    Raises:
-        ModelFolderError: There is none.
-    """
-    fault = f"{folder}: no checkpoint to resume from."
+    @property
+    def record(self) -> dict[str, Any]:
+        """What `save_checkpoint` was given."""
+        return self.manifest["record"]
+
+    def restore(self, trainer: Trainer) -> None:
+        """Put a trainer into the saved state."""
+        _restore(trainer, load_file(self.path / STATE), self.manifest)
+
+
+def newest_checkpoint(folder: Path) -> Checkpoint | None:
+    """Find the newest checkpoint that is whole, and remove what a kill left half-written."""
+    for leftover in folder.glob(".epoch-*"):
+        shutil.rmtree(leftover)
     for path in reversed(checkpoints(folder)):
         try:
-            manifest = read_manifest(path, FORMAT)
-        except ModelFolderError as error:
-            fault = str(error)
+            return Checkpoint(path, read_manifest(path, FORMAT))
+        except ModelFolderError:
             continue
-        _restore(trainer, load_file(path / STATE), manifest)
-        return path, manifest["record"]
-    raise ModelFolderError(fault)
+    return None
 
 
 def _tensors(trainer: Trainer) -> dict[str, Tensor]:

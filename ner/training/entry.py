@@ -8,16 +8,30 @@ from pathlib import Path
 from typing import Any
 
 from ner.config import Config, load_config, parse_config
-from ner.data.corpus import CorpusSource
+from ner.data.corpus import CorpusSource, file_digest
+from ner.errors import ConfigError
 from ner.evaluation.report import Report
 from ner.files import write_json
-from ner.model_folder import load_model
+from ner.model_folder import ModelFolder, load_model
+from ner.nn.loading import choose_device
 from ner.tagger import Tagger
 from ner.training.progress import Progress
 from ner.training.records import RunFolder, next_folder
 from ner.training.run import Run, RunResult
+from ner.training.setup import NETWORK
 
 Settings = Mapping[str, Any]
+# Settings of the network that a model does not decide for those that go on from it.
+LEARNING = frozenset(
+    (
+        "words.replace_singletons",
+        "embedder.dropout",
+        "embedder.word_dropout",
+        "encoder.dropout",
+        "head.cost",
+        "head.weights",
+    )
+)
 
 
 def train(
@@ -86,17 +100,41 @@ def train_run(
     progress: bool = True,
 ) -> RunResult:
     """Train, and give everything that came of it; arguments as for `train`."""
-    if isinstance(config, Config):
-        settings = config.updated(set or {})
-    elif config is not None:
-        settings = load_config(config, set)
-    else:
-        settings = parse_config({}).updated(set or {})
+    settings = _settings(config, set)
+    start = start_digest = None
+    if init is not None:
+        start, start_digest = load_model(Path(init)), file_digest(Path(init))
+        settings = continue_from(settings, start, str(init))
+    settings = settings.resolved()
+    device = choose_device(settings.training.device)
     path = Path(out) if out is not None else next_folder(_name(config), resume=resume)
-    start = None if init is None else load_model(Path(init))
     folder = RunFolder.open(path, resume=resume)
-    run = Run(settings.resolved(), folder, Progress(enabled=progress), sources or {}, start)
+    reporter = Progress(enabled=progress)
+    run = Run(settings, folder, reporter, sources or {}, device, start, start_digest)
     return run.run(resume=resume)
+
+
+def continue_from(config: Config, start: ModelFolder, where: str) -> Config:
+    """Take over from a model what it is made of; how it goes on learning stays as configured.
+
+    Raises:
+        ConfigError: A setting that the model decides was given another value.
+    """
+    changes: dict[str, Any] = {}
+    for name in NETWORK:
+        section = getattr(config, name)
+        for key, value in start.network[name].items():
+            if f"{name}.{key}" in LEARNING:
+                continue
+            given = section.model_dump(mode="json")[key]
+            if key in section.model_fields_set and given not in (value, "auto"):
+                raise ConfigError(f"{name}.{key}: comes from {where}: {value}. Got {given}.")
+            changes[f"{name}.{key}"] = value
+    changes["head.scheme"] = start.scheme
+    changes["vectors.path"] = ""
+    if not config.data.columns:
+        changes["data.columns"] = list(start.record.get("columns", ()))
+    return config.updated(changes)
 
 
 @dataclass(frozen=True)
@@ -144,10 +182,7 @@ def train_seeds(
     With `resume`, finished runs are kept, one that was cut off goes on, and the rest follows.
     """
     path = Path(out) if out is not None else next_folder(_name(config), resume=resume)
-    if isinstance(config, Config):
-        first = config.updated(set or {}).seed
-    else:
-        first = (load_config(config, set) if config else parse_config({}).updated(set or {})).seed
+    first = _settings(config, set).seed
     runs: list[dict[str, Any]] = []
     for seed in range(first, first + seeds):
         folder = path / f"seed-{seed}"
@@ -158,7 +193,7 @@ def train_seeds(
                 out=folder,
                 set={**(set or {}), "seed": seed},
                 init=init,
-                resume=resume and (folder / "checkpoints").is_dir(),
+                resume=resume and folder.is_dir(),
                 progress=progress,
             )
         results = json.loads(report.read_text(encoding="utf-8"))
@@ -166,6 +201,14 @@ def train_seeds(
     summary = SeedSummary(runs)
     write_json(path / "seeds.json", summary.to_dict())
     return summary
+
+
+def _settings(config: str | Path | Config | None, changes: Settings | None) -> Config:
+    if isinstance(config, Config):
+        return config.updated(changes or {})
+    if config is not None:
+        return load_config(config, changes)
+    return parse_config({}).updated(changes or {})
 
 
 def _name(config: str | Path | Config | None) -> str:

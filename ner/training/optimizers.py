@@ -11,6 +11,8 @@ from torch.optim import SGD, AdamW, Optimizer
 # A smaller table is updated faster as a whole.
 SMALL_TABLE = 20_000
 
+HIGHEST_RATIO = 0.9999
+
 
 class LazyAdam(Optimizer):
     """Adam on large tables, done row by row, when a batch looks a row up.
@@ -78,7 +80,8 @@ class LazyAdam(Optimizer):
         first = state["first"].index_select(0, rows)
         second = state["second"].index_select(0, rows)
         # Each step the move shrinks by this ratio: add up as many as there were.
-        ratio = beta1 / math.sqrt(beta2)
+        # (With unusual betas it would grow until eps stops it; this series then hardly shrinks.)
+        ratio = min(beta1 / math.sqrt(beta2), HIGHEST_RATIO)
         moves = ratio * (1 - ratio**waited) / (1 - ratio)
         root = (second / (1 - beta2**count)).sqrt_().add_(group["eps"])
         move = first.div(root).mul_(moves / (1 - beta1**count))

@@ -31,11 +31,11 @@ class RunFolder:
     tensorboard/, checkpoints/, and in the end report.json and model/.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, is_new: bool) -> None:
         self.path = path
+        self.is_new = is_new
         self.checkpoints = path / "checkpoints"
         self.metrics = path / "metrics.jsonl"
-        self.data_record = "{}"
         self._board: SummaryWriter | None = None
         self._drawn = -math.inf
 
@@ -48,30 +48,34 @@ class RunFolder:
         """
         if path.exists() and not path.is_dir():
             raise TrainingError(f"{path}: the folder of a run. Got a file.")
-        if resume and not (path / "checkpoints").is_dir():
-            raise TrainingError(f"{path}: no checkpoint to resume from.")
+        if resume and not _is_taken(path):
+            raise TrainingError(f"{path}: no run to resume.")
         if not resume and _is_taken(path):
             raise TrainingError(
                 f"{path}: a new run needs a new or empty folder. Go on with the old one by "
                 "--resume, or choose another --out."
             )
+        is_new = not path.exists()
         path.mkdir(parents=True, exist_ok=True)
-        return cls(path)
+        return cls(path, is_new)
 
     def discard(self) -> None:
         """Take back a run that could not begin."""
-        shutil.rmtree(self.path)
+        if self.is_new:
+            shutil.rmtree(self.path)
+            return
+        for child in self.path.iterdir():
+            shutil.rmtree(child) if child.is_dir() else child.unlink()
 
-    def describe(self, config: Config, data: Mapping[str, Any], device: torch.device) -> None:
+    def describe(self, config: Config, inputs: Mapping[str, Any], device: torch.device) -> None:
         """Record what goes into the run."""
-        self.data_record = json.dumps(data)
         (self.path / "config.toml").write_text(to_toml(config), encoding="utf-8")
         facts = {
             "seed": config.seed,
             "device": str(device),
             "threads": torch.get_num_threads(),
             "versions": versions(),
-            "data": data,
+            **inputs,
         }
         write_json(self.path / "run.json", facts)
 

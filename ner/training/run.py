@@ -1,30 +1,30 @@
 """A whole run: read, train, keep checkpoints and curves, write the model, report."""
 
 import json
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from ner.config import Config, to_toml
-from ner.data.corpus import CorpusSource
+from ner.data.corpus import CorpusSource, file_digest
 from ner.data.tokenizer import Tokenizer
+from ner.decoding import predict_spans
 from ner.errors import ConfigError, TrainingError
 from ner.evaluation.dictionary import NameDictionary
 from ner.evaluation.metrics import evaluate_sentences, f1
 from ner.evaluation.report import Report
 from ner.files import write_json
 from ner.model_folder import ModelFolder, save_model
-from ner.nn.loading import choose_device, set_threads
+from ner.nn.loading import set_threads
 from ner.nn.model import TorchRuntime, to_tensors
-from ner.tagger import Tagger, build_tagger, load, predict_spans
-from ner.training.checkpoint import load_checkpoint, save_checkpoint
+from ner.tagger import Tagger, build_tagger, load
+from ner.training.checkpoint import newest_checkpoint, save_checkpoint
+from ner.training.interruption import interruptible
 from ner.training.optimizers import build_optimizers, use_sparse_tables
 from ner.training.progress import Progress
 from ner.training.records import RunFolder, model_card, versions
@@ -77,14 +77,17 @@ class Run:
         folder: RunFolder,
         progress: Progress,
         sources: Mapping[str, CorpusSource],
+        device: torch.device,
         start: ModelFolder | None,
+        start_digest: str | None,
     ) -> None:
         self.config = config
         self.folder = folder
         self.sources = sources
         self.start = start
+        self.start_digest = start_digest
         self.progress = progress
-        self.device = choose_device(config.training.device)
+        self.device = device
         set_threads(config.training.threads)
 
     def run(self, *, resume: bool) -> RunResult:
@@ -94,23 +97,22 @@ class Run:
             corpus = read_corpus(self.config, self.sources, tokenizer, self.progress.note)
             prepared = self._prepare(corpus)
             trainer = self._trainer(corpus, prepared)
-            self.folder.describe(self.config, corpus.record, self.device)
-            history = self._resume(trainer) if resume else []
+            inputs = self._inputs(corpus)
+            history = self._resume(trainer, inputs) if resume else []
         except BaseException:
             if not resume:
                 self.folder.discard()
             raise
+        self.folder.describe(self.config, inputs, self.device)
         self.progress.note(self._summary(corpus, prepared))
         began = time.perf_counter()
         try:
-            self._train(trainer, history)
+            self._train(trainer, history, inputs)
         except NonFiniteLossError as error:
-            where = ", ".join(
-                str(corpus.train[i].source or f"sentence {i + 1}") for i in error.indices
-            )
-            raise TrainingError(f"{error} Sentences of the step: {where}.") from None
+            names = [str(corpus.train[i].source or f"sentence {i + 1}") for i in error.indices]
+            raise TrainingError(f"{error} Sentences of the step: {', '.join(names)}.") from None
         seconds = time.perf_counter() - began
-        return self._finish(corpus, prepared, trainer, history, tokenizer, seconds)
+        return self._finish(corpus, prepared, trainer, tokenizer, seconds)
 
     def _prepare(self, corpus: Corpus) -> Prepared:
         if self.start is not None:
@@ -130,7 +132,9 @@ class Run:
         def evaluate(_: nn.Module) -> dict[str, float]:
             return {"f1": f1(gold, predict_spans(TorchRuntime(model, self.device), dev))}
 
-        if self.device.type == "cpu":
+        # Momentum moves every row at every step, so it needs dense gradients.
+        rows_wait = training.optimizer == "adamw" or training.momentum == 0
+        if self.device.type == "cpu" and rows_wait:
             use_sparse_tables(model)
         optimizers = build_optimizers(
             model,
@@ -162,31 +166,43 @@ class Run:
             device=self.device,
         )
 
-    def _resume(self, trainer: Trainer) -> list[dict[str, Any]]:
-        path, record = load_checkpoint(self.folder.checkpoints, trainer)
-        if record["config"] != self._identity():
+    def _inputs(self, corpus: Corpus) -> dict[str, Any]:
+        """Name everything that the run reads, with digests."""
+        vectors = self.config.vectors.path
+        return {
+            "data": dict(corpus.record),
+            "vectors": file_digest(vectors) if vectors else None,
+            "init": self.start_digest,
+        }
+
+    def _resume(self, trainer: Trainer, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
+        checkpoint = newest_checkpoint(self.folder.checkpoints)
+        if checkpoint is None:
+            self.progress.note(f"{self.folder.path}: no checkpoint yet, so it begins anew.")
+            return []
+        if checkpoint.record["identity"] != self._identity(inputs):
             raise ConfigError(
                 f"{self.folder.path}: a resumed run keeps its settings and data. Got others; "
                 "without --resume they start a new run."
             )
-        self.progress.note(f"Resumed from {path}")
-        return record["history"]
+        checkpoint.restore(trainer)
+        self.progress.note(f"Resumed from {checkpoint.path}")
+        return checkpoint.record["history"]
 
-    def _identity(self) -> dict[str, Any]:
-        """What must not change between a run and its resumption."""
+    def _identity(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """What must not change between a run and its resumption, as JSON gives it back."""
         settings = self.config.model_dump(mode="json")
-        settings["training"] = {
-            name: value
-            for name, value in settings["training"].items()
-            if name not in ("checkpoint_minutes", "device")
-        }
-        return {"settings": settings, "data": json.loads(self.folder.data_record)}
+        for free in ("checkpoint_minutes", "device"):
+            del settings["training"][free]
+        return json.loads(json.dumps({"settings": settings, **inputs}))
 
-    def _train(self, trainer: Trainer, history: list[dict[str, Any]]) -> None:
+    def _train(
+        self, trainer: Trainer, history: list[dict[str, Any]], inputs: Mapping[str, Any]
+    ) -> None:
         self.folder.rewrite_metrics(history)
         saved = time.monotonic()
-        record = {"config": self._identity(), "history": history}
-        with _interruptible() as interrupted, self.progress.training(trainer.epochs, len(history)):
+        record = {"identity": self._identity(inputs), "history": history}
+        with interruptible() as interrupted, self.progress.training(trainer.epochs, len(history)):
             for event in trainer.run():
                 due = time.monotonic() - saved > 60 * self.config.training.checkpoint_minutes
                 if isinstance(event, Epoch):
@@ -208,7 +224,6 @@ class Run:
         corpus: Corpus,
         prepared: Prepared,
         trainer: Trainer,
-        history: list[dict[str, Any]],
         tokenizer: Tokenizer,
         seconds: float,
     ) -> RunResult:
@@ -263,24 +278,3 @@ class Run:
             f"{len(corpus.train):,} training and {len(corpus.dev):,} development sentences, "
             f"{len(prepared.tags)} tags, {count:,} parameters, on {self.device}"
         )
-
-
-@contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event, so that a step is never cut in two; a second one acts
-    at once.
-    """  # noqa: D205
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-
-    def first(*_: object) -> None:
-        interrupted.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, first)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)

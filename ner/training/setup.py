@@ -1,6 +1,7 @@
 """From settings to what is trained: corpora, vocabularies, an untrained network."""
 
-from collections.abc import Callable, Mapping, Sequence
+import difflib
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,8 @@ def read_corpus(
         )
         for problem in problems or ():
             notify(f"skipped: {problem}")
+        if problems:
+            notify(f"{len(problems)} skipped in {split} data.")
         splits[split] = [s for s in sentences if len(s)]
         for s in splits[split]:
             if s.spans is None and (s.allowed is None or split != "train"):
@@ -194,12 +197,17 @@ def prepare(
         corpus: All splits.
         vectors: First rows of the words that they hold.
         store: Vectors for words that training never sees.
-        start: A model to go on from; its vocabularies and tags are extended.
+        start: A model to go on from, whose network the configuration describes; its vocabularies
+            and tags are extended.
+
+    Raises:
+        ConfigError: The head is given weights or a cost that it has no use for.
     """
     labels = {span.label for s in corpus.train for span in s.spans or ()}
     labels |= {label for s in corpus.train for label in allowed_labels(s.allowed or ())}
     if not labels and start is None:
         raise DataError("train: some entities to learn from. Got none.")
+    check_weights(config, labels)
     if start is None:
         featurizer = build_featurizer(
             corpus.train,
@@ -212,13 +220,13 @@ def prepare(
         )
         scheme: Scheme = config.head.scheme
         tags = tag_set(sorted(labels), scheme)
-        network = {name: config.model_dump(mode="json")[name] for name in NETWORK}
     else:
         featurizer = start.featurizer.extended(corpus.train)
         scheme = start.scheme
         old = {tag[2:] for tag in start.tags if tag != "O"}
         tags = [*start.tags, *tag_set(sorted(labels - old), scheme)[1:]]
-        network = dict(start.network)
+    settings = config.model_dump(mode="json")
+    network = {name: settings[name] for name in NETWORK}
     torch.manual_seed(config.seed)
     model = build_model(network, featurizer, tags, scheme)
     if start is not None:
@@ -228,6 +236,20 @@ def prepare(
     if vectors is not None:
         rare -= fill_rows(model, featurizer, vectors)
     return Prepared(featurizer, tags, scheme, network, model, rare)
+
+
+def check_weights(config: Config, labels: Collection[str]) -> None:
+    """Refuse weights of labels that the training data lack."""
+    for label in config.head.weights:
+        if label not in labels:
+            folded = {known.casefold(): known for known in sorted(labels)}
+            close = difflib.get_close_matches(label.casefold(), folded, n=1)
+            hint = (
+                f"Did you mean {folded[close[0]]!r}?"
+                if close
+                else f"Known: {', '.join(folded.values())}."
+            )
+            raise ConfigError(f"head.weights: labels of the training data. Got {label!r}. {hint}")
 
 
 def fill_rows(model: Model, featurizer: Featurizer, vectors: Vectors) -> set[str]:
