@@ -267,6 +267,14 @@ def test_a_resumed_run_keeps_its_settings(tmp_path):
         tiny_run(tmp_path, epochs=1, seed=5, resume=True)
 
 
+def test_a_run_resumes_with_the_settings_that_it_keeps(tmp_path):
+    arguments = {"train": "sample:dev", "dev": "sample:dev", "out": tmp_path, "progress": False}
+    training = {"epochs": 1, "clip_norm": None, "threads": 1}
+    _, report = ner.train(**arguments, training=training, **TINY)
+    _, again = ner.train(out=tmp_path, resume=True, progress=False)
+    assert again.f1 == report.f1
+
+
 def test_a_resumption_with_other_settings_leaves_the_run_as_it_was(tmp_path):
     tiny_run(tmp_path, epochs=1)
     before = (tmp_path / "config.toml").read_text()

@@ -56,7 +56,8 @@ def train(
         dev: Development data, which choose the best weights; a tenth of training by default.
         test: Test data, looked at once when all is over.
         init: A model folder to go on from; its vocabularies and types are extended.
-        resume: Go on with the run in `out` from its last checkpoint.
+        resume: Go on with the run in `out` from its last checkpoint, with the settings that it
+            began with where `config` is None.
         progress: Show progress on stderr.
         set: Settings by dotted keys, such as `{"encoder.size": 100}`.
         sections: Settings by section, such as `encoder={"size": 100}` or `seed=2`.
@@ -100,6 +101,10 @@ def train_run(
     progress: bool = True,
 ) -> RunResult:
     """Train, and give everything that came of it; arguments as for `train`."""
+    path = Path(out) if out is not None else next_folder(_name(config), resume=resume)
+    kept = path / "config.toml"
+    if config is None and resume and kept.is_file():
+        config = kept
     settings = _settings(config, set)
     start = start_digest = None
     if init is not None:
@@ -107,7 +112,6 @@ def train_run(
         settings = continue_from(settings, start, str(init))
     settings = settings.resolved()
     device = choose_device(settings.training.device)
-    path = Path(out) if out is not None else next_folder(_name(config), resume=resume)
     folder = RunFolder.open(path, resume=resume)
     reporter = Progress(enabled=progress)
     run = Run(settings, folder, reporter, sources or {}, device, start, start_digest)
