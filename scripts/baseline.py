@@ -6,13 +6,13 @@ different days can be compared.
 """
 
 import json
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
+from stepwise import Stepwise
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 from torch.utils.data import DataLoader
@@ -143,7 +143,7 @@ def load(folder: Path) -> TutorialTagger:
     return tagger
 
 
-class Baseline:
+class Baseline(Stepwise):
     """The baseline in the benchmark.
 
     Args:
@@ -171,20 +171,7 @@ class Baseline:
         )
         self.optimizer = torch.optim.Adam(self.tagger.model.parameters())
         self.steps = self._steps()
-
-    def train(self, seconds: float) -> tuple[int, float]:
-        """Train for a while; gives the tokens learnt and the seconds it took."""
-        began, tokens = time.perf_counter(), 0
-        while (spent := time.perf_counter() - began) < seconds:
-            tokens += next(self.steps)
-        return tokens, spent
-
-    def train_epoch(self) -> float:
-        """Train for one epoch; gives the seconds it took."""
-        began = time.perf_counter()
-        for _ in range(len(self.loader_of_batches)):
-            next(self.steps)
-        return time.perf_counter() - began
+        self.steps_of_epoch = len(self.loader_of_batches)
 
     def save(self, folder: Path) -> None:
         """Write the model."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from stepwise import Stepwise
 
 from ner.data.schemes import Span, spans_from_tags, tags_from_spans
 from ner.data.sentence import Sentence
@@ -130,7 +131,7 @@ def crfsuite_features(tokens: Sequence[str]) -> list[list[str]]:
     return features
 
 
-class Spacy:
+class Spacy(Stepwise):
     """spaCy: a blank English pipeline with its default entity recogniser (CNN and transitions)."""
 
     name = "spaCy"
@@ -153,20 +154,7 @@ class Spacy:
                 recogniser.add_label(span.label)
         self.optimizer = self.pipeline.initialize(lambda: self.examples[:100])
         self.steps = self._steps()
-
-    def train(self, seconds: float) -> tuple[int, float]:
-        """Train for a while; gives the tokens learnt and the seconds it took."""
-        began, tokens = time.perf_counter(), 0
-        while (spent := time.perf_counter() - began) < seconds:
-            tokens += next(self.steps)
-        return tokens, spent
-
-    def train_epoch(self) -> float:
-        """Train for one epoch; gives the seconds it took."""
-        began = time.perf_counter()
-        for _ in range(0, len(self.examples), BATCH_SIZE):
-            next(self.steps)
-        return time.perf_counter() - began
+        self.steps_of_epoch = -(-len(self.examples) // BATCH_SIZE)
 
     def save(self, folder: Path) -> None:
         """Write the pipeline."""

@@ -39,14 +39,6 @@ class BatchSource(Protocol):
         ...
 
 
-class Trainable(Protocol):
-    """A module with a loss."""
-
-    def loss(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Give the quantity to minimise."""
-        ...
-
-
 @dataclass(frozen=True)
 class Step:
     """A batch was learnt.
