@@ -1,14 +1,18 @@
-"""From encoded sentences to what a decoder makes of their scores, batch by batch."""
+"""From sentences to what a decoder makes of their scores, batch by batch."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ner.data.schemes import Span, spans_from_tags
+from ner.data.sentence import Sentence
 from ner.errors import DataError
-from ner.features.batches import EncodedSentences, tagging_batches
-from ner.features.featurizer import Arrays
+from ner.features.batches import TaggingBatches
+from ner.features.featurizer import Arrays, Featurizer
+from ner.features.word_rows import WordRows
 from ner.lattice import Lattice
 
 # Tokens of a batch, padding included: large enough to keep the processor busy, small enough to
@@ -21,33 +25,72 @@ Decode = Callable[[np.ndarray, np.ndarray], Sequence[Result]]
 
 
 class Runtime(Protocol):
-    """Runs the network."""
+    """Runs the network. Its methods may be called from several threads at once."""
 
     lattice: Lattice
+    workers: int
+    """How many batches are best run side by side."""
+
+    def word_rows(self, words: Arrays) -> np.ndarray:
+        """Compute the vectors (U E) of words, given as `Featurizer.encode_words` does."""
+        ...
 
     def emissions(self, batch: Arrays) -> np.ndarray:
-        """Score each tag at each token (B T C)."""
+        """Score each tag at each token (B T C) of a batch of `TaggingBatches`."""
         ...
 
 
-def decode_sentences(
-    runtime: Runtime,
-    encoded: EncodedSentences,
-    decode: Decode[Result],
-    batch_tokens: int = BATCH_TOKENS,
-) -> list[Result]:
-    """Score sentences in batches of like length, and give the results in the order given."""
-    results: dict[int, Result] = {}
-    for indices, batch in tagging_batches(encoded, batch_tokens):
-        decoded = decode(finite_emissions(runtime, batch), batch["lengths"])
-        results.update(zip(indices.tolist(), decoded, strict=True))
-    return [results[i] for i in range(len(encoded))]
+class Decoder:
+    """Scores and decodes sentences; keeps the vectors of the words that it has met.
+
+    Args:
+        featurizer: Strings to arrays.
+        runtime: Arrays to scores.
+    """
+
+    def __init__(self, featurizer: Featurizer, runtime: Runtime) -> None:
+        self.featurizer = featurizer
+        self.runtime = runtime
+        self.words = WordRows(featurizer, runtime.word_rows)
+
+    def run(
+        self,
+        sentences: Sequence[Sentence],
+        decode: Decode[Result],
+        empty: Result,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> list[Result]:
+        """Give what `decode` makes of each sentence, in order, and `empty` where there is no token.
+
+        Batches are of like length, and run side by side where the runtime gains from it: while
+        one waits for the network, another one's results are put together.
+        """
+        filled = [sentence for sentence in sentences if len(sentence)]
+        batches = TaggingBatches(filled, self.featurizer, self.words)
+        plan = batches.plan(batch_tokens)
+
+        def run(indices: NDArray[np.int64]) -> Sequence[Result]:
+            batch = batches.batch(indices)
+            return decode(finite_emissions(self.runtime, batch), batch["lengths"])
+
+        workers = min(self.runtime.workers, len(plan))
+        if workers > 1:
+            with ThreadPoolExecutor(workers) as pool:
+                found = list(pool.map(run, plan))
+        else:
+            found = [run(indices) for indices in plan]
+        results: list[Result] = [empty] * len(filled)
+        for indices, decoded in zip(plan, found, strict=True):
+            for i, result in zip(indices.tolist(), decoded, strict=True):
+                results[i] = result
+        ordered = iter(results)
+        return [next(ordered) if len(sentence) else empty for sentence in sentences]
 
 
 def predict_spans(
-    runtime: Runtime, encoded: EncodedSentences, batch_tokens: int = BATCH_TOKENS
+    runtime: Runtime, featurizer: Featurizer, sentences: Sequence[Sentence]
 ) -> list[list[Span]]:
-    """Find the best spans of sentences that are encoded already, without their probabilities."""
+    """Find the best spans of sentences, without their probabilities."""
     lattice = runtime.lattice
 
     def decode(emissions: np.ndarray, lengths: np.ndarray) -> list[list[Span]]:
@@ -57,7 +100,7 @@ def predict_spans(
             for path, length in zip(paths, lengths, strict=True)
         ]
 
-    return decode_sentences(runtime, encoded, decode, batch_tokens)
+    return Decoder(featurizer, runtime).run(sentences, decode, [])
 
 
 def finite_emissions(runtime: Runtime, batch: Arrays) -> np.ndarray:

@@ -20,71 +20,98 @@
 #else
 #define FAST
 #endif
+/* Compiled anew for each processor that FAST names. */
+#define INLINE static inline __attribute__((always_inline))
 
-int64_t ner_kernel_version(void) { return 1; }
+int64_t ner_kernel_version(void) { return 2; }
 
-static double largest(const double *x, int64_t n) {
+INLINE double largest(const double *x, int64_t n) {
     double best = x[0];
     for (int64_t i = 1; i < n; i++) best = x[i] > best ? x[i] : best;
     return best;
 }
 
 /* Divide x by its sum; give the log of the sum. */
-static double normalise(double *x, int64_t n) {
+INLINE double normalise(double *x, int64_t n) {
     double sum = 0;
     for (int64_t i = 0; i < n; i++) sum += x[i];
     for (int64_t i = 0; i < n; i++) x[i] /= sum;
     return log(sum);
 }
 
-/* steps: exp(transitions - top). likelihoods (B T C): exp(emissions - their highest). scaled
- * (B T C): the vectors over tags. norms (B T): logs of their sums before. tags (B T): paths, or NULL.
- * path_scores (B): of those paths, or 0. log_z (B). */
+/* Sum over the beginnings of a sentence's paths, token by token. p (T C): exp(emissions - their
+ * highest). x (T C): the vectors over tags. norms (T): logs of their sums before. Gives the log
+ * partition, or NaN where the sums may have lost what counts. */
+INLINE double forward(int64_t length, int64_t C, double top, const double *emissions,
+                      const double *start, const double *end, const double *steps, double *p,
+                      double *x, double *norms) {
+    double total = 0, lost = 0, sum = 0;
+    for (int64_t t = 0; t < length; t++, emissions += C, p += C, x += C) {
+        double high = largest(emissions, C);
+        for (int64_t j = 0; j < C; j++) p[j] = exp(emissions[j] - high);
+        if (t == 0) {
+            double high_start = largest(start, C);
+            for (int64_t j = 0; j < C; j++) x[j] = exp(start[j] - high_start);
+            high += high_start;
+        } else {
+            for (int64_t j = 0; j < C; j++) x[j] = 0;
+            for (int64_t i = 0; i < C; i++)
+                for (int64_t j = 0; j < C; j++) x[j] += (x - C)[i] * steps[i * C + j];
+            high += top;
+        }
+        for (int64_t j = 0; j < C; j++) x[j] *= p[j];
+        norms[t] = normalise(x, C);
+        lost += norms[t] < 0 ? -norms[t] : 0;
+        total += high + norms[t];
+    }
+    if (length == 0) return 0;
+    double top_end = largest(end, C);
+    for (int64_t j = 0; j < C; j++) sum += (x - C)[j] * exp(end[j] - top_end);
+    lost -= log(sum);
+    /* A NaN anywhere makes the comparison false, too. */
+    return lost < LIMIT ? total + top_end + log(sum) : NAN;
+}
+
+/* What follows each tag of the last token, so scaled that the sum of x * after is 1. */
+INLINE void last_after(int64_t C, const double *end, const double *x, double *after) {
+    double top_end = largest(end, C), sum = 0;
+    for (int64_t j = 0; j < C; j++) {
+        after[j] = exp(end[j] - top_end);
+        sum += after[j] * x[j];
+    }
+    for (int64_t j = 0; j < C; j++) after[j] /= sum;
+}
+
+/* From what follows a token to what follows the one before it; arrived (C) keeps the middle of the
+ * way: what follows, the token itself included. */
+INLINE void step_back(int64_t C, const double *p, double norm, const double *steps_transposed,
+                      double *after, double *arrived) {
+    double scale = exp(-norm);
+    for (int64_t j = 0; j < C; j++) arrived[j] = p[j] * after[j] * scale;
+    for (int64_t i = 0; i < C; i++) after[i] = 0;
+    for (int64_t j = 0; j < C; j++)
+        for (int64_t i = 0; i < C; i++) after[i] += arrived[j] * steps_transposed[j * C + i];
+}
+
+/* steps: exp(transitions - top). likelihoods (B T C), scaled (B T C), norms (B T): p, x and norms of
+ * `forward`. tags (B T): paths, or NULL. path_scores (B): of those paths, or 0. log_z (B). */
 FAST void ner_forward(int64_t B, int64_t T, int64_t C, double top, const double *emissions,
                       const int64_t *lengths, const double *start, const double *transitions,
                       const double *end, const double *steps, const int64_t *tags,
                       double *likelihoods, double *scaled, double *norms, double *path_scores,
                       double *log_z) {
-    double top_end = largest(end, C);
     for (int64_t b = 0; b < B; b++) {
-        double total = 0, lost = 0, score = 0;
-        for (int64_t t = 0; t < lengths[b]; t++) {
-            int64_t token = b * T + t;
-            const double *e = emissions + token * C;
-            double *p = likelihoods + token * C, *x = scaled + token * C;
-            double high = largest(e, C);
-            for (int64_t j = 0; j < C; j++) p[j] = exp(e[j] - high);
-            if (t == 0) {
-                double high_start = largest(start, C);
-                for (int64_t j = 0; j < C; j++) x[j] = exp(start[j] - high_start);
-                high += high_start;
-            } else {
-                for (int64_t j = 0; j < C; j++) x[j] = 0;
-                for (int64_t i = 0; i < C; i++)
-                    for (int64_t j = 0; j < C; j++) x[j] += (x - C)[i] * steps[i * C + j];
-                high += top;
-            }
-            for (int64_t j = 0; j < C; j++) x[j] *= p[j];
-            double norm = normalise(x, C);
-            norms[token] = norm;
-            lost += norm < 0 ? -norm : 0;
-            total += high + norm;
-            if (tags) {
-                int64_t tag = tags[token];
-                score += e[tag] + (t == 0 ? start[tag] : transitions[tags[token - 1] * C + tag]);
-            }
+        int64_t first = b * T, before = 0;
+        const double *e = emissions + first * C;
+        log_z[b] = forward(lengths[b], C, top, e, start, end, steps, likelihoods + first * C,
+                           scaled + first * C, norms + first);
+        double score = 0;
+        for (int64_t t = 0; tags && t < lengths[b]; t++) {
+            int64_t tag = tags[first + t];
+            score += e[t * C + tag] + (t == 0 ? start[tag] : transitions[before * C + tag]);
+            before = tag;
         }
-        if (lengths[b] > 0) {
-            const double *x = scaled + (b * T + lengths[b] - 1) * C;
-            double sum = 0;
-            for (int64_t j = 0; j < C; j++) sum += x[j] * exp(end[j] - top_end);
-            lost -= log(sum);
-            total += top_end + log(sum);
-            if (tags) score += end[tags[b * T + lengths[b] - 1]];
-        }
-        path_scores[b] = score;
-        /* A NaN anywhere makes the comparison false, too. */
-        log_z[b] = lost < LIMIT ? total : NAN;
+        path_scores[b] = tags && lengths[b] > 0 ? score + end[before] : score;
     }
 }
 
@@ -96,19 +123,13 @@ FAST void ner_backward(int64_t B, int64_t T, int64_t C, const int64_t *lengths, 
                        const double *weights, double *to_emissions, double *to_start,
                        double *to_steps, double *to_end) {
     double after[C], arrived[C];
-    double top_end = largest(end, C);
     for (int64_t b = 0; b < B; b++) {
         int64_t last = lengths[b] - 1;
         if (last < 0) continue;
-        double sum = 0;
-        for (int64_t j = 0; j < C; j++) {
-            after[j] = exp(end[j] - top_end);
-            sum += after[j] * scaled[(b * T + last) * C + j];
-        }
-        for (int64_t j = 0; j < C; j++) after[j] /= sum;
+        last_after(C, end, scaled + (b * T + last) * C, after);
         for (int64_t t = last; t >= 0; t--) {
             int64_t token = b * T + t;
-            const double *x = scaled + token * C, *p = likelihoods + token * C;
+            const double *x = scaled + token * C;
             double *gradient = to_emissions + token * C;
             for (int64_t j = 0; j < C; j++) gradient[j] = -weights[b] * x[j] * after[j];
             if (t == last)
@@ -117,15 +138,11 @@ FAST void ner_backward(int64_t B, int64_t T, int64_t C, const int64_t *lengths, 
                 for (int64_t j = 0; j < C; j++) to_start[j] += gradient[j];
                 break;
             }
-            double scale = exp(-norms[token]);
-            for (int64_t j = 0; j < C; j++) arrived[j] = p[j] * after[j] * scale;
+            step_back(C, likelihoods + token * C, norms[token], steps_transposed, after, arrived);
             for (int64_t i = 0; i < C; i++) {
                 double before = -weights[b] * (x - C)[i];
                 for (int64_t j = 0; j < C; j++) to_steps[i * C + j] += before * arrived[j];
             }
-            for (int64_t i = 0; i < C; i++) after[i] = 0;
-            for (int64_t j = 0; j < C; j++)
-                for (int64_t i = 0; i < C; i++) after[i] += arrived[j] * steps_transposed[j * C + i];
         }
     }
     for (int64_t k = 0; k < C * C; k++) to_steps[k] *= steps[k];
@@ -139,38 +156,105 @@ FAST void ner_backward(int64_t B, int64_t T, int64_t C, const int64_t *lengths, 
         }
 }
 
+/* The best path of a sentence and its score. scores (T C) is room to work in. */
+INLINE double best_path(int64_t length, int64_t C, const double *e, const double *start,
+                        const double *transitions, const double *end, double *scores,
+                        int64_t *path) {
+    if (length == 0) return 0;
+    double best = 0;
+    int64_t tag = 0;
+    for (int64_t j = 0; j < C; j++) scores[j] = start[j] + e[j];
+    for (int64_t t = 1; t < length; t++) {
+        const double *before = scores + (t - 1) * C;
+        double *here = scores + t * C;
+        for (int64_t j = 0; j < C; j++) here[j] = -INFINITY;
+        for (int64_t i = 0; i < C; i++)
+            for (int64_t j = 0; j < C; j++) {
+                double score = before[i] + transitions[i * C + j];
+                here[j] = score > here[j] ? score : here[j];
+            }
+        for (int64_t j = 0; j < C; j++) here[j] += e[t * C + j];
+    }
+    for (int64_t t = length - 1; t >= 0; t--) {
+        /* Only the steps along the best path need to be found: given the tag that follows. */
+        int64_t winner = 0;
+        double high = -INFINITY;
+        for (int64_t i = 0; i < C; i++) {
+            double onward = t == length - 1 ? end[i] : transitions[i * C + tag];
+            double score = scores[t * C + i] + onward;
+            if (score > high) high = score, winner = i;
+        }
+        if (t == length - 1) best = high;
+        path[t] = tag = winner;
+    }
+    return best;
+}
+
 /* Best paths (B T), zero before; the score of each (B). scores (T C) is room to work in. */
 FAST void ner_viterbi(int64_t B, int64_t T, int64_t C, const double *emissions,
                       const int64_t *lengths, const double *start, const double *transitions,
                       const double *end, double *scores, int64_t *paths, double *best) {
+    for (int64_t b = 0; b < B; b++)
+        best[b] = best_path(lengths[b], C, emissions + b * T * C, start, transitions, end, scores,
+                            paths + b * T);
+}
+
+/* The spans of the best paths, those of all sentences end to end, and the posterior probability of
+ * each, NaN where the sums may have lost what counts. Gives their number.
+ *
+ * fixed: start (C), transitions (C C), end (C), exp(transitions - top) (C C) and its transpose (C C);
+ * then, as integers, for each tag whether it belongs to the span before it (C), and which tag would
+ * continue a span that it ends, where the scheme does not mark the end, else -1 (C). O is tag `outside`.
+ * integers: spans of each sentence (B), -1 where no path is possible; a path (T), room to work in;
+ * spans (N 3): first token, token behind the last, first tag.
+ * numbers: probabilities (N); then 3 * T * C + T of room to work in. */
+FAST int64_t ner_decode(int64_t B, int64_t T, int64_t C, int64_t outside, double top,
+                        const double *fixed, const double *emissions, const int64_t *lengths,
+                        int64_t *integers, double *numbers) {
+    const double *start = fixed, *transitions = start + C, *end = transitions + C * C;
+    const double *steps = end + C, *steps_transposed = steps + C * C;
+    const int64_t *goes_on = (const int64_t *)(steps_transposed + C * C), *inside = goes_on + C;
+    int64_t *counts = integers, *path = counts + B, *spans = path + T, tokens = 0;
+    for (int64_t b = 0; b < B; b++) tokens += lengths[b];
+    double *probabilities = numbers, *p = numbers + tokens, *x = p + T * C;
+    double *scores = x + T * C, *norms = scores + T * C;
+    double after[C], arrived[C];
+    int64_t found = 0;
     for (int64_t b = 0; b < B; b++) {
-        int64_t last = lengths[b] - 1, tag = 0;
-        best[b] = 0;
-        if (last < 0) continue;
+        int64_t length = lengths[b], first = found;
         const double *e = emissions + b * T * C;
-        for (int64_t j = 0; j < C; j++) scores[j] = start[j] + e[j];
-        for (int64_t t = 1; t <= last; t++) {
-            const double *before = scores + (t - 1) * C;
-            double *here = scores + t * C;
-            for (int64_t j = 0; j < C; j++) here[j] = -INFINITY;
-            for (int64_t i = 0; i < C; i++)
-                for (int64_t j = 0; j < C; j++) {
-                    double score = before[i] + transitions[i * C + j];
-                    here[j] = score > here[j] ? score : here[j];
-                }
-            for (int64_t j = 0; j < C; j++) here[j] += e[t * C + j];
-        }
-        for (int64_t t = last; t >= 0; t--) {
-            /* Only the steps along the best path need to be found: given the tag that follows. */
-            int64_t winner = 0;
-            double high = -INFINITY;
-            for (int64_t i = 0; i < C; i++) {
-                double onward = t == last ? end[i] : transitions[i * C + tag];
-                double score = scores[t * C + i] + onward;
-                if (score > high) high = score, winner = i;
+        double best = best_path(length, C, e, start, transitions, end, scores, path);
+        counts[b] = best > -INFINITY ? 0 : -1;
+        for (int64_t t = 0; counts[b] == 0 && t < length; t++) {
+            int64_t *span = spans + 3 * found;
+            if (path[t] == outside) continue;
+            if (goes_on[path[t]] && found > first) {
+                (span - 3)[1] = t + 1;
+                continue;
             }
-            if (t == last) best[b] = high;
-            paths[b * T + t] = tag = winner;
+            span[0] = t, span[1] = t + 1, span[2] = path[t];
+            found++;
+        }
+        if (found == first) continue;
+        counts[b] = found - first;
+        double log_z = forward(length, C, top, e, start, end, steps, p, x, norms);
+        last_after(C, end, x + (length - 1) * C, after);
+        int64_t at = length - 1;
+        for (int64_t k = found - 1; k >= first; k--) {
+            int64_t from = spans[3 * k], last = spans[3 * k + 1] - 1, tag = path[last];
+            for (; at > last; at--)
+                step_back(C, p + at * C, norms[at], steps_transposed, after, arrived);
+            double share = after[tag];
+            if (last < length - 1 && inside[tag] >= 0) {
+                share = 0;
+                for (int64_t j = 0; j < C; j++)
+                    if (j != inside[tag]) share += steps[tag * C + j] * arrived[j];
+            }
+            for (int64_t t = last; t > from; t--)
+                share *= steps[path[t - 1] * C + path[t]] * p[t * C + path[t]] * exp(-norms[t]);
+            share *= x[from * C + path[from]];
+            probabilities[k] = isnan(log_z) ? NAN : share < 1 ? share : 1;
         }
     }
+    return found;
 }

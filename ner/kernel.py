@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ner.chain import Edges, Floats, Integers, Scores, highest_of
 
-VERSION = 1
+VERSION = 2
 
 
 # Arguments of each function: sizes and numbers first, then pointers.
@@ -21,6 +21,7 @@ FUNCTIONS = {
     "ner_forward": [*SIZES, ctypes.c_double, *[ctypes.c_void_p] * 12],
     "ner_backward": [*SIZES, *[ctypes.c_void_p] * 13],
     "ner_viterbi": [*SIZES, *[ctypes.c_void_p] * 8],
+    "ner_decode": [*SIZES, ctypes.c_int64, ctypes.c_double, *[ctypes.c_void_p] * 5],
 }
 
 
@@ -32,6 +33,7 @@ def load() -> ctypes.CDLL | None:
             return None
         for name, arguments in FUNCTIONS.items():
             getattr(found, name).argtypes = arguments
+        found.ner_decode.restype = ctypes.c_int64
     except (OSError, AttributeError):
         return None
     return found
@@ -110,6 +112,55 @@ def viterbi(
     inputs = _pointers(scores, lengths, start, transitions, end)
     library.ner_viterbi(B, T, C, *inputs, *_pointers(room, paths, best))
     return paths, best > -np.inf
+
+
+class SpanDecoder:
+    """Finds the spans of best paths and their probabilities, in one call; for `ner.lattice`.
+
+    Args:
+        edges: The scores that do not depend on the tokens.
+        outside: The tag O.
+        goes_on: Whether a tag belongs to the span before it (C).
+        inside: Which tag would continue a span that this tag ends, where the scheme does not mark
+            the end; else -1 (C).
+    """
+
+    def __init__(
+        self, edges: Edges, outside: int, goes_on: NDArray[np.bool_], inside: Integers
+    ) -> None:
+        start, transitions, end = _contiguous(np.float64, *edges)
+        self.outside = outside
+        self.top = highest_of(transitions)
+        steps = np.exp(transitions - self.top)
+        scores = [start, transitions.ravel(), end, steps.ravel(), steps.T.ravel()]
+        integers = np.concatenate((goes_on, inside)).astype(np.int64)
+        self.num_tags = len(start)
+        self.fixed = np.concatenate((*scores, integers.view(np.float64)))
+
+    def __call__(
+        self, emissions: Scores, lengths: Integers
+    ) -> tuple[Integers, Integers, Floats] | None:
+        """Decode a batch.
+
+        Returns:
+            The number of spans of each sentence (B), -1 where no path is possible; the spans of all
+            sentences end to end (N 3) as first token, token behind the last and first tag; their
+            probabilities (N), NaN for those of a sentence whose scores leave the range of its sums.
+            None where there is no compiled kernel.
+        """
+        if library is None or 0 in emissions.shape:
+            return None
+        B, T, C = emissions.shape
+        if self.num_tags != C:
+            raise ValueError(f"emissions: {self.num_tags} tags. Got {C}.")
+        (scores,), (lengths,) = _contiguous(np.float64, emissions), _contiguous(np.int64, lengths)
+        num_tokens = int(lengths.sum())
+        integers = np.empty(B + T + 3 * num_tokens, dtype=np.int64)
+        numbers = np.empty(num_tokens + 3 * T * C + T)
+        arrays = _pointers(self.fixed, scores, lengths, integers, numbers)
+        found = library.ner_decode(B, T, C, self.outside, self.top, *arrays)
+        spans = integers[B + T : B + T + 3 * found].reshape(found, 3)
+        return integers[:B], spans, numbers[:found]
 
 
 def _contiguous(dtype: type[np.generic], *arrays: NDArray[Any]) -> list[NDArray[Any]]:

@@ -8,12 +8,12 @@ Source: Lafferty, McCallum and Pereira, "Conditional Random Fields", ICML 2001, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ner import chain, paths
+from ner import chain, kernel, paths
 from ner.data.schemes import Scheme, Span, is_legal, legal_transitions, spans_from_tags
 from ner.errors import DataError
 
@@ -40,12 +40,23 @@ class Lattice:
     end: Floats
     tags: tuple[str, ...]
     scheme: Scheme
+    _compiled: kernel.SpanDecoder = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = ("start", "transitions", "end")
         for name, legal in zip(names, legal_steps(self.tags, self.scheme), strict=True):
             scores = np.asarray(getattr(self, name), dtype=np.float64)
             object.__setattr__(self, name, np.where(legal, scores, -np.inf))
+        goes_on = np.array([tag[0] in "IE" for tag in self.tags])
+        inside = np.array([self._inside(tag) for tag in self.tags])
+        outside = self.tags.index("O")
+        decoder = kernel.SpanDecoder(self.edges, outside, goes_on, inside)
+        object.__setattr__(self, "_compiled", decoder)
+
+    def _inside(self, tag: str) -> int:
+        """Give the tag that continues a span at `tag`, or -1 if the scheme marks its end."""
+        onward = "I" + tag[1:]
+        return self.tags.index(onward) if self.scheme == "BIO" and onward in self.tags else -1
 
     @property
     def edges(self) -> chain.Edges:
@@ -92,17 +103,31 @@ class Lattice:
                 are allowed.
         """
         emissions = _restrict(emissions, allowed)
-        best = self.viterbi(emissions, lengths)
-        spans = [self._spans(path, length) for path, length in zip(best, lengths, strict=True)]
-        # Only sentences with a span need the sums over paths.
-        rows = np.array([i for i, found in enumerate(spans) if found], dtype=np.int64)
-        scores: list[tuple[float, ...]] = [()] * len(spans)
-        if len(rows):
-            chosen = [spans[i] for i in rows]
-            found = self.span_posteriors(emissions[rows], lengths[rows], chosen)
-            for i, probabilities in zip(rows.tolist(), found, strict=True):
-                scores[i] = probabilities
-        return list(zip(spans, scores, strict=True))
+        found = self._compiled(emissions, lengths)
+        if found is None:
+            best = self.viterbi(emissions, lengths)
+            spans = [self._spans(path, length) for path, length in zip(best, lengths, strict=True)]
+            scores = self.span_posteriors(emissions, lengths, spans)
+            return list(zip(spans, scores, strict=True))
+        counts, rows, probabilities = found
+        _check_possible(counts >= 0)
+        labels = [tag[2:] for tag in self.tags]
+        flat = [Span(start, end, labels[tag]) for start, end, tag in rows.tolist()]
+        shares, decoded, last = probabilities.tolist(), [], 0
+        for count in counts.tolist():
+            first, last = last, last + count
+            decoded.append((tuple(flat[first:last]), tuple(shares[first:last])))
+        # Where scores are so far apart that compiled sums lose some, they are taken in log space.
+        lost = np.isnan(probabilities)
+        for b in (
+            np.unique(np.repeat(np.arange(len(counts)), counts)[lost]).tolist()
+            if lost.any()
+            else ()
+        ):
+            sentence = slice(b, b + 1)
+            (own,) = self.span_posteriors(emissions[sentence], lengths[sentence], [decoded[b][0]])
+            decoded[b] = decoded[b][0], own
+        return decoded
 
     def nbest(
         self,
@@ -203,36 +228,35 @@ class Lattice:
             lengths: Tokens of each sentence (B).
             spans: For each sentence any spans, overlapping or not, whose label the tags know.
         """
-        alphas, betas, log_z = self.sums(emissions, lengths)
+        # Only sentences with a span need the sums over paths.
+        rows = np.array([b for b, found in enumerate(spans) if found], dtype=np.int64)
+        probabilities: list[tuple[float, ...]] = [()] * len(spans)
+        if not len(rows):
+            return probabilities
+        emissions, lengths = emissions[rows], lengths[rows]
+        sums = self.sums(emissions, lengths)
         index = {tag: i for i, tag in enumerate(self.tags)}
-        probabilities: list[tuple[float, ...]] = []
-        for b, found in enumerate(spans):
+        for b, row in enumerate(rows.tolist()):
             scores: list[float] = []
-            for start, end, label in found:
+            for start, end, label in spans[row]:
                 tags = [index[tag] for tag in span_tags(label, end - start, self.scheme)]
-                score = alphas[b, start, tags[0]]
+                score = sums.alphas[b, start, tags[0]]
                 for t in range(start + 1, end):
                     step = self.transitions[tags[t - start - 1], tags[t - start]]
                     score += step + emissions[b, t, tags[t - start]]
-                score += self._closing(emissions, betas, lengths, b, end - 1, tags[-1])
-                scores.append(float(min(1.0, np.exp(score - log_z[b]))))
-            probabilities.append(tuple(scores))
+                score += self._closing(emissions[b], sums.betas[b], lengths[b], end - 1, tags[-1])
+                scores.append(float(min(1.0, np.exp(score - sums.log_partition[b]))))
+            probabilities[row] = tuple(scores)
         return probabilities
 
     def _closing(
-        self,
-        emissions: NDArray[np.floating],
-        betas: Floats,
-        lengths: NDArray[np.int64],
-        b: int,
-        t: int,
-        tag: int,
+        self, emissions: NDArray[np.floating], betas: Floats, length: int, t: int, tag: int
     ) -> float:
         """Sum over the ends of a path that follow `tag` at `t` and do not go on with its span."""
-        inside = self.tags.index("I-" + self.tags[tag][2:])
-        if self.scheme == "BIOES" or t + 1 == lengths[b]:
-            return betas[b, t, tag]
-        after = self.transitions[tag] + emissions[b, t + 1] + betas[b, t + 1]
+        inside = self._inside(self.tags[tag])
+        if inside < 0 or t + 1 == length:
+            return betas[t, tag]
+        after = self.transitions[tag] + emissions[t + 1] + betas[t + 1]
         after[inside] = -np.inf
         return float(np.logaddexp.reduce(after))
 

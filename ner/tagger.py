@@ -13,12 +13,11 @@ from ner.data.lines import short
 from ner.data.schemes import Span
 from ner.data.sentence import Entity, Prediction, Sentence
 from ner.data.tokenizer import Tokenizer
-from ner.decoding import BATCH_TOKENS, Decode, Result, Runtime, decode_sentences
+from ner.decoding import BATCH_TOKENS, Decoder, Runtime
 from ner.errors import DataError, ModelFolderError
 from ner.evaluation.metrics import evaluate_sentences
 from ner.evaluation.report import Report
 from ner.extras import require
-from ner.features.batches import EncodedSentences
 from ner.features.featurizer import Featurizer
 from ner.model_folder import ModelFolder, load_model
 
@@ -48,6 +47,7 @@ class Tagger:
     ) -> None:
         self.featurizer = featurizer
         self.runtime = runtime
+        self.decoder = Decoder(featurizer, runtime)
         self.tokenizer = tokenizer
         self.record = record or {}
 
@@ -119,7 +119,7 @@ class Tagger:
             scores = dict(zip(different, posteriors, strict=True))
             return [[Prediction(s, tuple(scores[span] for span in s), p) for s, p in found]]
 
-        (predictions,) = self._decode([sentence], decode, [Prediction((), (), 1.0)])
+        (predictions,) = self.decoder.run([sentence], decode, [Prediction((), (), 1.0)])
         return [sentence.predicted(prediction) for prediction in predictions]
 
     def pipe(
@@ -159,7 +159,8 @@ class Tagger:
                     f"sentences: a list of Sentence. Got {type(item).__name__}. For raw texts "
                     "there are tag() and pipe()."
                 )
-        decoded = self._decode(sentences, self.runtime.lattice.decode, ((), ()), batch_tokens)
+        decode = self.runtime.lattice.decode
+        decoded = self.decoder.run(sentences, decode, ((), ()), batch_tokens)
         return [
             sentence.predicted(Prediction(*found))
             for sentence, found in zip(sentences, decoded, strict=True)
@@ -173,23 +174,9 @@ class Tagger:
         allowed = None
         if required or forbidden:
             allowed = lattice.allow(np.array([len(sentence)]), [required], [forbidden])
-        (found,) = self._decode([sentence], partial(lattice.decode, allowed=allowed), ((), ()))
+        decode = partial(lattice.decode, allowed=allowed)
+        (found,) = self.decoder.run([sentence], decode, ((), ()))
         return sentence.predicted(Prediction(*found))
-
-    def _decode(
-        self,
-        sentences: Sequence[Sentence],
-        decode: Decode[Result],
-        empty: Result,
-        batch_tokens: int = BATCH_TOKENS,
-    ) -> list[Result]:
-        """Give what `decode` makes of each sentence, and `empty` for those without tokens."""
-        filled = [sentence for sentence in sentences if len(sentence)]
-        if not filled:
-            return [empty] * len(sentences)
-        encoded = EncodedSentences(filled, self.featurizer)
-        found = iter(decode_sentences(self.runtime, encoded, decode, batch_tokens))
-        return [next(found) if len(sentence) else empty for sentence in sentences]
 
     def _read(self, text: str) -> Sentence:
         if not isinstance(text, str):

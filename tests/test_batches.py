@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from ner.data.sentence import Sentence
 from ner.features.batches import (
     EncodedSentences,
+    TaggingBatches,
     TrainingBatches,
     cut_batches,
-    tagging_batches,
 )
 from ner.features.featurizer import build_featurizer
 from ner.features.vocabulary import UNKNOWN
+from ner.features.word_rows import WordRows
 
 TOKEN = st.sampled_from(["a", "bb", "Ccc", "12", "13", "x" * 70, "rare", "Rarer"])
 TOKENS = st.lists(st.lists(TOKEN, min_size=1, max_size=6), min_size=1, max_size=8)
@@ -96,11 +97,19 @@ def test_a_batch_is_no_wider_than_its_longest_word():
     assert encoded.batch(np.array([0, 1]))["characters"].shape == (2, 62)
 
 
+def rows_of(featurizer):
+    """Give each word a vector of its own: its length and the codes of its first two characters."""
+
+    def compute(arrays):
+        return arrays["characters"][:, :3].astype(np.float32)
+
+    return WordRows(featurizer, compute)
+
+
 def test_no_sentences_make_no_batches():
     featurizer, _ = encode(corpus())
-    encoded = EncodedSentences([], featurizer)
-    assert len(encoded) == 0
-    assert list(tagging_batches(encoded, 100)) == []
+    assert len(EncodedSentences([], featurizer)) == 0
+    assert TaggingBatches([], featurizer, rows_of(featurizer)).plan(100) == []
 
 
 @given(
@@ -124,13 +133,21 @@ def test_batches_are_cut_in_order_and_as_full_as_allowed(lengths, batch_size, ba
 
 @pytest.mark.parametrize("batch_tokens", [1, 20, 64, 10_000])
 def test_tagging_takes_every_sentence_once_by_length(batch_tokens):
-    _, encoded = encode(corpus())
-    batches = list(tagging_batches(encoded, batch_tokens))
-    assert sorted(i for indices, _ in batches for i in indices) == list(range(len(encoded)))
-    lengths = [length for _, batch in batches for length in batch["lengths"]]
+    featurizer, encoded = encode(corpus())
+    source = TaggingBatches(corpus(), featurizer, rows_of(featurizer))
+    plan = source.plan(batch_tokens)
+    batches = [source.batch(indices) for indices in plan]
+    assert sorted(i for indices in plan for i in indices) == list(range(len(encoded)))
+    lengths = [length for batch in batches for length in batch["lengths"]]
     assert lengths == sorted(lengths)
-    assert all(b["tokens"].size <= batch_tokens or len(i) == 1 for i, b in batches)
-    assert all(same(batch, encoded.batch(indices)) for indices, batch in batches)
+    assert all(b["tokens"].size <= batch_tokens or len(i) == 1 for i, b in zip(plan, batches, strict=True))
+    for indices, batch in zip(plan, batches, strict=True):
+        expected = encoded.batch(indices)
+        inside = np.arange(batch["lengths"].max()) < batch["lengths"][:, None]
+        assert (batch["lengths"] == expected["lengths"]).all()
+        assert (batch["columns"][inside] == expected["columns"][inside]).all()
+        vectors = expected["characters"][:, :3][expected["tokens"]]
+        assert (batch["rows"][batch["tokens"]][inside] == vectors[inside]).all()
 
 
 @pytest.mark.parametrize("limits", [{"batch_size": 7}, {"batch_tokens": 50}])

@@ -10,9 +10,10 @@ import torch
 from ner.config import Config
 from ner.data.schemes import tag_set
 from ner.data.sentence import Sentence
-from ner.features.batches import EncodedSentences, tagging_batches
+from ner.features.batches import TaggingBatches
 from ner.features.featurizer import build_featurizer
 from ner.features.vectors import VectorStore
+from ner.features.word_rows import WordRows
 from ner.nn.model import TorchRuntime, build_model
 
 WIDTH = 8
@@ -99,13 +100,10 @@ def make(network, features, store):
 
 def results(featurizer, runtime, sentences, batches=None, batch_tokens=10**6):
     """Give the emissions, spans and scores of each sentence; in one batch unless told."""
-    encoded = EncodedSentences(sentences, featurizer)
-    if batches is None:
-        pairs = tagging_batches(encoded, batch_tokens)
-    else:
-        pairs = ((indices, encoded.batch(indices)) for indices in batches)
+    source = TaggingBatches(sentences, featurizer, WordRows(featurizer, runtime.word_rows))
     found = {}
-    for indices, batch in pairs:
+    for indices in source.plan(batch_tokens) if batches is None else batches:
+        batch = source.batch(indices)
         emissions = runtime.emissions(batch)
         decoded = runtime.lattice.decode(emissions, batch["lengths"])
         for i, row, length, (spans, scores) in zip(

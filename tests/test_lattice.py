@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from torchcrf import CRF
 
+from ner import kernel
 from ner.data.schemes import Span, spans_from_tags, tag_set, tags_from_spans
 from ner.errors import DataError
 from ner.lattice import Lattice, legal_steps, span_tags
@@ -145,19 +146,51 @@ def test_a_span_has_the_share_of_the_paths_that_contain_it(scheme, scale):
 
 
 @SCHEMES
-def test_decoding_gives_the_spans_of_the_best_path_with_their_posteriors(scheme):
-    _, lattice = random_lattice(scheme)
-    emissions = random_emissions(lattice, scale=2)
-    emissions[1, :, 0] += 100
+@SCALES
+@pytest.mark.parametrize("compiled", [True, False])
+def test_decoding_gives_the_spans_of_the_best_path_with_their_posteriors(
+    scheme, scale, compiled, monkeypatch
+):
+    if compiled and kernel.library is None:
+        pytest.skip("needs the compiled kernel: python scripts/build_kernel.py")
+    if not compiled:
+        monkeypatch.setattr(kernel, "library", None)
+    raw, lattice = random_lattice(scheme, scale=scale)
+    emissions = random_emissions(lattice, scale=2 * scale)
+    emissions[1, :, 0] += 100 * scale
     decoded = lattice.decode(emissions, LENGTHS)
     for b, (spans, scores) in enumerate(decoded):
-        length = LENGTHS[b : b + 1]
-        path = lattice.viterbi(emissions[[b]], length)[0, : LENGTHS[b]]
-        assert list(spans) == spans_from_tags([lattice.tags[i] for i in path])
-        alone = lattice.span_posteriors(emissions[[b], : LENGTHS[b]], length, [spans])
-        assert scores == pytest.approx(alone[0], rel=1e-12)
+        every = legal_paths(lattice.tags, scheme, LENGTHS[b])
+        totals = np.array([path_score(raw, emissions[b], path) for path in every])
+        found = [spans_from_tags([lattice.tags[i] for i in path]) for path in every]
+        assert list(spans) == found[totals.argmax()]
+        shares = [log_sum(totals[[span in some for some in found]]) for span in spans]
+        expected = np.exp(shares - log_sum(totals))
+        assert scores == pytest.approx(expected, rel=1e-9 * scale, abs=1e-300)
     assert decoded[1] == ((), ())
     assert sum(len(spans) for spans, _ in decoded) > 3
+
+
+@SCHEMES
+@given(data=st.data())
+def test_compiled_decoding_equals_that_of_numpy(scheme, data):
+    if kernel.library is None:
+        pytest.skip("needs the compiled kernel: python scripts/build_kernel.py")
+    seed, scale = data.draw(st.integers(0, 10**6)), data.draw(st.sampled_from([0.1, 3.0, 400.0]))
+    _, lattice = random_lattice(scheme, "XYZ", scale, seed)
+    lengths = np.array(data.draw(st.lists(st.integers(0, 30), min_size=1, max_size=6)))
+    emissions = random_emissions(lattice, lengths, scale, seed).astype(np.float32)
+    random = np.random.default_rng(seed)
+    allowed = random.random(emissions.shape) < 0.9
+    allowed[:, :, 0] = True
+    for restriction in (None, allowed):
+        found = lattice.decode(emissions, lengths, restriction)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(kernel, "library", None)
+            expected = lattice.decode(emissions, lengths, restriction)
+        assert [spans for spans, _ in found] == [spans for spans, _ in expected]
+        for (_, shares), (_, wanted) in zip(found, expected, strict=True):
+            assert shares == pytest.approx(wanted, rel=1e-9, abs=1e-12)
 
 
 @SCHEMES

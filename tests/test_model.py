@@ -6,9 +6,10 @@ from torch.nn.utils import parameters_to_vector
 from ner.config import Config
 from ner.data.schemes import tag_set
 from ner.data.sentence import Sentence
-from ner.features.batches import EncodedSentences
+from ner.features.batches import EncodedSentences, TaggingBatches
 from ner.features.featurizer import build_featurizer
 from ner.features.vectors import VectorStore
+from ner.features.word_rows import WordRows
 from ner.nn.model import TorchRuntime, build_model, to_tensors
 
 SENTENCES = [
@@ -136,7 +137,8 @@ def test_arrays_become_tensors_of_two_types():
 def test_a_runtime_neither_drops_nor_learns():
     featurizer, model = make()
     runtime = TorchRuntime(model.train())
-    batch = batch_of(featurizer)
+    words = WordRows(featurizer, runtime.word_rows)
+    batch = TaggingBatches(SENTENCES, featurizer, words).batch(np.arange(3))
     emissions = runtime.emissions(batch)
     assert (emissions == runtime.emissions(batch)).all()
     assert emissions.dtype == np.float32

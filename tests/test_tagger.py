@@ -148,6 +148,8 @@ def test_a_window_of_nothing_is_refused_rather_than_losing_all(tiny_tagger):
 def test_scores_that_are_not_finite_are_never_decoded(tiny_tagger):
     class Broken:
         lattice = tiny_tagger.runtime.lattice
+        workers = 2
+        word_rows = tiny_tagger.runtime.word_rows
 
         def emissions(self, batch):
             return tiny_tagger.runtime.emissions(batch) * float("nan")

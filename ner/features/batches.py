@@ -1,10 +1,11 @@
-"""Sentences to arrays: encoded once, cut into batches of like length as often as one likes.
+"""Sentences to arrays, in batches of like length.
 
-A batch is a dictionary of arrays. For a tagger it holds
+A batch is a dictionary of arrays. It holds
 
     lengths      (B)      tokens of each sentence, at least 1
-    tokens       (B T)    for each token the row of its word in the arrays (U …) below
-    words, characters, shapes, affixes, vectors   (U …)   see `Featurizer.encode_words`
+    tokens       (B T)    for each token the row of its word in the arrays below
+    words, characters, shapes, affixes, vectors   (U …)   in training: see `Featurizer.encode_words`
+    rows         (R E)    in tagging, in their place: vectors of words
     columns      (B T K)  input columns
     tags         (B T)    gold tags, in training; or (B T C), bool, the tags that each token may
                           have, where some annotation is partial
@@ -12,7 +13,7 @@ A batch is a dictionary of arrays. For a tagger it holds
 What stands behind the end of a shorter sentence is some valid index, and means nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
 from ner.features.featurizer import Arrays, Featurizer
+from ner.features.word_rows import WordRows
 
 # Long sentences vary by this share of their length when batches are grouped in training, so that
 # a batch does not meet the same company in each epoch.
@@ -27,7 +29,9 @@ LENGTH_JITTER = 0.1
 
 
 class EncodedSentences:
-    """Sentences as arrays end to end, with what depends on a word alone stored once a word.
+    """Sentences as arrays end to end, for training: encoded once, cut into batches at will.
+
+    What depends on a word alone is stored once a word.
 
     Args:
         sentences: None of them empty.
@@ -141,10 +145,37 @@ def cut_batches(
     return [*batches, order[start:]] if len(order) else batches
 
 
-def tagging_batches(
-    encoded: EncodedSentences, batch_tokens: int
-) -> Iterator[tuple[NDArray[np.int64], Arrays]]:
-    """Cut all sentences into batches of like length; gives (indices, batch)."""
-    order = np.argsort(encoded.lengths, kind="stable")
-    for indices in cut_batches(order, encoded.lengths, len(order), batch_tokens):
-        yield indices, encoded.batch(indices)
+class TaggingBatches:
+    """Batches of like length for tagging, whose words come as rows of a table.
+
+    Args:
+        sentences: None of them empty.
+        featurizer: For input columns.
+        words: The vectors of words.
+    """
+
+    def __init__(
+        self, sentences: Sequence[Sentence], featurizer: Featurizer, words: WordRows
+    ) -> None:
+        self.sentences = sentences
+        self.featurizer = featurizer
+        self.words = words
+
+    def plan(self, batch_tokens: int) -> list[NDArray[np.int64]]:
+        """List the sentences of each batch; batches hold `batch_tokens`, padding included."""
+        lengths = np.array([len(sentence) for sentence in self.sentences], dtype=np.int64)
+        order = np.argsort(lengths, kind="stable")
+        return cut_batches(order, lengths, len(order), batch_tokens)
+
+    def batch(self, indices: NDArray[np.int64]) -> Arrays:
+        """Make a batch: `rows` (R E) of a table, `tokens` (B T) in it, `lengths` (B), `columns`."""
+        sentences = [self.sentences[i] for i in indices.tolist()]
+        table, rows = self.words.find([token for s in sentences for token in s.tokens])
+        lengths = np.array([len(sentence) for sentence in sentences], dtype=np.int64)
+        inside = np.arange(lengths.max()) < lengths[:, None]
+        per_token = {"tokens": np.array(rows), **self.featurizer.encode_columns(sentences)}
+        batch: Arrays = {"rows": table, "lengths": lengths}
+        for name, values in per_token.items():
+            batch[name] = np.zeros((*inside.shape, *values.shape[1:]), dtype=values.dtype)
+            batch[name][inside] = values
+        return batch

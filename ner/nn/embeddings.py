@@ -196,9 +196,13 @@ class Embedder(nn.Module):
         self.word_dropout = WordDropout(word_dropout)
         self.dropout = LockedDropout(dropout)
 
+    def word_rows(self, batch: Batch) -> Float[Tensor, "U E"]:
+        """Give the vectors of words; what the word parts read is enough."""
+        return torch.cat([part(batch) for part in self.word_parts.values()], dim=1)
+
     def forward(self, batch: Batch) -> Float[Tensor, "B T E"]:
-        """Read `tokens` and what the parts read."""
-        words = torch.cat([part(batch) for part in self.word_parts.values()], dim=1)
+        """Read `tokens`, what the token parts read, and `rows` or what the word parts read."""
+        words = batch["rows"] if "rows" in batch else self.word_rows(batch)
         embedded = [F.embedding(batch["tokens"], words)]
         embedded += [part(batch) for part in self.token_parts.values()]
         return self.dropout(self.word_dropout(torch.cat(embedded, dim=2)))

@@ -126,12 +126,25 @@ class TorchRuntime:
         device: Where it runs; it is moved there.
     """
 
+    # Torch has threads of its own; further ones would only get into their way.
+    workers = 1
+
     def __init__(self, model: Model, device: torch.device | str = "cpu") -> None:
         self.model = model.to(device).eval()
-        self.device = device
+        self.device = torch.device(device)
         self.lattice: Lattice = model.head.lattice()
+
+    def word_rows(self, words: Arrays) -> np.ndarray:
+        """Compute the vectors (U E) of words, float32."""
+        embedder: Any = self.model.embedder
+        with torch.inference_mode():
+            return embedder.word_rows(to_tensors(words, self.device)).cpu().numpy()
 
     def emissions(self, batch: Arrays) -> np.ndarray:
         """Score each tag at each token (B T C), float32."""
+        if self.device.type != "cpu":
+            # The table of all words stays where it is.
+            used, tokens = np.unique(batch["tokens"], return_inverse=True)
+            batch = {**batch, "rows": batch["rows"][used], "tokens": tokens}
         with torch.inference_mode():
             return self.model(to_tensors(batch, self.device)).cpu().numpy()

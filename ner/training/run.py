@@ -126,11 +126,11 @@ class Run:
         training = self.config.training
         model = prepared.model.to(self.device)
         model.autocast = training.precision == "bf16"
-        dev = prepared.encode(corpus.dev)
         gold = [sentence.spans or () for sentence in corpus.dev]
 
         def evaluate(_: nn.Module) -> dict[str, float]:
-            return {"f1": f1(gold, predict_spans(TorchRuntime(model, self.device), dev))}
+            runtime = TorchRuntime(model, self.device)
+            return {"f1": f1(gold, predict_spans(runtime, prepared.featurizer, corpus.dev))}
 
         # Momentum moves every row at every step, so it needs dense gradients.
         rows_wait = training.optimizer == "adamw" or training.momentum == 0

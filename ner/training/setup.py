@@ -145,10 +145,6 @@ class Prepared:
     model: Model
     rare: set[str]
 
-    def encode(self, sentences: Sequence[Sentence]) -> EncodedSentences:
-        """Encode sentences for evaluation."""
-        return EncodedSentences(sentences, self.featurizer)
-
     def targets(self, sentences: Sequence[Sentence]) -> NDArray[Any]:
         """Give the gold tags of all tokens end to end (N), or what each token may be (N C).
 
