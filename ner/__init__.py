@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     )
     from ner.evaluation.predictions import score_predictions
     from ner.evaluation.report import Report
-    from ner.tagger import Tagger, evaluate, load
+    from ner.exporting.entry import export
+    from ner.loading import load
+    from ner.tagger import Tagger, evaluate
     from ner.training.entry import train
 
 # Where each public name lives; it is imported when first asked for, so that `import ner` is fast
@@ -55,7 +57,8 @@ _HOMES = {
     "Tagger": "ner.tagger",
     "TrainingError": "ner.errors",
     "evaluate": "ner.tagger",
-    "load": "ner.tagger",
+    "export": "ner.exporting.entry",
+    "load": "ner.loading",
     "read_sentences": "ner.data.corpus",
     "score_predictions": "ner.evaluation.predictions",
     "train": "ner.training.entry",
@@ -75,6 +78,7 @@ __all__ = [
     "Tagger",
     "TrainingError",
     "evaluate",
+    "export",
     "load",
     "nn",
     "read_sentences",
@@ -92,6 +96,8 @@ def __getattr__(name: str) -> Any:
         return require("ner.nn", "ner.nn")
     if name == "train":
         require_training()
+    if name == "export":
+        require("torch", "ner.export")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

@@ -205,19 +205,18 @@ FAST void ner_viterbi(int64_t B, int64_t T, int64_t C, const double *emissions,
  * fixed: start (C), transitions (C C), end (C), exp(transitions - top) (C C) and its transpose (C C);
  * then, as integers, for each tag whether it belongs to the span before it (C), and which tag would
  * continue a span that it ends, where the scheme does not mark the end, else -1 (C). O is tag `outside`.
- * integers: spans of each sentence (B), -1 where no path is possible; a path (T), room to work in;
- * spans (N 3): first token, token behind the last, first tag.
- * numbers: probabilities (N); then 3 * T * C + T of room to work in. */
+ * out: as integers, the spans of each sentence (B), -1 where no path is possible; a path (T), room to
+ * work in; spans (B * T 3): first token, token behind the last, first tag; then their probabilities
+ * (B * T), and 3 * T * C + T of room to work in. */
 FAST int64_t ner_decode(int64_t B, int64_t T, int64_t C, int64_t outside, double top,
                         const double *fixed, const double *emissions, const int64_t *lengths,
-                        int64_t *integers, double *numbers) {
+                        int64_t *out) {
     const double *start = fixed, *transitions = start + C, *end = transitions + C * C;
     const double *steps = end + C, *steps_transposed = steps + C * C;
     const int64_t *goes_on = (const int64_t *)(steps_transposed + C * C), *inside = goes_on + C;
-    int64_t *counts = integers, *path = counts + B, *spans = path + T, tokens = 0;
-    for (int64_t b = 0; b < B; b++) tokens += lengths[b];
-    double *probabilities = numbers, *p = numbers + tokens, *x = p + T * C;
-    double *scores = x + T * C, *norms = scores + T * C;
+    int64_t *counts = out, *path = counts + B, *spans = path + T;
+    double *probabilities = (double *)(spans + 3 * B * T), *p = probabilities + B * T;
+    double *x = p + T * C, *scores = x + T * C, *norms = scores + T * C;
     double after[C], arrived[C];
     int64_t found = 0;
     for (int64_t b = 0; b < B; b++) {

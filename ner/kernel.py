@@ -21,7 +21,7 @@ FUNCTIONS = {
     "ner_forward": [*SIZES, ctypes.c_double, *[ctypes.c_void_p] * 12],
     "ner_backward": [*SIZES, *[ctypes.c_void_p] * 13],
     "ner_viterbi": [*SIZES, *[ctypes.c_void_p] * 8],
-    "ner_decode": [*SIZES, ctypes.c_int64, ctypes.c_double, *[ctypes.c_void_p] * 5],
+    "ner_decode": [*SIZES, ctypes.c_int64, ctypes.c_double, *[ctypes.c_void_p] * 4],
 }
 
 
@@ -128,14 +128,17 @@ class SpanDecoder:
     def __init__(
         self, edges: Edges, outside: int, goes_on: NDArray[np.bool_], inside: Integers
     ) -> None:
+        self._given = (edges, outside, goes_on, inside)
         start, transitions, end = _contiguous(np.float64, *edges)
-        self.outside = outside
-        self.top = highest_of(transitions)
-        steps = np.exp(transitions - self.top)
+        top = highest_of(transitions)
+        steps = np.exp(transitions - top)
         scores = [start, transitions.ravel(), end, steps.ravel(), steps.T.ravel()]
         integers = np.concatenate((goes_on, inside)).astype(np.int64)
-        self.num_tags = len(start)
-        self.fixed = np.concatenate((*scores, integers.view(np.float64)))
+        self._fixed = np.concatenate((*scores, integers.view(np.float64)))
+        self._arguments = (len(start), outside, top, self._fixed.ctypes.data)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SpanDecoder, self._given  # an address means nothing elsewhere
 
     def __call__(
         self, emissions: Scores, lengths: Integers
@@ -151,14 +154,13 @@ class SpanDecoder:
         if library is None or 0 in emissions.shape:
             return None
         B, T, C = emissions.shape
-        if self.num_tags != C:
-            raise ValueError(f"emissions: {self.num_tags} tags. Got {C}.")
+        if self._arguments[0] != C:
+            raise ValueError(f"emissions: {self._arguments[0]} tags. Got {C}.")
         (scores,), (lengths,) = _contiguous(np.float64, emissions), _contiguous(np.int64, lengths)
-        num_tokens = int(lengths.sum())
-        integers = np.empty(B + T + 3 * num_tokens, dtype=np.int64)
-        numbers = np.empty(num_tokens + 3 * T * C + T)
-        arrays = _pointers(self.fixed, scores, lengths, integers, numbers)
-        found = library.ner_decode(B, T, C, self.outside, self.top, *arrays)
+        # There are no more spans than places for tokens. All numbers here have eight bytes.
+        integers = np.empty(B + T + 4 * B * T + 3 * T * C + T, dtype=np.int64)
+        numbers = integers[B + T + 3 * B * T :].view(np.float64)
+        found = library.ner_decode(B, T, *self._arguments, *_pointers(scores, lengths, integers))
         spans = integers[B + T : B + T + 3 * found].reshape(found, 3)
         return integers[:B], spans, numbers[:found]
 

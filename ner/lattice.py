@@ -7,6 +7,7 @@ score -inf, so no emissions, however large, can make a path take one. The recurs
 Source: Lafferty, McCallum and Pereira, "Conditional Random Fields", ICML 2001, section 3.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -114,19 +115,14 @@ class Lattice:
         labels = [tag[2:] for tag in self.tags]
         flat = [Span(start, end, labels[tag]) for start, end, tag in rows.tolist()]
         shares, decoded, last = probabilities.tolist(), [], 0
-        for count in counts.tolist():
+        for b, count in enumerate(counts.tolist()):
             first, last = last, last + count
-            decoded.append((tuple(flat[first:last]), tuple(shares[first:last])))
-        # Where scores are so far apart that compiled sums lose some, they are taken in log space.
-        lost = np.isnan(probabilities)
-        for b in (
-            np.unique(np.repeat(np.arange(len(counts)), counts)[lost]).tolist()
-            if lost.any()
-            else ()
-        ):
-            sentence = slice(b, b + 1)
-            (own,) = self.span_posteriors(emissions[sentence], lengths[sentence], [decoded[b][0]])
-            decoded[b] = decoded[b][0], own
+            own, scores = tuple(flat[first:last]), tuple(shares[first:last])
+            if own and math.isnan(scores[0]):
+                # Scores so far apart that compiled sums lose some: log space keeps them all.
+                row = slice(b, b + 1)
+                (scores,) = self.span_posteriors(emissions[row], lengths[row], [own])
+            decoded.append((own, scores))
         return decoded
 
     def nbest(

@@ -1,16 +1,16 @@
 """A model as files: arrays, JSON and text, with a digest of each; knows nothing of networks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
-from ner.data.schemes import Scheme
+from ner.data.schemes import PREFIXES, Scheme, normalize_tag
 from ner.data.tokenizer import Tokenizer
 from ner.errors import DataError, ModelFolderError
 from ner.features.featurizer import Featurizer
@@ -21,6 +21,9 @@ FORMAT = 1
 TASK = "ner"
 WEIGHTS = "model.safetensors"
 VECTORS = "vocabulary/vectors.safetensors"
+# What ONNX Runtime reads, where an export wrote it: vectors of words, and the rest by precision.
+WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
+GRAPHS = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
 VOCABULARIES = ("words", "characters", "columns")
 FILES = (
     "README.md",
@@ -48,6 +51,7 @@ class ModelFolder:
         config: The resolved configuration as TOML; for people, and for further training.
         card: The model card, Markdown.
         record: Further facts for the manifest: versions, metrics, data digests, seed.
+        files: The names of its files, where it was read.
     """
 
     featurizer: Featurizer
@@ -59,10 +63,54 @@ class ModelFolder:
     config: str = ""
     card: str = ""
     record: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
 
 
-def save_model(folder: Path, model: ModelFolder) -> None:
-    """Write a model folder; one that is there is replaced in one step."""
+class StoredWeights(Mapping[str, NDArray[Any]]):
+    """The arrays of a safetensors file, each read when it is asked for.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ModelFolderError: It is damaged; or, when an array is asked for, that is not finite.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = safe_open(path, "np")
+            self._names = tuple(self._file.keys())
+        except (OSError, SafetensorError) as error:
+            raise ModelFolderError(f"{path.parent}: not a whole model: {error}") from error
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self._names:
+            raise KeyError(name)
+        array = self._file.get_tensor(name)
+        if not np.isfinite(array).all():
+            raise ModelFolderError(
+                f"{self._path.parent}: {WEIGHTS}: {name} holds numbers that are not finite."
+            )
+        return array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def save_model(
+    folder: Path, model: ModelFolder, add: Callable[[Path], None] = lambda _: None
+) -> None:
+    """Write a model folder; one that is there is replaced in one step.
+
+    Args:
+        folder: Where to.
+        model: What to write.
+        add: Writes further files into the folder that it is given, where all else is by then.
+    """
 
     def write(target: Path) -> None:
         (target / "vocabulary").mkdir()
@@ -77,6 +125,7 @@ def save_model(folder: Path, model: ModelFolder) -> None:
         (target / "README.md").write_text(model.card, encoding="utf-8")
         weights = {name: np.ascontiguousarray(array) for name, array in model.weights.items()}
         save_file(weights, target / WEIGHTS)
+        add(target)
 
     manifest = {
         "format": FORMAT,
@@ -91,8 +140,10 @@ def save_model(folder: Path, model: ModelFolder) -> None:
 def load_model(folder: Path) -> ModelFolder:
     """Read a model folder.
 
+    Its weights are read when they are asked for.
+
     Raises:
-        ModelFolderError: Something is missing, changed, of a newer format, or not finite.
+        ModelFolderError: Something is missing, changed, or of a newer format.
     """
     manifest = read_manifest(folder, FORMAT)
     if manifest.get("task") != TASK:
@@ -105,6 +156,8 @@ def load_model(folder: Path) -> ModelFolder:
         raise ModelFolderError(f"{folder}: {', '.join(lacking)} must be there. Got no such file.")
     try:
         labels = read_json(folder / "labels.json")
+        if "O" not in map(normalize_tag, labels["tags"]) or labels["scheme"] not in PREFIXES:
+            raise ValueError("labels.json: the tags of a scheme, O among them")
         vocabularies = {
             name: read_json(folder / f"vocabulary/{name}.json") for name in VOCABULARIES
         }
@@ -114,19 +167,15 @@ def load_model(folder: Path) -> ModelFolder:
             tags=labels["tags"],
             scheme=labels["scheme"],
             network=manifest["network"],
-            weights=load_file(folder / WEIGHTS),
+            weights=StoredWeights(folder / WEIGHTS),
             tokenizer=Tokenizer.from_json((folder / "tokenizer.json").read_text(encoding="utf-8")),
             config=(folder / "config.toml").read_text(encoding="utf-8"),
             card=(folder / "README.md").read_text(encoding="utf-8"),
             record={name: value for name, value in manifest.items() if name not in OWN_KEYS},
+            files=tuple(manifest["files"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFolderError(f"{folder}: not a whole model: {error!r}.") from error
-    except (SafetensorError, DataError) as error:
+    except DataError as error:
         raise ModelFolderError(f"{folder}: not a whole model: {error}") from error
-    for name, array in model.weights.items():
-        if not np.isfinite(array).all():
-            raise ModelFolderError(
-                f"{folder}: {WEIGHTS}: {name} holds numbers that are not finite."
-            )
     return model

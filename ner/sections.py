@@ -166,3 +166,4 @@ class Training(Section):
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N; auto takes cuda if there")
     threads: Count | None = Field(None, description="threads of torch; None leaves its choice")
     checkpoint_minutes: Positive = 10.0
+    export: bool = Field(True, description="write model.onnx, so that tagging needs no torch")

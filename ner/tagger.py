@@ -14,12 +14,10 @@ from ner.data.schemes import Span
 from ner.data.sentence import Entity, Prediction, Sentence
 from ner.data.tokenizer import Tokenizer
 from ner.decoding import BATCH_TOKENS, Decoder, Runtime
-from ner.errors import DataError, ModelFolderError
+from ner.errors import DataError
 from ner.evaluation.metrics import evaluate_sentences
 from ner.evaluation.report import Report
-from ner.extras import require
 from ner.features.featurizer import Featurizer
-from ner.model_folder import ModelFolder, load_model
 
 # Sentences that `pipe` reads ahead, so that it can group those of like length.
 WINDOW = 1024
@@ -206,41 +204,6 @@ def token_spans(sentence: Sentence, stretches: Sequence[Stretch]) -> list[Span]:
             )
         spans.append(Span(first[start], last[end], label))
     return spans
-
-
-def load(path: str | Path, *, device: str = "cpu", threads: int | None = None) -> Tagger:
-    """Load a model folder.
-
-    Args:
-        path: The folder.
-        device: "cpu", "cuda", "cuda:N", or "auto" for CUDA where there is any.
-        threads: How many the network may use; None leaves the choice to torch. It holds for the
-            whole process.
-
-    Raises:
-        ModelFolderError: Something is missing, changed, or from a newer version.
-        MissingExtraError: torch is not installed.
-    """
-    folder = Path(path)
-    return build_tagger(load_model(folder), device=device, threads=threads, where=str(folder))
-
-
-def build_tagger(
-    parts: ModelFolder, *, device: str = "cpu", threads: int | None = None, where: str = "model"
-) -> Tagger:
-    """Make a tagger of the parts of a model."""
-    require("ner.nn.loading", "Running a model")
-    from ner.nn.loading import TorchRuntime, choose_device, load_network, set_threads
-
-    set_threads(threads)
-    chosen = choose_device(device)
-    try:
-        network = load_network(parts, where)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ModelFolderError(f"{where}: no network can be built of it: {error!r}.") from error
-    return Tagger(
-        parts.featurizer, TorchRuntime(network, chosen), parts.tokenizer, {**parts.record}
-    )
 
 
 def evaluate(

@@ -8,7 +8,7 @@ different days can be compared.
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -153,7 +153,7 @@ class Baseline(Stepwise):
     """
 
     name = "baseline"
-    loader = "baseline:load"
+    taggers: ClassVar = {"baseline": "baseline:load"}
 
     def __init__(self, train: Sequence[Sentence], size: int, seed: int = 1) -> None:
         self.size = size

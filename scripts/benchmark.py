@@ -26,8 +26,9 @@ from ner.errors import NerError
 import phases
 import torch
 from baseline import Baseline
-from comparison import TRAINING, WARM, Comparison, draw, markdown
-from ours import Ours
+from comparison import TRAINING, WARM, Comparison, beside, draw, markdown
+from ours import Ours, agreement
+from tagging_phase import tagging
 
 # Tokens a second of the baseline at 100 per direction on CoNLL-2003, on the machine that the
 # project's claims are made for: 2 cores of a Zen 4 server, AVX-512, no GPU.
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ["OMP_NUM_THREADS"] = str(options.threads)  # of further processes
     loads = [os.getloadavg()]
     comparison = Comparison()
-    records: dict[str, Any] = {"curves": [], "memory": []}
+    records: dict[str, Any] = {"curves": [], "memory": [], "agreement": [], "beside": []}
     groups = [
         [Baseline(train, size), Ours(train, size), Ours(train, size, "bf16")]
         for size in options.sizes
@@ -68,10 +69,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # bf16 is a way to train; it tags like the others.
     taggers = [c for c in contenders if c.name != "ours, bf16"]
     with tempfile.TemporaryDirectory() as folder:
-        records["f1"] = phases.tagging(
+        records["f1"] = tagging(
             comparison, taggers, dev, options.rounds, options.seconds, Path(folder), say
         )
-    phases.crf(comparison, train, options.rounds, options.seconds, say)
+        for place in (Path(folder) / str(i) for i, c in enumerate(taggers) if c.name == "ours"):
+            records["agreement"].append(agreement(place, dev))
+    others = [name for peer in groups[0][3:] for name in peer.taggers]
+    for name in Ours.taggers:
+        records["beside"] += comparison.beside(name, others)
+    phases.crf(comparison, train, options.rounds, options.seconds)
     if options.memory_epochs:
         for size in options.sizes:
             records["memory"] += phases.memory(
@@ -166,7 +172,17 @@ def write(
     scores = (f"{row['contender']} ({row['size']}) {row['f1']:.2f}" for row in records["f1"])
     remarks.append(f"Development F1 after the training that was timed: {', '.join(scores)}.")
     remarks.append(f"Load average before: {before}; after: {after}.")
-    table = markdown(rows) + "\n" + "".join(f"- {remark}\n" for remark in remarks)
+    for found in records["agreement"]:
+        remarks.append(
+            f"ONNX Runtime and torch: spans differ in {found['unlike']} of {found['sentences']} "
+            f"sentences, scores by {found['largest_difference_of_scores']:.1e} at most."
+        )
+    table = (
+        markdown(rows)
+        + "\n"
+        + beside(records["beside"])
+        + "".join(f"- {remark}\n" for remark in remarks)
+    )
     (options.out / "benchmark.md").write_text(table, encoding="utf-8")
     draw(rows, options.out / "benchmark.png")
     print(table, end="")

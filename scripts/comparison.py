@@ -21,6 +21,7 @@ FIRST_PASS = Measure("tagging, first pass", "tokens/s", True)
 WARM = Measure("tagging, warm", "tokens/s", True)
 LATENCY_50 = Measure("one sentence, p50", "ms", False)
 LATENCY_95 = Measure("one sentence, p95", "ms", False)
+TEXT_50 = Measure("one raw text, p50", "ms", False)
 COLD_START = Measure("cold start", "s", False)
 COLD_MEMORY = Measure("cold start, peak memory", "MB", False)
 CRF_LOSS = Measure("CRF loss and gradients", "µs/token", False)
@@ -56,18 +57,19 @@ class Comparison:
         series = self.series.get((measure, size, contender))
         return statistics.median(series.values) if series else None
 
-    def ratios(self, series: Series) -> list[float]:
+    def ratios(self, series: Series, reference: str | None = None) -> list[float]:
         """How many times better than the reference, round by round; none for the reference.
 
-        A contender without a size is held against the first size of the reference.
+        Where one of the two has no size, it is held against the first size of the other.
         """
-        if series.contender == self.reference:
+        reference = reference or self.reference
+        if series.contender == reference:
             return []
         references = [
             s
             for s in self.series.values()
-            if (s.measure, s.contender) == (series.measure, self.reference)
-            and series.size in (None, s.size)
+            if (s.measure, s.contender) == (series.measure, reference)
+            and (None in (series.size, s.size) or series.size == s.size)
         ]
         if not references:
             return []
@@ -94,6 +96,17 @@ class Comparison:
             for s in self.series.values()
         ]
 
+    def beside(self, contender: str, others: Sequence[str]) -> list[dict[str, Any]]:
+        """Say how many times better one contender is than each of some others, where it can be."""
+        own = [s for s in self.series.values() if s.contender == contender]
+        first = {s.measure: s for s in reversed(own)}
+        return [
+            {"measure": m.name, "contender": contender, "other": other, **_spread(ratios)}
+            for m, series in first.items()
+            for other in others
+            if (ratios := self.ratios(series, other))
+        ]
+
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
     return {"median": statistics.median(values), "low": min(values), "high": max(values)}
@@ -118,6 +131,17 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def beside(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write a table of `Comparison.beside`: a line a measure and pair."""
+    if not rows:
+        return ""
+    lines = ["| measure | ours | beside | times better | range |", "|---|---|---|---|---|"]
+    for row in rows:
+        spread = f"{row['median']:.2f} | {row['low']:.2f} – {row['high']:.2f}"
+        lines.append(f"| {row['measure']} | {row['contender']} | {row['other']} | {spread} |")
+    return "\n".join(lines) + "\n\n"
 
 
 def short(value: float) -> str:

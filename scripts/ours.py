@@ -6,11 +6,12 @@ included.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import ner
+from ner import kernel
 from ner.data.schemes import Span
 from ner.data.sentence import Sentence
 
@@ -39,6 +40,7 @@ class OurTagger:
     def __init__(self, tagger: ner.Tagger) -> None:
         self.tag = tagger.tag_sentences
         self.tag_tokens = tagger.tag_tokens
+        self.tag_text = tagger.tag
 
     def spans(self, tagged: Sequence[Sentence]) -> list[Sequence[Span]]:
         """Read the spans out of what `tag` gave."""
@@ -46,8 +48,64 @@ class OurTagger:
 
 
 def load(folder: Path) -> OurTagger:
-    """Load a model folder."""
+    """Load a model folder as users do: ONNX Runtime, fp32, the compiled kernel if it is there."""
     return OurTagger(ner.load(folder))
+
+
+def load_int8(folder: Path) -> OurTagger:
+    """Load what is quantised."""
+    return OurTagger(ner.load(folder, precision="int8"))
+
+
+def load_torch(folder: Path) -> OurTagger:
+    """Load on torch."""
+    return OurTagger(ner.load(folder, runtime="torch"))
+
+
+class NumpyTagger(OurTagger):
+    """A tagger that decodes in numpy, as where there was no C compiler at installation."""
+
+    def __init__(self, tagger: ner.Tagger) -> None:
+        super().__init__(tagger)
+        self.tag = without_kernel(self.tag)
+        self.tag_tokens = without_kernel(self.tag_tokens)
+        self.tag_text = without_kernel(self.tag_text)
+
+
+def without_kernel(tag: Callable[..., Any]) -> Callable[..., Any]:
+    """Take the compiled kernel away during a call."""
+
+    def call(given: Any) -> Any:
+        library, kernel.library = kernel.library, None
+        try:
+            return tag(given)
+        finally:
+            kernel.library = library
+
+    return call
+
+
+def load_numpy(folder: Path) -> NumpyTagger:
+    """Load for decoding in numpy."""
+    return NumpyTagger(ner.load(folder))
+
+
+def agreement(folder: Path, sentences: Sequence[Sentence]) -> dict[str, float]:
+    """Count the sentences whose spans ONNX Runtime and torch find unlike, and compare scores."""
+    taggers = (ner.load(folder), ner.load(folder, runtime="torch"))
+    pairs = list(zip(*(tagger.tag_sentences(sentences) for tagger in taggers), strict=True))
+    predictions = [(a.prediction, b.prediction) for a, b in pairs]
+    scores = [
+        abs(one - other)
+        for a, b in predictions
+        if a and b and a.spans == b.spans
+        for one, other in zip(a.scores, b.scores, strict=True)
+    ]
+    return {
+        "sentences": len(pairs),
+        "unlike": sum(not (a and b and a.spans == b.spans) for a, b in predictions),
+        "largest_difference_of_scores": max(scores, default=0.0),
+    }
 
 
 class Ours:
@@ -60,7 +118,12 @@ class Ours:
         seed: Of weights, batches and dropout.
     """
 
-    loader = "ours:load"
+    taggers: ClassVar[dict[str, str]] = {
+        "ours": "ours:load",
+        "ours, int8": "ours:load_int8",
+        "ours, numpy": "ours:load_numpy",
+        "ours, torch": "ours:load_torch",
+    }
 
     def __init__(
         self, train: Sequence[Sentence], size: int, precision: str = "fp32", seed: int = 1
@@ -123,21 +186,20 @@ class Ours:
         return time.perf_counter() - began
 
     def save(self, folder: Path) -> None:
-        """Write a model folder with the averaged weights."""
+        """Write a model folder with the averaged weights and all graphs."""
         from ner.data.tokenizer import Tokenizer
+        from ner.exporting import write_graphs
         from ner.model_folder import ModelFolder, save_model
 
         prepared = self.prepared
         with self.trainer.average.applied():
             weights = {k: v.numpy().copy() for k, v in prepared.model.state_dict().items()}
-        save_model(
-            folder,
-            ModelFolder(
-                prepared.featurizer,
-                prepared.tags,
-                prepared.scheme,
-                prepared.network,
-                weights,
-                Tokenizer(),
-            ),
+        parts = ModelFolder(
+            prepared.featurizer,
+            prepared.tags,
+            prepared.scheme,
+            prepared.network,
+            weights,
+            Tokenizer(),
         )
+        save_model(folder, parts, lambda target: write_graphs(target, parts, int8=True))

@@ -7,10 +7,10 @@ differ from ours; F1 of the same budget belongs beside their speed.
 import importlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from stepwise import Stepwise
@@ -19,22 +19,29 @@ from ner.data.schemes import Span, spans_from_tags, tags_from_spans
 from ner.data.sentence import Sentence
 
 BATCH_SIZE = 32
+# Each release and what trains it; modules are imported only where they are used, so that no peer
+# waits at its start for the libraries of another.
+PEERS = {
+    "python-crfsuite": "peers:Crfsuite",
+    "spacy": "peers:Spacy",
+    "flair": "peer_flair:Flair",
+    "stanza": "peer_stanza:Stanza",
+    "bi-lstm-crf": "peer_bi_lstm_crf:BiLstmCrf",
+}
 
 
 def installed_peers(train: Sequence[Sentence]) -> tuple[list[Any], list[str]]:
     """Build all peers that are installed; gives them and a line about each."""
     found: list[Any] = []
     notes: list[str] = []
-    for package, build in PEERS.items():
+    for package, place in PEERS.items():
         try:
             release = version(package)
         except PackageNotFoundError:
             notes.append(f"{package}: not installed, left out.")
             continue
-        if build is None:
-            notes.append(f"{package} {release}: left out, its taggers start from downloads.")
-            continue
-        found.append(build(train))
+        module, _, name = place.partition(":")
+        found.append(getattr(importlib.import_module(module), name)(train))
         notes.append(f"{package} {release}")
     return found, notes
 
@@ -47,7 +54,7 @@ class Crfsuite:
     """
 
     name = "python-crfsuite"
-    loader = "peers:CrfsuiteTagger"
+    taggers: ClassVar = {"python-crfsuite": "peers:CrfsuiteTagger"}
     size = None
 
     def __init__(self, train: Sequence[Sentence]) -> None:
@@ -135,7 +142,7 @@ class Spacy(Stepwise):
     """spaCy: a blank English pipeline with its default entity recogniser (CNN and transitions)."""
 
     name = "spaCy"
-    loader = "peers:SpacyTagger"
+    taggers: ClassVar = {"spaCy": "peers:SpacyTagger"}
     size = None
 
     def __init__(self, train: Sequence[Sentence]) -> None:
@@ -194,11 +201,3 @@ class SpacyTagger:
 def spacy_doc(pipeline: Any, tokens: Sequence[str]) -> Any:
     """Wrap tokens, so that spaCy's own tokenizer stays out of it."""
     return importlib.import_module("spacy.tokens").Doc(pipeline.vocab, words=list(tokens))
-
-
-PEERS: dict[str, Callable[[Sequence[Sentence]], Any] | None] = {
-    "python-crfsuite": Crfsuite,
-    "spacy": Spacy,
-    "flair": None,
-    "stanza": None,
-}

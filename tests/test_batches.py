@@ -140,7 +140,9 @@ def test_tagging_takes_every_sentence_once_by_length(batch_tokens):
     assert sorted(i for indices in plan for i in indices) == list(range(len(encoded)))
     lengths = [length for batch in batches for length in batch["lengths"]]
     assert lengths == sorted(lengths)
-    assert all(b["tokens"].size <= batch_tokens or len(i) == 1 for i, b in zip(plan, batches, strict=True))
+    assert all(
+        b["tokens"].size <= batch_tokens or len(i) == 1 for i, b in zip(plan, batches, strict=True)
+    )
     for indices, batch in zip(plan, batches, strict=True):
         expected = encoded.batch(indices)
         inside = np.arange(batch["lengths"].max()) < batch["lengths"][:, None]

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +15,7 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 LOWER_IS_BETTER = {
     "one sentence, p50",
     "one sentence, p95",
+    "one raw text, p50",
     "cold start",
     "cold start, peak memory",
     "CRF loss and gradients",
@@ -22,6 +24,41 @@ LOWER_IS_BETTER = {
     "memory, last epoch less first",
 }
 HIGHER_IS_BETTER = {"training", "tagging, first pass", "tagging, warm"}
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(SCRIPTS)
+    from peers import PEERS
+# Trains a peer on eight sentences, saves and loads it, tags them together and one by one. Each
+# sentence is there twice, because some peers take words seen once for unknown.
+LEARNING = """
+import json, sys
+from pathlib import Path
+import contenders, ner, peers, torch
+from ner.data.sentence import Sentence
+from ner.evaluation.metrics import f1
+
+package, folder, facts, corpus = sys.argv[1:]
+torch.set_num_threads(1)
+peers.PEERS = {package: peers.PEERS[package]}
+sentences = [s for s in ner.read_sentences("sample:train") if s.spans][:8]
+(peer,), notes = peers.installed_peers(sentences * 2)
+tokens, seconds = peer.train(0.01)
+epochs = [peer.train_epoch() for _ in range(120)]
+peer.save(Path(folder))
+(loader,) = peer.taggers.values()
+tagger = contenders.load(loader, Path(folder))
+plain = [Sentence(s.tokens) for s in sentences]
+spans = tagger.spans(tagger.tag(plain))
+Path(corpus).write_text(json.dumps([s.tokens for s in plain]), encoding="utf-8")
+found = {
+    "notes": notes,
+    "loader": loader,
+    "learnt": tokens / sum(map(len, sentences * 2)),
+    "seconds": [seconds, *epochs],
+    "f1": f1([s.spans for s in sentences], spans),
+    "alike": spans == [tagger.spans([tagger.tag_tokens(s.tokens)])[0] for s in plain],
+}
+Path(facts).write_text(json.dumps(found), encoding="utf-8")
+"""
 
 
 def run(script, *arguments):
@@ -57,6 +94,7 @@ def results(tmp_path_factory):
         *("--threads", 1),
         *("--memory-epochs", 2),
         *("--target-f1", 0.0),
+        "--peers",
         *("--out", folder / "out"),
     )
     assert done.returncode == 0, done.stderr
@@ -71,10 +109,18 @@ def test_every_measure_is_there_for_both_sides(results):
     rows = facts_of(results)["results"]
     found = {(row["measure"], row["size"], row["contender"]) for row in rows}
     layers = {"CRF loss and gradients", "CRF decoding"}
-    for measure in (LOWER_IS_BETTER | HIGHER_IS_BETTER) - layers:
+    ours_alone = {"one raw text, p50"}
+    for measure in (LOWER_IS_BETTER | HIGHER_IS_BETTER) - layers - ours_alone:
         assert {(measure, 4, "baseline"), (measure, 4, "ours")} <= found
     assert {(measure, None, "baseline") for measure in layers} <= found
     assert ("training", 4, "ours, bf16") in found
+
+
+def test_both_runtimes_tag_alike(results):
+    (found,) = facts_of(results)["agreement"]
+    assert found["sentences"] == 10
+    assert found["unlike"] == 0
+    assert found["largest_difference_of_scores"] < 1e-4
 
 
 def test_each_measure_says_which_direction_is_better(results):
@@ -138,3 +184,45 @@ def test_the_profile_names_the_parts_of_a_step(tmp_path):
     assert " a step" in done.stdout.splitlines()[0]
     for part in ("embedder", "encoder", "head", "backward"):
         assert f"  {part}\n" in done.stdout
+
+
+def released(package):
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def test_each_peer_is_measured_or_said_to_be_left_out(results):
+    facts = facts_of(results)
+    for package in PEERS:
+        release = released(package)
+        left_out = f"{package}: not installed, left out."
+        assert (f"{package} {release}" if release else left_out) in facts["notes"]
+    measured = {row["contender"] for row in facts["results"] if row["measure"] == "tagging, warm"}
+    measured -= {f"ours, {way}" for way in ("int8", "numpy", "torch")}
+    assert len(measured) == 2 + sum(released(package) is not None for package in PEERS)
+
+
+@pytest.mark.parametrize("package", PEERS)
+def test_a_peer_learns_and_its_saved_model_tags(package, tmp_path):
+    if released(package) is None:
+        pytest.skip(f"needs {package}, a tool to compare with; not among our dependencies")
+    model, facts, corpus = (tmp_path / name for name in ("model", "facts.json", "corpus.json"))
+    program = [sys.executable, "-c", LEARNING, package, model, facts, corpus]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=200, cwd=SCRIPTS)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(facts.read_text(encoding="utf-8"))
+    assert found["notes"] == [f"{package} {released(package)}"]
+    # A batch holds them all; CRFsuite learns in passes.
+    assert found["learnt"] > 0
+    assert found["learnt"] == int(found["learnt"])
+    assert min(found["seconds"]) > 0
+    assert found["f1"] > 0.9
+    assert found["alike"]
+    # In a process of its own, where it may print nothing that is not asked for.
+    tokens = json.dumps(json.loads(corpus.read_text(encoding="utf-8"))[0])
+    done = run("fresh_process.py", "tag", found["loader"], model, tokens, corpus)
+    assert done.returncode == 0, done.stderr
+    keys = [list(json.loads(line)) for line in done.stdout.splitlines()]
+    assert keys == [["megabytes"], ["seconds"]]

@@ -335,7 +335,7 @@ def test_all_options_of_a_training_reach_its_settings(run):
 
 
 def test_a_bug_keeps_its_traceback(run, model, monkeypatch):
-    monkeypatch.setattr("ner.tagger.load", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("ner.loading.load", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["tag", str(model), "x"])
 
@@ -344,7 +344,7 @@ def test_an_interrupt_is_code_130(run, model, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ner.tagger.load", interrupt)
+    monkeypatch.setattr("ner.loading.load", interrupt)
     assert run("tag", model, "x") == (130, "", "")
 
 

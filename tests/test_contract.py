@@ -133,8 +133,11 @@ def test_files_are_short():
     ("arguments", "need"),
     [
         (["train", "--train", "sample:train"], "Training needs torch"),
-        (["tag", "MODEL", "Ada"], "Running a model needs torch"),
-        (["eval", "MODEL", "sample:test"], "Running a model needs torch"),
+        (["tag", "MODEL", "Ada", "--runtime", "torch"], "Running a model on torch needs torch"),
+        (
+            ["eval", "MODEL", "sample:test", "--runtime", "torch"],
+            "Running a model on torch needs torch",
+        ),
     ],
 )
 def test_a_missing_extra_says_what_to_install(tiny_model, arguments, need):

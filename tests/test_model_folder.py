@@ -8,7 +8,7 @@ from safetensors.numpy import load_file, save_file
 import ner
 from ner.errors import ModelFolderError
 from ner.files import MANIFEST, read_json, read_manifest, write_folder, write_json
-from ner.model_folder import FILES, FORMAT, load_model, save_model
+from ner.model_folder import FILES, FORMAT, MODEL_GRAPH, WORDS_GRAPH, load_model, save_model
 
 WEIGHTS = "model.safetensors"
 
@@ -51,10 +51,17 @@ def refusal(folder, load=load_model):
     return str(error.value).removeprefix(f"{folder}").removeprefix(": ").removeprefix("/")
 
 
+def load_torch(folder):
+    return ner.load(folder, runtime="torch")
+
+
 def test_a_model_comes_back_bit_by_bit(tiny_model, tmp_path):
     save_model(tmp_path / "again", load_model(tiny_model))
-    assert files(tmp_path / "again") == files(tiny_model) == sorted([*FILES, MANIFEST])
-    for name in FILES:
+    assert files(tmp_path / "again") == sorted([*FILES, MANIFEST])
+    ner.export(tmp_path / "again")
+    graphs = (WORDS_GRAPH, MODEL_GRAPH)
+    assert files(tmp_path / "again") == files(tiny_model) == sorted([*FILES, *graphs, MANIFEST])
+    for name in (*FILES, *graphs):
         assert (tmp_path / "again" / name).read_bytes() == (tiny_model / name).read_bytes(), name
     assert read_json(tmp_path / "again" / MANIFEST) == read_json(tiny_model / MANIFEST)
     one, other = load_model(tiny_model).weights, load_model(tmp_path / "again").weights
@@ -129,7 +136,9 @@ def cut(weights):
 )
 def test_weights_that_do_not_fit_are_refused(tiny_model, tmp_path, change, words):
     folder = rewritten(tiny_model, tmp_path, change_weights(change))
-    assert refusal(folder, ner.load).startswith(words.replace("(9,)", str(bias_shape(tiny_model))))
+    assert refusal(folder, load_torch).startswith(
+        words.replace("(9,)", str(bias_shape(tiny_model)))
+    )
 
 
 def bias_shape(model):
@@ -141,7 +150,7 @@ def test_weights_that_are_not_finite_are_refused(tiny_model, tmp_path, value):
     def change(weights):
         weights["head.projection.bias"][0] = value
 
-    words = refusal(rewritten(tiny_model, tmp_path, change_weights(change)))
+    words = refusal(rewritten(tiny_model, tmp_path, change_weights(change)), load_torch)
     assert words == f"{WEIGHTS}: head.projection.bias holds numbers that are not finite."
 
 
@@ -159,7 +168,7 @@ def test_a_newer_format_and_an_unknown_task_are_refused(tiny_model, tmp_path):
 def test_a_network_that_cannot_be_built_is_refused(tiny_model, tmp_path, network):
     known = read_manifest(tiny_model, FORMAT)["network"] if network else {}
     folder = rewritten(tiny_model, tmp_path, network=known | network)
-    assert refusal(folder, ner.load).startswith("no network can be built of it: ")
+    assert refusal(folder, load_torch).startswith("no network can be built of it: ")
 
 
 def test_labels_that_are_none_are_refused(tiny_model, tmp_path):
@@ -180,5 +189,5 @@ def test_a_model_replaces_the_one_before(tiny_model, tmp_path):
     folder = copied(tiny_model, tmp_path)
     (folder / "note.txt").write_text("")
     save_model(folder, load_model(tiny_model))
-    assert files(folder) == files(tiny_model)
+    assert files(folder) == sorted([*FILES, MANIFEST])
     assert list(tmp_path.iterdir()) == [folder]

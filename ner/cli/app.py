@@ -3,6 +3,7 @@
 import typer
 
 from ner.cli.evaluating import eval_command
+from ner.cli.exporting import export
 from ner.cli.inspecting import config_app, info
 from ner.cli.tagging import tag
 from ner.cli.training import train
@@ -17,5 +18,6 @@ app = typer.Typer(
 app.command()(train)
 app.command("eval")(eval_command)
 app.command()(tag)
+app.command()(export)
 app.command()(info)
 app.add_typer(config_app, name="config")

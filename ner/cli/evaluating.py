@@ -12,7 +12,12 @@ from ner.cli.options import (
     Json,
     OnError,
     OnErrorOption,
+    Precision,
+    PrecisionOption,
+    Runtime,
+    RuntimeOption,
     TagScheme,
+    Threads,
     list_skipped,
     split_columns,
 )
@@ -33,7 +38,10 @@ def eval_command(
         typer.Option(help="Of the tags in --predictions, for strict mode; else inferred."),
     ] = None,
     columns: Columns = None,
-    device: Device = "auto",
+    runtime: RuntimeOption = Runtime.AUTO,
+    precision: PrecisionOption = Precision.FP32,
+    device: Device = "cpu",
+    threads: Threads = None,
     on_error: OnErrorOption = OnError.RAISE,
     as_json: Json = False,
 ) -> None:
@@ -55,10 +63,13 @@ def eval_command(
     elif scheme is not None:
         raise ConfigError("ner eval: --scheme is for --predictions; a model has its own.")
     else:
-        from ner.tagger import evaluate, load
+        from ner.loading import load
+        from ner.tagger import evaluate
 
         problems: list[DataError] | None = [] if on_error is OnError.SKIP else None
-        tagger = load(model, device=device)
+        tagger = load(
+            model, runtime=runtime.value, precision=precision.value, device=device, threads=threads
+        )
         report = evaluate(tagger, data, columns=split_columns(columns), problems=problems)
         list_skipped(problems)
     typer.echo(json.dumps(report.to_dict(), indent=1) if as_json else str(report))

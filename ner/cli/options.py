@@ -16,7 +16,36 @@ Columns = Annotated[
         "By default the first is token and the last is ner."
     ),
 ]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="How many the network may use; by default all cores.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Runtime(StrEnum):
+    """What runs the network."""
+
+    AUTO = "auto"
+    ONNX = "onnx"
+    TORCH = "torch"
+
+
+class Precision(StrEnum):
+    """Of the network's numbers."""
+
+    FP32 = "fp32"
+    INT8 = "int8"
+
+
+RuntimeOption = Annotated[
+    Runtime,
+    typer.Option(
+        "--runtime", help="auto: ONNX Runtime where the model has its files and runs on the CPU."
+    ),
+]
+PrecisionOption = Annotated[
+    Precision, typer.Option("--precision", help="int8 is faster, and changes a tag now and then.")
+]
 
 
 class TagScheme(StrEnum):

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,12 @@ from ner.cli.options import (
     Device,
     OnError,
     OnErrorOption,
+    Precision,
+    PrecisionOption,
+    Runtime,
+    RuntimeOption,
     TagScheme,
+    Threads,
     list_skipped,
     split_columns,
 )
@@ -71,7 +75,13 @@ def tag(
     ] = None,
     scheme: Annotated[TagScheme, typer.Option(help="Of the tags in conll output.")] = TagScheme.BIO,
     columns: Columns = None,
+    runtime: RuntimeOption = Runtime.AUTO,
+    precision: PrecisionOption = Precision.FP32,
     device: Device = "cpu",
+    threads: Threads = None,
+    batch_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of a batch, padding included.")
+    ] = None,
     on_error: OnErrorOption = OnError.RAISE,
 ) -> None:
     """Find entities in texts."""
@@ -87,16 +97,26 @@ def tag(
         fallback = Output.CONLL if chosen is Format.CONLL else Output.JSONL
         output = Output.PRETTY if sys.stdout.isatty() else fallback
 
+    from ner.cli.progress import with_progress
     from ner.data.conll import annotate_conll
     from ner.data.lines import read_lines, replace_surrogates
-    from ner.tagger import WINDOW, load
+    from ner.decoding import BATCH_TOKENS
+    from ner.loading import load
+    from ner.tagger import WINDOW
 
     lines = read_lines(source) if is_file else ()
     name = "stdin" if source == "-" else source
-    tagger = load(model, device=device)
+    tagger = load(
+        model, runtime=runtime.value, precision=precision.value, device=device, threads=threads
+    )
     # Whoever types the lines wants an answer after each.
     typed = source == "-" and sys.stdin.isatty()
-    pipe = partial(tagger.pipe, window=1 if typed else WINDOW)
+    window = 1 if typed else WINDOW
+
+    def pipe(items: "Iterable[str | Sentence]") -> "Iterator[Sentence]":
+        size = batch_tokens or BATCH_TOKENS
+        return with_progress(tagger.pipe(items, batch_tokens=size, window=window))
+
     problems: list[DataError] | None = [] if on_error is OnError.SKIP else None
     names = split_columns(columns) or tagger.columns
     if chosen is Format.CONLL and output is Output.CONLL:

@@ -163,6 +163,8 @@ class TaggingBatches:
 
     def plan(self, batch_tokens: int) -> list[NDArray[np.int64]]:
         """List the sentences of each batch; batches hold `batch_tokens`, padding included."""
+        if len(self.sentences) == 1:
+            return [np.zeros(1, dtype=np.int64)]
         lengths = np.array([len(sentence) for sentence in self.sentences], dtype=np.int64)
         order = np.argsort(lengths, kind="stable")
         return cut_batches(order, lengths, len(order), batch_tokens)
@@ -171,11 +173,14 @@ class TaggingBatches:
         """Make a batch: `rows` (R E) of a table, `tokens` (B T) in it, `lengths` (B), `columns`."""
         sentences = [self.sentences[i] for i in indices.tolist()]
         table, rows = self.words.find([token for s in sentences for token in s.tokens])
-        lengths = np.array([len(sentence) for sentence in sentences], dtype=np.int64)
-        inside = np.arange(lengths.max()) < lengths[:, None]
+        lengths = [len(sentence) for sentence in sentences]
+        shape = (len(lengths), max(lengths))
+        batch: Arrays = {"rows": table, "lengths": np.array(lengths, dtype=np.int64)}
         per_token = {"tokens": np.array(rows), **self.featurizer.encode_columns(sentences)}
-        batch: Arrays = {"rows": table, "lengths": lengths}
+        if len(rows) == shape[0] * shape[1]:
+            return batch | {n: a.reshape(*shape, *a.shape[1:]) for n, a in per_token.items()}
+        inside = np.arange(shape[1]) < batch["lengths"][:, None]
         for name, values in per_token.items():
-            batch[name] = np.zeros((*inside.shape, *values.shape[1:]), dtype=values.dtype)
+            batch[name] = np.zeros((*shape, *values.shape[1:]), dtype=values.dtype)
             batch[name][inside] = values
         return batch

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,9 @@ class WordRows:
         self._lock = threading.Lock()
         self._index: dict[str, int] = {}
         self._table: Floats = np.empty((0, 0), dtype=np.float32)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return WordRows, (self._featurizer, self._compute, self._cache_bytes)  # locks stay at home
 
     def find(self, tokens: Sequence[str]) -> tuple[Floats, list[int]]:
         """Give a table (R E), not to be changed, and the row of each token in it (N)."""

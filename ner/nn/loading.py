@@ -21,19 +21,20 @@ def load_network(parts: ModelFolder, where: str = "model") -> Model:
     """
     model = build_model(parts.network, parts.featurizer, parts.tags, parts.scheme)
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    weights = dict(parts.weights)
     file, hint = f"{where}: {WEIGHTS}", "Was a file of the model exchanged?"
     for names, fault in (
-        (shapes.keys() - parts.weights.keys(), "lacks"),
-        (parts.weights.keys() - shapes.keys(), "has too much"),
+        (shapes.keys() - weights.keys(), "lacks"),
+        (weights.keys() - shapes.keys(), "has too much"),
     ):
         if names:
             raise ModelFolderError(f"{file} {fault} {_listed(sorted(names))}. {hint}")
-    for name, array in parts.weights.items():
+    for name, array in weights.items():
         if array.shape != shapes[name]:
             raise ModelFolderError(
                 f"{file}: {name} has the shape {shapes[name]}. Got {array.shape}. {hint}"
             )
-    model.load_state_dict({name: torch.from_numpy(a) for name, a in parts.weights.items()})
+    model.load_state_dict({name: torch.from_numpy(a) for name, a in weights.items()})
     return model
 
 

@@ -18,11 +18,13 @@ from ner.errors import ConfigError, TrainingError
 from ner.evaluation.dictionary import NameDictionary
 from ner.evaluation.metrics import evaluate_sentences, f1
 from ner.evaluation.report import Report
+from ner.exporting.entry import save_exported
 from ner.files import write_json
+from ner.loading import build_tagger, load
 from ner.model_folder import ModelFolder, save_model
 from ner.nn.loading import set_threads
 from ner.nn.model import TorchRuntime, to_tensors
-from ner.tagger import Tagger, build_tagger, load
+from ner.tagger import Tagger
 from ner.training.checkpoint import newest_checkpoint, save_checkpoint
 from ner.training.interruption import interruptible
 from ner.training.optimizers import build_optimizers, use_sparse_tables
@@ -262,7 +264,10 @@ class Run:
         card = model_card(self.config, prepared.tags, corpus.record, reports, baselines)
         parts = replace(parts, card=card, record=record)
         model = self.folder.path / "model"
-        save_model(model, parts)
+        if self.config.training.export:
+            save_exported(model, parts, corpus.dev, self.progress.note)
+        else:
+            save_model(model, parts)
         self.folder.close()
         # From here on the vectors of new words are those in the model folder.
         tagger = load(model, device=str(self.device))

@@ -1,0 +1,169 @@
+"""`ner data convert`."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ner.cli.options import Columns, Json, OnError, OnErrorOption, list_skipped, split_columns
+from ner.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from ner.data.spans import Notes
+
+data_app = typer.Typer(help="Look at data, and change its form.", no_args_is_help=True)
+
+
+class MisalignedSpans(StrEnum):
+    """What to do with spans that do not start and end at token borders."""
+
+    REFUSE = "refuse"
+    SNAP = "snap"
+    DROP = "drop"
+
+
+class OverlappingSpans(StrEnum):
+    """What to do with spans that overlap, nest or have gaps."""
+
+    REFUSE = "refuse"
+    DROP = "drop"
+
+
+class WrittenScheme(StrEnum):
+    """How tags are spelt in a file."""
+
+    IOB1 = "IOB1"
+    BIO = "BIO"
+    IOB2 = "IOB2"
+    BIOES = "BIOES"
+    BILOU = "BILOU"
+    BMES = "BMES"
+
+
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", help="Of the input; by default it is detected, and printed."),
+]
+Encoding = Annotated[str, typer.Option(help="Of the input, such as latin-1.")]
+MisalignedOption = Annotated[
+    MisalignedSpans,
+    typer.Option(
+        help="Spans that do not meet token borders: refuse them, snap them outwards, or drop them."
+    ),
+]
+OverlappingOption = Annotated[
+    OverlappingSpans,
+    typer.Option(
+        help="Spans that overlap, nest or have gaps: refuse them, or drop all but the longest."
+    ),
+]
+
+
+@data_app.command()
+def convert(
+    source: Annotated[str, typer.Argument(metavar="IN", help="A corpus, as for ner train.")],
+    out: Annotated[str, typer.Argument(help="A file, a folder for brat, or - for stdout.")],
+    format_: FormatOption = None,
+    to: Annotated[
+        str | None, typer.Option(help="Format of the output; by default its ending says it.")
+    ] = None,
+    encoding: Encoding = "utf-8",
+    output_encoding: Annotated[str, typer.Option(help="Of the output.")] = "utf-8",
+    scheme: Annotated[
+        WrittenScheme, typer.Option(help="Of the tags that are written.")
+    ] = WrittenScheme.BIO,
+    columns: Columns = None,
+    tags: Annotated[
+        str | None, typer.Option(help="Column, or key in CoNLL-U, of entity tags; usually ner.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="A column of labels without prefixes, such as upos.")
+    ] = None,
+    pretokenized: Annotated[
+        bool, typer.Option("--pretokenized", help="Tokens of texts stand between blanks.")
+    ] = False,
+    misaligned: MisalignedOption = MisalignedSpans.REFUSE,
+    overlapping: OverlappingOption = OverlappingSpans.REFUSE,
+    drop: Annotated[
+        bool, typer.Option("--drop", help="Leave out annotation that the output cannot hold.")
+    ] = False,
+    on_error: OnErrorOption = OnError.RAISE,
+    as_json: Json = False,
+) -> None:
+    """Convert a corpus from one format to another; nothing is lost in silence."""
+    from ner.data.corpus import stream_sentences
+    from ner.data.detection import detect_format, format_to_write
+    from ner.data.formats import FORMATS, find_format
+    from ner.data.records import cut_at_blanks
+    from ner.data.spans import Notes
+    from ner.data.tokenizer import Tokenizer
+    from ner.data.writing import write_sentences
+
+    read_as = detect_format(source, encoding) if format_ is None else find_format(format_)
+    write_as = format_to_write(Path(out)) if to is None else find_format(to)
+    if write_as is None:
+        names = " ".join(name for name, one in FORMATS.items() if one.lines or one.save)
+        raise ConfigError(f"ner data convert: --to must say one of {names} for {out!r}.")
+    if format_ is None:
+        typer.echo(f"{source}: read as {read_as.name} ({read_as.about}).", err=True)
+    tokenize = cut_at_blanks if pretokenized else Tokenizer()
+    problems: list[DataError] | None = [] if on_error is OnError.SKIP else None
+    notes = Notes()
+    sentences = stream_sentences(
+        source,
+        format=read_as.name,
+        encoding=encoding,
+        misaligned=misaligned.value,
+        overlapping=overlapping.value,
+        columns=split_columns(columns),
+        tags=tags,
+        target=target,
+        tokenize=tokenize,
+        problems=problems,
+        notes=notes,
+    )
+    written = write_sentences(
+        sentences,
+        out,
+        write_as,
+        scheme=scheme.value,
+        encoding=output_encoding,
+        drop=drop,
+        target=target,
+        tokenize=tokenize,
+    )
+    for line in listing(notes):
+        typer.echo(line, err=True)
+    list_skipped(problems)
+    if as_json:
+        result = {
+            "read_as": read_as.name,
+            "written_as": write_as.name,
+            **dataclasses.asdict(written),
+            "changes": notes.changes,
+            "ignored": notes.ignored,
+            "skipped": list(map(str, problems or ())),
+        }
+        typer.echo(json.dumps(result, indent=1), err=out == "-")
+        return
+    for kind, count in written.lost.items():
+        if count:
+            typer.echo(f"lost: {kind} ({count}), which {write_as.name} cannot hold.", err=True)
+    typer.echo(
+        f"{out}: written as {write_as.name}: {written.sentences} sentences, "
+        f"{written.tokens} tokens, {written.entities} entities.",
+        err=True,
+    )
+
+
+def listing(notes: "Notes") -> Iterator[str]:
+    """Show what reading changed and left out."""
+    yield from notes.changes
+    if notes.changes:
+        yield f"{len(notes.changes)} spans or texts changed or left out."
+    for kind, count in notes.ignored.items():
+        yield f"not kept: {count} {kind}."

@@ -1,0 +1,169 @@
+"""From a network in torch to the graphs of its folder."""
+
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from onnx import TensorProto
+from torch import Tensor, nn
+
+from ner.errors import ConfigError
+from ner.exporting.graph import GraphBuilder, Port, WeightFile, numbers
+from ner.exporting.quantizing import quantize
+from ner.exporting.recurrent import birnn
+from ner.exporting.words import WORD_PARTS
+from ner.model_folder import INT8_GRAPH, MODEL_GRAPH, WEIGHTS, WORDS_GRAPH, ModelFolder
+from ner.nn.embeddings import ColumnEmbedding, Embedder
+from ner.nn.encoder import BiRNN
+from ner.nn.heads import CRFHead, SoftmaxHead
+from ner.nn.loading import load_network
+from ner.nn.model import Model
+
+Builder = TypeVar("Builder")
+INT32, INT64, FLOAT = TensorProto.INT32, TensorProto.INT64, TensorProto.FLOAT
+
+
+def column_embedding(graph: GraphBuilder, module: ColumnEmbedding) -> str:
+    """Take the rows of a token's columns (T B E), all from one table."""
+    tables = [numbers(table) for table in module.tables.parameters()]
+    first_rows = np.cumsum([0, *map(len, tables[:-1])]).astype(np.int32)
+    rows = graph.node("Add", graph.input("columns"), graph.constant(first_rows))
+    across = graph.node("Transpose", rows, perm=[1, 0, 2])
+    vectors = graph.node("Gather", graph.constant(np.concatenate(tables)), across)
+    return graph.node("Reshape", vectors, graph.constant(np.array([0, 0, module.size])))
+
+
+def crf_head(graph: GraphBuilder, module: CRFHead, hidden: str) -> str:
+    """Score tags; steps between them are left to the lattice."""
+    return _projection(graph, module.projection, hidden)
+
+
+def softmax_head(graph: GraphBuilder, module: SoftmaxHead, hidden: str) -> str:
+    """Give the log-probabilities of tags."""
+    return graph.node("LogSoftmax", _projection(graph, module.projection, hidden), axis=-1)
+
+
+def _projection(graph: GraphBuilder, linear: nn.Linear, hidden: str) -> str:
+    product = graph.node("MatMul", hidden, graph.constant(numbers(linear.weight).T))
+    return graph.node("Add", product, graph.constant(numbers(linear.bias)))
+
+
+# What can be exported, beside `WORD_PARTS`.
+TOKEN_PARTS: dict[type[nn.Module], Callable[[GraphBuilder, Any], str]] = {
+    ColumnEmbedding: column_embedding
+}
+# From embedded tokens, time first (T B E), and lengths (B), int32, to (B T H).
+ENCODERS: dict[type[nn.Module], Callable[[GraphBuilder, Any, str, str], str]] = {BiRNN: birnn}
+# From (B T H) to (B T C).
+HEADS: dict[type[nn.Module], Callable[[GraphBuilder, Any, str], str]] = {
+    CRFHead: crf_head,
+    SoftmaxHead: softmax_head,
+}
+
+
+def write_graphs(folder: Path, parts: ModelFolder, *, int8: bool = False) -> None:
+    """Write the network of a model for `ner.runtime`.
+
+    Args:
+        folder: Where the weights of the model are already.
+        parts: The model.
+        int8: Write it with weights of eight bits as well.
+
+    Raises:
+        ConfigError: The network has a part that cannot be written as a graph, or as one in int8.
+    """
+    graphs = build_graphs(folder, load_network(parts), parts)
+    if int8:
+        graphs[INT8_GRAPH] = quantize(graphs[MODEL_GRAPH])
+    for name, content in graphs.items():
+        (folder / name).write_bytes(content)
+
+
+def build_graphs(folder: Path, model: Model, parts: ModelFolder) -> dict[str, bytes]:
+    """Make the graphs of a network, as the content of files by their names.
+
+    Args:
+        folder: Where its weights are already.
+        model: The network, in evaluation mode or not.
+        parts: Its featurizer and its tags.
+    """
+    embedder: Any = model.embedder
+    check_kind(model, [Model], "network")
+    check_kind(embedder, [Embedder], "embedder")
+    weights = WeightFile(folder / WEIGHTS)
+    names: dict[Tensor, str] = {tensor: name for name, tensor in model.named_parameters()}
+    words = GraphBuilder(_word_inputs(parts), weights, names)
+    rows = words.concatenate(
+        [
+            chosen(WORD_PARTS, part, f"embedder.{name}")(words, part)
+            for name, part in embedder.word_parts.items()
+        ],
+        axis=1,
+    )
+    size = sum(part.size for part in embedder.word_parts.values())
+    whole = GraphBuilder(_token_inputs(parts, size), weights, names)
+    emissions = _emissions(whole, model)
+    return {
+        WORDS_GRAPH: words.to_bytes(rows, ("rows", FLOAT, ("U", size))),
+        MODEL_GRAPH: whole.to_bytes(emissions, ("emissions", FLOAT, ("B", "T", len(parts.tags)))),
+    }
+
+
+def chosen(builders: Mapping[type[nn.Module], Builder], module: nn.Module, where: str) -> Builder:
+    """Look up what writes a module as nodes.
+
+    Raises:
+        ConfigError: Nothing does.
+    """
+    check_kind(module, builders, where)
+    return builders[type(module)]
+
+
+def check_kind(module: nn.Module, kinds: Collection[type[nn.Module]], where: str) -> None:
+    """Refuse all other modules; a subclass may compute something else.
+
+    Raises:
+        ConfigError: The module is of none of these kinds.
+    """
+    if type(module) not in kinds:
+        known = " or ".join(kind.__name__ for kind in kinds)
+        raise ConfigError(
+            f"{where}: must be {known} to be exported to ONNX. Got {type(module).__name__}."
+        )
+
+
+def _word_inputs(parts: ModelFolder) -> list[Port]:
+    """List what `Featurizer.encode_words` may give."""
+    ports: list[Port] = [
+        ("words", INT32, ("U",)),
+        ("characters", INT32, ("U", "W")),
+        ("shapes", INT32, ("U",)),
+        ("affixes", INT32, ("U", "A")),
+    ]
+    store = parts.featurizer.vectors
+    return ports if store is None else [*ports, ("vectors", FLOAT, ("U", store.size))]
+
+
+def _token_inputs(parts: ModelFolder, size: int) -> list[Port]:
+    """List what a batch for tagging holds."""
+    return [
+        ("rows", FLOAT, ("R", size)),
+        ("tokens", INT64, ("B", "T")),
+        ("lengths", INT64, ("B",)),
+        ("columns", INT32, ("B", "T", len(parts.featurizer.columns))),
+    ]
+
+
+def _emissions(graph: GraphBuilder, model: Model) -> str:
+    # Recurrent operators want time first; indices are turned around faster than vectors.
+    across = graph.node("Transpose", graph.input("tokens"), perm=[1, 0])
+    vectors = [graph.node("Gather", graph.input("rows"), across)]
+    embedder: Any = model.embedder
+    for name, part in embedder.token_parts.items():
+        vectors.append(chosen(TOKEN_PARTS, part, f"embedder.{name}")(graph, part))
+    embedded = graph.concatenate(vectors, axis=2)
+    lengths = graph.node("Cast", graph.input("lengths"), to=INT32)
+    head: Any = model.head
+    hidden = chosen(ENCODERS, model.encoder, "encoder")(graph, model.encoder, embedded, lengths)
+    return chosen(HEADS, head, "head")(graph, head, hidden)
