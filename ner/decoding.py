@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ner.data.schemes import Span, spans_from_tags
 from ner.data.sentence import Sentence
-from ner.errors import DataError
 from ner.features.batches import TaggingBatches
 from ner.features.featurizer import Arrays, Featurizer
 from ner.features.word_rows import WordRows
@@ -71,7 +70,7 @@ class Decoder:
 
         def run(indices: NDArray[np.int64]) -> Sequence[Result]:
             batch = batches.batch(indices)
-            return decode(finite_emissions(self.runtime, batch), batch["lengths"])
+            return decode(self.runtime.emissions(batch), batch["lengths"])
 
         workers = min(self.runtime.workers, len(plan))
         if workers > 1:
@@ -101,15 +100,3 @@ def predict_spans(
         ]
 
     return Decoder(featurizer, runtime).run(sentences, decode, [])
-
-
-def finite_emissions(runtime: Runtime, batch: Arrays) -> np.ndarray:
-    """Score a batch, and refuse to decode what is not a number.
-
-    Raises:
-        DataError: Scores are not finite, which weights that trained too fast can cause.
-    """
-    emissions = runtime.emissions(batch)
-    if not np.isfinite(emissions).all():
-        raise DataError("model: its scores must be finite. Got some that are not.")
-    return emissions

@@ -205,25 +205,28 @@ FAST void ner_viterbi(int64_t B, int64_t T, int64_t C, const double *emissions,
  * fixed: start (C), transitions (C C), end (C), exp(transitions - top) (C C) and its transpose (C C);
  * then, as integers, for each tag whether it belongs to the span before it (C), and which tag would
  * continue a span that it ends, where the scheme does not mark the end, else -1 (C). O is tag `outside`.
- * out: as integers, the spans of each sentence (B), -1 where no path is possible; a path (T), room to
- * work in; spans (B * T 3): first token, token behind the last, first tag; then their probabilities
- * (B * T), and 3 * T * C + T of room to work in. */
+ * integers: the spans of each sentence (B), -1 where no path is possible, -2 where a score is NaN or
+ * infinite (-INFINITY forbids a tag); spans (B * T 3): first token, token behind the last, first tag;
+ * a path (T), room to work in.
+ * numbers: probabilities of the spans (B * T); then 3 * T * C + T of room to work in. */
 FAST int64_t ner_decode(int64_t B, int64_t T, int64_t C, int64_t outside, double top,
                         const double *fixed, const double *emissions, const int64_t *lengths,
-                        int64_t *out) {
+                        int64_t *integers, double *numbers) {
     const double *start = fixed, *transitions = start + C, *end = transitions + C * C;
     const double *steps = end + C, *steps_transposed = steps + C * C;
     const int64_t *goes_on = (const int64_t *)(steps_transposed + C * C), *inside = goes_on + C;
-    int64_t *counts = out, *path = counts + B, *spans = path + T;
-    double *probabilities = (double *)(spans + 3 * B * T), *p = probabilities + B * T;
+    int64_t *counts = integers, *spans = counts + B, *path = spans + 3 * B * T;
+    double *probabilities = numbers, *p = probabilities + B * T;
     double *x = p + T * C, *scores = x + T * C, *norms = scores + T * C;
     double after[C], arrived[C];
     int64_t found = 0;
     for (int64_t b = 0; b < B; b++) {
         int64_t length = lengths[b], first = found;
         const double *e = emissions + b * T * C;
+        int64_t strange = 0;
+        for (int64_t k = 0; k < length * C; k++) strange += !(e[k] < INFINITY);
         double best = best_path(length, C, e, start, transitions, end, scores, path);
-        counts[b] = best > -INFINITY ? 0 : -1;
+        counts[b] = strange ? -2 : best > -INFINITY ? 0 : -1;
         for (int64_t t = 0; counts[b] == 0 && t < length; t++) {
             int64_t *span = spans + 3 * found;
             if (path[t] == outside) continue;

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner import chain, kernel, paths
-from ner.data.schemes import Scheme, Span, is_legal, legal_transitions, spans_from_tags
+from ner.data.schemes import Scheme, Span, legal_steps, span_tags, spans_from_tags
 from ner.errors import DataError
 
 Floats = NDArray[np.float64]
@@ -76,8 +76,9 @@ class Lattice:
             lengths: Tokens of each sentence (B).
 
         Raises:
-            DataError: What is allowed leaves a sentence no path.
+            DataError: What is allowed leaves a sentence no path, or a score is not a number.
         """
+        _check_finite(emissions, lengths)
         best, possible = paths.viterbi(emissions, lengths, self.edges)
         _check_possible(possible)
         return best
@@ -110,12 +111,14 @@ class Lattice:
             spans = [self._spans(path, length) for path, length in zip(best, lengths, strict=True)]
             scores = self.span_posteriors(emissions, lengths, spans)
             return list(zip(spans, scores, strict=True))
-        counts, rows, probabilities = found
-        _check_possible(counts >= 0)
-        labels = [tag[2:] for tag in self.tags]
-        flat = [Span(start, end, labels[tag]) for start, end, tag in rows.tolist()]
-        shares, decoded, last = probabilities.tolist(), [], 0
-        for b, count in enumerate(counts.tolist()):
+        counts, rows, shares = found
+        if min(counts, default=0) < 0:
+            _check_finite(emissions, lengths)
+            _check_possible(np.array(counts) >= 0)
+        labels = [self.tags[tag][2:] for tag in rows[2::3]]
+        flat = list(map(Span, rows[::3], rows[1::3], labels))
+        decoded, last = [], 0
+        for b, count in enumerate(counts):
             first, last = last, last + count
             own, scores = tuple(flat[first:last]), tuple(shares[first:last])
             if own and math.isnan(scores[0]):
@@ -143,6 +146,7 @@ class Lattice:
             allowed: As for `decode`.
         """
         emissions = _restrict(emissions, allowed)
+        _check_finite(emissions, lengths)
         best, scores = paths.k_best(emissions, lengths, self.edges, k)
         _check_possible(scores[:, 0] > -np.inf)
         log_z = self.sums(emissions, lengths).log_partition
@@ -257,31 +261,16 @@ class Lattice:
         return float(np.logaddexp.reduce(after))
 
 
-def legal_steps(
-    tags: Sequence[str], scheme: Scheme
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Say which tags may begin a sentence (C), follow each other (C, C), and end it (C).
-
-    Raises:
-        ValueError: The scheme is IOB1, in which the tags of a span depend on the span before it.
-    """
-    if scheme not in ("BIO", "BIOES"):
-        raise ValueError(f"scheme: BIO or BIOES. Got {scheme!r}.")
-    first = np.array([is_legal("O", tag, scheme) for tag in tags])
-    last = np.array([is_legal(tag, "O", scheme) for tag in tags])
-    return first, legal_transitions(tags, scheme), last
-
-
-def span_tags(label: str, length: int, scheme: Scheme) -> list[str]:
-    """Write the tags of one span of `length` tokens; in BIO and BIOES there is just one way."""
-    if scheme == "BIOES" and length == 1:
-        return [f"S-{label}"]
-    last = f"E-{label}" if scheme == "BIOES" else f"I-{label}"
-    return [f"B-{label}", *[f"I-{label}"] * (length - 2), *[last] * (length > 1)]
-
-
 def _restrict(emissions: NDArray[np.floating], allowed: Allowed | None) -> NDArray[np.floating]:
     return emissions if allowed is None else np.where(allowed, emissions, -np.inf)
+
+
+def _check_finite(emissions: NDArray[np.floating], lengths: NDArray[np.int64]) -> None:
+    """Refuse NaN and infinity, which weights that trained too fast give; -inf forbids a tag."""
+    strange = ~(emissions < np.inf).all(axis=2) & (np.arange(emissions.shape[1]) < lengths[:, None])
+    if strange.any():
+        b, t = np.argwhere(strange)[0].tolist()
+        raise DataError(f"sentence {b}, token {t}: scores must be finite. Got {emissions[b, t]}.")
 
 
 def _check_possible(possible: Allowed) -> None:

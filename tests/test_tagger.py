@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ner
+from ner import kernel
 from ner.data.schemes import Span
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import ConfigError, DataError, ModelFolderError
@@ -145,18 +146,24 @@ def test_a_window_of_nothing_is_refused_rather_than_losing_all(tiny_tagger):
         tiny_tagger.pipe(["Ada"], window=0)
 
 
-def test_scores_that_are_not_finite_are_never_decoded(tiny_tagger):
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_scores_that_are_not_finite_are_never_decoded(tiny_tagger, value, compiled, monkeypatch):
+    if not compiled:
+        monkeypatch.setattr(kernel, "library", None)
+
     class Broken:
         lattice = tiny_tagger.runtime.lattice
         workers = 2
         word_rows = tiny_tagger.runtime.word_rows
 
         def emissions(self, batch):
-            return tiny_tagger.runtime.emissions(batch) * float("nan")
+            return tiny_tagger.runtime.emissions(batch) + value
 
     broken = ner.Tagger(tiny_tagger.featurizer, Broken(), tiny_tagger.tokenizer)
-    with pytest.raises(DataError, match="its scores must be finite"):
-        broken.tag("Ada")
+    for tag in (broken.tag, broken.nbest):
+        with pytest.raises(DataError, match="sentence 0, token 0: scores must be finite. Got"):
+            tag("Ada")
 
 
 def test_a_loaded_tagger_knows_its_labels_and_its_record(tiny_tagger):

@@ -105,3 +105,23 @@ def is_legal(tag: str, following: str, scheme: Scheme) -> bool:
 def legal_transitions(tags: Sequence[str], scheme: Scheme) -> NDArray[np.bool_]:
     """Table of `is_legal`, (C, C): row = tag, column = the tag that follows it."""
     return np.array([[is_legal(a, b, scheme) for b in tags] for a in tags])
+
+
+def legal_steps(
+    tags: Sequence[str], scheme: Scheme
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Say which tags may begin a sentence (C), follow each other (C, C), and end it (C).
+
+    Raises:
+        ValueError: The scheme is IOB1, in which the tags of a span depend on the span before it.
+    """
+    if scheme not in ("BIO", "BIOES"):
+        raise ValueError(f"scheme: BIO or BIOES. Got {scheme!r}.")
+    first = np.array([is_legal("O", tag, scheme) for tag in tags])
+    last = np.array([is_legal(tag, "O", scheme) for tag in tags])
+    return first, legal_transitions(tags, scheme), last
+
+
+def span_tags(label: str, length: int, scheme: Scheme) -> list[str]:
+    """Write the tags of one span of `length` tokens; in BIO and BIOES there is just one way."""
+    return tags_from_spans([Span(0, length, label)], length, scheme)

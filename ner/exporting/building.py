@@ -150,7 +150,7 @@ def _token_inputs(parts: ModelFolder, size: int) -> list[Port]:
     return [
         ("rows", FLOAT, ("R", size)),
         ("tokens", INT64, ("B", "T")),
-        ("lengths", INT64, ("B",)),
+        ("lengths", INT32, ("B",)),
         ("columns", INT32, ("B", "T", len(parts.featurizer.columns))),
     ]
 
@@ -163,7 +163,7 @@ def _emissions(graph: GraphBuilder, model: Model) -> str:
     for name, part in embedder.token_parts.items():
         vectors.append(chosen(TOKEN_PARTS, part, f"embedder.{name}")(graph, part))
     embedded = graph.concatenate(vectors, axis=2)
-    lengths = graph.node("Cast", graph.input("lengths"), to=INT32)
+    lengths = graph.input("lengths")
     head: Any = model.head
     hidden = chosen(ENCODERS, model.encoder, "encoder")(graph, model.encoder, embedded, lengths)
     return chosen(HEADS, head, "head")(graph, head, hidden)
