@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for place in (Path(folder) / str(i) for i, c in enumerate(taggers) if c.name == "ours"):
             records["agreement"].append(agreement(place, dev))
     others = [name for peer in groups[0][3:] for name in peer.taggers]
-    for name in Ours.taggers:
+    for name in ("ours", "ours, int8"):
         records["beside"] += comparison.beside(name, others)
     phases.crf(comparison, train, options.rounds, options.seconds)
     if options.memory_epochs:

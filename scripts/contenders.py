@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ner.data.schemes import Span
-from ner.data.sentence import Sentence
+# Whoever is started anew pays only for what it needs itself.
+if TYPE_CHECKING:
+    from ner.data.schemes import Span
+    from ner.data.sentence import Sentence
 
 FRESH_PROCESS = Path(__file__).with_name("fresh_process.py")
 
@@ -20,7 +22,7 @@ Say = Callable[[str], None]
 class Tags(Protocol):
     """A model that is ready to tag."""
 
-    def tag(self, sentences: Sequence[Sentence]) -> Sequence[Any]:
+    def tag(self, sentences: "Sequence[Sentence]") -> Sequence[Any]:
         """Tag many sentences."""
         ...
 
@@ -28,7 +30,7 @@ class Tags(Protocol):
         """Tag one sentence."""
         ...
 
-    def spans(self, tagged: Any) -> Sequence[Sequence[Span]]:
+    def spans(self, tagged: Any) -> "Sequence[Sequence[Span]]":
         """Read the spans out of what `tag` gave."""
         ...
 
@@ -65,16 +67,21 @@ def repeated(action: Callable[[], object], seconds: float) -> float:
     return (time.perf_counter() - began) / times
 
 
+def find(name: str) -> Any:
+    """Import `module:attribute`."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
 def load(loader: str, folder: Path) -> Tags:
     """Read a model that a contender saved."""
-    module, _, function = loader.partition(":")
-    return getattr(importlib.import_module(module), function)(folder)
+    return find(loader)(folder)
 
 
-def fresh_process(arguments: Sequence[str]) -> Iterator[tuple[dict[str, Any], float]]:
+def fresh_process(arguments: Sequence[object]) -> Iterator[tuple[dict[str, Any], float]]:
     """Run `fresh_process.py`; gives what it prints, and the seconds since it was started."""
     began = time.perf_counter()
-    command = [sys.executable, str(FRESH_PROCESS), *arguments]
+    command = [sys.executable, str(FRESH_PROCESS), *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:

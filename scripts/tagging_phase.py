@@ -1,9 +1,8 @@
-"""How fast contenders tag: first answers and passes in new processes, warm passes, latency."""
+"""How fast contenders tag, each time in a new process that holds nothing else."""
 
 import json
 import statistics
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,9 @@ from comparison import (
     WARM,
     Comparison,
 )
-from contenders import Contender, Say, fresh_process, load, repeated
+from contenders import Contender, Say, fresh_process
 
+from ner.data.schemes import Span
 from ner.data.sentence import Sentence
 from ner.evaluation.metrics import f1
 
@@ -41,57 +41,36 @@ def tagging(
     Gives the F1 that each has reached with the training so far.
     """
     # Nothing but the tokens, so that no contender sees what it should find.
-    plain = [Sentence(s.tokens) for s in sentences]
-    tokens = sum(map(len, plain))
+    many = [s.tokens for s in sentences]
+    chosen = np.linspace(0, len(many) - 1, min(LATENCY_SENTENCES, len(many))).astype(int)
     corpus = folder / "sentences.json"
-    corpus.write_text(json.dumps([s.tokens for s in plain]), encoding="utf-8")
-    chosen = np.linspace(0, len(plain) - 1, min(LATENCY_SENTENCES, len(plain))).astype(int)
-    some = [plain[i] for i in chosen]
+    inputs = {"first": many[0], "many": many, "some": [many[i] for i in chosen]}
+    corpus.write_text(json.dumps(inputs), encoding="utf-8")
+    tokens = sum(map(len, many))
     gold = [s.spans or () for s in sentences]
-    found: list[tuple[str, int | None, str, Path, Any]] = []
-    scores: list[dict[str, Any]] = []
     for i, contender in enumerate(contenders):
-        place = folder / str(i)
-        contender.save(place)
-        for name, loader in contender.taggers.items():
-            tagger = load(loader, place)
-            score = 100 * f1(gold, tagger.spans(tagger.tag(plain)))  # and warm from here on
-            scores.append({"contender": name, "size": contender.size, "f1": score})
-            found.append((name, contender.size, loader, place, tagger))
+        contender.save(folder / str(i))
+    scores: dict[tuple[str, int | None], float] = {}
     for number in range(rounds):
-        for name, size, loader, place, tagger in found:
-            cold, memory, first = fresh_tagging(loader, place, plain[0].tokens, corpus)
-            comparison.add(COLD_START, size, name, cold)
-            comparison.add(COLD_MEMORY, size, name, memory)
-            comparison.add(FIRST_PASS, size, name, tokens / first)
-            warm = repeated(lambda tagger=tagger: tagger.tag(plain), seconds)
-            comparison.add(WARM, size, name, tokens / warm)
-            waits = sorted(latencies(tagger.tag_tokens, [s.tokens for s in some]))
-            comparison.add(LATENCY_50, size, name, 1e3 * statistics.median(waits))
-            comparison.add(LATENCY_95, size, name, 1e3 * waits[int(0.95 * len(waits))])
-            if hasattr(tagger, "tag_text"):
-                waits = latencies(tagger.tag_text, [s.text for s in some])
-                comparison.add(TEXT_50, size, name, 1e3 * statistics.median(waits))
-            say(f"tagging {number + 1}/{rounds}: {name} {tokens / warm:,.0f} tokens/s warm")
-    return scores
-
-
-def latencies(tag: Callable[[Any], Any], inputs: Sequence[Any]) -> Iterator[float]:
-    """Time inputs one by one, in seconds; each is met once before."""
-    for each in inputs:
-        tag(each)
-    for each in inputs:
-        began = time.perf_counter()
-        tag(each)
-        yield time.perf_counter() - began
-
-
-def fresh_tagging(
-    loader: str, folder: Path, tokens: Sequence[str], corpus: Path
-) -> tuple[float, float, float]:
-    """Give seconds to the first answer of a new process, its megabytes, seconds of a first pass."""
-    arguments = ["tag", loader, str(folder), json.dumps(tokens), str(corpus)]
-    lines = fresh_process(arguments)
-    first, after = next(lines)
-    (last, _) = next(lines)
-    return after, first["megabytes"], last["seconds"]
+        for i, contender in enumerate(contenders):
+            for name, loader in contender.taggers.items():
+                arguments = ["tag", loader, folder / str(i), corpus, seconds]
+                (first, cold), (found, _), (then, _) = fresh_process(arguments)
+                waits = sorted(then["one"])
+                for measure, value in (
+                    (COLD_START, cold),
+                    (COLD_MEMORY, first["megabytes"]),
+                    (FIRST_PASS, tokens / found["first_pass"]),
+                    (WARM, tokens / then["warm"]),
+                    (LATENCY_50, 1e3 * statistics.median(waits)),
+                    (LATENCY_95, 1e3 * waits[int(0.95 * len(waits))]),
+                ):
+                    comparison.add(measure, contender.size, name, value)
+                if "text" in then:
+                    median = 1e3 * statistics.median(then["text"])
+                    comparison.add(TEXT_50, contender.size, name, median)
+                spans = [[Span(*span) for span in of_one] for of_one in found["spans"]]
+                scores[name, contender.size] = 100 * f1(gold, spans)
+                speed = f"{tokens / then['warm']:,.0f} tokens/s warm"
+                say(f"tagging {number + 1}/{rounds}: {name} {speed}")
+    return [{"contender": n, "size": size, "f1": score} for (n, size), score in scores.items()]

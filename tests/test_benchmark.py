@@ -221,8 +221,16 @@ def test_a_peer_learns_and_its_saved_model_tags(package, tmp_path):
     assert found["f1"] > 0.9
     assert found["alike"]
     # In a process of its own, where it may print nothing that is not asked for.
-    tokens = json.dumps(json.loads(corpus.read_text(encoding="utf-8"))[0])
-    done = run("fresh_process.py", "tag", found["loader"], model, tokens, corpus)
+    sentences = json.loads(corpus.read_text(encoding="utf-8"))
+    inputs = {"first": sentences[0], "many": sentences, "some": sentences[:3]}
+    corpus.write_text(json.dumps(inputs), encoding="utf-8")
+    done = run("fresh_process.py", "tag", found["loader"], model, corpus, 0.01)
     assert done.returncode == 0, done.stderr
-    keys = [list(json.loads(line)) for line in done.stdout.splitlines()]
-    assert keys == [["megabytes"], ["seconds"]]
+    said = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [list(facts) for facts in said] == [
+        ["megabytes"],
+        ["first_pass", "spans"],
+        ["warm", "one"],
+    ]
+    assert len(said[1]["spans"]) == len(sentences)
+    assert len(said[2]["one"]) == 3
