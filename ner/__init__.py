@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ner.data.corpus import read_sentences
     from ner.data.schemes import Span
     from ner.data.sentence import Entity, Prediction, Sentence
+    from ner.data.sentences import SentenceSplitter
     from ner.errors import (
         ConfigError,
         DataError,
@@ -53,6 +54,7 @@ _HOMES = {
     "Prediction": "ner.data.sentence",
     "Report": "ner.evaluation.report",
     "Sentence": "ner.data.sentence",
+    "SentenceSplitter": "ner.data.sentences",
     "Span": "ner.data.schemes",
     "Tagger": "ner.tagger",
     "TrainingError": "ner.errors",
@@ -74,6 +76,7 @@ __all__ = [
     "Prediction",
     "Report",
     "Sentence",
+    "SentenceSplitter",
     "Span",
     "Tagger",
     "TrainingError",

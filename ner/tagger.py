@@ -1,6 +1,6 @@
 """Use a model: text in, entities out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -12,6 +12,7 @@ from ner.data.corpus import CorpusSource, read_sentences
 from ner.data.lines import short
 from ner.data.schemes import Span
 from ner.data.sentence import Entity, Prediction, Sentence
+from ner.data.sentences import FindStarts, cut_sentence, join_predictions, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
 from ner.decoding import BATCH_TOKENS, Decoder, Runtime
 from ner.errors import DataError
@@ -60,7 +61,12 @@ class Tagger:
         return tuple(self.record.get("columns", ())) or None
 
     def tag(
-        self, text: str, *, required: Sequence[Stretch] = (), forbidden: Sequence[Stretch] = ()
+        self,
+        text: str,
+        *,
+        required: Sequence[Stretch] = (),
+        forbidden: Sequence[Stretch] = (),
+        split: FindStarts | None = None,
     ) -> Sentence:
         """Find the entities of a raw text of any length.
 
@@ -69,6 +75,8 @@ class Tagger:
             required: Entities that the result contains, just as they are. They start and end at
                 token borders.
             forbidden: Stretches that no entity of that label touches, whatever its borders.
+            split: Finds the sentences of the text, such as a `ner.SentenceSplitter`: each is tagged
+                by itself. By default the text is tagged as one.
 
         Returns:
             The text, its tokens, and the predicted `entities` with their character offsets. Under
@@ -79,8 +87,18 @@ class Tagger:
             DataError: No result can obey.
         """
         sentence = self._read(text)
-        spans = (token_spans(sentence, stretches) for stretches in (required, forbidden))
-        return self._tag(sentence, *spans)
+        whole, barred = (token_spans(sentence, stretches) for stretches in (required, forbidden))
+        if split is None:
+            return self._tag(sentence, whole, barred)
+        parts = cut_sentence(sentence, split(text), whole)
+        if not (whole or barred):
+            return join_predictions(sentence, self.tag_sentences(parts))
+        tagged, first = [], 0
+        for part in parts:
+            place = Span(first, first + len(part), "")
+            tagged.append(self._tag(part, spans_within(whole, place), spans_within(barred, place)))
+            first = place.end
+        return join_predictions(sentence, tagged)
 
     def tag_tokens(
         self,
@@ -126,6 +144,7 @@ class Tagger:
         *,
         batch_tokens: int = BATCH_TOKENS,
         window: int = WINDOW,
+        split: FindStarts | None = None,
     ) -> Iterator[Sentence]:
         """Tag a stream of raw texts or sentences: lazily, in order, in constant memory.
 
@@ -133,19 +152,25 @@ class Tagger:
             items: Texts (str) or sentences.
             batch_tokens: Tokens in a batch, padding included.
             window: Items that are read ahead and grouped by length.
+            split: As for `tag`, for sentences as well.
         """
         if isinstance(items, str):
             raise TypeError("items: many texts or sentences. For one text there is tag().")
         if window < 1:
             raise ValueError(f"window: at least 1. Got {window}.")
-        return self._pipe(iter(items), batch_tokens, window)
+        tag = partial(self.tag_sentences, batch_tokens=batch_tokens)
+        if split is not None:
+            tag = partial(tag_in_sentences, find_starts=split, tag=tag)
+        return self._pipe(iter(items), tag, window)
 
     def _pipe(
-        self, items: Iterator[str | Sentence], batch_tokens: int, window: int
+        self,
+        items: Iterator[str | Sentence],
+        tag: Callable[[list[Sentence]], Iterable[Sentence]],
+        window: int,
     ) -> Iterator[Sentence]:
         while ahead := list(islice(items, window)):
-            sentences = [item if isinstance(item, Sentence) else self._read(item) for item in ahead]
-            yield from self.tag_sentences(sentences, batch_tokens=batch_tokens)
+            yield from tag([i if isinstance(i, Sentence) else self._read(i) for i in ahead])
 
     def tag_sentences(
         self, sentences: Sequence[Sentence], *, batch_tokens: int = BATCH_TOKENS
@@ -184,6 +209,12 @@ class Tagger:
             )
         tokens, offsets = self.tokenizer(text)
         return Sentence(tokens, text=text, offsets=offsets)
+
+
+def spans_within(spans: Sequence[Span], place: Span) -> list[Span]:
+    """Give the spans that have tokens in `place`, cut at its borders, counted from its start."""
+    cut = ((max(s.start, place.start), min(s.end, place.end), s.label) for s in spans)
+    return [Span(a - place.start, b - place.start, label) for a, b, label in cut if a < b]
 
 
 def token_spans(sentence: Sentence, stretches: Sequence[Stretch]) -> list[Span]:

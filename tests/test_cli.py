@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import ner
 from ner.cli import main
 
 CONLL = """-DOCSTART- -X- O
@@ -201,8 +202,8 @@ def test_halves_of_pairs_can_be_printed(run, model, output):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.txt", b"caf\xe9", "a.txt:1: not UTF-8: byte 0xe9 at column 4."),
-        ("a.conll", b"a O\ncaf\xe9 O", "a.conll:2: not UTF-8: byte 0xe9 at column 4."),
+        ("a.txt", b"caf\xe9", "a.txt:1: not UTF-8: byte 0xe9 at column 4"),
+        ("a.conll", b"a O\ncaf\xe9 O", "a.conll:2: not UTF-8: byte 0xe9 at column 4"),
         ("a.conll", "a\nb O", "a.conll:2: 2 columns, but the line before has 1."),
         ("a.jsonl", '{"txt": "a"}', "a.jsonl:1: text: a string is needed. Got None."),
         ("a.jsonl", "{", "a.jsonl:1: not JSON: "),
@@ -242,7 +243,7 @@ def test_a_bad_model_is_one_line_and_code_1(run, model, command):
         ("", "x.conll: no sentences. At least one is needed."),
         ("Paris PER\n", "x.conll:1: a tag is O or a prefix (one of B I E S M L U), a hyphen"),
         ("Paris\n", "x.conll:1: gold spans are needed."),
-        (b"caf\xe9 O\n", "x.conll:1: not UTF-8: byte 0xe9 at column 4."),
+        (b"caf\xe9 O\n", "x.conll:1: not UTF-8: byte 0xe9 at column 4"),
     ],
 )
 def test_data_that_cannot_be_evaluated_are_one_line_and_code_1(run, model, content, words):
@@ -346,6 +347,51 @@ def test_an_interrupt_is_code_130(run, model, monkeypatch):
 
     monkeypatch.setattr("ner.loading.load", interrupt)
     assert run("tag", model, "x") == (130, "", "")
+
+
+def test_sentences_of_a_text_are_tagged_by_themselves_if_asked(run, model):
+    text = "Ada met Bob in Paris. Turing saw Berlin."
+    (whole,), (cut,) = (
+        records(run("tag", model, text, "--output", "jsonl", *options)[1])
+        for options in ((), ("--split-sentences",))
+    )
+    tagger = ner.load(model)
+    assert whole["text"] == cut["text"]
+    expected = tagger.tag(text, split=ner.SentenceSplitter()).entities
+    assert [(e["start"], e["end"], e["label"]) for e in cut["spans"]] == [
+        (e.start, e.end, e.label) for e in expected
+    ]
+    fails(run("tag", model, text, "--split-sentences", "--language", "English"), 2, "language: ")
+
+
+@pytest.mark.parametrize("options", [("--runtime", "torch"), ("--threads", 1, "--batch-tokens", 7)])
+def test_runtime_threads_and_batches_change_no_answer(run, model, options):
+    lines = b"Ada met Bob.\n\nTuring saw Berlin in June .\n"
+    code, expected, _ = run("tag", model, "-", stdin=lines)
+    assert code == 0
+    code, found, _ = run("tag", model, "-", *options, stdin=lines)
+    assert code == 0
+    for one, other in zip(records(found), records(expected), strict=True):
+        scores = [[e.pop("score") for e in record["spans"]] for record in (one, other)]
+        assert one == other
+        assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+
+
+def test_a_model_is_exported_and_what_int8_costs_is_said(run, model, tmp_path):
+    folder = shutil.copytree(model, tmp_path / "copy")
+    fails(run("tag", folder, "Ada", "--precision", "int8"), 1, f"ner export {folder} --int8")
+    fails(run("tag", folder, "Ada", "--precision", "int8", "--runtime", "torch"), 2, "precision: ")
+    fails(run("tag", folder, "Ada", "--device", "cuda", "--runtime", "onnx"), 2, "device: ")
+    code, out, err = run("export", folder, "--int8", "--dev", "sample:dev")
+    assert (code, err) == (0, "")
+    assert out.count("\n") == 2
+    assert "model.int8.onnx: F1 with int8" in out
+    assert run("tag", folder, "Ada", "--precision", "int8")[0] == 0
+    code, out, _ = run("export", folder, "--json")
+    assert code == 0
+    assert json.loads(out)["int8"]["int8_f1"] is None  # measured again, now on made-up words
+    shutil.rmtree(folder / "vocabulary")
+    fails(run("export", folder), 1, "vocabulary/")
 
 
 def ner_process(*arguments, **options):

@@ -38,7 +38,16 @@ class Bare:
 sys.meta_path.insert(0, Bare())
 """
 # Not pydantic, which newer versions of typer bring.
-EXTRA = ("torch", "torchcrf", "datasets", "seqeval", "jaxtyping", "matplotlib", "tensorboard")
+EXTRA = (
+    "torch",
+    "torchcrf",
+    "datasets",
+    "seqeval",
+    "jaxtyping",
+    "matplotlib",
+    "tensorboard",
+    "sentencex",
+)
 
 
 def python(program, *arguments):

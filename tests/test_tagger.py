@@ -1,3 +1,4 @@
+import itertools
 import json
 import subprocess
 import sys
@@ -328,3 +329,36 @@ def test_a_blank_text_has_one_tagging(tiny_tagger):
     assert only.prediction == Prediction((), (), 1.0)
     with pytest.raises(ValueError, match=r"^k: at least 1\. Got 0\.$"):
         tiny_tagger.nbest("Ada", k=0)
+
+
+DOCUMENT = "Ada visited Turing in Paris.\nMr. Smith saw Berlin! Did Bob go to London?"
+
+
+def test_sentences_of_a_text_are_tagged_by_themselves_and_put_together(tiny_tagger):
+    split = ner.SentenceSplitter()
+    whole = tiny_tagger.tag(DOCUMENT, split=split)
+    assert whole.text == DOCUMENT
+    assert whole.tokens == tiny_tagger.tag(DOCUMENT).tokens
+    starts = [0, *split(DOCUMENT), len(DOCUMENT)]
+    assert len(starts) == 4
+    expected = []
+    for start, end in itertools.pairwise(starts):
+        alone = tiny_tagger.tag(DOCUMENT[start:end])
+        expected += [(e.start + start, e.end + start, e.label, e.score) for e in alone.entities]
+    found = [(e.start, e.end, e.label, e.score) for e in whole.entities]
+    assert [each[:3] for each in found] == [each[:3] for each in expected]
+    assert [each[3] for each in found] == pytest.approx([each[3] for each in expected], abs=1e-5)
+    assert len(found) > 2
+    (piped,) = tiny_tagger.pipe([DOCUMENT], split=split)
+    assert [e.label for e in piped.entities] == [each[2] for each in found]
+
+
+def test_constraints_hold_in_the_sentence_that_they_are_about(tiny_tagger):
+    split = ner.SentenceSplitter()
+    at = DOCUMENT.index("Smith saw")
+    required = [(at, at + 9, "LOC")]
+    result = tiny_tagger.tag(DOCUMENT, required=required, split=split)
+    (entity,) = [e for e in result.entities if e.start == at]
+    assert (entity.text, entity.label, entity.score) == ("Smith saw", "LOC", pytest.approx(1))
+    forbidden = [(0, len(DOCUMENT), label) for label in tiny_tagger.labels]
+    assert tiny_tagger.tag(DOCUMENT, forbidden=forbidden, split=split).entities == ()

@@ -82,6 +82,19 @@ def tag(
     batch_tokens: Annotated[
         int | None, typer.Option(min=1, help="Tokens of a batch, padding included.")
     ] = None,
+    split_sentences: Annotated[
+        bool, typer.Option("--split-sentences", help="Tag each sentence of a text by itself.")
+    ] = False,
+    language: Annotated[
+        str, typer.Option(help="Of the texts, for --split-sentences: an ISO 639 code.")
+    ] = "en",
+    filled_lines: Annotated[
+        bool,
+        typer.Option(
+            "--filled-lines",
+            help="Lines are filled up to a width: blank lines alone end sentences.",
+        ),
+    ] = False,
     on_error: OnErrorOption = OnError.RAISE,
 ) -> None:
     """Find entities in texts."""
@@ -100,6 +113,7 @@ def tag(
     from ner.cli.progress import with_progress
     from ner.data.conll import annotate_conll
     from ner.data.lines import read_lines, replace_surrogates
+    from ner.data.sentences import SentenceSplitter
     from ner.decoding import BATCH_TOKENS
     from ner.loading import load
     from ner.tagger import WINDOW
@@ -112,10 +126,11 @@ def tag(
     # Whoever types the lines wants an answer after each.
     typed = source == "-" and sys.stdin.isatty()
     window = 1 if typed else WINDOW
+    split = SentenceSplitter(language, lines=not filled_lines) if split_sentences else None
 
     def pipe(items: "Iterable[str | Sentence]") -> "Iterator[Sentence]":
         size = batch_tokens or BATCH_TOKENS
-        return with_progress(tagger.pipe(items, batch_tokens=size, window=window))
+        return with_progress(tagger.pipe(items, batch_tokens=size, window=window, split=split))
 
     problems: list[DataError] | None = [] if on_error is OnError.SKIP else None
     names = split_columns(columns) or tagger.columns

@@ -1,120 +1,51 @@
-"""Cut raw text into tokens close to those of CoNLL-2003, each with its place in the text.
+"""Cut raw text into tokens, each with its place in the text, by the rules of a convention."""
 
-The rules are one regular expression: at every position the first of its alternatives that fits is
-the next token, and white space and invisible characters between tokens are skipped. Every
-repetition is possessive (`++`, `(?>...)`: never given back) or bounded, so that time grows with
-the length of the text and no faster, whatever the text is. The syntax is Oniguruma's, in which
-`{1,9}+` is not possessive.
-"""
-
+import json
+from collections.abc import Callable, Iterable
 from typing import Self
 
 import tokenizers
 from tokenizers import pre_tokenizers
 
 from ner.data.lines import replace_surrogates
-from ner.errors import DataError
+from ner.data.patterns import PATTERNS
+from ner.data.sentence import Sentence
+from ner.errors import ConfigError, DataError
 
-# Scripts written without blanks between words: one character is one token.
-UNSPACED = (
-    r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-    r"\x{30FC}\x{FF70}"  # the mark of long vowels, which Unicode counts to no script
-)
-# Soft hyphen, zero-width joiners and non-joiners and the like stay inside their word.
-JOINERS = r"\x{AD}\x{200C}\x{200D}\x{2060}"
-ALNUM = rf"[\p{{L}}\p{{N}}&&[^{UNSPACED}]]"
-IN_WORD = rf"[\p{{L}}\p{{N}}\p{{M}}_{JOINERS}&&[^{UNSPACED}]]"
-RUN = rf"{ALNUM}{IN_WORD}*+"
-# Nothing but white space up to the end of the text: a period here ends a sentence.
-AT_END = r"\s*+\z"
-# Parts of one token: Oniguruma gives up (and `tokenizers` panics) after ten million steps in one.
-MOST = 1000
-CLITIC = rf"['’](?i:s|m|d|re|ve|ll)(?!{IN_WORD})"
-NOT = rf"(?i:n['’]t)(?!{IN_WORD})"
-
-ABBREVIATIONS = (
-    "Adm|Assn|Ave|Blvd|Bros|Capt|Cmdr|Co|Col|Corp|Cos|Dept|Dr|Ft|Gen|Gov|Hon|Inc|Jr|Lt|Ltd|Maj|"
-    "Messrs|Mr|Mrs|Ms|Mt|Nos|Pres|Prof|Rep|Rev|Sen|Sgt|Sr|St|Ste|Univ|"
-    "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|"
-    "Ala|Ariz|Ark|Calif|Colo|Conn|Del|Fla|Ga|Ind|Kan|Ky|La|Mass|Md|Mich|Minn|Mo|Mont|Neb|Nev|"
-    "Okla|Ore|Pa|Tenn|Tex|Va|Vt|Wash|Wis|Wyo|"
-    "approx|cf|dept|etc|vol|vs"
-)
-
-URL = (
-    rf"(?:(?i:https?|ftp)://|(?<!{IN_WORD})(?i:www)\.(?={ALNUM}))"
-    # Closing punctuation belongs to the address only if more of it follows.
-    rf"(?>(?:[^\s\p{{Cc}}<>\"'.,;:!?)\]]++|['.,;:!?)\]]++(?=[^\s\p{{Cc}}<>\"'.,;:!?)\]])){{1,{MOST}}})"
-)
-LABEL = rf"(?>(?:{ALNUM}|-){{1,63}})"
-EMAIL = rf"(?>(?:{ALNUM}|[._%+\-]){{1,64}})@{LABEL}(?>(?:\.{LABEL}){{1,9}})"
-HANDLE = rf"(?<!{IN_WORD})(?:@{IN_WORD}++|\#(?=[\p{{L}}_]){IN_WORD}++)"
-# The head of a word before "n't"; the words of the language that have one are short.
-NEGATED = rf"\p{{L}}{{1,12}}?(?={NOT})"
-# U.S., a.m., J.; an initial at the end of the text is a word and a period.
-LETTERS = rf"\p{{L}}\.(?>(?:\p{{L}}\.){{1,{MOST}}})"
-INITIALS = rf"(?<!{IN_WORD})(?:{LETTERS}|\p{{Lu}}\.(?!{AT_END}))"
-ABBREVIATION = rf"(?<!{IN_WORD})(?:{ABBREVIATIONS})\.(?!{AT_END})"
-# The number of a list: 1. at the start of a line.
-ORDINAL = r"^\d{1,3}\.(?=[ \t]++\S)"
-CURRENCY = r"(?<!\p{L})\p{Lu}{1,3}\$"
-NUMBER = rf"(?<!{IN_WORD})[+\-−](?=\.?\p{{Nd}})\.?{RUN}|(?<![.\p{{L}}\p{{N}}])\.(?=\p{{Nd}}){RUN}"
-# What joins two runs of letters and digits into one word.
-LINK = (
-    rf"(?:[-‐‑·](?={ALNUM})"
-    rf"|(?<=\p{{L}})&(?=\p{{L}})"
-    rf"|(?!{CLITIC})(?<=\p{{L}})['’](?=\p{{L}})"
-    rf"|(?<=\p{{N}})[.,:/](?=\p{{N}})"
-    rf"|\.(?=[\p{{Ll}}\p{{Nd}}]))"
-)
-TAIL = rf"(?>(?:-{LETTERS}|{LINK}{RUN}){{0,{MOST}}})"
-EMOJI = (
-    r"\p{Regional_Indicator}{2}"
-    r"|\p{Extended_Pictographic}[\p{M}\p{Emoji_Modifier}\x{E0020}-\x{E007F}]*+"
-    r"(?>(?:\x{200D}\p{Extended_Pictographic}[\p{M}\p{Emoji_Modifier}]*+){0,9})"
-)
-REPEATED = r"\.\.++|--++|==++|\*\*++|__++|``|''"
-SYMBOL = r"[^\s\p{Cc}\p{Cf}]\p{M}*+"
-
-TOKENS = "|".join(
-    [
-        r"[A-Za-z]++(?=[ ])",  # most words: the alternatives below agree, but take longer
-        rf"[{UNSPACED}]\p{{M}}*+",
-        URL,
-        EMAIL,
-        HANDLE,
-        NOT,
-        NEGATED,
-        rf"(?<={IN_WORD}|\.){CLITIC}",
-        CURRENCY,
-        ORDINAL,
-        rf"{INITIALS}(?:-?{RUN}{TAIL})?+",
-        rf"{ABBREVIATION}(?:-{RUN}{TAIL})?+",
-        rf"(?:{NUMBER}){TAIL}",
-        rf"{RUN}{TAIL}",
-        EMOJI,
-        REPEATED,
-        SYMBOL,
-    ]
-)
-
-PATTERN = rf"(?!\s)(?:{TOKENS})"
+DEFAULT = "conll"
+# The name of rules that are none of ours.
+CUSTOM = "custom"
 
 
 class Tokenizer:
     """Cuts text into tokens with their character offsets.
 
+    Args:
+        rules: Whose convention: "conll" for that of CoNLL-2003 and the Penn Treebank, "ud" for
+            that of Universal Dependencies' English Web Treebank.
+
+    Raises:
+        ConfigError: There are no such rules.
+
     >>> Tokenizer()("Ada's U.S. visit.")
     (['Ada', "'s", 'U.S.', 'visit', '.'], [(0, 3), (3, 5), (6, 10), (11, 16), (16, 17)])
+    >>> Tokenizer("ud")("a two-day visit")[0]
+    ['a', 'two', '-', 'day', 'visit']
     """
 
-    def __init__(self, pattern: str = PATTERN) -> None:
-        self._tokenizer = tokenizers.Tokenizer(
-            tokenizers.models.WordLevel({"[UNK]": 0}, unk_token="[UNK]")
+    def __init__(self, rules: str = DEFAULT) -> None:
+        if rules not in PATTERNS:
+            raise ConfigError(f"tokenizer: must be one of {', '.join(PATTERNS)}. Got {rules!r}.")
+        whole = tokenizers.Tokenizer(tokenizers.models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+        whole.pre_tokenizer = pre_tokenizers.Split(
+            tokenizers.Regex(PATTERNS[rules]), behavior="removed", invert=True
         )
-        self._tokenizer.pre_tokenizer = pre_tokenizers.Split(
-            tokenizers.Regex(pattern), behavior="removed", invert=True
-        )
+        self._set(whole, rules)
+
+    def _set(self, whole: tokenizers.Tokenizer, rules: str) -> None:
+        self.rules = rules
+        self._tokenizer = whole
+        self._cut = whole.pre_tokenizer.pre_tokenize_str
 
     def __call__(self, text: str) -> tuple[list[str], list[tuple[int, int]]]:
         """Give the tokens and their half-open ranges in `text`.
@@ -122,8 +53,7 @@ class Tokenizer:
         A token is `text[start:end]`, but for lone surrogates, which become U+FFFD in it.
         """
         text = replace_surrogates(text)
-        pieces = self._tokenizer.pre_tokenizer.pre_tokenize_str(text)
-        offsets = [(start, end) for _, (start, end) in pieces if start < end]
+        offsets = [place for _, place in self._cut(text) if place[0] < place[1]]
         return [text[start:end] for start, end in offsets], offsets
 
     def to_json(self) -> str:
@@ -131,19 +61,43 @@ class Tokenizer:
         return self._tokenizer.to_str(pretty=True)
 
     @classmethod
-    def from_json(cls, json: str, where: str = "tokenizer.json") -> Self:
-        """Read what `to_json` wrote.
+    def from_json(cls, text: str, where: str = "tokenizer.json") -> Self:
+        """Read what `to_json` wrote, or a tokenizer of somebody else, which is called "custom".
 
         Raises:
             DataError: It is no tokenizer with rules for cutting; `where` is what messages call it.
         """
         # `tokenizers` raises bare exceptions, also for a pattern that does not compile.
         try:
-            loaded = tokenizers.Tokenizer.from_str(json)
+            loaded = tokenizers.Tokenizer.from_str(text)
         except Exception as error:
             raise DataError(f"{where}: not a tokenizer. {str(error).splitlines()[0]}.") from None
         if loaded.pre_tokenizer is None:
             raise DataError(f"{where}: a pre_tokenizer is needed. Got none.")
+        # The rules of an older version of ours may be others by now.
+        pattern = json.loads(text)["pre_tokenizer"].get("pattern")
+        names = [rules for rules in PATTERNS if pattern == {"Regex": PATTERNS[rules]}]
         self = cls.__new__(cls)
-        self._tokenizer = loaded
+        self._set(loaded, names[0] if names else CUSTOM)
         return self
+
+
+def agreement(
+    tokenize: Callable[[str], tuple[list[str], list[tuple[int, int]]]],
+    sentences: Iterable[Sentence],
+) -> float:
+    """Compare the tokens of sentences with those that their text is cut into.
+
+    Returns:
+        The F1 of character ranges, from 0 to 1; 1 where there are no tokens.
+
+    >>> agreement(Tokenizer(), [Sentence(["a", "two", "-", "day", "visit"], text="a two-day visit",
+    ...                                  offsets=[(0, 1), (2, 5), (5, 6), (6, 9), (10, 15)])])
+    0.5
+    """
+    same = total = 0
+    for sentence in sentences:
+        given, found = set(sentence.offsets), set(tokenize(sentence.text)[1])
+        same += len(given & found)
+        total += len(given) + len(found)
+    return 2 * same / total if total else 1.0
