@@ -173,8 +173,8 @@ def test_a_file_of_blank_lines_has_no_sentences():
         (
             b"a O\n\ncaf\xe9 O\n",
             None,
-            "x.conll:3: not UTF-8: byte 0xe9 at column 4. "
-            "Convert the file first, for example with: iconv -f LATIN1 -t UTF-8",
+            "x.conll:3: not UTF-8: byte 0xe9 at column 4 (byte 8 of the file). "
+            "If the file has another encoding, such as latin-1, name it.",
         ),
     ],
     ids=["columns", "columns after a blank line", "columns of a tab file", "named columns",

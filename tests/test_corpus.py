@@ -139,6 +139,18 @@ def test_the_digest_of_a_folder_depends_on_names_and_contents(tmp_path):
     assert file_digest(tmp_path / "set") == digests[-1]
 
 
+def test_the_digest_of_a_pair_of_files_depends_on_both(tmp_path):
+    digests = []
+    for annotation in ("T1\tX 0 1\ta", "T1\tY 0 1\ta"):
+        text = write(tmp_path / "a.txt", "a")
+        pair = write(tmp_path / "a.ann", annotation)
+        assert file_digest(text) == file_digest(pair)
+        digests.append(file_digest(text))
+    assert len(set(digests)) == 2
+    pair.unlink()
+    assert file_digest(text) == hashlib.sha256(b"a").hexdigest()
+
+
 def test_the_digest_of_sentences_depends_on_what_training_sees():
     sentence = Sentence(["a\ud83d"], spans=[], columns={"pos": ("X",)})
     others = [sentence.replace(spans=None), sentence.replace(spans=[(0, 1, "X")]),

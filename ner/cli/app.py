@@ -2,6 +2,7 @@
 
 import typer
 
+from ner.cli.converting import data_app
 from ner.cli.evaluating import eval_command
 from ner.cli.exporting import export
 from ner.cli.inspecting import config_app, info
@@ -20,4 +21,5 @@ app.command("eval")(eval_command)
 app.command()(tag)
 app.command()(export)
 app.command()(info)
+app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")

@@ -1,6 +1,5 @@
 """`ner data convert`."""
 
-import dataclasses
 import json
 from collections.abc import Iterator
 from enum import StrEnum
@@ -143,7 +142,10 @@ def convert(
         result = {
             "read_as": read_as.name,
             "written_as": write_as.name,
-            **dataclasses.asdict(written),
+            "sentences": written.sentences,
+            "tokens": written.tokens,
+            "entities": written.entities,
+            "lost": written.lost,
             "changes": notes.changes,
             "ignored": notes.ignored,
             "skipped": list(map(str, problems or ())),

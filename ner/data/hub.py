@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ner.data.conll import DOCUMENT_BOUNDARY
+from ner.data.columns import DOCUMENT_BOUNDARY
 from ner.data.lines import check_file, is_folder, short
 from ner.data.schemes import normalize_tag, spans_from_tags
 from ner.data.sentence import Sentence, Source
@@ -24,6 +24,7 @@ def read_hub(
     tokens: str | None = None,
     tags: str | None = None,
     problems: list[DataError] | None = None,
+    target: str | None = None,
 ) -> Iterator[Sentence]:
     """Yield the sentences of a data set, with the label names that it states itself.
 
@@ -39,6 +40,8 @@ def read_hub(
             there is no such column, the sentences are not annotated.
         problems: Where to put the errors of rows that cannot be read, which are left out; None
             raises the first one.
+        target: A column of classes or strings that is to be learnt as it is; no column is taken
+            for tags unless `tags` names one.
 
     Raises:
         DataError: The data set, its split or a column is not there, tags are numbers without names,
@@ -56,7 +59,9 @@ def read_hub(
             f"Its columns are {' '.join(features)}."
         )
     classes = [column for column, kind in features.items() if isinstance(kind, list)]
-    tag_column = _choose_column(tags, TAG_COLUMNS, features, classes, name)
+    tag_column = None
+    if target is None or tags is not None:
+        tag_column = _choose_column(tags, TAG_COLUMNS, features, classes, name)
     if tag_column is not None and features[tag_column] is None:
         raise DataError(
             f"{name}: tags must be strings, or classes (ClassLabel) that state their names. "

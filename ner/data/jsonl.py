@@ -1,12 +1,10 @@
 """JSON lines: a text a line, with its entities as character ranges."""
 
-import itertools
-import json
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ner.data.lines import decode_line, replace_surrogates, short
+from ner.data.json_text import dump, dump_list, json_items, json_lines
+from ner.data.lines import replace_surrogates, short
 from ner.data.partial import (
     Allowed,
     allowed_from_spans,
@@ -14,14 +12,25 @@ from ner.data.partial import (
     normalize_partial,
     tags_from_allowed,
 )
-from ner.data.schemes import Span
+from ner.data.records import (
+    Offsets,
+    Tokenize,
+    build_sentences,
+    char_span,
+    is_integers,
+    is_strings,
+    label_list,
+    name_field,
+    text_sentence,
+)
 from ner.data.sentence import Sentence, Source
+from ner.data.spans import CharSpan, FieldError, SpanRules
 from ner.errors import DataError
 
-Offsets = list[tuple[int, int]]
-Tokenize = Callable[[str], tuple[list[str], Offsets]]
-
-FIRST_OF_PAIR = re.compile("[\ud800-\udbff](?=[\udc00-\udfff])")
+SPAN_KEYS = ("spans", "entities")
+LABEL_KEYS = ("label", "labels", "accept")
+# Prodigy's word for what an annotator thought of a task.
+LEFT_OUT = ("reject", "ignore")
 
 
 def read_jsonl(
@@ -29,21 +38,29 @@ def read_jsonl(
     name: str,
     tokenize: Tokenize,
     problems: list[DataError] | None = None,
+    rules: SpanRules | None = None,
+    whole: bool = False,
 ) -> Iterator[Sentence]:
-    """Yield the sentences of a JSON lines file.
+    """Yield the sentences of a JSON lines file, also of one that doccano or Prodigy wrote.
 
     A record looks like this; only "text" is needed, and without "spans" the sentence is
     not annotated ("entities" is another name of "spans")::
 
         {"text": "Ada lives in London.", "spans": [{"start": 0, "end": 3, "label": "PER"}],
-         "tokens": [[0, 3], [4, 9], ...], "id": "a1", "document": "d7",
+         "labels": ["news"], "tokens": [[0, 3], [4, 9], ...], "id": "a1", "document": "d7",
          "columns": {"pos": ["NNP", "VBZ", ...]}}
 
     With `"partial": true` what no span covers is unknown, not outside of all entities; instead of
     spans, "allowed" may give a tag for each token, `?` or several with `|` between them.
 
     Positions count characters, half open. "tokens" may also be a list of strings in place of
-    "text", which is then these strings joined by blanks. Blank lines are skipped.
+    "text", which is then these strings joined by blanks; beside "text", the list "words" gives the
+    tokens that differ from what stands there. Blank lines are skipped.
+
+    A span may also be `[start, end, label]`, have "start_offset" and "end_offset", and stand under
+    "label" or "labels", as in doccano's files; tokens may be objects with "start" and "end", as in
+    Prodigy's, whose records with the answer "reject" or "ignore" are left out and noted. A "label"
+    that is a string or a number, or several in a list, is one of the whole text.
 
     Args:
         lines: The lines of the file, undecoded.
@@ -51,25 +68,18 @@ def read_jsonl(
         tokenize: Gives tokens and offsets of the texts that come without "tokens".
         problems: Where to put the errors of records that cannot be read, which are left out;
             None raises the first one.
+        rules: What to do with spans that are not whole tokens, or overlap; None refuses them.
+        whole: Whether the file is one JSON list of such records.
 
     Raises:
         DataError: A line is not a JSON object in UTF-8, a field has the wrong type, or a span does
-            not start and end at token borders.
+            not fit.
     """
-    for number, raw in enumerate(lines, 1):
-        try:
-            line = decode_line(raw, number, name)
-            if line.strip(" \t"):
-                yield _sentence(_parse(line), tokenize, Source(name, number))
-        except _FieldError as error:
-            problem = DataError(f"{name}:{number}: {error}")
-            if problems is None:
-                raise problem from None
-            problems.append(problem)
-        except DataError as problem:
-            if problems is None:
-                raise
-            problems.append(problem)
+    used = rules or SpanRules()
+    records = json_items(lines, name) if whole else json_lines(lines, name)
+    return build_sentences(
+        records, lambda record, source: _sentence(record, tokenize, used, source), problems
+    )
 
 
 def write_jsonl(sentences: Iterable[Sentence]) -> Iterator[str]:
@@ -78,173 +88,162 @@ def write_jsonl(sentences: Iterable[Sentence]) -> Iterator[str]:
     Spans are the predicted ones, with their score, or else the gold ones; a sentence with neither
     has no "spans". Every line can be encoded as UTF-8.
     """
-    for sentence in sentences:
-        record: dict[str, Any] = {}
-        if sentence.id is not None:
-            record["id"] = sentence.id
-        if sentence.document is not None:
-            record["document"] = sentence.document
-        record["text"] = sentence.text
-        record["tokens"] = sentence.offsets
-        if sentence.spans is not None or sentence.prediction is not None:
-            record["spans"] = [
-                {"start": entity.start, "end": entity.end, "label": entity.label}
-                | {"text": entity.text}
-                | ({} if entity.score is None else {"score": round(entity.score, 6)})
-                for entity in sentence.entities
-            ]
-        if sentence.allowed is not None:
-            record["allowed"] = tags_from_allowed(sentence.allowed)
-        if sentence.columns:
-            record["columns"] = dict(sentence.columns)
-        yield _dump(record)
+    return map(dump, map(_record, sentences))
 
 
-def _dump(record: dict[str, Any]) -> str:
-    line = json.dumps(record, ensure_ascii=False)
-    try:
-        line.encode("utf-8")
-    except UnicodeEncodeError:
-        # Lone surrogates can be escaped; two in a row would be read as one character, which
-        # would move every offset after them.
-        line = json.dumps(json.loads(FIRST_OF_PAIR.sub("\ufffd", line)))
-    return line
+def write_json(sentences: Iterable[Sentence]) -> Iterator[str]:
+    """Yield the lines of a JSON list of what `write_jsonl` writes."""
+    return dump_list(map(_record, sentences))
 
 
-class _FieldError(Exception):
-    """What is wrong with a record, without its place."""
-
-
-def _parse(line: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise _FieldError(
-            f"not JSON: {error.msg} at column {error.colno}. Each line holds one object."
-        ) from None
-    except (ValueError, RecursionError) as error:  # a number or a nesting beyond all limits
-        raise _FieldError(f"not JSON that can be read: {error}.") from None
-    if not isinstance(record, dict):
-        raise _FieldError(f"one JSON object a line. Got {short(record)}.")
+def _record(sentence: Sentence) -> dict[str, Any]:
+    record: dict[str, Any] = {}
+    if sentence.id is not None:
+        record["id"] = sentence.id
+    if sentence.document is not None:
+        record["document"] = sentence.document
+    record["text"] = sentence.text
+    record["tokens"] = sentence.offsets
+    clean = replace_surrogates(sentence.text)
+    there = [clean[start:end] for start, end in sentence.offsets]
+    if there != list(map(replace_surrogates, sentence.tokens)):
+        record["words"] = sentence.tokens
+    if sentence.spans is not None or sentence.prediction is not None:
+        record["spans"] = [
+            {"start": entity.start, "end": entity.end, "label": entity.label}
+            | {"text": entity.text}
+            | ({} if entity.score is None else {"score": round(entity.score, 6)})
+            for entity in sentence.entities
+        ]
+    if sentence.allowed is not None:
+        record["allowed"] = tags_from_allowed(sentence.allowed)
+    if sentence.labels is not None:
+        record["labels"] = sentence.labels
+    if sentence.columns:
+        record["columns"] = dict(sentence.columns)
     return record
 
 
-def _sentence(record: dict[str, Any], tokenize: Tokenize, source: Source) -> Sentence:
-    text, tokens, offsets = _tokens(record, tokenize)
-    columns = record.get("columns", {})
-    if not isinstance(columns, dict):
-        raise _FieldError(f"columns: an object of lists. Got {short(columns)}.")
-    for name, values in columns.items():
-        if not _strings(values) or len(values) != len(tokens):
-            raise _FieldError(
-                f"columns.{name}: one string for each of {len(tokens)} tokens. Got {short(values)}."
-            )
-    spans = _spans(record, text, offsets)
+def _sentence(record: Any, tokenize: Tokenize, rules: SpanRules, source: Source) -> Sentence | None:
+    if not isinstance(record, dict):
+        raise FieldError(f"one JSON object a line. Got {short(record)}.")
+    if record.get("answer") in LEFT_OUT:
+        rules.notes.changes.append(f"{source}: left out: its answer is {record['answer']!r}.")
+        return None
+    if record.get("relations"):
+        rules.notes.ignored["relations"] += len(record["relations"])
+    known = {"id": name_field(record, "id"), "document": name_field(record, "document")}
+    text, offsets, words = _tokens(record)
+    spans, labels = _spans_and_labels(record)
     partial = record.get("partial", False)
     if not isinstance(partial, bool):
-        raise _FieldError(f"partial: true or false. Got {short(partial)}.")
-    allowed = _allowed(record, len(tokens))
-    if allowed is not None and (partial or spans is not None):
-        raise _FieldError("allowed: stands in place of spans and partial. Got both.")
-    return Sentence(
-        tokens,
-        text=text,
-        offsets=offsets,
-        columns={name: tuple(values) for name, values in columns.items()},
-        spans=None if partial else spans,
-        allowed=allowed_from_spans(spans or (), len(tokens)) if partial else allowed,
-        id=_name(record, "id"),
-        document=_name(record, "document"),
-        source=source,
+        raise FieldError(f"partial: true or false. Got {short(partial)}.")
+    sentence = text_sentence(
+        text, spans, source, tokenize, rules, offsets, tokens=words, labels=labels, **known
     )
+    allowed = _allowed(record, len(sentence))
+    if allowed is not None and (partial or spans is not None):
+        raise FieldError("allowed: stands in place of spans and partial. Got both.")
+    if partial:
+        allowed = allowed_from_spans(sentence.spans or (), len(sentence))
+        return sentence.replace(spans=None, allowed=allowed, columns=_columns(record, sentence))
+    return sentence.replace(allowed=allowed, columns=_columns(record, sentence))
 
 
-def _tokens(record: dict[str, Any], tokenize: Tokenize) -> tuple[str, list[str], Offsets]:
-    text, given = record.get("text"), record.get("tokens")
+def _tokens(record: dict[str, Any]) -> tuple[str, Offsets | None, list[str] | None]:
+    """Give the text, where its tokens are, and what they are if that is not the text there."""
+    text, given = record.get("text", record.get("data")), record.get("tokens")
     if text is None and given is not None:
-        if not _strings(given) or "" in given:
-            raise _FieldError(
+        if not is_strings(given) or "" in given:
+            raise FieldError(
                 f"tokens: without text, a list of strings, none empty. Got {short(given)}."
             )
         joined = Sentence(given)
-        return joined.text, given, list(joined.offsets)
+        return joined.text, list(joined.offsets), given
     if not isinstance(text, str):
-        raise _FieldError(f"text: a string is needed. Got {short(text)}.")
+        raise FieldError(f"text: a string is needed. Got {short(text)}.")
     if given is None:
-        tokens, offsets = tokenize(text)
-        return text, tokens, offsets
+        return text, None, None
+    if isinstance(given, list) and given and all(isinstance(token, dict) for token in given):
+        given = [[token.get("start"), token.get("end")] for token in given]
     if not isinstance(given, list) or not all(isinstance(t, list) and len(t) == 2 for t in given):
-        raise _FieldError(f"tokens: beside text, a list of [start, end]. Got {short(given)}.")
-    before = 0
+        raise FieldError(f"tokens: beside text, a list of [start, end]. Got {short(given)}.")
+    before = (0, 0)
     for start, end in given:
-        if not (_integers(start, end) and before <= start < end <= len(text)):
-            raise _FieldError(
+        is_range = is_integers(start, end) and start < end <= len(text)
+        # Words that share one range (see `ner.data.conllu`) follow each other.
+        if not is_range or not (before[1] <= start or before == (start, end)):
+            raise FieldError(
                 f"tokens: ascending ranges within a text of {len(text)} characters. "
                 f"Got {short([start, end])}."
             )
-        before = end
-    clean = replace_surrogates(text)
-    return text, [clean[start:end] for start, end in given], [(s, e) for s, e in given]
+        before = (start, end)
+    words = record.get("words")
+    if words is not None and (not is_strings(words) or "" in words or len(words) != len(given)):
+        raise FieldError(
+            f"words: one string for each of {len(given)} tokens, none empty. Got {short(words)}."
+        )
+    return text, [(start, end) for start, end in given], words
 
 
-def _spans(record: dict[str, Any], text: str, offsets: Offsets) -> list[Span] | None:
-    given = record.get("spans", record.get("entities"))
-    if given is None:
-        return None
-    if not isinstance(given, list) or not all(isinstance(span, dict) for span in given):
-        raise _FieldError(f"spans: a list of objects. Got {short(given)}.")
-    first = {start: i for i, (start, _) in enumerate(offsets)}
-    last = {end: i for i, (_, end) in enumerate(offsets)}
-    spans: list[Span] = []
-    for span in given:
-        start, end, label = span.get("start"), span.get("end"), span.get("label")
-        if not (_integers(start, end) and isinstance(label, str) and label):
-            raise _FieldError(
-                "spans: each has whole numbers start and end, and a label that is a string. "
-                f"Got {short(span)}."
+def _spans_and_labels(
+    record: dict[str, Any],
+) -> tuple[list[CharSpan] | None, tuple[str, ...] | None]:
+    """Find the annotation: spans under any key, labels of the text under those for labels."""
+    spans: list[CharSpan] | None = None
+    labels: tuple[str, ...] | None = None
+    for key in (*SPAN_KEYS, *LABEL_KEYS):
+        given = record.get(key)
+        if given is None:
+            continue
+        if key in SPAN_KEYS or is_span_list(given):
+            if not is_span_list(given):
+                raise FieldError(f"spans: a list of objects. Got {short(given)}.")
+            spans = [*(spans or ()), *(one for item in given for one in span_items(item))]
+        else:
+            labels = (*(labels or ()), *label_list(given, key))
+    return spans, labels
+
+
+def is_span_list(given: Any) -> bool:
+    """Whether it is a list of objects, or of `[start, end, label]`."""
+    return isinstance(given, list) and all(
+        isinstance(item, dict) or (isinstance(item, list) and len(item) == 3) for item in given
+    )
+
+
+def span_items(item: Any) -> Iterator[CharSpan]:
+    """Read one item of a list of spans, which may have several labels (Label Studio)."""
+    if isinstance(item, list):
+        yield char_span(*item, shown=item)
+        return
+    start = item.get("start", item.get("start_offset"))
+    end = item.get("end", item.get("end_offset"))
+    labels = item.get("label", item.get("labels"))
+    for label in labels if isinstance(labels, list) else (labels,):
+        yield char_span(start, end, label, item, item.get("text"))
+
+
+def _columns(record: dict[str, Any], sentence: Sentence) -> dict[str, tuple[str, ...]]:
+    columns = record.get("columns", {})
+    if not isinstance(columns, dict):
+        raise FieldError(f"columns: an object of lists. Got {short(columns)}.")
+    for name, values in columns.items():
+        if not is_strings(values) or len(values) != len(sentence):
+            raise FieldError(
+                f"columns.{name}: one string for each of {len(sentence)} tokens. "
+                f"Got {short(values)}."
             )
-        if not 0 <= start < end <= len(text):
-            raise _FieldError(
-                f"span [{start}, {end}): not empty, and within a text of {len(text)} characters."
-            )
-        if start not in first or end not in last:
-            raise _FieldError(
-                f"span [{start}, {end}) {short(text[start:end])} "
-                "does not start and end at token borders."
-            )
-        spans.append(Span(first[start], last[end] + 1, label))
-    spans.sort()
-    for one, other in itertools.pairwise(spans):
-        if other.start < one.end:
-            places = [(offsets[s.start][0], offsets[s.end - 1][1]) for s in (one, other)]
-            raise _FieldError("spans [{}, {}) and [{}, {}) overlap.".format(*places[0], *places[1]))
-    return spans
+    return {name: tuple(values) for name, values in columns.items()}
 
 
 def _allowed(record: dict[str, Any], length: int) -> Allowed | None:
     given = record.get("allowed")
     if given is None:
         return None
-    if not _strings(given) or len(given) != length:
-        raise _FieldError(f"allowed: one string for each of {length} tokens. Got {short(given)}.")
+    if not is_strings(given) or len(given) != length:
+        raise FieldError(f"allowed: one string for each of {length} tokens. Got {short(given)}.")
     try:
         return allowed_from_tags(map(normalize_partial, given))
     except ValueError as error:
-        raise _FieldError(f"allowed: {error}. Got {short(given)}.") from None
-
-
-def _name(record: dict[str, Any], key: str) -> str | None:
-    value = record.get(key)
-    if value is None or isinstance(value, str):
-        return value
-    if _integers(value):
-        return str(value)
-    raise _FieldError(f"{key}: a string or a whole number. Got {short(value)}.")
-
-
-def _integers(*values: Any) -> bool:
-    return all(type(value) is int for value in values)
-
-
-def _strings(values: Any) -> bool:
-    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+        raise FieldError(f"allowed: {error}. Got {short(given)}.") from None

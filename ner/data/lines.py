@@ -1,28 +1,74 @@
-"""Lines of text files, exactly as they are: split at newlines alone, strict UTF-8."""
+"""Lines of text files, exactly as they are: unpacked, split at newlines alone, strictly decoded."""
 
+import codecs
+import itertools
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ner.errors import DataError
+from ner.data.packed import opened
+from ner.errors import ConfigError, DataError
 
-BOM = b"\xef\xbb\xbf"
+BOM = codecs.BOM_UTF8
+UTF8 = ("utf-8", "utf-8-sig")
+# The marks that begin files of wider characters; that of UTF-32 begins like that of UTF-16.
+WIDE = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+CHUNK = 1 << 16
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read_lines(path: str | Path) -> Iterator[bytes]:
-    """Yield the lines of a file, or of standard input for "-", undecoded.
+def read_lines(path: str | Path, encoding: str = "utf-8") -> Iterator[bytes]:
+    """Yield the lines of a file, or of standard input for "-", in UTF-8.
+
+    A file may be packed (.gz, .zst). What is stated to be UTF-8 is yielded as it is, and checked
+    by `decode_line`; but a byte order mark of UTF-16 or UTF-32 counts more than `encoding`.
 
     Raises:
-        DataError: There is no such file, it is a directory, or it may not be read. A missing file
-            is found at the call; the file is opened when the first line is asked for.
+        ConfigError: Python knows no such encoding.
+        DataError: There is no such file, it is a directory, it may not be read, or is not in its
+            encoding. A missing file is found at the call; the file is opened when the first line
+            is asked for.
     """
+    encoding = text_encoding(encoding)
     if str(path) == "-":
-        return iter(sys.stdin.buffer)
+        lines = iter(sys.stdin.buffer)
+        return lines if encoding in UTF8 else _recoded(lines, "stdin", encoding)
     path = Path(path)
     check_file(path)
-    return _lines_of(path)
+    return _lines_of(path, encoding)
+
+
+def read_head(path: Path, encoding: str = "utf-8", size: int = CHUNK) -> str:
+    """Give the beginning of a file, which may be packed; what cannot be decoded is replaced."""
+    check_file(path)
+    with opened(path) as file:
+        start = file.read(size)
+    text = start.decode(_wide(start) or text_encoding(encoding), "replace")
+    return text.removeprefix("\ufeff")
+
+
+def text_encoding(name: str) -> str:
+    """Give the name that Python has for an encoding.
+
+    Raises:
+        ConfigError: There is no such encoding of text.
+
+    >>> text_encoding("Latin-1")
+    'iso8859-1'
+    """
+    try:
+        "".encode(name)  # refuses codecs that are not for text, such as base64
+        return codecs.lookup(name).name
+    except (LookupError, ValueError):
+        raise ConfigError(
+            f"encoding: a name that Python knows, such as utf-8 or latin-1. Got {name!r}."
+        ) from None
 
 
 def check_file(path: Path) -> None:
@@ -45,12 +91,28 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def _lines_of(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as file:
-            yield from file
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read. {error.strerror}.") from None
+def decode_lines(
+    lines: Iterable[bytes], name: str, keep_ends: bool = False
+) -> Iterator[tuple[int, str, DataError | None]]:
+    """Yield the number of each line (from 1), its text, and what is wrong with its encoding.
+
+    Args:
+        lines: The lines of the file, in UTF-8.
+        name: What messages call the file.
+        keep_ends: Whether the text ends with the newline.
+    """
+    offset = 0
+    for number, raw in enumerate(lines, 1):
+        problem = None
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            problem = _not_utf8(raw, number, name, offset, error)
+            line = raw.decode("utf-8", "replace")
+        if number == 1:
+            line = line.removeprefix("\ufeff")
+        yield number, line if keep_ends else line.removesuffix("\n").removesuffix("\r"), problem
+        offset += len(raw)
 
 
 def decode_line(raw: bytes, number: int, name: str) -> str:
@@ -63,15 +125,10 @@ def decode_line(raw: bytes, number: int, name: str) -> str:
     """
     if number == 1:
         raw = raw.removeprefix(BOM)
-    raw = raw.removesuffix(b"\n").removesuffix(b"\r")
     try:
-        return raw.decode("utf-8")
+        return raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
     except UnicodeDecodeError as error:
-        column = len(raw[: error.start].decode("utf-8")) + 1
-        raise DataError(
-            f"{name}:{number}: not UTF-8: byte 0x{raw[error.start]:02x} at column {column}. "
-            "Convert the file first, for example with: iconv -f LATIN1 -t UTF-8"
-        ) from None
+        raise _not_utf8(raw, number, name, None, error) from None
 
 
 def replace_surrogates(text: str) -> str:
@@ -83,3 +140,53 @@ def short(value: object) -> str:
     """Show a value that a file holds in at most 60 characters of a message."""
     shown = repr(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def _lines_of(path: Path, encoding: str) -> Iterator[bytes]:
+    with opened(path) as file:
+        start = file.peek(4) if hasattr(file, "peek") else b""  # pyright: ignore[reportAttributeAccessIssue]
+        encoding = _wide(start) or encoding
+        if encoding in UTF8:
+            yield from file
+        else:
+            yield from _recoded(iter(lambda: file.read(CHUNK), b""), str(path), encoding)
+
+
+def _wide(start: bytes) -> str | None:
+    return next((name for mark, name in WIDE.items() if start.startswith(mark)), None)
+
+
+def _recoded(chunks: Iterable[bytes], name: str, encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    offset, lines, line = 0, 0, ""
+    for chunk in itertools.chain(chunks, [b""]):
+        waiting = len(decoder.getstate()[0])
+        try:
+            text = decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            place = offset - waiting + error.start
+            before = decoder.decode(chunk[: max(0, error.start - waiting)])
+            number = lines + 1 + before.count("\n")
+            raise DataError(
+                f"{name}:{number}: not {encoding}: byte 0x{error.object[error.start]:02x} "
+                f"(byte {place} of the file): {error.reason}. Is it in another encoding?"
+            ) from None
+        offset += len(chunk)
+        *whole, line = (line + text).split("\n")
+        lines += len(whole)
+        for one in whole:
+            yield f"{one}\n".encode("utf-8", "surrogatepass")
+    if line:
+        yield line.encode("utf-8", "surrogatepass")
+
+
+def _not_utf8(
+    raw: bytes, number: int, name: str, offset: int | None, error: UnicodeDecodeError
+) -> DataError:
+    before = raw[: error.start].decode("utf-8")
+    column = len(before.removeprefix("\ufeff") if number == 1 else before) + 1
+    place = "" if offset is None else f" (byte {offset + error.start} of the file)"
+    return DataError(
+        f"{name}:{number}: not UTF-8: byte 0x{raw[error.start]:02x} at column {column}{place}. "
+        "If the file has another encoding, such as latin-1, name it."
+    )
