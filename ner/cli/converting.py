@@ -8,28 +8,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ner.cli.options import Columns, Json, OnError, OnErrorOption, list_skipped, split_columns
+from ner.cli.options import (
+    Columns,
+    Encoding,
+    FormatOption,
+    Json,
+    MisalignedOption,
+    MisalignedSpans,
+    OnError,
+    OnErrorOption,
+    OverlappingOption,
+    OverlappingSpans,
+    list_skipped,
+    split_columns,
+)
 from ner.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from ner.data.spans import Notes
 
 data_app = typer.Typer(help="Look at data, and change its form.", no_args_is_help=True)
-
-
-class MisalignedSpans(StrEnum):
-    """What to do with spans that do not start and end at token borders."""
-
-    REFUSE = "refuse"
-    SNAP = "snap"
-    DROP = "drop"
-
-
-class OverlappingSpans(StrEnum):
-    """What to do with spans that overlap, nest or have gaps."""
-
-    REFUSE = "refuse"
-    DROP = "drop"
 
 
 class WrittenScheme(StrEnum):
@@ -41,25 +39,6 @@ class WrittenScheme(StrEnum):
     BIOES = "BIOES"
     BILOU = "BILOU"
     BMES = "BMES"
-
-
-FormatOption = Annotated[
-    str | None,
-    typer.Option("--format", help="Of the input; by default it is detected, and printed."),
-]
-Encoding = Annotated[str, typer.Option(help="Of the input, such as latin-1.")]
-MisalignedOption = Annotated[
-    MisalignedSpans,
-    typer.Option(
-        help="Spans that do not meet token borders: refuse them, snap them outwards, or drop them."
-    ),
-]
-OverlappingOption = Annotated[
-    OverlappingSpans,
-    typer.Option(
-        help="Spans that overlap, nest or have gaps: refuse them, or drop all but the longest."
-    ),
-]
 
 
 @data_app.command()

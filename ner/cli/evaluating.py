@@ -9,6 +9,8 @@ import typer
 from ner.cli.options import (
     Columns,
     Device,
+    Encoding,
+    FormatOption,
     Json,
     OnError,
     OnErrorOption,
@@ -37,6 +39,8 @@ def eval_command(
         TagScheme | None,
         typer.Option(help="Of the tags in --predictions, for strict mode; else inferred."),
     ] = None,
+    format_: FormatOption = None,
+    encoding: Encoding = "utf-8",
     columns: Columns = None,
     runtime: RuntimeOption = Runtime.AUTO,
     precision: PrecisionOption = Precision.FP32,
@@ -70,6 +74,7 @@ def eval_command(
         tagger = load(
             model, runtime=runtime.value, precision=precision.value, device=device, threads=threads
         )
-        report = evaluate(tagger, data, columns=split_columns(columns), problems=problems)
+        reading = {"format": format_, "encoding": encoding, "columns": split_columns(columns)}
+        report = evaluate(tagger, data, problems=problems, **reading)
         list_skipped(problems)
     typer.echo(json.dumps(report.to_dict(), indent=1) if as_json else str(report))

@@ -68,6 +68,40 @@ OnErrorOption = Annotated[
 ]
 
 
+class MisalignedSpans(StrEnum):
+    """What to do with spans that do not start and end at token borders."""
+
+    REFUSE = "refuse"
+    SNAP = "snap"
+    DROP = "drop"
+
+
+class OverlappingSpans(StrEnum):
+    """What to do with spans that overlap, nest or have gaps."""
+
+    REFUSE = "refuse"
+    DROP = "drop"
+
+
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", help="Of the input; by default it is detected, and printed."),
+]
+Encoding = Annotated[str, typer.Option(help="Of the input, such as latin-1.")]
+MisalignedOption = Annotated[
+    MisalignedSpans,
+    typer.Option(
+        help="Spans that do not meet token borders: refuse them, snap them outwards, or drop them."
+    ),
+]
+OverlappingOption = Annotated[
+    OverlappingSpans,
+    typer.Option(
+        help="Spans that overlap, nest or have gaps: refuse them, or drop all but the longest."
+    ),
+]
+
+
 def split_columns(columns: str | None) -> tuple[str, ...] | None:
     """Read the names of columns."""
     return tuple(columns.replace(",", " ").split()) if columns else None

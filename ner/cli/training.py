@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from ner.cli.options import Columns, Device, Json, OnError, OnErrorOption, split_columns
+from ner.cli.options import (
+    Columns,
+    Device,
+    Encoding,
+    FormatOption,
+    Json,
+    OnError,
+    OnErrorOption,
+    split_columns,
+)
 from ner.extras import require_training
 
 CONFIG_HELP = "A TOML file; without one, --train says what to learn from."
@@ -38,6 +47,8 @@ def train(
         Path | None, typer.Option(help="A model folder to go on from, on new data.")
     ] = None,
     device: Device = "auto",
+    format_: FormatOption = None,
+    encoding: Encoding = "utf-8",
     columns: Columns = None,
     on_error: OnErrorOption = OnError.RAISE,
     as_json: Json = False,
@@ -53,6 +64,10 @@ def train(
             changes[f"data.{split}"] = source
     if device != "auto":
         changes["training.device"] = device
+    if format_ is not None:
+        changes["data.format"] = format_
+    if encoding != "utf-8":
+        changes["data.encoding"] = encoding
     if columns is not None:
         changes["data.columns"] = list(split_columns(columns) or ())
     if on_error is OnError.SKIP:

@@ -12,7 +12,7 @@ from torch import nn
 
 from ner.config import Config, to_toml
 from ner.data.corpus import CorpusSource, file_digest
-from ner.data.tokenizer import Tokenizer
+from ner.data.tokenizer import Tokenizer, agreement
 from ner.decoding import predict_spans
 from ner.errors import ConfigError, TrainingError
 from ner.evaluation.dictionary import NameDictionary
@@ -94,7 +94,8 @@ class Run:
 
     def run(self, *, resume: bool) -> RunResult:
         """Train to the end, from the last checkpoint if asked to."""
-        tokenizer = Tokenizer() if self.start is None else self.start.tokenizer
+        rules = self.config.data.tokenizer
+        tokenizer = Tokenizer(rules) if self.start is None else self.start.tokenizer
         try:
             corpus = read_corpus(self.config, self.sources, tokenizer, self.progress.note)
             prepared = self._prepare(corpus)
@@ -253,6 +254,10 @@ class Run:
             "versions": versions(),
             "seed": self.config.seed,
             "data": corpus.record,
+            "tokenizer": {
+                "rules": tokenizer.rules,
+                "agreement": round(agreement(tokenizer, corpus.train), 4),
+            },
             "metrics": {
                 split: {key: report.to_dict()[key] for key in ("precision", "recall", "f1")}
                 for split, report in reports.items()

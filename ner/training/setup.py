@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from ner.config import Config
 from ner.data.corpus import CorpusSource, file_digest, read_sentences
+from ner.data.detection import detect_format
 from ner.data.partial import allowed_labels, allowed_table
 from ner.data.schemes import Scheme, tag_set, tags_from_spans
 from ner.data.sentence import Sentence
+from ner.data.spans import Notes
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError
 from ner.features.batches import EncodedSentences, TrainingBatches
@@ -59,15 +61,31 @@ def read_corpus(
         if source == "":
             continue
         problems: list[DataError] | None = [] if config.data.on_error == "skip" else None
+        notes = Notes()
+        cut: list[int] = []
+
+        def tokenize(text: str, cut: list[int] = cut) -> tuple[list[str], list[tuple[int, int]]]:
+            cut.append(len(text))
+            return tokenizer(text)
+
+        settings = config.data
         sentences = read_sentences(
             source,
+            format=settings.format,
+            encoding=settings.encoding,
+            misaligned=settings.misaligned,
+            overlapping=settings.overlapping,
             split=split,
-            columns=config.data.columns or None,
-            tokenize=tokenizer,
-            hub_tokens=config.data.hub_tokens,
-            hub_tags=config.data.hub_tags,
+            columns=settings.columns or None,
+            tags=settings.tags,
+            tokenize=tokenize,
+            hub_tokens=settings.hub_tokens,
+            hub_tags=settings.hub_tags,
             problems=problems,
+            notes=notes,
         )
+        for change in notes.changes:
+            notify(f"changed: {change}")
         for problem in problems or ():
             notify(f"skipped: {problem}")
         if problems:
@@ -77,6 +95,8 @@ def read_corpus(
             if s.spans is None and (s.allowed is None or split != "train"):
                 kind = "partial ones" if s.allowed else "none"
                 raise DataError(f"{s.source or split}: {split} data must have tags. Got {kind}.")
+        if isinstance(source, str) and not (settings.format or source.startswith("sample:")):
+            notify(f"{source}: read as {detect_format(source, settings.encoding).name}.")
         record[split] = {
             "source": str(source) if isinstance(source, str | Path) else "sentences",
             "sha256": file_digest(source),
@@ -84,6 +104,8 @@ def read_corpus(
             "tokens": sum(map(len, splits[split])),
             "entities": sum(len(s.spans or ()) for s in splits[split]),
             "skipped": len(problems or ()),
+            "changed": len(notes.changes),
+            "texts_cut_into_tokens": len(cut),
         }
     if "train" not in splits:
         raise ConfigError("data.train: a file, a folder, hub:NAME or sample:train. Got none.")
