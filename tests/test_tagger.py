@@ -1,7 +1,11 @@
+import asyncio
 import itertools
 import json
+import multiprocessing
 import subprocess
 import sys
+import warnings
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -163,7 +167,7 @@ def test_scores_that_are_not_finite_are_never_decoded(tiny_tagger, value, compil
 
     broken = ner.Tagger(tiny_tagger.featurizer, Broken(), tiny_tagger.tokenizer)
     for tag in (broken.tag, broken.nbest):
-        with pytest.raises(DataError, match="sentence 0, token 0: scores must be finite. Got"):
+        with pytest.raises(DataError, match=r"sentence 0, token 0: scores must be finite\. Got"):
             tag("Ada")
 
 
@@ -362,3 +366,36 @@ def test_constraints_hold_in_the_sentence_that_they_are_about(tiny_tagger):
     assert (entity.text, entity.label, entity.score) == ("Smith saw", "LOC", pytest.approx(1))
     forbidden = [(0, len(DOCUMENT), label) for label in tiny_tagger.labels]
     assert tiny_tagger.tag(DOCUMENT, forbidden=forbidden, split=split).entities == ()
+
+
+TEXTS = ["Ada met Bob in Paris.", "Turing saw Berlin", "", "it rains in London ."] * 5
+
+
+def entities_of(tagger, text):
+    return tagger.tag(text).entities
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+def test_a_tagger_works_in_other_processes(tiny_tagger, method):
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"needs a system that can {method}")
+    context = multiprocessing.get_context(method)
+    expected = [entities_of(tiny_tagger, text) for text in TEXTS]
+    with warnings.catch_warnings():
+        # Python warns of threads, here those of pools, in a process that forks.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            found = list(pool.map(entities_of, [tiny_tagger] * len(TEXTS), TEXTS))
+    assert found == expected
+
+
+def test_many_threads_and_coroutines_share_a_tagger(tiny_tagger):
+    expected = [entities_of(tiny_tagger, text) for text in TEXTS]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(entities_of, [tiny_tagger] * len(TEXTS), TEXTS)) == expected
+
+    async def all_of_them():
+        calls = (asyncio.to_thread(entities_of, tiny_tagger, text) for text in TEXTS)
+        return await asyncio.gather(*calls)
+
+    assert asyncio.run(all_of_them()) == expected
