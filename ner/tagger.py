@@ -114,8 +114,11 @@ class Tagger:
         """
         if isinstance(tokens, str):
             raise TypeError("tokens: a list of strings. For raw text there is tag().")
+        sentence = Sentence(tokens)
+        if not required and not forbidden:
+            return self.tag_sentences([sentence])[0]
         spans = ([Span(*span) for span in given] for given in (required, forbidden))
-        return self._tag(Sentence(tokens), *spans)
+        return self._tag(sentence, *spans)
 
     def nbest(self, text: str | Sentence, k: int = 5) -> list[Sentence]:
         """Find the `k` most probable taggings of a text, best first; fewer where there are fewer.
