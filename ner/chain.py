@@ -27,6 +27,9 @@ LOWEST = -1e300
 RESCALED = 16
 # exp() of more than this is too close to that end.
 LARGEST_EXPONENT = 600.0
+# What an underflow loses is below the smallest normal double times three numbers of at most this
+# size, 1e-37: nothing beside the share 1 of the path that `RelativeSums` are relative to.
+LARGEST_FACTOR = 1e90
 
 
 class Edges(NamedTuple):
@@ -118,6 +121,61 @@ def forward_backward(emissions: Scores, lengths: Integers, edges: Edges) -> Sums
     last = alphas[lengths - 1, rows] + edges.end
     log_partition = np.where(lengths > 0, np.logaddexp.reduce(last, axis=1), 0.0)
     return Sums(alphas.transpose(1, 0, 2), betas.transpose(1, 0, 2), log_partition)
+
+
+class RelativeSums:
+    """Sums over the paths of one sentence, relative to a likely one, in fewer array operations.
+
+    All is in probability space, so that no token needs a log or an exp. What keeps the numbers in
+    range is not their own size, which would have to be found token by token, but the path's score.
+
+    Args:
+        edges: The scores that do not depend on the tokens.
+    """
+
+    @np.errstate(over="ignore")
+    def __init__(self, edges: Edges) -> None:
+        self._edges = edges
+        C = len(edges.start)
+        # Both directions in one product: forward in the first C rows and columns.
+        self._steps = np.zeros((2 * C, 2 * C))
+        self._steps[:C, :C] = np.exp(edges.transitions)
+        self._steps[C:, C:] = self._steps[:C, :C].T
+
+    # What leaves the range is seen at the end.
+    @np.errstate(divide="ignore", over="ignore", invalid="ignore")
+    def __call__(self, emissions: Scores, path: Integers) -> tuple[Floats, Sums] | None:
+        """Shift the scores so that `path` scores 0, and sum over all paths.
+
+        Args:
+            emissions: Scores (T C), T at least 1.
+            path: Tags (T) of a possible path, the likelier the better.
+
+        Returns:
+            The shifted emissions (T C), and their sums, without the axis B; they give the same
+            posteriors as those before, exact for whatever lies on the path. None where some sum
+            leaves the range of what is exact.
+        """
+        start, transitions, end = self._edges
+        T, C = emissions.shape
+        gains = emissions[np.arange(T), path].astype(np.float64)
+        gains[0] += start[path[0]]
+        gains[1:] += transitions[path[:-1], path[1:]]
+        shifted = emissions - gains[:, None]
+        # Axes: factor, sum that lacks it, sum (3) x token, from either end (T) x direction, tag.
+        factors, lacking, sums = room = np.empty((3, T, 2 * C))
+        np.exp(shifted, out=factors[:, :C])
+        factors[:, C:] = factors[::-1, :C]
+        np.exp(start, out=lacking[0, :C])
+        np.exp(end - end[path[-1]], out=lacking[0, C:])
+        before = np.multiply(lacking[0], factors[0], out=sums[0])
+        for there, factor, here in zip(lacking[1:], factors[1:], sums[1:], strict=True):
+            np.dot(before, self._steps, out=there)
+            before = np.multiply(there, factor, out=here)
+        if not room.max() <= LARGEST_FACTOR:
+            return None
+        log_partition = np.log(before[:C].dot(lacking[0, C:]))
+        return shifted, Sums(np.log(sums[:, :C]), np.log(lacking[::-1, C:]), log_partition)
 
 
 def highest_of(transitions: Scores) -> float:

@@ -42,6 +42,7 @@ class Lattice:
     tags: tuple[str, ...]
     scheme: Scheme
     _compiled: kernel.SpanDecoder = field(init=False, repr=False, compare=False)
+    _relative_sums: chain.RelativeSums = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = ("start", "transitions", "end")
@@ -53,6 +54,7 @@ class Lattice:
         outside = self.tags.index("O")
         decoder = kernel.SpanDecoder(self.edges, outside, goes_on, inside)
         object.__setattr__(self, "_compiled", decoder)
+        object.__setattr__(self, "_relative_sums", chain.RelativeSums(self.edges))
 
     def _inside(self, tag: str) -> int:
         """Give the tag that continues a span at `tag`, or -1 if the scheme marks its end."""
@@ -109,7 +111,11 @@ class Lattice:
         if found is None:
             best = self.viterbi(emissions, lengths)
             spans = [self._spans(path, length) for path, length in zip(best, lengths, strict=True)]
-            scores = self.span_posteriors(emissions, lengths, spans)
+            if len(spans) > paths.FEW:
+                scores = self.span_posteriors(emissions, lengths, spans)
+            else:
+                each = zip(emissions, best, spans, lengths.tolist(), strict=True)
+                scores = [self._on_path(own[:n], path[:n], its) for own, path, its, n in each]
             return list(zip(spans, scores, strict=True))
         counts, rows, shares = found
         if min(counts, default=0) < 0:
@@ -231,30 +237,41 @@ class Lattice:
         # Only sentences with a span need the sums over paths.
         rows = np.array([b for b, found in enumerate(spans) if found], dtype=np.int64)
         probabilities: list[tuple[float, ...]] = [()] * len(spans)
-        if not len(rows):
-            return probabilities
         emissions, lengths = emissions[rows], lengths[rows]
         sums = self.sums(emissions, lengths)
-        index = {tag: i for i, tag in enumerate(self.tags)}
         for b, row in enumerate(rows.tolist()):
-            scores: list[float] = []
-            for start, end, label in spans[row]:
-                tags = [index[tag] for tag in span_tags(label, end - start, self.scheme)]
-                score = sums.alphas[b, start, tags[0]]
-                for t in range(start + 1, end):
-                    step = self.transitions[tags[t - start - 1], tags[t - start]]
-                    score += step + emissions[b, t, tags[t - start]]
-                score += self._closing(emissions[b], sums.betas[b], lengths[b], end - 1, tags[-1])
-                scores.append(float(min(1.0, np.exp(score - sums.log_partition[b]))))
-            probabilities[row] = tuple(scores)
+            own = chain.Sums(*(each[b] for each in sums))
+            probabilities[row] = self._posteriors(emissions[b, : lengths[b]], own, spans[row])
         return probabilities
 
-    def _closing(
-        self, emissions: NDArray[np.floating], betas: Floats, length: int, t: int, tag: int
-    ) -> float:
+    def _on_path(
+        self, emissions: chain.Scores, path: chain.Integers, spans: Sequence[Span]
+    ) -> tuple[float, ...]:
+        """Compute the posteriors of the spans of the best path of one sentence (T C)."""
+        found = self._relative_sums(emissions, path) if spans else None
+        if found is None:
+            return self.span_posteriors(emissions[None], np.array([len(path)]), [spans])[0]
+        return self._posteriors(*found, spans)
+
+    def _posteriors(
+        self, emissions: chain.Scores, sums: chain.Sums, spans: Sequence[Span]
+    ) -> tuple[float, ...]:
+        """Compute the posteriors of spans of one sentence (T C), given the sums over its paths."""
+        scores: list[float] = []
+        for start, end, label in spans:
+            tags = [self.tags.index(tag) for tag in span_tags(label, end - start, self.scheme)]
+            score = sums.alphas[start, tags[0]]
+            for t in range(start + 1, end):
+                step = self.transitions[tags[t - start - 1], tags[t - start]]
+                score += step + emissions[t, tags[t - start]]
+            score += self._closing(emissions, sums.betas, end - 1, tags[-1])
+            scores.append(float(min(1.0, np.exp(score - sums.log_partition))))
+        return tuple(scores)
+
+    def _closing(self, emissions: chain.Scores, betas: Floats, t: int, tag: int) -> float:
         """Sum over the ends of a path that follow `tag` at `t` and do not go on with its span."""
         inside = self._inside(self.tags[tag])
-        if inside < 0 or t + 1 == length:
+        if inside < 0 or t + 1 == len(emissions):
             return betas[t, tag]
         after = self.transitions[tag] + emissions[t + 1] + betas[t + 1]
         after[inside] = -np.inf
@@ -267,6 +284,8 @@ def _restrict(emissions: NDArray[np.floating], allowed: Allowed | None) -> NDArr
 
 def _check_finite(emissions: NDArray[np.floating], lengths: NDArray[np.int64]) -> None:
     """Refuse NaN and infinity, which weights that trained too fast give; -inf forbids a tag."""
+    if (emissions < np.inf).all():
+        return
     strange = ~(emissions < np.inf).all(axis=2) & (np.arange(emissions.shape[1]) < lengths[:, None])
     if strange.any():
         b, t = np.argwhere(strange)[0].tolist()

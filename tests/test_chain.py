@@ -26,6 +26,17 @@ def without_kernel():
 
 
 @contextlib.contextmanager
+def in_batches():
+    """Do without the compiled kernel, and without the way of few sentences."""
+    found, paths.FEW = paths.FEW, 0
+    try:
+        with without_kernel():
+            yield
+    finally:
+        paths.FEW = found
+
+
+@contextlib.contextmanager
 def without_cpu():
     """Take the way of a GPU."""
     found, log_partition.on_cpu = log_partition.on_cpu, lambda scores: False
@@ -71,7 +82,7 @@ def by_autograd(emissions, lengths, edges, weights):
 
 
 SUMS = pytest.mark.parametrize("sums", [by_numpy, by_kernel, by_scan, by_autograd])
-MAXIMA = pytest.mark.parametrize("context", [contextlib.nullcontext, without_kernel])
+MAXIMA = pytest.mark.parametrize("context", [contextlib.nullcontext, without_kernel, in_batches])
 
 
 def all_paths(length, num_tags):
@@ -157,6 +168,60 @@ def test_the_best_path_is_the_best_of_all(context, lattice):
             score = score_of(found[b, :length], emissions[b], edges)
             assert score == pytest.approx(best, rel=1e-12, abs=1e-12)
         assert not found[b, length:].any()
+
+
+@given(st.data())
+def test_a_sentence_has_the_same_best_path_alone_and_in_a_batch(data):
+    # Sums of these lose parts of some: which path is best is then for the rounding to say.
+    scores = st.sampled_from([0.0, 0.1, 0.7, 1.0, 1e15, -1e15, 3e16])
+    values = np.array(data.draw(st.lists(scores, min_size=63, max_size=63)))
+    emissions, transitions, start, end = np.split(values, [48, 57, 60])
+    edges = chain.Edges(start, transitions.reshape(3, 3), end)
+    arguments = emissions.reshape(4, 4, 3), np.array([4, 3, 1, 0]), edges
+    with in_batches():
+        together, _ = paths.viterbi(*arguments)
+    with without_kernel():
+        alone = [paths.viterbi(arguments[0][[b]], arguments[1][[b]], edges)[0] for b in range(4)]
+    assert np.concatenate(alone).tolist() == together.tolist()
+
+
+@pytest.mark.parametrize("scale", [1.0, 300.0, 1e4])
+@given(data=st.data())
+def test_sums_relative_to_the_best_path_give_the_posteriors_of_all_paths(scale, data):
+    emissions, lengths, edges = data.draw(lattices(scales=(scale,)))
+    sums = chain.RelativeSums(edges)
+    for b, length in enumerate(lengths):
+        candidates = all_paths(length, len(edges.start))
+        scores = np.array([score_of(path, emissions[b], edges) for path in candidates])
+        if not length or scores.max() == -np.inf:
+            continue
+        best = candidates[scores.argmax()]
+        found = sums(emissions[b, :length], best)
+        if found is None:  # the caller leaves what it cannot hold to sums in log space
+            assert scale > 1
+            continue
+        shifted, (alphas, betas, log_z) = found
+        assert score_of(best, shifted, edges) == pytest.approx(edges.end[best[-1]], abs=1e-9)
+        assert log_z == pytest.approx(log_sum(scores) - scores.max(), rel=1e-9, abs=1e-9)
+        shares = np.exp(scores - log_sum(scores))
+        expected = np.zeros_like(alphas)
+        for path, share in zip(candidates, shares, strict=True):
+            expected[range(length), path] += share
+        posteriors = np.exp(alphas + betas - log_z)
+        assert posteriors == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("detour", [200.0, 300.0, 800.0])
+def test_relative_sums_are_refused_where_a_way_off_the_path_leaves_their_range(detour):
+    # What the second tag wins at the first token it loses at the next.
+    emissions = np.array([[0.0, detour], [0.0, 0.0]])
+    edges = chain.Edges(np.zeros(2), np.array([[0.0, 0.0], [-detour, -detour]]), np.zeros(2))
+    found = chain.RelativeSums(edges)(emissions, np.array([0, 0]))
+    if detour > np.log(chain.LARGEST_FACTOR):
+        assert found is None
+    else:
+        assert found is not None
+        assert found[1].log_partition == pytest.approx(np.log(4), rel=1e-12)
 
 
 @given(lattices(), st.integers(1, 12))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from torchcrf import CRF
 
-from ner import kernel
+from ner import kernel, paths
 from ner.data.schemes import Span, legal_steps, span_tags, spans_from_tags, tag_set, tags_from_spans
 from ner.errors import DataError
 from ner.lattice import Lattice
@@ -20,6 +20,17 @@ SCHEMES = pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
 # Emissions of a size that doubles can take apart, and of one that exp() cannot take.
 SCALES = pytest.mark.parametrize("scale", [1.0, 300.0])
 LENGTHS = np.array([1, 2, 3, 4, 2])
+# How decoding goes: compiled; in numpy, one sentence after the other; in numpy, all at once.
+WAYS = pytest.mark.parametrize("way", ["compiled", "one by one", "batch"])
+
+
+def take(way, monkeypatch):
+    """Decode in one of WAYS."""
+    if way == "compiled" and kernel.library is None:
+        pytest.skip("needs the compiled kernel: python scripts/build_kernel.py")
+    if way != "compiled":
+        monkeypatch.setattr(kernel, "library", None)
+        monkeypatch.setattr(paths, "FEW", 100 if way == "one by one" else 0)
 
 
 def random_lattice(scheme, labels="XY", scale=1.0, seed=1):
@@ -68,7 +79,9 @@ def test_viterbi_finds_the_best_of_all_legal_paths(scheme, scale):
 
 
 @SCHEMES
-def test_of_equal_paths_the_one_with_lower_tags_at_the_end_wins(scheme):
+@WAYS
+def test_of_equal_paths_the_one_with_lower_tags_at_the_end_wins(scheme, way, monkeypatch):
+    take(way, monkeypatch)
     _, lattice = random_lattice(scheme, scale=0)
     emissions = np.random.default_rng(3).integers(0, 2, (50, 4, len(lattice.tags))) * 1.0
     found = lattice.viterbi(emissions, np.full(50, 4))
@@ -147,14 +160,11 @@ def test_a_span_has_the_share_of_the_paths_that_contain_it(scheme, scale):
 
 @SCHEMES
 @SCALES
-@pytest.mark.parametrize("compiled", [True, False])
+@WAYS
 def test_decoding_gives_the_spans_of_the_best_path_with_their_posteriors(
-    scheme, scale, compiled, monkeypatch
+    scheme, scale, way, monkeypatch
 ):
-    if compiled and kernel.library is None:
-        pytest.skip("needs the compiled kernel: python scripts/build_kernel.py")
-    if not compiled:
-        monkeypatch.setattr(kernel, "library", None)
+    take(way, monkeypatch)
     raw, lattice = random_lattice(scheme, scale=scale)
     emissions = random_emissions(lattice, scale=2 * scale)
     emissions[1, :, 0] += 100 * scale
@@ -185,12 +195,13 @@ def test_compiled_decoding_equals_that_of_numpy(scheme, data):
     allowed[:, :, 0] = True
     for restriction in (None, allowed):
         found = lattice.decode(emissions, lengths, restriction)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(kernel, "library", None)
-            expected = lattice.decode(emissions, lengths, restriction)
-        assert [spans for spans, _ in found] == [spans for spans, _ in expected]
-        for (_, shares), (_, wanted) in zip(found, expected, strict=True):
-            assert shares == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+        for way in ("one by one", "batch"):
+            with pytest.MonkeyPatch.context() as patch:
+                take(way, patch)
+                expected = lattice.decode(emissions, lengths, restriction)
+            assert [spans for spans, _ in found] == [spans for spans, _ in expected]
+            for (_, shares), (_, wanted) in zip(found, expected, strict=True):
+                assert shares == pytest.approx(wanted, rel=1e-9, abs=1e-12)
 
 
 @SCHEMES
@@ -209,7 +220,9 @@ def test_the_posteriors_of_all_that_covers_a_token_sum_to_1(scheme):
 
 
 @SCHEMES
-def test_no_result_depends_on_what_stands_behind_a_sentence(scheme):
+@WAYS
+def test_no_result_depends_on_what_stands_behind_a_sentence(scheme, way, monkeypatch):
+    take(way, monkeypatch)
     _, lattice = random_lattice(scheme)
     emissions = random_emissions(lattice)
     behind = np.arange(emissions.shape[1]) >= LENGTHS[:, None]
@@ -218,7 +231,9 @@ def test_no_result_depends_on_what_stands_behind_a_sentence(scheme):
 
 
 @SCHEMES
-def test_five_thousand_tokens_with_huge_emissions_are_exact(scheme):
+@WAYS
+def test_five_thousand_tokens_with_huge_emissions_are_exact(scheme, way, monkeypatch):
+    take(way, monkeypatch)
     _, lattice = random_lattice(scheme, scale=10)
     lengths = np.array([5000])
     emissions = np.random.default_rng(4).choice([-1e4, 1e4, 0], (1, 5000, len(lattice.tags)))
@@ -241,6 +256,24 @@ def scores_of(*shape):
 
 
 @SCHEMES
+@WAYS
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_scores_that_are_not_numbers_are_refused_wherever_they_stand(
+    scheme, way, value, monkeypatch
+):
+    take(way, monkeypatch)
+    _, lattice = random_lattice(scheme)
+    for t, tag in itertools.product(range(3), range(len(lattice.tags))):
+        emissions = random_emissions(lattice)
+        emissions[2, t, tag] = value
+        emissions[1, 2:, tag] = value  # behind the end, where it means nothing
+        with pytest.raises(
+            DataError, match=rf"^sentence 2, token {t}: scores must be finite\. Got"
+        ):
+            lattice.decode(emissions, LENGTHS)
+
+
+@SCHEMES
 @given(data=st.data())
 def test_sequences_are_legal_for_any_weights_and_any_input(scheme, data):
     tags = tuple(tag_set("XY", scheme))
@@ -251,9 +284,14 @@ def test_sequences_are_legal_for_any_weights_and_any_input(scheme, data):
     for path, length in zip(lattice.viterbi(emissions, lengths), lengths, strict=True):
         written = [tags[i] for i in path[:length]]
         assert tags_from_spans(spans_from_tags(written), length, scheme) == written
-    for spans, scores in lattice.decode(emissions, lengths):
-        assert len(spans) == len(scores)
-        assert all(0 < score <= 1 for score in scores)
+    for way in ("as it is", "one by one", "batch"):
+        with pytest.MonkeyPatch.context() as patch:
+            if way != "as it is":
+                take(way, patch)
+            decoded = lattice.decode(emissions, lengths)
+        for spans, scores in decoded:
+            assert len(spans) == len(scores)
+            assert all(0 < score <= 1 for score in scores)
 
 
 def double_crf(raw):
