@@ -1,11 +1,15 @@
 """The few pictures we draw."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ner.extras import require
+
+# A picture shows no more labels and bars than one can tell apart.
+MOST_LABELS, MOST_BARS = 20, 40
 
 
 def learning_curve(
@@ -50,6 +54,56 @@ def learning_curve(
     metric_axis.set_ylabel(f"development {metric}")
     metric_axis.legend(handles=lines, loc="center right")
 
+    _save(figure, path)
+
+
+def labels_and_lengths(
+    labels: Mapping[str, Mapping[str, int]],
+    lengths: Mapping[str, Sequence[int]],
+    path: str | Path,
+) -> None:
+    """Draw the share of each label, and of sentences by length, in the files of a corpus, as a PNG.
+
+    Args:
+        labels: For each file, how often each label comes.
+        lengths: For each file, the tokens of each sentence.
+        path: The file; it is replaced as a whole.
+    """
+    figure_module = require("matplotlib.figure", "The picture of labels and lengths")
+    figure = figure_module.Figure(figsize=(10, 4), layout="constrained")
+    label_axis, length_axis = figure.subplots(1, 2)
+
+    totals: Counter[str] = Counter()
+    for counts in labels.values():
+        totals.update(counts)
+    shown = [label for label, _ in totals.most_common(MOST_LABELS)]
+    height = 0.8 / max(1, len(labels))
+    for i, (name, counts) in enumerate(labels.items()):
+        total = max(1, sum(counts.values()))
+        places = [k + (i - (len(labels) - 1) / 2) * height for k in range(len(shown))]
+        shares = [100 * counts.get(label, 0) / total for label in shown]
+        label_axis.barh(places, shares, height=height, label=name)
+    label_axis.set_yticks(range(len(shown)), shown)
+    label_axis.invert_yaxis()
+    hidden = len(totals) - len(shown)
+    label_axis.set(xlabel=f"% of labels ({hidden} more labels)" if hidden else "% of labels")
+
+    # Beyond this there are too few to see; the last bar has all of them.
+    ordered = sorted(length for some in lengths.values() for length in some)
+    end = ordered[-(-995 * len(ordered) // 1000) - 1] + 1 if ordered else 1
+    width = max(1, -(-end // MOST_BARS))
+    edges = [k * width for k in range(-(-end // width) + 1)]
+    for name, some in lengths.items():
+        weights = [100 / max(1, len(some))] * len(some)
+        clipped = [min(length, edges[-1]) for length in some]
+        length_axis.hist(clipped, bins=edges, weights=weights, histtype="step", label=name)
+    length_axis.set(xlabel="tokens of a sentence", ylabel="% of sentences")
+    length_axis.legend()
+    _save(figure, path)
+
+
+def _save(figure: Any, path: str | Path) -> None:
+    """Replace a file as a whole, so that nobody ever reads half a picture."""
     path = Path(path)
     beside = path.with_name(f".{path.name}.partial")
     with beside.open("wb") as file:

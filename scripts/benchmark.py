@@ -57,10 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for size in options.sizes
     ]
     notes: list[str] = []
-    if options.peers:
+    if options.peers is not None:
         from peers import installed_peers
 
-        peers, notes = installed_peers(train)
+        peers, notes = installed_peers(train, options.peers)
         groups[0] += peers
     contenders = [contender for group in groups for contender in group]
     for note in notes:
@@ -106,7 +106,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--target-f1", type=float, help="time to this development F1, 0 to 100")
     parser.add_argument("--max-epochs", type=positive, default=15, help="of --target-f1")
     parser.add_argument("--memory-epochs", type=int, default=0, help="memory over so many epochs")
-    parser.add_argument("--peers", action="store_true", help="other tools that are installed")
+    parser.add_argument("--peers", nargs="*", help="other tools that are installed: all, or these")
     parser.add_argument("--out", type=Path, default=Path("runs/benchmark"), help="(%(default)s)")
     return parser.parse_args(arguments)
 

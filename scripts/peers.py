@@ -5,6 +5,7 @@ differ from ours; F1 of the same budget belongs beside their speed.
 """
 
 import importlib
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -30,11 +31,17 @@ PEERS = {
 }
 
 
-def installed_peers(train: Sequence[Sentence]) -> tuple[list[Any], list[str]]:
-    """Build all peers that are installed; gives them and a line about each."""
+def installed_peers(
+    train: Sequence[Sentence], packages: Sequence[str] = ()
+) -> tuple[list[Any], list[str]]:
+    """Build the peers of that name, or all, if they are installed; gives a line about each, too."""
     found: list[Any] = []
     notes: list[str] = []
-    for package, place in PEERS.items():
+    for package in packages or PEERS:
+        try:
+            place = PEERS[package]
+        except KeyError:
+            sys.exit(f"--peers: one of {', '.join(PEERS)}. Got {package!r}.")
         try:
             release = version(package)
         except PackageNotFoundError:

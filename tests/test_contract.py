@@ -22,7 +22,11 @@ MODULES = sorted(
 HEAVY = ("torch", "pydantic", "datasets", "seqeval", "matplotlib")
 WITHOUT_TORCH = [
     "ner",
-    *(m for m in MODULES if m.startswith(("ner.data", "ner.features", "ner.evaluation"))),
+    *(
+        m
+        for m in MODULES
+        if m.startswith(("ner.data", "ner.features", "ner.evaluation", "ner.corpora"))
+    ),
     *("ner.errors", "ner.files", "ner.lattice", "ner.model_folder", "ner.plots", "ner.tagger"),
     *("ner.cli.app", "ner.config"),
 ]

@@ -1,7 +1,7 @@
 import matplotlib.figure
 import pytest
 
-from ner.plots import learning_curve
+from ner.plots import labels_and_lengths, learning_curve
 
 HISTORY = [
     {"epoch": 1, "loss": 3.0, "f1": 0.5, "perplexity": 9.0},
@@ -71,3 +71,28 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
     with pytest.raises(ZeroDivisionError):
         learning_curve(HISTORY, path)
     assert path.read_bytes() == b"old"
+
+
+def test_labels_and_lengths_of_a_corpus_are_shares(tmp_path, drawn):
+    labels = {"train": {"PER": 3, "LOC": 1}, "dev": {"LOC": 1, "ORG": 1}}
+    lengths = {"train": [1, 2, 2, 3], "dev": [2, 2]}
+    labels_and_lengths(labels, lengths, tmp_path / "a.png")
+    label_axis, length_axis = drawn[0].axes
+    shown = [label.get_text() for label in label_axis.get_yticklabels()]
+    shares = [[bar.get_width() for bar in bars] for bars in label_axis.containers]
+    assert [dict(zip(shown, some, strict=True)) for some in shares] == [
+        {"PER": 75, "LOC": 25, "ORG": 0},
+        {"PER": 0, "LOC": 50, "ORG": 50},
+    ]
+    assert [text.get_text() for text in length_axis.get_legend().get_texts()] == ["train", "dev"]
+    heights = [max(y for _, y in patch.get_xy()) for patch in length_axis.patches]
+    assert heights == [50, 100]
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_a_picture_shows_the_most_frequent_labels_and_counts_the_others(tmp_path, drawn):
+    labels = {"train": {f"L{i}": 100 - i for i in range(50)}}
+    labels_and_lengths(labels, {"train": []}, tmp_path / "a.png")
+    axis = drawn[0].axes[0]
+    assert len(axis.get_yticks()) == 20
+    assert axis.get_xlabel() == "% of labels (30 more labels)"

@@ -3,6 +3,7 @@
 import typer
 
 from ner.cli.converting import data_app
+from ner.cli.data import check, sample, split, stats
 from ner.cli.evaluating import eval_command
 from ner.cli.exporting import export
 from ner.cli.inspecting import config_app, info
@@ -21,5 +22,7 @@ app.command("eval")(eval_command)
 app.command()(tag)
 app.command()(export)
 app.command()(info)
+for command in (check, stats, split, sample):
+    data_app.command()(command)
 app.add_typer(data_app, name="data")
 app.add_typer(config_app, name="config")

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ner import chain, paths
-from ner.data.schemes import Span
-from ner.data.schemes import span_tags
+from ner.data.schemes import Span, span_tags
 from ner.nn.likelihood import Likelihood
 from ner.nn.log_partition import forward_backward, log_partition
 from ner.nn.packing import Packed

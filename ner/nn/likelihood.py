@@ -7,8 +7,7 @@ import torch
 import torchcrf
 from torch import Tensor
 
-from ner.data.schemes import Scheme
-from ner.data.schemes import legal_steps
+from ner.data.schemes import Scheme, legal_steps
 from ner.nn.log_partition import Edges, log_likelihood, log_partition
 from ner.nn.packing import Packed, pack
 

@@ -1,0 +1,123 @@
+"""Labels that look wrong beside the others, and words that have another label elsewhere."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from ner.corpora.findings import Findings
+from ner.corpora.kinds import CONFLICTS, MISSPELT, RARE, UNKNOWN_LABELS
+from ner.corpora.parts import Part, count_labels, labels_of
+from ner.data.lines import short
+from ner.data.sentence import Sentence
+
+# A label is rare if it comes less often than this, among at least so many.
+RARE_BELOW, RARE_AMONG = 5, 1000
+# A label one slip away from another is misspelt if that comes so many times as often.
+SLIP_RATIO = 50
+# Shorter labels differ by one letter as a matter of course: NP, VP, PP.
+SHORTEST_SLIP = 3
+# Words that have one label in so large a share of at least so many places nearly always have it.
+NEARLY_ALWAYS, FEWEST_PLACES = 0.95, 10
+SEPARATORS = re.compile(r"[\s_-]+")
+
+
+def check_labels(parts: Sequence[Part], findings: Findings) -> None:
+    """Find labels that are misspelt, rare, or missing from the first file."""
+    counts = {part.name: count_labels(part) for part in parts}
+    total = sum(counts.values(), Counter[str]())
+    kinds = {label: found for label in total if (found := likely_meant(label, total)) is not None}
+    for part in parts:
+        wrong = [label for label in counts[part.name] if label in kinds]
+        if wrong:
+            for where, label in _places(part, set(wrong)):
+                example = f"{label!r}, beside {total[kinds[label]]} {kinds[label]!r}"
+                findings.add(MISSPELT, part.name, where, example)
+    known = counts[parts[0].name]
+    for part in parts:
+        other = {label for label in counts[part.name] if label not in kinds}
+        unknown = other - known.keys() if known else set[str]()
+        for where, label in _places(part, unknown):
+            findings.add(UNKNOWN_LABELS, part.name, where, repr(label))
+        rare = {label for label in other if total[label] < RARE_BELOW}
+        if total.total() >= RARE_AMONG:
+            for where, label in _places(part, rare - unknown):
+                findings.add(RARE, part.name, where, f"{label!r} comes {_times(total[label])}")
+
+
+def likely_meant(label: str, counts: Counter[str]) -> str | None:
+    """Give the frequent label that this one is a slip for; None if it is none.
+
+    A slip is another case or other separators, or, for a far rarer label, one letter added, lost,
+    replaced, or two exchanged.
+
+    >>> likely_meant("PRE", Counter(PER=4000, PRE=3, LOC=3000))
+    'PER'
+    """
+    for other, count in counts.most_common():
+        if other == label or count <= counts[label]:
+            continue
+        if _plain(label) == _plain(other) or (
+            count >= SLIP_RATIO * counts[label] and _is_one_slip(label, other)
+        ):
+            return other
+    return None
+
+
+def check_surfaces(parts: Sequence[Part], findings: Findings) -> None:
+    """Find entities with another label than the same words have nearly always."""
+    by_surface: dict[Sequence[str], Counter[str]] = {}
+    for part in parts:
+        for surface, label, _, _ in _surfaces(part):
+            by_surface.setdefault(surface, Counter())[label] += 1
+    usual: dict[Sequence[str], str] = {}
+    for surface, labels in by_surface.items():
+        label, count = labels.most_common(1)[0]
+        if len(labels) > 1 and count >= max(FEWEST_PLACES, NEARLY_ALWAYS * labels.total()):
+            usual[surface] = label
+    for part in parts:
+        for surface, label, sentence, start in _surfaces(part):
+            if usual.get(surface, label) != label:
+                counts = by_surface[surface]
+                findings.add(
+                    CONFLICTS,
+                    part.name,
+                    part.place(sentence, start),
+                    f"{short(' '.join(surface))} is {label}, but {usual[surface]} "
+                    f"{counts[usual[surface]]} of {counts.total()} times",
+                )
+
+
+def _surfaces(part: Part) -> Iterator[tuple[Sequence[str], str, Sentence, int]]:
+    for sentence in part.sentences:
+        for start, end, label in sentence.spans or ():
+            yield sentence.tokens[start:end], label, sentence, start
+
+
+def _places(part: Part, labels: set[str]) -> Iterator[tuple[str, str]]:
+    if labels:
+        for sentence in part.sentences:
+            for label, token in labels_of(sentence, part.options.target):
+                if label in labels:
+                    yield part.place(sentence, token), label
+
+
+def _plain(label: str) -> str:
+    return SEPARATORS.sub("", label).casefold() or label
+
+
+def _is_one_slip(label: str, other: str) -> bool:
+    """Whether one letter was added, lost or replaced, or two neighbours were exchanged."""
+    if min(len(label), len(other)) < SHORTEST_SLIP or abs(len(label) - len(other)) > 1:
+        return False
+    if not (label.isalpha() and other.isalpha()):
+        return False
+    start = 0
+    while start < min(len(label), len(other)) and label[start] == other[start]:
+        start += 1
+    a, b = label[start:], other[start:]
+    exchanged = len(a) > 1 and len(b) > 1 and (a[1] + a[0] + a[2:]) == b
+    return a[1:] == b[1:] or a[1:] == b or a == b[1:] or exchanged
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
