@@ -178,8 +178,9 @@ def _pointers(*arrays: NDArray[Any] | None) -> list[int | None]:
 
 
 def _address(array: NDArray[Any]) -> int:
+    buffer: Any = array
     try:
         # A fifth of the time of the way for all.
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+        return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
     except (TypeError, ValueError):  # read-only or empty
         return array.ctypes.data
