@@ -23,6 +23,9 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 if TYPE_CHECKING:
     from ner import nn
+    from ner.annotator import evaluate
+    from ner.classifier import TextClassifier
+    from ner.column_tagger import ColumnTagger
     from ner.data.corpus import read_sentences
     from ner.data.schemes import Span
     from ner.data.sentence import Entity, Prediction, Sentence
@@ -35,16 +38,19 @@ if TYPE_CHECKING:
         NerError,
         TrainingError,
     )
+    from ner.evaluation.classification import ClassificationReport
     from ner.evaluation.predictions import score_predictions
     from ner.evaluation.report import Report
     from ner.exporting.entry import export
     from ner.loading import load
-    from ner.tagger import Tagger, evaluate
+    from ner.tagger import Tagger
     from ner.training.entry import train
 
 # Where each public name lives; it is imported when first asked for, so that `import ner` is fast
 # and needs no torch.
 _HOMES = {
+    "ClassificationReport": "ner.evaluation.classification",
+    "ColumnTagger": "ner.column_tagger",
     "ConfigError": "ner.errors",
     "DataError": "ner.errors",
     "Entity": "ner.data.sentence",
@@ -57,8 +63,9 @@ _HOMES = {
     "SentenceSplitter": "ner.data.sentences",
     "Span": "ner.data.schemes",
     "Tagger": "ner.tagger",
+    "TextClassifier": "ner.classifier",
     "TrainingError": "ner.errors",
-    "evaluate": "ner.tagger",
+    "evaluate": "ner.annotator",
     "export": "ner.exporting.entry",
     "load": "ner.loading",
     "read_sentences": "ner.data.corpus",
@@ -67,6 +74,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "ClassificationReport",
+    "ColumnTagger",
     "ConfigError",
     "DataError",
     "Entity",
@@ -79,6 +88,7 @@ __all__ = [
     "SentenceSplitter",
     "Span",
     "Tagger",
+    "TextClassifier",
     "TrainingError",
     "evaluate",
     "export",

@@ -16,6 +16,8 @@ from pydantic import ValidationError
 from ner.errors import ConfigError
 from ner.sections import (
     Affixes,
+    AugmentationSection,
+    BigramSection,
     Characters,
     Data,
     EmbedderSection,
@@ -23,9 +25,11 @@ from ner.sections import (
     HeadSection,
     Inputs,
     Natural,
+    PoolingSection,
     Section,
     Shape,
     Training,
+    TransformerSection,
     VectorsSection,
     Words,
 )
@@ -34,7 +38,7 @@ from ner.sections import (
 class Config(Section):
     """All settings of a run."""
 
-    task: Literal["ner"] = "ner"
+    task: Literal["ner", "tag", "classify"] = "ner"
     seed: Natural = 1
     data: Data = Data()
     words: Words = Words()
@@ -42,10 +46,14 @@ class Config(Section):
     characters: Characters = Characters()
     shape: Shape = Shape()
     affixes: Affixes = Affixes()
+    bigrams: BigramSection = BigramSection()
+    transformer: TransformerSection = TransformerSection()
     inputs: Inputs = Inputs()
     embedder: EmbedderSection = EmbedderSection()
     encoder: EncoderSection = EncoderSection()
     head: HeadSection = HeadSection()
+    pooling: PoolingSection = PoolingSection()
+    augmentation: AugmentationSection = AugmentationSection()
     training: Training = Training()
 
     def resolved(self) -> "Config":

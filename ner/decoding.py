@@ -7,26 +7,27 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.data.schemes import Span, spans_from_tags
+from ner.chain import Edges
 from ner.data.sentence import Sentence
 from ner.features.batches import TaggingBatches
 from ner.features.featurizer import Arrays, Featurizer
 from ner.features.word_rows import WordRows
-from ner.lattice import Lattice
+from ner.targets import Target
 
 # Tokens of a batch, padding included: large enough to keep the processor busy, small enough to
 # stay in its cache.
 BATCH_TOKENS = 2048
 
 Result = TypeVar("Result")
-# From emissions (B T C) and lengths (B) to one result a sentence.
-Decode = Callable[[np.ndarray, np.ndarray], Sequence[Result]]
+# From outputs of the network and lengths (B) to one result a sentence.
+Decode = Callable[[Arrays, NDArray[np.int64]], Sequence[Result]]
 
 
 class Runtime(Protocol):
     """Runs the network. Its methods may be called from several threads at once."""
 
-    lattice: Lattice
+    edges: Edges | None
+    """The learnt scores of steps between tags, if there are any."""
     workers: int
     """How many batches are best run side by side."""
 
@@ -34,8 +35,8 @@ class Runtime(Protocol):
         """Compute the vectors (U E) of words, given as `Featurizer.encode_words` does."""
         ...
 
-    def emissions(self, batch: Arrays) -> np.ndarray:
-        """Score each tag at each token (B T C) of a batch of `TaggingBatches`."""
+    def outputs(self, batch: Arrays) -> Arrays:
+        """Give what a target decodes, for a batch of `TaggingBatches`."""
         ...
 
 
@@ -70,7 +71,7 @@ class Decoder:
 
         def run(indices: NDArray[np.int64]) -> Sequence[Result]:
             batch = batches.batch(indices)
-            return decode(self.runtime.emissions(batch), batch["lengths"])
+            return decode(self.runtime.outputs(batch), batch["lengths"])
 
         if len(sentences) == len(filled) == 1:  # as most calls are
             return list(run(plan[0]))
@@ -88,17 +89,14 @@ class Decoder:
         return [next(ordered) if len(sentence) else empty for sentence in sentences]
 
 
-def predict_spans(
-    runtime: Runtime, featurizer: Featurizer, sentences: Sequence[Sentence]
-) -> list[list[Span]]:
-    """Find the best spans of sentences, without their probabilities."""
-    lattice = runtime.lattice
-
-    def decode(emissions: np.ndarray, lengths: np.ndarray) -> list[list[Span]]:
-        paths = lattice.viterbi(emissions, lengths).tolist()
-        return [
-            spans_from_tags([lattice.tags[tag] for tag in path[:length]])
-            for path, length in zip(paths, lengths, strict=True)
-        ]
-
-    return Decoder(featurizer, runtime).run(sentences, decode, [])
+def predict(
+    runtime: Runtime,
+    featurizer: Featurizer,
+    target: Target,
+    sentences: Sequence[Sentence],
+    batch_tokens: int = BATCH_TOKENS,
+) -> list[Sentence]:
+    """Give the sentences back with their `prediction`, in the same order."""
+    decoder = Decoder(featurizer, runtime)
+    found = decoder.run(sentences, target.decode(runtime.edges), target.empty, batch_tokens)
+    return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]

@@ -1,14 +1,18 @@
-"""From a model folder to a tagger, on ONNX Runtime or on torch."""
+"""From a model folder to what annotates text, on ONNX Runtime or on torch."""
 
 import importlib.util
 from pathlib import Path
 from typing import Literal, get_args
 
+from ner.annotator import Annotator
+from ner.classifier import TextClassifier
+from ner.column_tagger import ColumnTagger
 from ner.decoding import Runtime
 from ner.errors import ConfigError, ModelFolderError
 from ner.extras import require
 from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
 from ner.tagger import Tagger
+from ner.targets import ClassTarget, ColumnTarget, SpanTarget
 
 RuntimeName = Literal["auto", "onnx", "torch"]
 Precision = Literal["fp32", "int8"]
@@ -21,7 +25,7 @@ def load(
     precision: Precision = "fp32",
     device: str = "cpu",
     threads: int | None = None,
-) -> Tagger:
+) -> Annotator:
     """Load a model folder.
 
     Args:
@@ -32,6 +36,9 @@ def load(
         device: "cpu", "cuda", "cuda:N", or "auto" for CUDA where there is any.
         threads: How many the network may use; by default all cores. With torch it holds for the
             whole process.
+
+    Returns:
+        A `Tagger` for spans, a `ColumnTagger` for labels of tokens, or a `TextClassifier`.
 
     Raises:
         ConfigError: An argument has no such value, or they do not go together.
@@ -59,9 +66,11 @@ def load(
             )
         from ner.runtime import OnnxRuntime
 
-        chosen = OnnxRuntime(folder, parts.tags, parts.scheme, precision=precision, threads=threads)
-        return make_tagger(parts, chosen)
-    return build_tagger(parts, device=device, threads=threads, where=str(folder))
+        chosen = OnnxRuntime(
+            folder, len(parts.target.outputs), precision=precision, threads=threads
+        )
+        return make_annotator(parts, chosen)
+    return build_annotator(parts, device=device, threads=threads, where=str(folder))
 
 
 def _suits(parts: ModelFolder, device: str) -> bool:
@@ -75,10 +84,10 @@ def _suits(parts: ModelFolder, device: str) -> bool:
     return device in ("cpu", "auto")
 
 
-def build_tagger(
+def build_annotator(
     parts: ModelFolder, *, device: str = "cpu", threads: int | None = None, where: str = "model"
-) -> Tagger:
-    """Make a tagger of the parts of a model, on torch."""
+) -> Annotator:
+    """Put the parts of a model to use, on torch."""
     require("ner.nn.loading", "Running a model on torch")
     from ner.nn.loading import TorchRuntime, choose_device, load_network, set_threads
 
@@ -88,9 +97,17 @@ def build_tagger(
         network = load_network(parts, where)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelFolderError(f"{where}: no network can be built of it: {error!r}.") from error
-    return make_tagger(parts, TorchRuntime(network, chosen))
+    return make_annotator(parts, TorchRuntime(network, chosen))
 
 
-def make_tagger(parts: ModelFolder, runtime: Runtime) -> Tagger:
-    """Put a runtime between the strings of a model and its tags."""
-    return Tagger(parts.featurizer, runtime, parts.tokenizer, {**parts.record})
+def make_annotator(parts: ModelFolder, runtime: Runtime) -> Annotator:
+    """Put a runtime between the strings of a model and its predictions."""
+    given = (parts.featurizer, runtime, parts.tokenizer)
+    match parts.target:
+        case SpanTarget():
+            return Tagger(parts.target, *given, {**parts.record})
+        case ColumnTarget():
+            return ColumnTagger(parts.target, *given, {**parts.record})
+        case ClassTarget():
+            return TextClassifier(parts.target, *given, {**parts.record})
+    raise TypeError(f"target: one of {__name__}. Got {parts.target!r}.")

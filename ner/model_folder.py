@@ -1,6 +1,6 @@
 """A model as files: arrays, JSON and text, with a digest of each; knows nothing of networks."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from ner.data.schemes import PREFIXES, Scheme, normalize_tag
 from ner.data.tokenizer import Tokenizer
 from ner.errors import DataError, ModelFolderError
 from ner.features.featurizer import Featurizer
 from ner.features.vectors import VectorStore
 from ner.files import read_json, read_manifest, write_folder, write_json
+from ner.targets import TARGETS, Target, read_target
 
 FORMAT = 1
-TASK = "ner"
 WEIGHTS = "model.safetensors"
 VECTORS = "vocabulary/vectors.safetensors"
 # What ONNX Runtime reads, where an export wrote it: vectors of words, and the rest by precision.
 WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
 GRAPHS = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
 VOCABULARIES = ("words", "characters", "columns")
+BIGRAMS = "bigrams"  # where the model reads them
 FILES = (
     "README.md",
     "config.toml",
@@ -43,8 +43,7 @@ class ModelFolder:
 
     Args:
         featurizer: Strings to arrays.
-        tags: Of the head, in the order of its scores.
-        scheme: Of the tags.
+        target: What the model predicts.
         network: What the network was built from.
         weights: Arrays by name.
         tokenizer: For raw text.
@@ -55,8 +54,7 @@ class ModelFolder:
     """
 
     featurizer: Featurizer
-    tags: Sequence[str]
-    scheme: Scheme
+    target: Target
     network: Mapping[str, Any]
     weights: Mapping[str, NDArray[Any]]
     tokenizer: Tokenizer
@@ -115,11 +113,11 @@ def save_model(
     def write(target: Path) -> None:
         (target / "vocabulary").mkdir()
         vocabularies = model.featurizer.vocabularies()
-        for name in VOCABULARIES:
-            write_json(target / "vocabulary" / f"{name}.json", vocabularies[name])
+        for name, entries in vocabularies.items():
+            write_json(target / "vocabulary" / f"{name}.json", entries)
         if model.featurizer.vectors is not None:
             model.featurizer.vectors.save(target / VECTORS)
-        write_json(target / "labels.json", {"scheme": model.scheme, "tags": list(model.tags)})
+        write_json(target / "labels.json", model.target.to_dict())
         (target / "tokenizer.json").write_text(model.tokenizer.to_json(), encoding="utf-8")
         (target / "config.toml").write_text(model.config, encoding="utf-8")
         (target / "README.md").write_text(model.card, encoding="utf-8")
@@ -129,7 +127,7 @@ def save_model(
 
     manifest = {
         "format": FORMAT,
-        "task": TASK,
+        "task": model.target.task,
         "features": model.featurizer.settings(),
         "network": dict(model.network),
         **model.record,
@@ -146,26 +144,24 @@ def load_model(folder: Path) -> ModelFolder:
         ModelFolderError: Something is missing, changed, or of a newer format.
     """
     manifest = read_manifest(folder, FORMAT)
-    if manifest.get("task") != TASK:
+    if manifest.get("task") not in TARGETS:
         raise ModelFolderError(
-            f"{folder}: this version knows models of the task {TASK!r}. "
+            f"{folder}: this version knows models of the tasks {', '.join(TARGETS)}. "
             f"Got {manifest.get('task')!r}. Upgrade."
         )
     lacking = [name for name in FILES if name not in manifest["files"]]
     if lacking:
         raise ModelFolderError(f"{folder}: {', '.join(lacking)} must be there. Got no such file.")
     try:
-        labels = read_json(folder / "labels.json")
-        if "O" not in map(normalize_tag, labels["tags"]) or labels["scheme"] not in PREFIXES:
-            raise ValueError("labels.json: the tags of a scheme, O among them")
         vocabularies = {
-            name: read_json(folder / f"vocabulary/{name}.json") for name in VOCABULARIES
+            name: read_json(folder / f"vocabulary/{name}.json")
+            for name in (*VOCABULARIES, BIGRAMS)
+            if f"vocabulary/{name}.json" in manifest["files"]
         }
         vectors = VectorStore.open(folder / VECTORS) if VECTORS in manifest["files"] else None
         model = ModelFolder(
             featurizer=Featurizer.from_settings(manifest["features"], vocabularies, vectors),
-            tags=labels["tags"],
-            scheme=labels["scheme"],
+            target=read_target(manifest["task"], read_json(folder / "labels.json")),
             network=manifest["network"],
             weights=StoredWeights(folder / WEIGHTS),
             tokenizer=Tokenizer.from_json((folder / "tokenizer.json").read_text(encoding="utf-8")),

@@ -102,6 +102,56 @@ def labels_and_lengths(
     _save(figure, path)
 
 
+def forecast_plot(
+    actual: Sequence[float],
+    first: int,
+    forecasts: Mapping[int, Sequence[float]],
+    path: str | Path,
+    name: str,
+) -> None:
+    """Draw a series and forecasts of it, as a PNG file.
+
+    Args:
+        actual: The values that came.
+        first: The row of the first of them.
+        forecasts: By the row at which each begins.
+        path: The file; it is replaced as a whole.
+        name: What the series is called.
+    """
+    figure_module = require("matplotlib.figure", "The picture of forecasts")
+    ticker = require("matplotlib.ticker", "The picture of forecasts")
+    figure = figure_module.Figure(figsize=(9, 4), layout="constrained")
+    axis = figure.add_subplot()
+    axis.plot(range(first, first + len(actual)), actual, color="tab:gray", label="what came")
+    for i, (row, values) in enumerate(forecasts.items()):
+        label = {} if i else {"label": "forecasts"}
+        axis.plot(range(row, row + len(values)), values, color="tab:blue", marker=".", **label)
+    axis.set(xlabel="row", ylabel=name)
+    axis.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+    axis.legend()
+    _save(figure, path)
+
+
+def scatter_plot(
+    actual: Sequence[float], estimates: Sequence[float], path: str | Path, name: str
+) -> None:
+    """Draw estimates against what they estimate, as a PNG file; on the line they are exact.
+
+    Args:
+        actual: The true values.
+        estimates: One for each of them.
+        path: The file; it is replaced as a whole.
+        name: What is estimated.
+    """
+    figure_module = require("matplotlib.figure", "The picture of estimates")
+    figure = figure_module.Figure(figsize=(5, 5), layout="constrained")
+    axis = figure.add_subplot()
+    axis.plot(actual, estimates, color="tab:blue", marker=".", linestyle="none")
+    axis.axline((actual[0], actual[0]), slope=1, color="tab:gray")
+    axis.set(xlabel=f"{name}, true", ylabel=f"{name}, estimated")
+    _save(figure, path)
+
+
 def _save(figure: Any, path: str | Path) -> None:
     """Replace a file as a whole, so that nobody ever reads half a picture."""
     path = Path(path)

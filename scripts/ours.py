@@ -196,8 +196,7 @@ class Ours:
             weights = {k: v.numpy().copy() for k, v in prepared.model.state_dict().items()}
         parts = ModelFolder(
             prepared.featurizer,
-            prepared.tags,
-            prepared.scheme,
+            prepared.target,
             prepared.network,
             weights,
             Tokenizer(),

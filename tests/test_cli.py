@@ -242,7 +242,7 @@ def test_a_bad_model_is_one_line_and_code_1(run, model, command):
     [
         ("", "x.conll: no sentences. At least one is needed."),
         ("Paris PER\n", "x.conll:1: a tag is O or a prefix (one of B I E S M L U), a hyphen"),
-        ("Paris\n", "x.conll:1: gold spans are needed."),
+        ("Paris\n", "x.conll:1: gold data must have tags. Got none."),
         (b"caf\xe9 O\n", "x.conll:1: not UTF-8: byte 0xe9 at column 4"),
     ],
 )
@@ -389,7 +389,7 @@ def test_a_model_is_exported_and_what_int8_costs_is_said(run, model, tmp_path):
     assert run("tag", folder, "Ada", "--precision", "int8")[0] == 0
     code, out, _ = run("export", folder, "--json")
     assert code == 0
-    assert json.loads(out)["int8"]["int8_f1"] is None  # measured again, now on made-up words
+    assert json.loads(out)["int8"]["int8"] is None  # measured again, now on made-up words
     shutil.rmtree(folder / "vocabulary")
     fails(run("export", folder), 1, "vocabulary/")
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ner.data.schemes import Span, spans_from_tags, tag_set, tags_from_spans
-from ner.lattice import Lattice
 from ner.nn import CRF, log_partition
+from ner.span_lattice import SpanLattice
 
 LENGTHS = [4, 1, 3, 2]
 MASK = torch.arange(4) < torch.tensor(LENGTHS)[:, None]
@@ -281,7 +281,7 @@ def test_a_span_has_the_share_of_the_legal_paths_that_contain_it(scheme):
     spans = [[Span(i, k, "X") for k in range(1, n + 1) for i in range(k)] for n in LENGTHS]
     found = crf.span_posterior(emissions, spans, MASK)
     edges = (crf.start_transitions, crf.transitions, crf.end_transitions)
-    lattice = Lattice(*(each.detach().numpy() for each in edges), names, scheme)
+    lattice = SpanLattice(*(each.detach().numpy() for each in edges), names, scheme)
     again = lattice.span_posteriors(emissions.numpy(), np.array(LENGTHS), spans)
     for b, length in enumerate(LENGTHS):
         every, shares = shares_of(crf, emissions[b], length)
@@ -501,3 +501,25 @@ def test_sampling_is_repeatable():
         emissions.transpose(0, 1), MASK.T, 5, generator=torch.Generator().manual_seed(3)
     )
     assert torch.equal(turned.transpose(1, 2), draws[0])
+
+
+def test_without_ends_first_and_last_tags_have_no_scores_of_their_own():
+    names = tag_set(["X"], "BIOES")
+    crf = CRF(len(names), batch_first=True, tags=names, scheme="BIOES", ends=False).double()
+    assert {*crf.state_dict()} == {*torchcrf.CRF(len(names)).state_dict()}
+    emissions, tags = random_batch(len(names))
+    tags.zero_()
+    crf.loss(emissions.requires_grad_(), tags, MASK).backward()
+    torch.optim.AdamW(crf.parameters(), lr=0.1).step()
+    crf.load_state_dict({name: value.clone() for name, value in crf.state_dict().items()})
+    for scores in (crf.start_transitions, crf.end_transitions):
+        assert not scores.any()
+        assert scores.grad is None
+    assert crf.transitions.grad is not None and crf.transitions.grad.any()
+    # Illegal ends stay illegal.
+    best = crf.decode(
+        torch.zeros_like(emissions).index_fill(2, torch.tensor(names.index("I-X")), 9)
+    )
+    assert all(names[path[0]] in ("B-X", "O", "S-X") for path in best)
+    crf.reset_parameters()
+    assert not crf.start_transitions.any() and not crf.end_transitions.any()

@@ -7,6 +7,7 @@ from torch import nn
 
 from ner.nn.embeddings import (
     AffixEmbedding,
+    BigramEmbedding,
     CharacterCNN,
     CharacterLSTM,
     ColumnEmbedding,
@@ -105,6 +106,28 @@ def test_columns_stand_side_by_side_each_with_its_own_table():
     assert part.size == 4
     assert torch.equal(found[0, 0], torch.cat([first.weight[2], second.weight[4]]))
     assert torch.equal(found[0, 1], torch.cat([first.weight[0], second.weight[0]]))
+
+
+def test_the_pairs_of_a_token_stand_side_by_side_and_share_a_table():
+    part = BigramEmbedding(6, 3)
+    found = part({"bigrams": torch.tensor([[[0, 5], [5, 1]]])})
+    assert part.size == 6
+    assert torch.equal(found, part.table.weight[[0, 5, 5, 1]].reshape(1, 2, 6))
+
+
+def test_training_shows_a_share_of_the_pairs_as_unknown():
+    part = BigramEmbedding(3, 2, dropout=0.3)
+    batch = {"bigrams": torch.tensor([1, 2]).expand(1, 5000, 2)}
+    unknown, first, second = part.table.weight.detach()
+    torch.manual_seed(7)
+    sides = part.train()(batch).detach()[0].split(2, dim=1)
+    hidden = [(side == unknown).all(dim=1) for side in sides]
+    for each, side, known in zip(hidden, sides, (first, second), strict=True):
+        assert each.float().mean().item() == pytest.approx(0.3, abs=0.03)
+        assert torch.equal(side[~each], known.expand_as(side[~each]))
+    # Each pair by itself.
+    assert (hidden[0] & hidden[1]).float().mean().item() == pytest.approx(0.09, abs=0.02)
+    assert torch.equal(part.eval()(batch)[0, 7], torch.cat([first, second]))
 
 
 def test_a_token_has_the_parts_of_its_word_and_its_columns():

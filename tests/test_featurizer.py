@@ -93,13 +93,36 @@ def test_a_missing_column_is_named(sentence, message):
     assert str(error.value) == message
 
 
+def test_pairs_of_neighbours_have_rows_if_training_saw_them_often_enough():
+    sentences = [*TRAINING, Sentence(["The", "dog"])]
+    twice = build_featurizer(sentences, bigram_count=2)
+    # "the dog" and the start of a sentence before "the" came three times.
+    assert twice.bigrams.entries == (" the", "the dog")
+    assert build_featurizer(sentences, bigram_count=3).bigrams.entries == (" the", "the dog")
+    assert build_featurizer(sentences, bigram_count=4).bigrams.entries == ()
+    exact = build_featurizer(sentences, bigram_count=2, lowercase=False)
+    assert exact.bigrams.entries == (" The", "The dog")
+    assert build_featurizer(sentences).bigrams is None
+
+
+def test_what_depends_on_more_than_the_word_is_encoded_end_to_end():
+    featurizer = build_featurizer(TRAINING, columns=["pos"], bigram_count=2)
+    arrays = featurizer.encode_tokens([Sentence(["x"], columns={"pos": ("NN",)}), TRAINING[1]])
+    assert arrays.keys() == {"columns", "bigrams"}
+    assert arrays["columns"].tolist() == [[2], [1], [2], [3]]
+    edge, pair = (featurizer.bigrams.rows[name] for name in (" the", "the dog"))
+    assert arrays["bigrams"].tolist() == [[0, 0], [edge, pair], [pair, 0], [0, 0]]
+    assert build_featurizer(TRAINING).encode_tokens(TRAINING) == {}
+
+
 def test_an_extended_featurizer_keeps_every_row(store):
-    old = build_featurizer(TRAINING, affix_rows=50, columns=["pos"], vectors=store)
-    more = [Sentence(["The", "quokka", "ß"], columns={"pos": ("DT", "NN", "ZZ")})]
+    old = build_featurizer(TRAINING, affix_rows=50, columns=["pos"], bigram_count=2, vectors=store)
+    more = [Sentence(["The", "quokka", "ß"], columns={"pos": ("DT", "NN", "ZZ")})] * 2
     new = old.extended(more)
     seen = ["dog", "The", "1998", "2011"]
     same(old.encode_words(seen), new.encode_words(seen))
-    same(old.encode_columns(TRAINING), new.encode_columns(TRAINING))
+    same(old.encode_tokens(TRAINING), new.encode_tokens(TRAINING))
+    assert new.bigrams.entries == (*old.bigrams.entries, "quokka ß", "the quokka", "ß ")
     assert new.words.entries == (*old.words.entries, "quokka", "ß")
     assert new.columns["pos"].entries == (*old.columns["pos"].entries, "ZZ")
     # What had a vector of its own is now a row to be trained.
@@ -109,7 +132,8 @@ def test_an_extended_featurizer_keeps_every_row(store):
 
 @pytest.mark.parametrize("lowercase", [True, False])
 @pytest.mark.parametrize("characters", [True, False])
-def test_a_featurizer_survives_the_way_through_json(store, lowercase, characters):
+@pytest.mark.parametrize("bigram_count", [0, 2])
+def test_a_featurizer_survives_the_way_through_json(store, lowercase, characters, bigram_count):
     old = build_featurizer(
         TRAINING,
         lowercase=lowercase,
@@ -117,14 +141,22 @@ def test_a_featurizer_survives_the_way_through_json(store, lowercase, characters
         shapes=not characters,
         affix_rows=30,
         columns=["pos"],
+        bigram_count=bigram_count,
         vectors=store,
     )
     settings, vocabularies = json.loads(json.dumps([old.settings(), old.vocabularies()]))
     new = Featurizer.from_settings(settings, vocabularies, store)
     words = ["Dog", "dog", "1998", "1703", "Quokka", "xyzzy", "\ud800"]
     same(old.encode_words(words), new.encode_words(words))
-    same(old.encode_columns(TRAINING), new.encode_columns(TRAINING))
+    same(old.encode_tokens(TRAINING), new.encode_tokens(TRAINING))
     assert (old.settings(), old.vocabularies()) == (new.settings(), new.vocabularies())
+
+
+def test_what_older_versions_wrote_is_read():
+    featurizer = build_featurizer(TRAINING)
+    settings = featurizer.settings()
+    del settings["bigram_count"]
+    assert Featurizer.from_settings(settings, featurizer.vocabularies(), None).bigrams is None
 
 
 def test_rare_forms_occur_once_in_training():

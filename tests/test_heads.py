@@ -1,4 +1,5 @@
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -8,6 +9,9 @@ from torchcrf import CRF
 
 from ner.data.schemes import Span, spans_from_tags, tag_set, tags_from_spans
 from ner.nn.heads import HEADS, CRFHead, SoftmaxHead, length_mask, tag_weights
+from ner.lattice import TagLattice
+from ner.targets import ColumnTarget, SpanTarget
+from ner.targets.base import free_edges
 
 SCHEMES = pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
 LENGTHS = torch.tensor([3, 1, 4, 2])
@@ -47,6 +51,10 @@ def legal_paths(head, length):
             yield path
 
 
+def lattice_of(head):
+    return SpanTarget(head.tags, head.scheme).lattice(head.edges())
+
+
 def crf_score(head, emissions, path):
     steps = sum(head.crf.transitions[a, b] for a, b in itertools.pairwise(path))
     ends = head.crf.start_transitions[path[0]] + head.crf.end_transitions[path[-1]]
@@ -70,7 +78,7 @@ def test_the_loss_of_a_crf_is_that_of_all_its_legal_paths(scheme):
 def test_the_loss_of_a_crf_is_that_of_pytorch_crf_with_illegal_steps_at_minus_10000(scheme):
     head, hidden = make_head("crf", scheme), make_hidden()
     reference = CRF(len(head.tags), batch_first=True).double()
-    lattice = head.lattice()
+    lattice = lattice_of(head)
     for name, scores in (
         ("start_transitions", lattice.start),
         ("transitions", lattice.transitions),
@@ -97,7 +105,7 @@ def test_with_every_step_legal_the_loss_is_that_of_pytorch_crf_itself():
 @SCHEMES
 def test_the_loss_of_a_crf_is_the_surprise_of_its_lattice(scheme):
     head, hidden = make_head("crf", scheme), make_hidden()
-    gold, emissions, lattice = gold_of(head), head.emissions(hidden), head.lattice()
+    gold, emissions, lattice = gold_of(head), head.emissions(hidden), lattice_of(head)
     right = [
         crf_score(head, emissions[b], gold[b, :length].tolist())
         for b, length in enumerate(LENGTHS.tolist())
@@ -111,7 +119,7 @@ def test_the_loss_of_a_crf_is_the_surprise_of_its_lattice(scheme):
 def test_forbidden_steps_have_no_gradient_and_all_others_have_one(scheme):
     head, hidden = make_head("crf", scheme, scale=0.1), make_hidden()
     head.loss(hidden, LENGTHS, gold_of(head)).backward()
-    lattice = head.lattice()
+    lattice = lattice_of(head)
     for gradient, scores in (
         (head.crf.start_transitions.grad, lattice.start),
         (head.crf.transitions.grad, lattice.transitions),
@@ -124,7 +132,7 @@ def test_forbidden_steps_have_no_gradient_and_all_others_have_one(scheme):
 @SCHEMES
 def test_a_crf_decodes_without_the_steps_that_its_loss_forbids(scheme):
     head = make_head("crf", scheme)
-    lattice = head.lattice()
+    lattice = lattice_of(head)
     legal = {(a, b) for path in legal_paths(head, 4) for a, b in itertools.pairwise(path)}
     num_tags = len(head.tags)
     for a, b in itertools.product(range(num_tags), repeat=2):
@@ -171,7 +179,7 @@ def test_a_softmax_decodes_the_most_probable_legal_path(scheme):
     head, hidden = make_head("softmax", scheme, scale=2), make_hidden()
     emissions = head.emissions(hidden).detach().numpy()
     assert np.exp(emissions).sum(axis=2) == pytest.approx(1, rel=1e-12)
-    lattice = head.lattice()
+    lattice = lattice_of(head)
     found = lattice.viterbi(emissions, LENGTHS.numpy())
     illegal = 0
     for b, length in enumerate(LENGTHS.tolist()):
@@ -200,11 +208,20 @@ def test_hidden_states_in_half_precision_are_scored_in_single_precision(kind):
     assert head.loss(hidden, LENGTHS, gold_of(head)).dtype == torch.float32
 
 
-@pytest.mark.parametrize("head", [CRFHead, SoftmaxHead])
-def test_the_lattice_of_a_head_knows_its_tags(head):
-    tags = tag_set(["LOC"], "BIO")
-    lattice = head(WIDTH, tags, "BIO").lattice()
-    assert (lattice.tags, lattice.scheme) == (tuple(tags), "BIO")
+@pytest.mark.parametrize("kind", HEADS)
+def test_without_a_scheme_any_path_is_legal(kind):
+    labels = ["NOUN", "O", "VERB"]
+    head = HEADS[kind](WIDTH, labels, None).double()
+    target, edges = ColumnTarget("upos", tuple(labels)), head.edges()
+    lattice = TagLattice(*(edges or free_edges(3)), target.outputs)
+    assert all(np.isfinite(each).all() for each in lattice.edges)
+    hidden, gold = make_hidden(), torch.zeros(len(LENGTHS), int(LENGTHS.max()), dtype=torch.long)
+    paths = itertools.product(range(3), repeat=int(LENGTHS[0]))
+    total = 0.0
+    for path in paths:
+        gold[0, : LENGTHS[0]] = torch.tensor(path)
+        total += math.exp(-head.loss(hidden[:1], LENGTHS[:1], gold[:1]).item())
+    assert total == pytest.approx(1)
 
 
 def test_the_mask_is_true_on_tokens():
@@ -290,4 +307,4 @@ def test_weights_are_no_part_of_what_is_learnt(kind):
 
 
 def test_labels_without_a_weight_count_1():
-    assert tag_weights(["O", "S-X", "S-Y"], {"Y": 2.0, "": 9.0}) == [1.0, 1.0, 2.0]
+    assert tag_weights(["O", "S-X", "S-Y"], "BIO", {"Y": 2.0, "": 9.0}) == [1.0, 1.0, 2.0]

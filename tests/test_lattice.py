@@ -14,7 +14,7 @@ from torchcrf import CRF
 from ner import kernel, paths
 from ner.data.schemes import Span, legal_steps, span_tags, spans_from_tags, tag_set, tags_from_spans
 from ner.errors import DataError
-from ner.lattice import Lattice
+from ner.span_lattice import SpanLattice
 
 SCHEMES = pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
 # Emissions of a size that doubles can take apart, and of one that exp() cannot take.
@@ -39,7 +39,7 @@ def random_lattice(scheme, labels="XY", scale=1.0, seed=1):
     tags = tuple(tag_set(labels, scheme))
     C = len(tags)
     raw = [scale * random.normal(size=shape) for shape in (C, (C, C), C)]
-    return raw, Lattice(*raw, tags, scheme)
+    return raw, SpanLattice(*raw, tags, scheme)
 
 
 def random_emissions(lattice, lengths=LENGTHS, scale=1.0, seed=2):
@@ -278,7 +278,7 @@ def test_scores_that_are_not_numbers_are_refused_wherever_they_stand(
 def test_sequences_are_legal_for_any_weights_and_any_input(scheme, data):
     tags = tuple(tag_set("XY", scheme))
     C, B, T = len(tags), data.draw(st.integers(1, 3)), data.draw(st.integers(1, 6))
-    lattice = Lattice(*(data.draw(scores_of(*s)) for s in ((C,), (C, C), (C,))), tags, scheme)
+    lattice = SpanLattice(*(data.draw(scores_of(*s)) for s in ((C,), (C, C), (C,))), tags, scheme)
     lengths = np.array(data.draw(st.lists(st.integers(1, T), min_size=B, max_size=B)))
     emissions = data.draw(scores_of(B, T, C))
     for path, length in zip(lattice.viterbi(emissions, lengths), lengths, strict=True):
@@ -337,7 +337,7 @@ def test_with_every_step_legal_all_results_are_those_of_pytorch_crf(tags, scheme
     random = np.random.default_rng(6)
     C = len(tags)
     raw = [random.normal(size=shape) for shape in (C, (C, C), C)]
-    lattice = Lattice(*raw, tags, scheme)
+    lattice = SpanLattice(*raw, tags, scheme)
     assert np.isfinite(lattice.transitions).all()
     lengths = random.integers(1, 40, 8)
     check_against_crf(lattice, double_crf(raw), random_emissions(lattice, lengths, 3), lengths)
@@ -364,7 +364,7 @@ def test_the_tags_of_a_span_are_those_of_a_sentence_that_is_one_span(scheme, len
 
 def test_iob1_is_refused():
     with pytest.raises(ValueError, match=r"^scheme: BIO or BIOES\. Got 'IOB1'\.$"):
-        Lattice(np.zeros(3), np.zeros((3, 3)), np.zeros(3), ("O", "B-X", "I-X"), "IOB1")
+        SpanLattice(np.zeros(3), np.zeros((3, 3)), np.zeros(3), ("O", "B-X", "I-X"), "IOB1")
 
 
 @SCHEMES

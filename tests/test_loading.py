@@ -13,6 +13,7 @@ from ner.features.featurizer import build_featurizer
 from ner.model_folder import ModelFolder
 from ner.nn.loading import choose_device, load_network, take_weights
 from ner.nn.model import build_model
+from ner.targets import SpanTarget
 
 SENTENCES = [Sentence(["Ada", "saw", "Berlin"])]
 
@@ -22,9 +23,9 @@ def make_parts(sentences=SENTENCES, labels=("LOC",)):
     small = {"words.size": 4, "encoder.size": 3, "characters.output_size": 2}
     network = Config().updated(small).model_dump(mode="json")
     featurizer, tags = build_featurizer(sentences), tag_set(labels, "BIO")
-    model = build_model(network, featurizer, tags, "BIO")
+    model = build_model(network, featurizer, SpanTarget(tuple(tags), "BIO"))
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    return ModelFolder(featurizer, tags, "BIO", network, weights, Tokenizer())
+    return ModelFolder(featurizer, SpanTarget(tuple(tags), "BIO"), network, weights, Tokenizer())
 
 
 def changed(parts, **weights):
@@ -75,8 +76,8 @@ def test_an_extended_model_starts_from_the_old_weights():
     more = [*SENTENCES, Sentence(["Zoë", "quit"])]
     torch.manual_seed(8)
     featurizer = old.featurizer.extended(more)
-    tags = [*old.tags, "B-PER", "I-PER"]
-    new = build_model(old.network, featurizer, tags, "BIO")
+    tags = [*old.target.tags, "B-PER", "I-PER"]
+    new = build_model(old.network, featurizer, SpanTarget(tuple(tags), "BIO"))
     fresh = {name: tensor.clone() for name, tensor in new.state_dict().items()}
     take_weights(new, old)
     for name, tensor in new.state_dict().items():

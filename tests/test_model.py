@@ -11,12 +11,14 @@ from ner.features.featurizer import build_featurizer
 from ner.features.vectors import VectorStore
 from ner.features.word_rows import WordRows
 from ner.nn.model import TorchRuntime, build_model, to_tensors
+from ner.targets import SpanTarget
 
 SENTENCES = [
     Sentence(tokens.split(), columns={"pos": tuple("NVNVN"[: len(tokens.split())])})
     for tokens in ("Ada saw Berlin", "it rains", "Bob of Rome left early")
 ]
 TAGS = tag_set(["LOC", "PER"], "BIOES")
+TARGET = SpanTarget(tuple(TAGS), "BIOES")
 SMALL = {"words.size": 6, "encoder.size": 5, "characters.output_size": 4}
 
 
@@ -29,7 +31,7 @@ def settings(**changes):
 def make(featurizer=None, seed=1, **changes):
     featurizer = featurizer or build_featurizer(SENTENCES)
     torch.manual_seed(seed)
-    return featurizer, build_model(settings(**changes), featurizer, TAGS, "BIOES")
+    return featurizer, build_model(settings(**changes), featurizer, TARGET)
 
 
 def batch_of(featurizer, sentences=SENTENCES):
@@ -55,7 +57,7 @@ def test_the_featurizer_decides_which_parts_there_are(features, expected):
     parts = {**dict(model.embedder.word_parts), **dict(model.embedder.token_parts)}
     assert {name: part.size for name, part in parts.items()} == expected
     assert model.embedder.size == sum(expected.values())
-    assert model(to_tensors(batch_of(featurizer))).shape == (3, 5, len(TAGS))
+    assert model(to_tensors(batch_of(featurizer)))["emissions"].shape == (3, 5, len(TAGS))
 
 
 @pytest.mark.parametrize(
@@ -139,11 +141,11 @@ def test_a_runtime_neither_drops_nor_learns():
     runtime = TorchRuntime(model.train())
     words = WordRows(featurizer, runtime.word_rows)
     batch = TaggingBatches(SENTENCES, featurizer, words).batch(np.arange(3))
-    emissions = runtime.emissions(batch)
-    assert (emissions == runtime.emissions(batch)).all()
+    emissions = runtime.outputs(batch)["emissions"]
+    assert (emissions == runtime.outputs(batch)["emissions"]).all()
     assert emissions.dtype == np.float32
     assert emissions.shape == (3, 5, len(TAGS))
-    assert runtime.lattice.tags == tuple(TAGS)
+    assert len(runtime.edges.start) == len(TAGS)
 
 
 @pytest.mark.parametrize("kind", ["crf", "softmax"])
@@ -151,7 +153,7 @@ def test_a_model_of_an_older_version_knows_neither_cost_nor_weights(kind):
     old = settings(head__kind=kind)
     del old["head"]["cost"], old["head"]["weights"]
     featurizer = build_featurizer(SENTENCES)
-    assert build_model(old, featurizer, TAGS, "BIOES").head.tags == tuple(TAGS)
+    assert build_model(old, featurizer, TARGET).head.tags == tuple(TAGS)
 
 
 def test_cost_and_weights_reach_the_crf():

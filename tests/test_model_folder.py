@@ -159,11 +159,11 @@ def test_a_newer_format_and_an_unknown_task_are_refused(tiny_model, tmp_path):
     expected = f"format {FORMAT + 1}, but this version reads up to {FORMAT}. Upgrade."
     assert refusal(newer) == expected
     other = rewritten(tiny_model, tmp_path, task="parse")
-    assert refusal(other).endswith("models of the task 'ner'. Got 'parse'. Upgrade.")
+    assert refusal(other).endswith("models of the tasks ner, tag, classify. Got 'parse'. Upgrade.")
 
 
 @pytest.mark.parametrize(
-    "network", [{}, {"encoder": {"cell": "rnn"}}, {"encoder": {"cel": "lstm"}}, {"head": 3}]
+    "network", [{}, {"encoder": {"cell": "rnn"}}, {"encoder": 3}, {"head": 3}]
 )
 def test_a_network_that_cannot_be_built_is_refused(tiny_model, tmp_path, network):
     known = read_manifest(tiny_model, FORMAT)["network"] if network else {}

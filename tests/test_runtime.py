@@ -32,9 +32,9 @@ def folder(tiny_model, tmp_path_factory):
     return path
 
 
-def open_runtime(folder, tags=None, scheme=None, **options):
+def open_runtime(folder, num_outputs=None, **options):
     parts = load_model(folder)
-    return OnnxRuntime(folder, tags or parts.tags, scheme or parts.scheme, **options)
+    return OnnxRuntime(folder, num_outputs or len(parts.target.outputs), **options)
 
 
 def make_batch(folder, runtime, lengths=(7, 1, 30)):
@@ -59,9 +59,9 @@ def copied(folder, tmp_path):
 def test_many_threads_get_what_one_gets(folder):
     runtime = open_runtime(folder)
     batches = [make_batch(folder, runtime, [n, 1, 2 * n]) for n in range(1, 20)] * 5
-    one = [runtime.emissions(batch) for batch in batches]
+    one = [runtime.outputs(batch)["emissions"] for batch in batches]
     with ThreadPoolExecutor(8) as pool:
-        many = list(pool.map(runtime.emissions, batches))
+        many = [found["emissions"] for found in pool.map(runtime.outputs, batches)]
     for found, expected in zip(many, one, strict=True):
         np.testing.assert_array_equal(found, expected)
 
@@ -73,12 +73,14 @@ def test_a_runtime_goes_to_another_process(folder, monkeypatch):
     # The other process starts elsewhere.
     monkeypatch.chdir(folder)
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        found = pool.submit(runtime.emissions, batch).result()
+        found = pool.submit(runtime.outputs, batch).result()["emissions"]
         workers = pool.submit(getattr, runtime, "workers").result()
-    expected = runtime.emissions(batch)
+    expected = runtime.outputs(batch)["emissions"]
     np.testing.assert_array_equal(found, expected)
     assert workers == 3
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(runtime)).emissions(batch), expected)
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(runtime)).outputs(batch)["emissions"], expected
+    )
 
 
 def test_arrays_may_have_any_layout_and_integers_of_any_width(folder):
@@ -89,15 +91,15 @@ def test_arrays_may_have_any_layout_and_integers_of_any_width(folder):
         "tokens": batch["tokens"].astype(np.int32)[:, ::-1][:, ::-1],
         "lengths": batch["lengths"].astype(np.uint8),
     }
-    np.testing.assert_array_equal(runtime.emissions(other), runtime.emissions(batch))
+    np.testing.assert_array_equal(
+        runtime.outputs(other)["emissions"], runtime.outputs(batch)["emissions"]
+    )
 
 
-def test_the_lattice_is_that_of_the_head(folder):
-    lattice = open_runtime(folder).lattice
-    expected = load_network(load_model(folder)).head.lattice()
-    for one, other in zip(lattice.edges, expected.edges, strict=True):
+def test_the_scores_of_steps_are_those_of_the_head(folder):
+    expected = load_network(load_model(folder)).head.edges()
+    for one, other in zip(open_runtime(folder).edges, expected, strict=True):
         np.testing.assert_array_equal(one, other)
-    assert (lattice.tags, lattice.scheme) == (expected.tags, expected.scheme)
 
 
 def test_a_batch_a_core_is_run_at_once(folder, monkeypatch):
@@ -127,7 +129,7 @@ def test_options_that_there_are_not_are_refused(folder, options, message):
 @pytest.mark.parametrize("name", GRAPHS)
 def test_a_damaged_graph_is_refused_in_one_line(folder, tmp_path, capfd, name):
     folder, parts = copied(folder, tmp_path), load_model(folder)
-    options = {"tags": parts.tags, "scheme": parts.scheme}
+    options = {"num_outputs": len(parts.target.outputs)}
     options["precision"] = "int8" if name == INT8_GRAPH else "fp32"
 
     def load(folder):
@@ -146,7 +148,7 @@ def test_a_graph_of_other_weights_is_refused(folder, tmp_path):
     folder, parts = copied(folder, tmp_path), load_model(folder)
 
     def load(folder):
-        return OnnxRuntime(folder, parts.tags, parts.scheme)
+        return OnnxRuntime(folder, len(parts.target.outputs))
 
     # The same arrays, but at other places: what the graph maps would be other numbers.
     save_file(load_file(folder / WEIGHTS), folder / WEIGHTS, metadata={"by": "hand"})
@@ -188,7 +190,7 @@ def spoil(weights):
 )
 def test_steps_that_do_not_fit_are_refused(folder, tmp_path, change, message):
     folder, parts = reheaded(folder, tmp_path, change)
-    words = refusal(folder, lambda folder: OnnxRuntime(folder, parts.tags, parts.scheme))
+    words = refusal(folder, lambda folder: OnnxRuntime(folder, len(parts.target.outputs)))
     assert words.removeprefix(WEIGHTS).lstrip(" ") == message
 
 
@@ -198,12 +200,13 @@ def test_a_head_without_steps_has_all_of_them_alike(folder, tmp_path):
             del weights[name]
 
     folder, parts = reheaded(folder, tmp_path, change)
-    for array in OnnxRuntime(folder, parts.tags, parts.scheme).lattice.edges:
+    assert OnnxRuntime(folder, len(parts.target.outputs)).edges is None
+    for array in parts.target.lattice(None).edges:
         assert set(np.unique(array)) <= {0, -np.inf}
         assert (array == 0).any()
     with pytest.raises(ModelFolderError) as error:
-        OnnxRuntime(folder, parts.tags[:5], parts.scheme)
-    assert str(error.value) == f"{folder}: {MODEL_GRAPH} must score 5 tags. Got 17."
+        OnnxRuntime(folder, 5)
+    assert str(error.value) == f"{folder}: {MODEL_GRAPH} must score 5 tags or classes. Got 17."
 
 
 def test_a_folder_of_links_is_read_as_any_other(folder, tmp_path):

@@ -137,7 +137,7 @@ def test_no_sentence_is_too_long(tiny_tagger):
         (lambda t: t.pipe("Ada"), "items: many texts or sentences. For one text there is tag()"),
         (lambda t: list(t.pipe([["Ada"]])), "a text is a str. Got list."),
         (lambda t: t.tag_sentences(["Ada"]), "sentences: a list of Sentence. Got str."),
-        (lambda _: ner.evaluate("model", []), "tagger: a Tagger, made by load() or train()."),
+        (lambda _: ner.evaluate("model", []), "model: made by load() or train()."),
     ],
 )
 def test_the_meaning_of_an_argument_is_never_guessed(tiny_tagger, call, words):
@@ -158,14 +158,15 @@ def test_scores_that_are_not_finite_are_never_decoded(tiny_tagger, value, compil
         monkeypatch.setattr(kernel, "library", None)
 
     class Broken:
-        lattice = tiny_tagger.runtime.lattice
+        edges = tiny_tagger.runtime.edges
         workers = 2
         word_rows = tiny_tagger.runtime.word_rows
 
-        def emissions(self, batch):
-            return tiny_tagger.runtime.emissions(batch) + value
+        def outputs(self, batch):
+            return {"emissions": tiny_tagger.runtime.outputs(batch)["emissions"] + value}
 
-    broken = ner.Tagger(tiny_tagger.featurizer, Broken(), tiny_tagger.tokenizer)
+    parts = (tiny_tagger.target, tiny_tagger.featurizer, Broken(), tiny_tagger.tokenizer)
+    broken = ner.Tagger(*parts)
     for tag in (broken.tag, broken.nbest):
         with pytest.raises(DataError, match=r"sentence 0, token 0: scores must be finite\. Got"):
             tag("Ada")
@@ -202,7 +203,7 @@ def test_an_evaluation_compares_with_gold(tiny_tagger, tmp_path):
 
 
 def test_sentences_without_gold_cannot_be_evaluated(tiny_tagger):
-    with pytest.raises(DataError, match="gold spans are needed"):
+    with pytest.raises(DataError, match="gold data must have tags. Got none"):
         ner.evaluate(tiny_tagger, [Sentence(["Ada"])])
 
 

@@ -96,7 +96,7 @@ def test_a_run_leaves_its_records(tmp_path):
     assert facts["seed"] == 1
     results = json.loads((tmp_path / "report.json").read_text())
     assert results["test"]["f1"] == report.f1
-    assert 0 <= results["test"]["dictionary_f1"] < 1
+    assert 0 <= results["test"]["baseline"]["f1"] < 1
     assert "size = 16" in (tmp_path / "config.toml").read_text()
 
 

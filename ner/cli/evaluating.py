@@ -68,7 +68,7 @@ def eval_command(
         raise ConfigError("ner eval: --scheme is for --predictions; a model has its own.")
     else:
         from ner.loading import load
-        from ner.tagger import evaluate
+        from ner.annotator import evaluate
 
         problems: list[DataError] | None = [] if on_error is OnError.SKIP else None
         tagger = load(

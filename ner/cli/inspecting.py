@@ -21,8 +21,9 @@ def info(
     parts = load_model(model)
     store = parts.featurizer.vectors
     facts: dict[str, Any] = {
-        "labels": list(dict.fromkeys(tag[2:] for tag in parts.tags if tag != "O")),
-        "scheme": parts.scheme,
+        "task": parts.target.task,
+        "labels": list(parts.target.labels),
+        **{k: v for k, v in parts.target.to_dict().items() if k not in ("labels", "tags")},
         "words": len(parts.featurizer.words.entries),
         "vectors for new words": 0 if store is None else len(store),
         "weights": sum(array.size for array in parts.weights.values()),

@@ -20,7 +20,7 @@ def write_doccano(sentences: Iterable[Sentence]) -> Iterator[str]:
     for number, sentence in enumerate(sentences, 1):
         record: dict[str, Any] = {} if sentence.id is None else {"id": sentence.id}
         record["text"] = sentence.text
-        is_annotated = sentence.spans is not None or sentence.prediction is not None
+        is_annotated = sentence.found_spans is not None
         if is_annotated and sentence.labels:
             raise DataError(
                 f"{sentence.source or f'sentence {number}'}: doccano has one field for spans and "
@@ -50,7 +50,7 @@ def write_prodigy(sentences: Iterable[Sentence]) -> Iterator[str]:
             }
             for i, (start, end) in enumerate(sentence.offsets)
         ]
-        spans = sentence.spans if sentence.prediction is None else sentence.prediction.spans
+        spans = sentence.found_spans
         if spans is not None:
             record["spans"] = [
                 {

@@ -99,7 +99,7 @@ def write_brat(sentences: Iterable[Sentence], folder: Path) -> None:
         text = replace_surrogates(sentence.text)
         with created(folder / f"{name}{TEXT}") as file:
             file.write(_bom(text) + text.encode("utf-8"))
-        if sentence.spans is None and sentence.prediction is None:
+        if sentence.found_spans is None:
             continue
         with created(folder / f"{name}{ANNOTATION}") as file:
             for i, entity in enumerate(sentence.entities, 1):

@@ -14,6 +14,8 @@ DOCUMENT_BOUNDARY = "-DOCSTART-"
 # Blanks and tabs alone: str.split() would also cut tokens at NBSP, U+3000 and U+2028.
 BLANKS = " \t"
 RUN_OF_BLANKS = re.compile(r"[ \t]+")
+# The fields of a row, and its tag with B, I, E, S.
+Row = tuple[list[str], str]
 
 
 @dataclass
@@ -73,15 +75,34 @@ class Layout:
             return line.split("\t")
         return RUN_OF_BLANKS.split(line.lstrip(BLANKS))
 
-    def read_row(self, line: str, where: str, is_first: bool) -> tuple[list[str], str]:
+    def read_plain_rows(self, lines: Sequence[str]) -> list[Row] | None:
+        """Do what `read_row` does for rows that look as those before, in a third of the time.
+
+        Returns:
+            None where something about some row is new or wrong, or its blanks are not single.
+        """
+        text = "\n".join(["", *lines])
+        if self.separator == " " and any(odd in text for odd in ("\t", "  ", "\n ")):
+            return None
+        fields = [line.split(self.separator) for line in lines]
+        if set(map(len, fields)) != {len(self.names)}:
+            return None
+        if "" in [row[self.token_column] for row in fields]:
+            return None
+        if self.tag_column is None:
+            return [(row, "O") for row in fields]
+        try:
+            return [(row, self.normalized[row[self.tag_column]]) for row in fields]
+        except KeyError:
+            return None
+
+    def read_row(self, line: str, where: str, is_first: bool) -> Row:
         """Cut a row into its columns, and spell its tag with B, I, E, S ("O" if it has none)."""
         if not self.names:
             self.settle(line)
         return self.check_row(self.cut(line), where, line, is_first)
 
-    def check_row(
-        self, fields: list[str], where: str, line: str, is_first: bool = False
-    ) -> tuple[list[str], str]:
+    def check_row(self, fields: list[str], where: str, line: str, is_first: bool = False) -> Row:
         """Check the columns of a row, and spell its tag with B, I, E, S ("O" if it has none)."""
         if len(fields) != len(self.names):
             count = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
@@ -112,7 +133,7 @@ class Layout:
                 raise DataError(f"{where}: {error}. Got {tag!r}.") from None
         return self.normalized[tag]
 
-    def sentence(self, rows: Sequence[tuple[list[str], str]], **known: Any) -> Sentence:
+    def sentence(self, rows: Sequence[Row], **known: Any) -> Sentence:
         """Make a sentence of rows that `read_row` read, and of what else is known."""
         by_name = dict(
             zip(self.names, zip(*(fields for fields, _ in rows), strict=True), strict=True)
@@ -120,8 +141,10 @@ class Layout:
         by_name.pop("-", None)
         tokens = by_name.pop("token")
         tags = [tag for _, tag in rows]
-        if self.tag_column is not None and any(map(is_partial, tags)):
-            known["allowed"] = allowed_from_tags(tags)
-        elif self.tag_column is not None:
-            known["spans"] = spans_from_tags(tags)
+        if self.tag_column is not None:
+            different = set(tags)
+            if any(map(is_partial, different)):
+                known["allowed"] = allowed_from_tags(tags)
+            else:
+                known["spans"] = spans_from_tags(tags) if different != {"O"} else ()
         return Sentence(tokens, columns=by_name, **known)

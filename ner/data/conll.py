@@ -2,10 +2,10 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ner.data.columns import BLANKS, DOCUMENT_BOUNDARY, RUN_OF_BLANKS, Layout
+from ner.data.columns import BLANKS, DOCUMENT_BOUNDARY, RUN_OF_BLANKS, Layout, Row
 from ner.data.lines import decode_lines, replace_surrogates
 from ner.data.sentence import Sentence, Source
 from ner.data.spelling import Spelling, sentence_tags
@@ -113,11 +113,12 @@ def annotate_conll(
     columns: Sequence[str] | None = None,
     tags: str | None = None,
     problems: list[DataError] | None = None,
+    predicted: str | None = None,
 ) -> Iterator[str]:
     """Yield the lines of a column file, without newline, with the predicted tag as last column.
 
-    Everything else stays as it was: separators, blank lines and `-DOCSTART-` rows, which get an O.
-    So do the rows of a sentence that went to `problems`. Lines are held back only until
+    Everything else stays as it was: separators, blank lines and `-DOCSTART-` rows, which get an O,
+    or a `_` where a column is predicted. So do the rows of a sentence that went to `problems`. Lines are held back only until
     their sentence is tagged.
 
     Args:
@@ -128,8 +129,10 @@ def annotate_conll(
         columns: As for `read_conll`.
         tags: As for `read_conll`, but by default no column is taken for tags, nor checked.
         problems: As for `read_conll`.
+        predicted: A predicted column that is written in place of tags.
     """
     layout = Layout(columns, tags)
+    nothing = itertools.repeat("O" if predicted is None else "_")
     waiting: deque[_Block] = deque()
 
     def sentences() -> Iterator[Sentence]:
@@ -140,13 +143,14 @@ def annotate_conll(
 
     for tagged in tag_sentences(sentences()):
         while waiting[0].sentence is None:
-            yield from _annotated(waiting.popleft(), itertools.repeat("O"), layout)
+            yield from _annotated(waiting.popleft(), nothing, layout)
         block = waiting.popleft()
         assert len(tagged) == len(block.lines), "tag_sentences changed the tokens or their order"
-        yield from _annotated(block, sentence_tags(tagged, scheme), layout)
+        found = sentence_tags(tagged, scheme) if predicted is None else tagged.column(predicted)
+        yield from _annotated(block, found, layout)
     for block in waiting:
         assert block.sentence is None, "tag_sentences gave back too few sentences"
-        yield from _annotated(block, itertools.repeat("O"), layout)
+        yield from _annotated(block, nothing, layout)
 
 
 @dataclass
@@ -162,13 +166,17 @@ def _read_blocks(
 ) -> Iterator[_Block]:
     """Yield every line of the file, in blocks."""
     block = _Block([])
-    rows: list[tuple[list[str], str]] = []
+    # What is wrong with the encoding of a line, by its place in the block.
+    undecoded: dict[int, DataError] = {}
     document_names = map(str, itertools.count())
     document: str | None = None
     start = 1
 
     def finished() -> _Block:
-        if len(rows) == len(block.lines):
+        rows = None if undecoded else layout.read_plain_rows(block.lines)
+        if rows is None:
+            rows = _read_rows(block.lines, undecoded, layout, name, start, problems)
+        if rows is not None:
             block.sentence = layout.sentence(rows, document=document, source=Source(name, start))
         return block
 
@@ -178,28 +186,41 @@ def _read_blocks(
         if not line or is_boundary:
             if block.lines:
                 yield finished()
-                block, rows = _Block([]), []
+                block, undecoded = _Block([]), {}
             yield _Block([line])
             if is_boundary:
                 document = next(document_names)
             continue
         if not block.lines:
             start = number
-        # After its first bad row, a sentence has fewer rows than lines, and is not read further.
-        readable = len(rows) == len(block.lines)
+        if problem is not None:
+            undecoded[len(block.lines)] = problem
         block.lines.append(line)
-        if not readable:
-            continue
+    if block.lines:
+        yield finished()
+
+
+def _read_rows(
+    lines: Sequence[str],
+    undecoded: Mapping[int, DataError],
+    layout: Layout,
+    name: str,
+    start: int,
+    problems: list[DataError] | None,
+) -> list[Row] | None:
+    """Read the rows of a sentence one by one, up to the first that cannot be read."""
+    rows: list[Row] = []
+    for i, line in enumerate(lines):
         try:
-            if problem is not None:
-                raise problem
-            rows.append(layout.read_row(line, f"{name}:{number}", is_first=not rows))
+            if i in undecoded:
+                raise undecoded[i]
+            rows.append(layout.read_row(line, f"{name}:{start + i}", is_first=not rows))
         except DataError as error:
             if problems is None:
                 raise
             problems.append(error)
-    if block.lines:
-        yield finished()
+            return None
+    return rows
 
 
 def _annotated(block: _Block, tags: Iterable[str], layout: Layout) -> Iterator[str]:

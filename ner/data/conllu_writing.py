@@ -56,7 +56,7 @@ def _comment(key: str, value: str, where: str) -> str:
 def _rows(sentence: Sentence, scheme: Spelling, where: str) -> Iterator[str]:
     empty = ("_",) * len(sentence)
     columns = [sentence.columns.get(name, empty) for name in COLUMNS]
-    is_annotated = sentence.spans is not None or sentence.prediction is not None
+    is_annotated = sentence.found_spans is not None
     tags = sentence_tags(sentence, scheme) if is_annotated else None
     text = replace_surrogates(sentence.text)
     word = 0

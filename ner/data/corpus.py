@@ -83,7 +83,7 @@ def read_sentences(
     sentences = [sentence for sentence in found if sentence.tokens]
     if not sentences:
         skipped = f" {len(problems)} could not be read." if problems else ""
-        raise DataError(f"{_name_of(source)}: no sentences.{skipped} At least one is needed.")
+        raise DataError(f"{source_name(source)}: no sentences.{skipped} At least one is needed.")
     return sentences
 
 
@@ -137,7 +137,7 @@ def stream_sentences(
         else:
             found = chosen.read(source, reading)
         if notes is None:
-            found = _warned(found, listed, _name_of(source))
+            found = _warned(found, listed, source_name(source))
     return found if target is None else _with_column(found, target)
 
 
@@ -173,7 +173,8 @@ def file_digest(source: CorpusSource) -> str | None:
     return digest.hexdigest()
 
 
-def _name_of(source: CorpusSource) -> str:
+def source_name(source: CorpusSource) -> str:
+    """Say what messages call a corpus."""
     if not isinstance(source, str | Path):
         return "sentences"
     return "stdin" if str(source) == "-" else str(source)

@@ -54,7 +54,7 @@ def write_wide(sentences: Iterable[Sentence], delimiter: str = ",") -> Iterator[
     cell = _cells(delimiter)
     yield cell([*KNOWN, TEXT[0], SPANS[0], LABELS[0]], "header")
     for number, sentence in enumerate(sentences, 1):
-        is_annotated = sentence.spans is not None or sentence.prediction is not None
+        is_annotated = sentence.found_spans is not None
         spans = [[e.start, e.end, e.label] for e in sentence.entities]
         labels = list(sentence.labels or [])
         label = dump(labels) if labels else ""

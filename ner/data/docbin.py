@@ -135,7 +135,7 @@ def _document(sentence: Sentence, vocabulary: Any, tokens: Any) -> Any:
         for i, value in zip(place, values, strict=False):
             if value != "_":
                 setattr(document[i], f"{attribute.lower()}_", value)
-    spans = sentence.spans if sentence.prediction is None else sentence.prediction.spans
+    spans = sentence.found_spans
     if spans is not None:
         entities = [
             tokens.Span(document, place[start], place[end - 1] + 1, label=label)

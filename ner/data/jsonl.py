@@ -23,7 +23,7 @@ from ner.data.records import (
     name_field,
     text_sentence,
 )
-from ner.data.sentence import Sentence, Source
+from ner.data.sentence import Prediction, Sentence, Source
 from ner.data.spans import CharSpan, FieldError, SpanRules
 from ner.errors import DataError
 
@@ -31,6 +31,7 @@ SPAN_KEYS = ("spans", "entities")
 LABEL_KEYS = ("label", "labels", "accept")
 # Prodigy's word for what an annotator thought of a task.
 LEFT_OUT = ("reject", "ignore")
+NOTHING = Prediction()
 
 
 def read_jsonl(
@@ -85,8 +86,8 @@ def read_jsonl(
 def write_jsonl(sentences: Iterable[Sentence]) -> Iterator[str]:
     """Yield one JSON object a sentence, without newline, as `read_jsonl` reads it.
 
-    Spans are the predicted ones, with their score, or else the gold ones; a sentence with neither
-    has no "spans". Every line can be encoded as UTF-8.
+    Spans, labels and columns are the predicted ones, with their probabilities, or else those that
+    were read; a sentence without has no "spans". Every line can be encoded as UTF-8.
     """
     return map(dump, map(_record, sentences))
 
@@ -108,7 +109,7 @@ def _record(sentence: Sentence) -> dict[str, Any]:
     there = [clean[start:end] for start, end in sentence.offsets]
     if there != list(map(replace_surrogates, sentence.tokens)):
         record["words"] = sentence.tokens
-    if sentence.spans is not None or sentence.prediction is not None:
+    if sentence.found_spans is not None:
         record["spans"] = [
             {"start": entity.start, "end": entity.end, "label": entity.label}
             | {"text": entity.text}
@@ -117,10 +118,24 @@ def _record(sentence: Sentence) -> dict[str, Any]:
         ]
     if sentence.allowed is not None:
         record["allowed"] = tags_from_allowed(sentence.allowed)
-    if sentence.labels is not None:
-        record["labels"] = sentence.labels
-    if sentence.columns:
-        record["columns"] = dict(sentence.columns)
+    predicted = sentence.prediction or NOTHING
+    labels = sentence.labels if predicted.labels is None else predicted.labels
+    if labels is not None:
+        record["labels"] = labels
+    columns = {**sentence.columns, **predicted.columns}
+    if columns:
+        record["columns"] = columns
+    if predicted.column_scores:
+        record["scores"] = {
+            name: [round(score, 6) for score in scores]
+            for name, scores in predicted.column_scores.items()
+        }
+    if predicted.probabilities:
+        record["probabilities"] = {
+            label: round(share, 6) for label, share in predicted.probabilities.items()
+        }
+    if predicted.attention:
+        record["attention"] = [[round(w, 6) for w in head] for head in predicted.attention]
     return record
 
 

@@ -153,7 +153,7 @@ def _task(sentence: Sentence) -> dict[str, Any]:
         results.append(
             {"from_name": "choice", "to_name": TEXT, "type": "choices", "value": choices}
         )
-    if sentence.prediction is not None:
+    if sentence.prediction is not None and sentence.prediction.spans is not None:
         task["predictions"] = [{"result": results}]
     elif sentence.spans is not None or sentence.labels:
         task["annotations"] = [{"result": results}]

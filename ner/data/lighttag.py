@@ -93,7 +93,7 @@ def _example(sentence: Sentence) -> dict[str, Any]:
     example: dict[str, Any] = {"content": sentence.text, "metadata": {}}
     if sentence.id is not None:
         example["example_id"] = sentence.id
-    if sentence.spans is not None or sentence.prediction is not None:
+    if sentence.found_spans is not None:
         example["annotations"] = [
             {"start": e.start, "end": e.end, "tag": e.label, "value": e.text}
             for e in sentence.entities

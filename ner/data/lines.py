@@ -27,7 +27,7 @@ def read_lines(path: str | Path, encoding: str = "utf-8") -> Iterator[bytes]:
     """Yield the lines of a file, or of standard input for "-", in UTF-8.
 
     A file may be packed (.gz, .zst). What is stated to be UTF-8 is yielded as it is, and checked
-    by `decode_line`; but a byte order mark of UTF-16 or UTF-32 counts more than `encoding`.
+    by `decode_lines`; but a byte order mark of UTF-16 or UTF-32 counts more than `encoding`.
 
     Raises:
         ConfigError: Python knows no such encoding.
@@ -115,22 +115,6 @@ def decode_lines(
         offset += len(raw)
 
 
-def decode_line(raw: bytes, number: int, name: str) -> str:
-    """Decode line `number` (from 1) of `name` without its newline, and without a BOM in line 1.
-
-    `str.splitlines` has no place here: it breaks tokens at U+2028, U+0085 and others.
-
-    Raises:
-        DataError: The line is not UTF-8.
-    """
-    if number == 1:
-        raw = raw.removeprefix(BOM)
-    try:
-        return raw.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _not_utf8(raw, number, name, None, error) from None
-
-
 def replace_surrogates(text: str) -> str:
     """Put U+FFFD for halves of UTF-16 pairs, which no file can hold; the length stays."""
     return LONE_SURROGATE.sub("\ufffd", text)
@@ -181,11 +165,11 @@ def _recoded(chunks: Iterable[bytes], name: str, encoding: str) -> Iterator[byte
 
 
 def _not_utf8(
-    raw: bytes, number: int, name: str, offset: int | None, error: UnicodeDecodeError
+    raw: bytes, number: int, name: str, offset: int, error: UnicodeDecodeError
 ) -> DataError:
     before = raw[: error.start].decode("utf-8")
     column = len(before.removeprefix("\ufeff") if number == 1 else before) + 1
-    place = "" if offset is None else f" (byte {offset + error.start} of the file)"
+    place = f" (byte {offset + error.start} of the file)"
     return DataError(
         f"{name}:{number}: not UTF-8: byte 0x{raw[error.start]:02x} at column {column}{place}. "
         "If the file has another encoding, such as latin-1, name it."

@@ -9,6 +9,8 @@ from typing import Any, Self
 from ner.data.schemes import Span
 
 NO_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+NO_SCORES: Mapping[str, tuple[float, ...]] = MappingProxyType({})
+NO_PROBABILITIES: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +30,27 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says about a sentence: spans of tokens, and the probability of each.
+    """What a model says about a sentence.
 
-    `probability` is that of the whole sequence of tags, where it was asked for (`Tagger.nbest`).
+    Args:
+        spans: Spans of tokens; None where the model does not look for any.
+        scores: The probability of each span.
+        probability: That of the whole sequence of tags, where it was asked for (`Tagger.nbest`).
+        columns: Labels of tokens by name, such as `upos`.
+        column_scores: The probability of each of these labels.
+        labels: Labels of the whole sentence; None where the model does not look for any.
+        probabilities: Of all labels of the whole sentence that the model knows.
+        attention: How much each token (T) mattered for them: a row for each head of attention.
     """
 
-    spans: tuple[Span, ...]
-    scores: tuple[float, ...]
+    spans: tuple[Span, ...] | None = None
+    scores: tuple[float, ...] = ()
     probability: float | None = None
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_COLUMNS)
+    column_scores: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: NO_SCORES)
+    labels: tuple[str, ...] | None = None
+    probabilities: Mapping[str, float] = field(default_factory=lambda: NO_PROBABILITIES)
+    attention: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +149,28 @@ class Sentence:
         return copy
 
     @property
+    def found_spans(self) -> Sequence[Span] | None:
+        """The predicted spans, or the gold ones where none were looked for."""
+        if self.prediction is not None and self.prediction.spans is not None:
+            return self.prediction.spans
+        return self.spans
+
+    @property
     def entities(self) -> tuple[Entity, ...]:
-        """The predicted entities, or the gold ones where nothing was predicted."""
-        if self.prediction is not None:
+        """The predicted entities, or the gold ones where none were looked for."""
+        if self.prediction is not None and self.prediction.spans is not None:
             pairs = zip(self.prediction.spans, self.prediction.scores, strict=True)
             return tuple(self._entity(span, score) for span, score in pairs)
         return tuple(self._entity(span, None) for span in self.spans or ())
+
+    def column(self, name: str) -> tuple[str, ...]:
+        """Labels of tokens under a name: the predicted ones, or those that were read.
+
+        Raises:
+            KeyError: There are none.
+        """
+        predicted = self.prediction.columns if self.prediction is not None else NO_COLUMNS
+        return predicted[name] if name in predicted else self.columns[name]
 
     def _entity(self, span: Span, score: float | None) -> Entity:
         start, end = self.offsets[span.start][0], self.offsets[span.end - 1][1]

@@ -2,6 +2,7 @@
 
 import re
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -144,18 +145,32 @@ def join_predictions(sentence: Sentence, parts: Iterable[Sentence]) -> Sentence:
     Raises:
         ValueError: The parts have other tokens than the text in all, or lack a prediction.
     """
-    spans: list[Span] = []
+    spans: list[Span] | None = None
     scores: list[float] = []
+    columns: defaultdict[str, list[str]] = defaultdict(list)
+    column_scores: defaultdict[str, list[float]] = defaultdict(list)
     first = 0
     for part in parts:
         if part.prediction is None:
             raise ValueError("parts: each has a prediction. Got one without.")
-        spans.extend(shift_span(span, first) for span in part.prediction.spans)
+        if part.prediction.spans is not None:
+            moved = [shift_span(span, first) for span in part.prediction.spans]
+            spans = [*(spans or ()), *moved]
         scores.extend(part.prediction.scores)
+        for name, values in part.prediction.columns.items():
+            columns[name].extend(values)
+            column_scores[name].extend(part.prediction.column_scores[name])
         first += len(part)
     if first != len(sentence):
         raise ValueError(f"parts: {len(sentence)} tokens in all. Got {first}.")
-    return sentence.predicted(Prediction(tuple(spans), tuple(scores)))
+    return sentence.predicted(
+        Prediction(
+            None if spans is None else tuple(spans),
+            tuple(scores),
+            columns={name: tuple(values) for name, values in columns.items()},
+            column_scores={name: tuple(values) for name, values in column_scores.items()},
+        )
+    )
 
 
 def shift_span(span: Span, by: int) -> Span:

@@ -76,7 +76,7 @@ def _labels(known: dict[str, Any]) -> tuple[str, ...] | None:
 
 def _pair(sentence: Sentence) -> list[Any]:
     known: dict[str, Any] = {}
-    if sentence.spans is not None or sentence.prediction is not None:
+    if sentence.found_spans is not None:
         known["entities"] = [[e.start, e.end, e.label] for e in sentence.entities]
     if sentence.labels:
         known["cats"] = dict.fromkeys(sentence.labels, 1.0)

@@ -38,7 +38,7 @@ def sentence_tags(sentence: Sentence, spelling: Spelling) -> list[str]:
 
     Where nobody annotated the sentence, every tag is O.
     """
-    spans = sentence.spans if sentence.prediction is None else sentence.prediction.spans
+    spans = sentence.found_spans
     if spans is None and sentence.allowed is not None:
         return tags_from_allowed(sentence.allowed)
     return spelled_tags(spans or (), len(sentence), spelling)

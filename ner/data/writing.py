@@ -106,7 +106,7 @@ def write_sentences(
 
 
 def _is_annotated(sentence: Sentence) -> bool:
-    known = (sentence.spans, sentence.prediction, sentence.allowed)
+    known = (sentence.found_spans, sentence.allowed)
     return any(one is not None for one in known)
 
 
@@ -149,7 +149,7 @@ def _fit(
     if not sentence.tokens and EMPTY not in to.holds:
         written.lost[EMPTY] += 1
         return None
-    spans = sentence.spans if sentence.prediction is None else sentence.prediction.spans
+    spans = sentence.found_spans
     columns = {n: v for n, v in sentence.columns.items() if not _repeats(n, v, sentence)}
     known = {n: v for n, v in columns.items() if to.columns is None or n in to.columns}
     foreign = [n for n, v in columns.items() if n not in known and set(v) != {"_"}]

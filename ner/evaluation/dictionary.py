@@ -1,7 +1,7 @@
-"""The baseline that any model has to beat: tag the names that training held, nothing else."""
+"""The baselines that any model has to beat: what training held, learnt by heart."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ner.data.schemes import Span
 from ner.data.sentence import Prediction, Sentence
@@ -26,7 +26,7 @@ class NameDictionary:
         # The length of the longest name that begins with a token: how far `tag` has to look.
         self._longest: dict[str, int] = {}
         for name, counts in labels.items():
-            label = min(counts, key=lambda label: (-counts[label], label))
+            label = _most_frequent(counts)
             self._names[name] = label, counts[label] / counts.total()
             self._longest[name[0]] = max(len(name), self._longest.get(name[0], 0))
 
@@ -53,3 +53,45 @@ class NameDictionary:
                 scores.append(share)
             start = max(end, start + 1)
         return sentence.replace(prediction=Prediction(tuple(spans), tuple(scores)))
+
+
+class LabelDictionary:
+    """The words of a training split, each with its most frequent label.
+
+    A word that training never saw gets the label that is the most frequent of all. Of labels that
+    are equally frequent the first in the alphabet wins.
+    """
+
+    def __init__(self, train: Sequence[Sentence], column: str) -> None:
+        counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for sentence in train:
+            for token, label in zip(sentence.tokens, sentence.columns[column], strict=True):
+                counts[token][label] += 1
+        self.column = column
+        self._labels = {token: _most_frequent(labels) for token, labels in counts.items()}
+        self._other = _most_frequent(Counter(_all_labels(train, column)))
+
+    def tag(self, sentence: Sentence) -> Sentence:
+        """Label each token."""
+        labels = tuple(self._labels.get(token, self._other) for token in sentence.tokens)
+        return sentence.replace(prediction=Prediction(columns={self.column: labels}))
+
+
+class CommonClass:
+    """The most frequent label of training sentences, whatever the sentence."""
+
+    def __init__(self, train: Sequence[Sentence]) -> None:
+        counts = Counter(label for sentence in train for label in sentence.labels or ())
+        self._labels = (_most_frequent(counts),) if counts else ()
+
+    def tag(self, sentence: Sentence) -> Sentence:
+        """Label a sentence."""
+        return sentence.replace(prediction=Prediction(labels=self._labels))
+
+
+def _all_labels(sentences: Sequence[Sentence], column: str) -> Iterator[str]:
+    return (label for sentence in sentences for label in sentence.columns[column])
+
+
+def _most_frequent(counts: Counter[str]) -> str:
+    return min(counts, key=lambda label: (-counts[label], label))

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ner.data.schemes import Scheme
 
@@ -54,6 +54,13 @@ class Report:
     scheme: Scheme
     mode: Literal["default", "strict"]
     strict: Scores
+
+    metric: ClassVar[str] = "f1"
+
+    @property
+    def score(self) -> float:
+        """The figure that counts: F1 over all spans."""
+        return self.micro.f1
 
     @property
     def f1(self) -> float:

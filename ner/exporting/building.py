@@ -1,26 +1,37 @@
 """From a network in torch to the graphs of its folder."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from ner.errors import ConfigError
+from ner.exporting.attention import self_attention
+from ner.exporting.convolution import dilated
+from ner.exporting.dispatch import check_kind, chosen
 from ner.exporting.graph import GraphBuilder, Port, WeightFile, numbers
+from ner.exporting.layers import linear, swapped
+from ner.exporting.minimal import minimal
+from ner.exporting.pooling import classifier_head
 from ner.exporting.quantizing import quantize
-from ner.exporting.recurrent import birnn
+from ner.exporting.recurrent import recurrent
 from ner.exporting.words import WORD_PARTS
 from ner.model_folder import INT8_GRAPH, MODEL_GRAPH, WEIGHTS, WORDS_GRAPH, ModelFolder
-from ner.nn.embeddings import ColumnEmbedding, Embedder
-from ner.nn.encoder import BiRNN
+from ner.nn.classifier import ClassifierHead
+from ner.nn.embeddings import BigramEmbedding, ColumnEmbedding, Embedder
+from ner.nn.encoders import (
+    DilatedCNN,
+    EncoderStack,
+    MinimalRNN,
+    RecurrentEncoder,
+    SelfAttention,
+)
 from ner.nn.heads import CRFHead, SoftmaxHead
 from ner.nn.loading import load_network
 from ner.nn.model import Model
 
-Builder = TypeVar("Builder")
 INT32, INT64, FLOAT = TensorProto.INT32, TensorProto.INT64, TensorProto.FLOAT
 
 
@@ -34,31 +45,55 @@ def column_embedding(graph: GraphBuilder, module: ColumnEmbedding) -> str:
     return graph.node("Reshape", vectors, graph.constant(np.array([0, 0, module.size])))
 
 
-def crf_head(graph: GraphBuilder, module: CRFHead, hidden: str) -> str:
+def bigram_embedding(graph: GraphBuilder, module: BigramEmbedding) -> str:
+    """Take the rows of a token's pairs with its neighbours (T B E)."""
+    across = graph.node("Transpose", graph.input("bigrams"), perm=[1, 0, 2])
+    vectors = graph.node("Gather", graph.table(module.table.weight), across)
+    return graph.node("Reshape", vectors, graph.constant(np.array([0, 0, module.size])))
+
+
+def encoder_stack(graph: GraphBuilder, module: EncoderStack, embedded: str, lengths: str) -> str:
+    """Let each encoder read what the one before it gives."""
+    hidden = embedded
+    for i, encoder in enumerate(module.encoders):
+        if i:
+            hidden = swapped(graph, hidden)
+        write = chosen(ENCODERS, encoder, f"encoder.{i}")
+        hidden = write(graph, encoder, hidden, lengths)
+    return hidden
+
+
+def crf_head(graph: GraphBuilder, module: CRFHead, hidden: str, lengths: str) -> dict[str, str]:
     """Score tags; steps between them are left to the lattice."""
-    return _projection(graph, module.projection, hidden)
+    return {"emissions": linear(graph, module.projection, hidden)}
 
 
-def softmax_head(graph: GraphBuilder, module: SoftmaxHead, hidden: str) -> str:
+def softmax_head(
+    graph: GraphBuilder, module: SoftmaxHead, hidden: str, lengths: str
+) -> dict[str, str]:
     """Give the log-probabilities of tags."""
-    return graph.node("LogSoftmax", _projection(graph, module.projection, hidden), axis=-1)
-
-
-def _projection(graph: GraphBuilder, linear: nn.Linear, hidden: str) -> str:
-    product = graph.node("MatMul", hidden, graph.constant(numbers(linear.weight).T))
-    return graph.node("Add", product, graph.constant(numbers(linear.bias)))
+    scores = linear(graph, module.projection, hidden)
+    return {"emissions": graph.node("LogSoftmax", scores, axis=-1)}
 
 
 # What can be exported, beside `WORD_PARTS`.
 TOKEN_PARTS: dict[type[nn.Module], Callable[[GraphBuilder, Any], str]] = {
-    ColumnEmbedding: column_embedding
+    ColumnEmbedding: column_embedding,
+    BigramEmbedding: bigram_embedding,
 }
 # From embedded tokens, time first (T B E), and lengths (B), int32, to (B T H).
-ENCODERS: dict[type[nn.Module], Callable[[GraphBuilder, Any, str, str], str]] = {BiRNN: birnn}
-# From (B T H) to (B T C).
-HEADS: dict[type[nn.Module], Callable[[GraphBuilder, Any, str], str]] = {
+ENCODERS: dict[type[nn.Module], Callable[[GraphBuilder, Any, str, str], str]] = {
+    RecurrentEncoder: recurrent,
+    MinimalRNN: minimal,
+    DilatedCNN: dilated,
+    SelfAttention: self_attention,
+    EncoderStack: encoder_stack,
+}
+# From (B T H) and lengths (B), int32, to outputs by name, see `ner.nn.heads.Head`.
+HEADS: dict[type[nn.Module], Callable[[GraphBuilder, Any, str, str], dict[str, str]]] = {
     CRFHead: crf_head,
     SoftmaxHead: softmax_head,
+    ClassifierHead: classifier_head,
 }
 
 
@@ -86,7 +121,7 @@ def build_graphs(folder: Path, model: Model, parts: ModelFolder) -> dict[str, by
     Args:
         folder: Where its weights are already.
         model: The network, in evaluation mode or not.
-        parts: Its featurizer and its tags.
+        parts: Its featurizer and its target.
     """
     embedder: Any = model.embedder
     check_kind(model, [Model], "network")
@@ -103,34 +138,11 @@ def build_graphs(folder: Path, model: Model, parts: ModelFolder) -> dict[str, by
     )
     size = sum(part.size for part in embedder.word_parts.values())
     whole = GraphBuilder(_token_inputs(parts, size), weights, names)
-    emissions = _emissions(whole, model)
+    outputs = _outputs(whole, model, len(parts.target.outputs))
     return {
         WORDS_GRAPH: words.to_bytes(rows, ("rows", FLOAT, ("U", size))),
-        MODEL_GRAPH: whole.to_bytes(emissions, ("emissions", FLOAT, ("B", "T", len(parts.tags)))),
+        MODEL_GRAPH: whole.to_bytes(*outputs[0], *outputs[1:]),
     }
-
-
-def chosen(builders: Mapping[type[nn.Module], Builder], module: nn.Module, where: str) -> Builder:
-    """Look up what writes a module as nodes.
-
-    Raises:
-        ConfigError: Nothing does.
-    """
-    check_kind(module, builders, where)
-    return builders[type(module)]
-
-
-def check_kind(module: nn.Module, kinds: Collection[type[nn.Module]], where: str) -> None:
-    """Refuse all other modules; a subclass may compute something else.
-
-    Raises:
-        ConfigError: The module is of none of these kinds.
-    """
-    if type(module) not in kinds:
-        known = " or ".join(kind.__name__ for kind in kinds)
-        raise ConfigError(
-            f"{where}: must be {known} to be exported to ONNX. Got {type(module).__name__}."
-        )
 
 
 def _word_inputs(parts: ModelFolder) -> list[Port]:
@@ -152,10 +164,12 @@ def _token_inputs(parts: ModelFolder, size: int) -> list[Port]:
         ("tokens", INT64, ("B", "T")),
         ("lengths", INT32, ("B",)),
         ("columns", INT32, ("B", "T", len(parts.featurizer.columns))),
+        ("bigrams", INT32, ("B", "T", 2)),
     ]
 
 
-def _emissions(graph: GraphBuilder, model: Model) -> str:
+def _outputs(graph: GraphBuilder, model: Model, count: int) -> list[tuple[str, Port]]:
+    """List the values and ports of what the head gives, its scores of `count` tags or classes first."""
     # Recurrent operators want time first; indices are turned around faster than vectors.
     across = graph.node("Transpose", graph.input("tokens"), perm=[1, 0])
     vectors = [graph.node("Gather", graph.input("rows"), across)]
@@ -166,4 +180,6 @@ def _emissions(graph: GraphBuilder, model: Model) -> str:
     lengths = graph.input("lengths")
     head: Any = model.head
     hidden = chosen(ENCODERS, model.encoder, "encoder")(graph, model.encoder, embedded, lengths)
-    return chosen(HEADS, head, "head")(graph, head, hidden)
+    found = chosen(HEADS, head, "head")(graph, head, hidden, lengths)
+    axes = {"emissions": ("B", "T", count), "logits": ("B", count), "attention": ("B", "K", "T")}
+    return [(value, (name, FLOAT, axes[name])) for name, value in found.items()]

@@ -6,16 +6,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.chain import Edges
 from ner.data.sentence import Sentence
 from ner.errors import ModelFolderError
 from ner.features.batches import TaggingBatches
 from ner.features.featurizer import Featurizer
 from ner.features.vocabulary import OWN_VECTOR
 from ner.features.word_rows import CHUNK, WordRows
-from ner.lattice import Lattice
 from ner.model_folder import MODEL_GRAPH, WEIGHTS, WORDS_GRAPH, ModelFolder
 from ner.nn.loading import TorchRuntime, load_network
+from ner.paths import viterbi
 from ner.runtime import OnnxRuntime
+from ner.targets.base import free_edges
+
+Floats = NDArray[np.floating]
 
 # Of vectors, and of scores in nats. Sums in another order differ by about a tenth of it.
 TOLERANCE = 1e-4
@@ -36,17 +40,17 @@ def check_graphs(
         sentences: To compare on; by default some are made up of known and unknown words.
 
     Raises:
-        ModelFolderError: Vectors of words or scores of tags differ by more than 1e-4, or the best
-            paths of the two differ, and are further apart than that.
+        ModelFolderError: Vectors of words or scores differ by more than 1e-4, or the best paths of
+            tags, or classes, of the two differ, and are further apart than that.
     """
     torch = TorchRuntime(load_network(parts))
-    onnx = OnnxRuntime(folder, parts.tags, parts.scheme, threads=1)
+    onnx = OnnxRuntime(folder, len(parts.target.outputs), threads=1)
     if sentences is None:
         sentences = make_sentences(parts.featurizer)
     filled = [sentence for sentence in sentences if len(sentence)]
     if filled:
         _check_words(torch, onnx, parts.featurizer, filled)
-        _check_model(torch, onnx, parts.featurizer, filled)
+        _check_model(torch, onnx, parts, filled)
 
 
 def _check_words(
@@ -70,39 +74,52 @@ def _check_words(
 
 
 def _check_model(
-    torch: TorchRuntime, onnx: OnnxRuntime, featurizer: Featurizer, sentences: Sequence[Sentence]
+    torch: TorchRuntime, onnx: OnnxRuntime, parts: ModelFolder, sentences: Sequence[Sentence]
 ) -> None:
-    lattice = torch.lattice
-    if not all(map(np.array_equal, lattice.edges, onnx.lattice.edges)):
+    edges = torch.edges
+    if not all(map(np.array_equal, edges or (), onnx.edges or ())):
         raise ModelFolderError(f"{WEIGHTS}: scores of steps must be those of torch. Got others.")
-    batches = TaggingBatches(sentences, featurizer, WordRows(featurizer, torch.word_rows))
+    words = WordRows(parts.featurizer, torch.word_rows)
+    batches = TaggingBatches(sentences, parts.featurizer, words)
     for start in range(0, len(sentences), COMPANY):
         batch = batches.batch(np.arange(start, min(start + COMPANY, len(sentences))))
-        lengths = batch["lengths"]
-        expected, found = torch.emissions(batch), onnx.emissions(batch)
-        inside = np.arange(expected.shape[1]) < lengths[:, None]
-        difference = np.abs(expected - found)[inside].max()
-        if not difference <= TOLERANCE:
-            raise ModelFolderError(
-                f"{MODEL_GRAPH}: scores must be those of torch to {TOLERANCE:g}. "
-                f"Got some that differ by {difference:.2g}."
-            )
-        paths = zip(
-            lattice.viterbi(expected, lengths), lattice.viterbi(found, lengths), strict=True
+        expected, found = torch.outputs(batch), onnx.outputs(batch)
+        for name, scores in expected.items():
+            _check_close(name, scores, found[name], batch["lengths"])
+        if parts.target.is_per_token:
+            _check_paths(edges, expected["emissions"], found["emissions"], batch["lengths"])
+
+
+def _check_close(name: str, expected: Floats, found: Floats, lengths: NDArray[np.int64]) -> None:
+    """Compare what has an axis of tokens within the length of each sentence, else all of it."""
+    difference = np.abs(expected - found)
+    if name == "emissions":
+        difference = difference[np.arange(expected.shape[1]) < lengths[:, None]]
+    if not difference.max() <= TOLERANCE:
+        raise ModelFolderError(
+            f"{MODEL_GRAPH}: scores must be those of torch to {TOLERANCE:g}. "
+            f"Got {name} that differ by {difference.max():.2g}."
         )
-        for scores, length, (best, other) in zip(expected, lengths, paths, strict=True):
-            lead = _score(lattice, scores, best[:length]) - _score(lattice, scores, other[:length])
-            if lead > TOLERANCE:
-                raise ModelFolderError(
-                    f"{MODEL_GRAPH}: tags must be those of torch where the best path leads by "
-                    f"more than {TOLERANCE:g}. Got others where it leads by {lead:.2g}."
-                )
 
 
-def _score(lattice: Lattice, scores: NDArray[np.floating], path: NDArray[np.int64]) -> float:
-    steps = lattice.transitions[path[:-1], path[1:]].sum()
+def _check_paths(
+    edges: Edges | None, expected: Floats, found: Floats, lengths: NDArray[np.int64]
+) -> None:
+    edges = edges or free_edges(expected.shape[2])
+    best, other = (viterbi(scores, lengths, edges)[0] for scores in (expected, found))
+    for scores, length, one, two in zip(expected, lengths, best, other, strict=True):
+        lead = _score(edges, scores, one[:length]) - _score(edges, scores, two[:length])
+        if lead > TOLERANCE:
+            raise ModelFolderError(
+                f"{MODEL_GRAPH}: tags must be those of torch where the best path leads by "
+                f"more than {TOLERANCE:g}. Got others where it leads by {lead:.2g}."
+            )
+
+
+def _score(edges: Edges, scores: Floats, path: NDArray[np.int64]) -> float:
+    steps = edges.transitions[path[:-1], path[1:]].sum()
     tokens = scores[np.arange(len(path)), path].sum(dtype=np.float64)
-    return float(lattice.start[path[0]] + tokens + steps + lattice.end[path[-1]])
+    return float(edges.start[path[0]] + tokens + steps + edges.end[path[-1]])
 
 
 def make_sentences(featurizer: Featurizer) -> list[Sentence]:

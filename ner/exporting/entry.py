@@ -12,6 +12,7 @@ from ner.exporting.building import write_graphs
 from ner.exporting.checking import check_graphs
 from ner.exporting.measuring import Int8Cost, measure_int8
 from ner.model_folder import INT8_GRAPH, ModelFolder, load_model, save_model
+from ner.targets import ColumnTarget
 
 # Sentences on which a training compares graphs with torch.
 CHECKED = 500
@@ -26,7 +27,7 @@ def export(
         path: The folder, which is replaced as a whole.
         int8: Write model.int8.onnx as well, and measure what it costs. A folder that has it
             already gets it anew.
-        dev: Sentences with entities, to compare and to measure on; by default some are made up.
+        dev: Annotated sentences, to compare and to measure on; by default some are made up.
         reading: Further arguments of `read_sentences`.
 
     Returns:
@@ -43,6 +44,8 @@ def export(
     if dev is not None:
         columns = tuple(parts.record.get("columns", ())) or None
         reading = {"columns": columns, "split": "dev", "tokenize": parts.tokenizer, **reading}
+        if isinstance(parts.target, ColumnTarget):
+            reading.setdefault("target", parts.target.column)
         sentences = read_sentences(dev, **reading)
     add = partial(_add_graphs, parts=parts, sentences=sentences, int8=int8)
     save_model(folder, parts, add)

@@ -70,7 +70,7 @@ class GraphBuilder:
     def constant(self, array: NDArray[Any]) -> str:
         """Keep an array in the graph."""
         name = f"constant_{len(self._initializers)}"
-        self._initializers[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        self._initializers[name] = numpy_helper.from_array(np.asarray(array, order="C"), name)
         return name
 
     def table(self, parameter: Tensor) -> str:
@@ -87,10 +87,20 @@ class GraphBuilder:
         self._initializers[name] = stored
         return name
 
-    def node(self, operator: str, *inputs: str, output: int = 0, **attributes: Any) -> str:
-        """Add a node and give its value; of several outputs, that at the place `output`."""
+    def node(
+        self,
+        operator: str,
+        *inputs: str,
+        output: int = 0,
+        required: bool = False,
+        **attributes: Any,
+    ) -> str:
+        """Add a node and give its value; of several outputs, that at the place `output`.
+
+        Outputs before it are left out, unless the operator has to have them.
+        """
         name = f"{operator}_{len(self._nodes)}"
-        outputs = [*[""] * output, name]
+        outputs = [*(f"{name}_{i}" if required else "" for i in range(output)), name]
         self._nodes.append(helper.make_node(operator, inputs, outputs, name, **attributes))
         return name
 
@@ -98,15 +108,25 @@ class GraphBuilder:
         """Put values side by side; one alone needs no node."""
         return values[0] if len(values) == 1 else self.node("Concat", *values, axis=axis)
 
-    def to_bytes(self, value: str, output: Port) -> bytes:
-        """Write the graph, with one output that has this value."""
-        last = next(node for node in self._nodes if value in node.output)
-        last.output[list(last.output).index(value)] = output[0]
+    def to_bytes(self, value: str, output: Port, *others: tuple[str, Port]) -> bytes:
+        """Write the graph.
+
+        Args:
+            value: What its first output holds.
+            output: That output.
+            others: Further values and outputs; a value may be read by nodes as well.
+        """
+        outputs = {value: output, **dict(others)}
+        for node in self._nodes:
+            for names in (node.input, node.output):
+                for i, name in enumerate(names):
+                    if name in outputs:
+                        names[i] = outputs[name][0]
         graph = helper.make_graph(
             self._nodes,
             "ner",
             [port for name, port in self._offered.items() if name in self._used],
-            [helper.make_tensor_value_info(*output)],
+            [helper.make_tensor_value_info(*port) for port in outputs.values()],
             list(self._initializers.values()),
         )
         model = helper.make_model(

@@ -2,22 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ner.data.schemes import Span, spans_from_tags
-from ner.data.sentence import Sentence
-from ner.decoding import BATCH_TOKENS, Decoder
+from ner.data.schemes import tags_from_spans
+from ner.data.sentence import Prediction, Sentence
+from ner.decoding import predict
 from ner.errors import DataError
-from ner.evaluation.metrics import f1
+from ner.evaluation.scoring import scoring
 from ner.exporting.checking import make_sentences
 from ner.model_folder import ModelFolder
 from ner.runtime import OnnxRuntime
-
-Floats, Integers = NDArray[np.floating], NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -25,23 +19,26 @@ class Int8Cost:
     """What int8 costs on some sentences; all numbers are from 0 to 1.
 
     Args:
-        fp32_f1: Without it; None for sentences that are made up.
-        int8_f1: With it.
-        changed: Share of tags that differ between the two.
-        company: Share of tags that differ between each sentence alone and all in batches. In fp32
+        metric: What is compared, such as f1.
+        fp32: It, without eight bits; None for sentences that are made up.
+        int8: With them.
+        changed: Share of tags, or classes, that differ between the two.
+        company: Share of those that differ between each sentence alone and all in batches. In fp32
             it is 0.
     """
 
-    fp32_f1: float | None
-    int8_f1: float | None
+    metric: str
+    fp32: float | None
+    int8: float | None
     changed: float
     company: float
 
     def __str__(self) -> str:
-        if self.int8_f1 is None or self.fp32_f1 is None:
+        if self.int8 is None or self.fp32 is None:
             scores = "On words at random:"
         else:
-            scores = f"F1 with int8: {100 * self.int8_f1:.2f}, without: {100 * self.fp32_f1:.2f}."
+            name = "F1" if self.metric == "f1" else "Accuracy"
+            scores = f"{name} with int8: {100 * self.int8:.2f}, without: {100 * self.fp32:.2f}."
         return (
             f"{scores} Tags that differ: {100 * self.changed:.3f} %; that depend on the other "
             f"sentences of a batch: {100 * self.company:.3f} %"
@@ -56,54 +53,53 @@ def measure_int8(
     Args:
         folder: Where its weights and graphs are, that of int8 among them.
         parts: The model.
-        sentences: With gold spans. By default some are made up, of which more tags are a close
-            call than in any text.
+        sentences: Annotated. By default some are made up, of which more tags are a close call than
+            in any text.
 
     Raises:
         DataError: A sentence is not annotated, or there are none.
     """
-    gold = None if sentences is None else _gold_spans(sentences)
+    target = parts.target
+    counted = scoring(target)
+    is_gold = sentences is not None
     if sentences is None:
         sentences = make_sentences(parts.featurizer)
-    num_tags = sum(map(len, sentences))
-    if not num_tags:
+    else:
+        for sentence in sentences:
+            target.check(sentence, "development")
+    if not sum(map(len, sentences)):
         raise DataError("sentences: at least one that is not empty. Got none.")
     fp32, int8 = (
-        OnnxRuntime(folder, parts.tags, parts.scheme, precision=precision, threads=1)
+        OnnxRuntime(folder, len(target.outputs), precision=precision, threads=1)
         for precision in ("fp32", "int8")
     )
 
-    def tag(runtime: OnnxRuntime, batch_tokens: int = BATCH_TOKENS) -> list[list[int]]:
-        def decode(emissions: Floats, lengths: Integers) -> list[list[int]]:
-            paths = runtime.lattice.viterbi(emissions, lengths).tolist()
-            return [path[:length] for path, length in zip(paths, lengths, strict=True)]
-
-        return Decoder(parts.featurizer, runtime).run(sentences, decode, [], batch_tokens)
-
-    def score(tags: list[list[int]]) -> float | None:
-        if gold is None:
-            return None
-        return f1(gold, [spans_from_tags([parts.tags[i] for i in path]) for path in tags])
-
-    def difference(one: list[list[int]], other: list[list[int]]) -> float:
-        pairs = zip(chain.from_iterable(one), chain.from_iterable(other), strict=True)
-        return sum(a != b for a, b in pairs) / num_tags
-
-    exact, rounded = tag(fp32), tag(int8)
+    exact, rounded = (predict(r, parts.featurizer, target, sentences) for r in (fp32, int8))
+    # Batches of one token at most are of one sentence.
+    alone = predict(int8, parts.featurizer, target, sentences, batch_tokens=1)
     return Int8Cost(
-        fp32_f1=score(exact),
-        int8_f1=score(rounded),
-        changed=difference(exact, rounded),
-        # Batches of one token at most are of one sentence.
-        company=difference(rounded, tag(int8, batch_tokens=1)),
+        metric=counted.metric,
+        fp32=counted.score(sentences, exact) if is_gold else None,
+        int8=counted.score(sentences, rounded) if is_gold else None,
+        changed=_difference(exact, rounded),
+        company=_difference(rounded, alone),
     )
 
 
-def _gold_spans(sentences: Sequence[Sentence]) -> list[Sequence[Span]]:
-    gold: list[Sequence[Span]] = []
-    for sentence in sentences:
-        if sentence.spans is None:
-            where = sentence.source or "sentences"
-            raise DataError(f"{where}: gold spans are needed. Got a sentence without any marked.")
-        gold.append(sentence.spans)
-    return gold
+def _difference(some: Sequence[Sentence], others: Sequence[Sentence]) -> float:
+    pairs = [
+        pair
+        for one, other in zip(some, others, strict=True)
+        for pair in zip(_tags(one), _tags(other), strict=True)
+    ]
+    return sum(a != b for a, b in pairs) / len(pairs)
+
+
+def _tags(sentence: Sentence) -> Sequence[object]:
+    """Give what was predicted: one thing a token, or one for the sentence."""
+    prediction = sentence.prediction or Prediction()
+    if prediction.spans is not None:
+        return tags_from_spans(prediction.spans, len(sentence), "BIO")
+    if prediction.labels is not None:
+        return [prediction.labels]
+    return list(zip(*prediction.columns.values(), strict=True))

@@ -7,31 +7,62 @@ A batch is a dictionary of arrays. It holds
     words, characters, shapes, affixes, vectors   (U …)   in training: see `Featurizer.encode_words`
     rows         (R E)    in tagging, in their place: vectors of words
     columns      (B T K)  input columns
+    bigrams      (B T 2)  pairs of neighbours
+    pieces, …             what a transformer reads: see `Subwords.arrays`
     tags         (B T)    gold tags, in training; or (B T C), bool, the tags that each token may
                           have, where some annotation is partial
+    classes      (B)      gold classes of sentences, in training; or (B C), bool, which hold
 
 What stands behind the end of a shorter sentence is some valid index, and means nothing.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
 from ner.features.featurizer import Arrays, Featurizer
+from ner.features.lexicon import Lexicon
+from ner.features.planning import EpochPlan, cut_batches
+from ner.features.runs import Runs
+from ner.features.surroundings import (
+    SURROUNDINGS,
+    make_passage,
+    passages_of,
+    surrounding_rows,
+)
 from ner.features.word_rows import WordRows
 
-# Long sentences vary by this share of their length when batches are grouped in training, so that
-# a batch does not meet the same company in each epoch.
-LENGTH_JITTER = 0.1
+# Shows sentences otherwise than they are, at random.
+Change = Callable[[Runs, np.random.Generator], Runs]
+
+
+class TrainingSentences(Protocol):
+    """Sentences that training cuts into batches, wherever they are kept."""
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """The words that the `tokens` of sentences are rows of."""
+        ...
+
+    @property
+    def lengths(self) -> NDArray[np.integer]:
+        """Tokens of each sentence (N)."""
+        ...
+
+    def pick(self, indices: NDArray[np.int64]) -> Runs:
+        """Give the sentences at `indices`, in that order, with `tokens` among their arrays."""
+        ...
+
+    def parts(self) -> Iterator[Runs]:
+        """Give all sentences in their order, in parts that fit into memory."""
+        ...
 
 
 class EncodedSentences:
     """Sentences as arrays end to end, for training: encoded once, cut into batches at will.
-
-    What depends on a word alone is stored once a word.
 
     Args:
         sentences: None of them empty.
@@ -39,6 +70,9 @@ class EncodedSentences:
         targets: What is to be learnt, as arrays with a row for each token of all sentences end to
             end, such as `tags` (N).
         rare: Forms of words that training shows at times as if they were unknown.
+        sentence_targets: What is to be learnt, as arrays with a row for each sentence, such as
+            `classes` (B).
+        spellings: See `Lexicon`.
     """
 
     def __init__(
@@ -47,33 +81,52 @@ class EncodedSentences:
         featurizer: Featurizer,
         targets: Mapping[str, NDArray[Any]] | None = None,
         rare: set[str] | None = None,
+        *,
+        sentence_targets: Mapping[str, NDArray[Any]] | None = None,
+        spellings: Iterable[str] = (),
     ) -> None:
+        rows: dict[str, int] = {}
+        tokens = [rows.setdefault(token, len(rows)) for s in sentences for token in s.tokens]
+        self.lexicon = Lexicon(list(rows), featurizer, rare, spellings)
+        per_token = featurizer.encode_tokens(sentences) | dict(targets or {})
+        per_token["tokens"] = np.array(tokens, dtype=np.int64)
         self.lengths = np.array([len(s) for s in sentences], dtype=np.int64)
-        self.starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]]).astype(np.int64)
-        index: dict[str, int] = {}
-        flat = [index.setdefault(token, len(index)) for s in sentences for token in s.tokens]
-        self.tokens = np.array(flat, dtype=np.int64)
-        self.lexicon = featurizer.encode_words(list(index))
-        if rare:
-            self.lexicon["substitutes"] = featurizer.words.substitutes(list(index), rare)
-        self.per_token = {**featurizer.encode_columns(sentences), **(targets or {})}
+        per_sentence = dict(sentence_targets or {})
+        if featurizer.subwords is not None and featurizer.subwords.context:
+            reach = featurizer.subwords.context
+            per_sentence |= surrounding_rows(sentences, per_token["tokens"], reach)
+        self.runs = Runs(self.lengths, per_token, per_sentence)
 
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def pick(self, indices: NDArray[np.int64]) -> Runs:
+        """Copy the sentences at `indices`, in that order."""
+        return self.runs.pick(indices)
+
+    def parts(self) -> Iterator[Runs]:
+        """Give all sentences at once."""
+        yield self.runs
+
     def batch(self, indices: NDArray[np.int64]) -> Arrays:
         """Cut out a batch of the sentences at `indices`, in that order."""
-        lengths = self.lengths[indices]
-        # Axes: sentence (B, 1) + position (T) -> place in the flat arrays (B, T).
-        within = np.minimum(np.arange(lengths.max()), lengths[:, None] - 1)
-        place = self.starts[indices][:, None] + within
-        distinct, tokens = np.unique(self.tokens[place], return_inverse=True)
-        batch: Arrays = {"lengths": lengths, "tokens": tokens.reshape(place.shape)}
-        batch |= {name: rows[distinct] for name, rows in self.lexicon.items()}
-        if "characters" in batch:
-            longest = int((batch["characters"] != 0).sum(axis=1).max())
-            batch["characters"] = batch["characters"][:, :longest]
-        return batch | {name: values[place] for name, values in self.per_token.items()}
+        return padded(self.pick(indices), self.lexicon)
+
+
+def padded(sentences: Runs, lexicon: Lexicon) -> Arrays:
+    """Make a batch of sentences whose `tokens` are rows of the lexicon."""
+    # Axes: sentence (B, 1) + position (T) -> place among all tokens (B, T).
+    within = np.minimum(np.arange(sentences.lengths.max()), sentences.lengths[:, None] - 1)
+    places = sentences.starts[:, None] + within
+    distinct, tokens = np.unique(sentences.per_token["tokens"], return_inverse=True)
+    per_token = {**sentences.per_token, "tokens": tokens}
+    batch = {name: values[places] for name, values in per_token.items()}
+    per_run = {n: a for n, a in sentences.per_run.items() if n not in SURROUNDINGS}
+    batch |= lexicon.encoded(distinct) | {"lengths": sentences.lengths, **per_run}
+    subwords = lexicon.featurizer.subwords
+    if subwords is not None:
+        batch |= subwords.arrays(passages_of(sentences, lexicon.words, subwords.context))
+    return batch
 
 
 class TrainingBatches:
@@ -81,68 +134,52 @@ class TrainingBatches:
 
     Args:
         encoded: The training split.
-        seed: Decides order and replacements.
+        seed: Decides order, replacements and changes.
         batch_size: Sentences in a batch.
         batch_tokens: Tokens in a batch, padding included; counts instead of `batch_size`.
         replace: Probability of showing a rare word as if it were unknown.
+        changes: Show sentences otherwise than they are, see `ner.features.augmentation`. What they
+            add to a sentence does not count for `batch_tokens`.
     """
 
     def __init__(
         self,
-        encoded: EncodedSentences,
+        encoded: TrainingSentences,
         *,
         seed: int,
         batch_size: int,
         batch_tokens: int | None = None,
         replace: float = 0.0,
+        changes: Sequence[Change] = (),
     ) -> None:
         self.encoded = encoded
         self.seed = seed
         self.batch_size = batch_size
         self.batch_tokens = batch_tokens
         self.replace = replace
+        self.changes = changes
 
-    def plan(self, epoch: int) -> list[NDArray[np.int64]]:
+    def plan(self, epoch: int) -> EpochPlan:
         """List the sentences of each batch of an epoch, batches of like length in random order."""
-        random = np.random.default_rng([self.seed, epoch])
-        lengths = self.encoded.lengths
-        noise = random.random(len(lengths))
-        order = np.argsort(lengths * (1 + LENGTH_JITTER * noise) + noise, kind="stable")
-        batches = cut_batches(order, lengths, self.batch_size, self.batch_tokens)
-        return [batches[i] for i in random.permutation(len(batches))]
+        return EpochPlan(self.encoded.lengths, self.seed, epoch, self.batch_size, self.batch_tokens)
 
     def batch(self, epoch: int, step: int, indices: NDArray[np.int64]) -> Arrays:
-        """Make one batch of the plan, rare words replaced at random."""
-        batch = self.encoded.batch(indices)
+        """Make one batch of the plan: sentences changed, then rare words replaced, at random."""
+        sentences = self.encoded.pick(indices)
+        # A stream of random numbers that ends in zero would be the same as one without that zero.
+        stream = [self.seed, epoch, 1 + step]
+        if self.changes:
+            random = np.random.default_rng([*stream, 1])
+            for change in self.changes:
+                sentences = change(sentences, random)
+            sentences = self.encoded.lexicon.with_neighbours(sentences)
+        batch = padded(sentences, self.encoded.lexicon)
         substitutes = batch.pop("substitutes", None)
         if substitutes is not None and self.replace > 0:
-            # Zero would give the stream of `plan`.
-            random = np.random.default_rng([self.seed, epoch, 1 + step])
+            random = np.random.default_rng(stream)
             hide = random.random(len(substitutes)) < self.replace
             batch["words"] = np.where(hide, substitutes, batch["words"])
         return batch
-
-
-def cut_batches(
-    order: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-    batch_size: int,
-    batch_tokens: int | None = None,
-) -> list[NDArray[np.int64]]:
-    """Cut an order of sentences into batches of `batch_size`, or of `batch_tokens` with padding.
-
-    A sentence longer than `batch_tokens` is a batch by itself.
-    """
-    if batch_tokens is None:
-        return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-    batches: list[NDArray[np.int64]] = []
-    start, longest = 0, 0
-    for end, length in enumerate(lengths[order].tolist()):
-        longest = max(longest, length)
-        if end > start and longest * (end - start + 1) > batch_tokens:
-            batches.append(order[start:end])
-            start, longest = end, length
-    return [*batches, order[start:]] if len(order) else batches
 
 
 class TaggingBatches:
@@ -177,6 +214,11 @@ class TaggingBatches:
         shape = (len(lengths), max(lengths))
         batch: Arrays = {"rows": table, "lengths": np.array(lengths, dtype=np.int64)}
         per_token = {"tokens": np.array(rows), **self.featurizer.encode_columns(sentences)}
+        subwords = self.featurizer.subwords
+        if subwords is not None:
+            reach = subwords.context
+            passages = (make_passage(self.sentences, i, reach) for i in indices.tolist())
+            batch |= subwords.arrays(passages)
         if len(rows) == shape[0] * shape[1]:
             return batch | {n: a.reshape(*shape, *a.shape[1:]) for n, a in per_token.items()}
         inside = np.arange(shape[1]) < batch["lengths"][:, None]

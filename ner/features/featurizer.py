@@ -1,6 +1,5 @@
 """Strings to integers: the one encoder that training, tagging and every runtime share."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,6 +9,9 @@ from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
 from ner.errors import DataError
+from ner.features.counts import CorpusCounts, by_frequency, count_corpus
+from ner.features.ngrams import BigramVocabulary
+from ner.features.subwords import Subwords
 from ner.features.vectors import VectorStore
 from ner.features.vocabulary import OWN_VECTOR, Vocabulary, WordVocabulary, count_forms
 from ner.features.words import encode_affixes, encode_characters, encode_shapes
@@ -27,7 +29,9 @@ class Featurizer:
         shapes: Whether the shape of a word is a feature.
         affix_rows: Rows of the table that affixes are hashed into; 0 leaves them out.
         columns: Input columns of the sentences by name, with the values of the training split.
+        bigrams: The pairs of neighbouring tokens of the training split; None leaves them out.
         vectors: Pretrained vectors of words that training never saw.
+        subwords: What a transformer reads of a sentence; None where there is none.
     """
 
     words: WordVocabulary
@@ -35,7 +39,9 @@ class Featurizer:
     shapes: bool = True
     affix_rows: int = 0
     columns: Mapping[str, Vocabulary] = field(default_factory=dict)
+    bigrams: BigramVocabulary | None = None
     vectors: VectorStore | None = None
+    subwords: Subwords | None = None
 
     def encode_words(self, words: Sequence[str]) -> Arrays:
         """Compute everything that depends on a word alone.
@@ -56,6 +62,20 @@ class Featurizer:
             vectors = np.zeros((len(words), self.vectors.size), dtype=np.float32)
             vectors[stored >= 0] = self.vectors.rows(stored[stored >= 0])
             arrays["vectors"] = vectors
+        return arrays
+
+    def encode_tokens(self, sentences: Sequence[Sentence]) -> Arrays:
+        """Compute what depends on more than the word, for all tokens end to end.
+
+        Returns:
+            `columns` (N K) and `bigrams` (N 2), rows of tables, where the model reads them.
+
+        Raises:
+            DataError: A sentence lacks a column.
+        """
+        arrays = self.encode_columns(sentences)
+        if self.bigrams is not None:
+            arrays["bigrams"] = self.bigrams.find(sentences)
         return arrays
 
     def encode_columns(self, sentences: Sequence[Sentence]) -> Arrays:
@@ -80,14 +100,21 @@ class Featurizer:
         ]
         return {"columns": np.stack(encoded, axis=1)}
 
-    def extended(self, sentences: Sequence[Sentence]) -> "Featurizer":
-        """Append the words, characters and column values of more training data."""
-        words, characters, columns = _seen(sentences, self.words.lowercase, self.columns)
+    def extended(self, training: Iterable[Sentence] | CorpusCounts) -> "Featurizer":
+        """Append the words, characters, column values and pairs of more training data."""
+        more = build_featurizer(
+            training,
+            lowercase=self.words.lowercase,
+            columns=self.columns,
+            bigram_count=0 if self.bigrams is None else self.bigrams.min_count,
+        )
+        characters = more.characters.entries if more.characters else ()
         return replace(
             self,
-            words=self.words.extended(words),
+            words=self.words.extended(more.words.entries),
             characters=self.characters and self.characters.extended(characters),
-            columns={name: v.extended(columns[name]) for name, v in self.columns.items()},
+            columns={n: v.extended(more.columns[n].entries) for n, v in self.columns.items()},
+            bigrams=self.bigrams and more.bigrams and self.bigrams.extended(more.bigrams.entries),
         )
 
     def settings(self) -> dict[str, Any]:
@@ -96,15 +123,25 @@ class Featurizer:
             "lowercase": self.words.lowercase,
             "shapes": self.shapes,
             "affix_rows": self.affix_rows,
+            "bigram_count": 0 if self.bigrams is None else self.bigrams.min_count,
+            "subwords": None if self.subwords is None else self.subwords.settings(),
         }
 
     def vocabularies(self) -> dict[str, Any]:
-        """Give the entries of every vocabulary by name, those of the columns by column."""
-        return {
+        """Give the entries of every vocabulary by name, those of the columns by column.
+
+        There are `bigrams` and `subwords` only where the model reads them.
+        """
+        vocabularies: dict[str, Any] = {
             "words": list(self.words.entries),
             "characters": None if self.characters is None else list(self.characters.entries),
             "columns": {name: list(v.entries) for name, v in self.columns.items()},
         }
+        if self.bigrams is not None:
+            vocabularies["bigrams"] = list(self.bigrams.entries)
+        if self.subwords is not None:
+            vocabularies["subwords"] = self.subwords.vocabulary()
+        return vocabularies
 
     @classmethod
     def from_settings(
@@ -115,57 +152,70 @@ class Featurizer:
     ) -> "Featurizer":
         """Rebuild a featurizer from its `settings` and `vocabularies`."""
         characters = vocabularies["characters"]
+        # Models of older versions have none.
+        min_count = settings.get("bigram_count", 0)
+        subwords = settings.get("subwords")
         return cls(
             words=WordVocabulary(vocabularies["words"], settings["lowercase"]),
             characters=None if characters is None else Vocabulary(characters),
             shapes=settings["shapes"],
             affix_rows=settings["affix_rows"],
             columns={n: Vocabulary(entries) for n, entries in vocabularies["columns"].items()},
+            bigrams=BigramVocabulary(vocabularies["bigrams"], settings["lowercase"], min_count)
+            if min_count
+            else None,
             vectors=vectors,
+            subwords=subwords and Subwords.from_settings(subwords, vocabularies["subwords"]),
         )
 
 
 def build_featurizer(
-    sentences: Sequence[Sentence],
+    training: Iterable[Sentence] | CorpusCounts,
     *,
     lowercase: bool = True,
     characters: bool = True,
     shapes: bool = True,
     affix_rows: int = 0,
     columns: Iterable[str] = (),
+    bigram_count: int = 0,
     vectors: VectorStore | None = None,
+    subwords: Subwords | None = None,
 ) -> Featurizer:
-    """Collect the vocabularies of a training split, most frequent entries first."""
-    seen_words, seen_characters, seen_columns = _seen(sentences, lowercase, columns)
+    """Collect the vocabularies of a training split, most frequent entries first.
+
+    Args:
+        training: The training split, or its counts, with all that the model is to read.
+        lowercase: Spellings that differ in case share a row.
+        characters: Whether there are characters.
+        shapes: Whether there are shapes.
+        affix_rows: See `Featurizer`.
+        columns: Names of input columns.
+        bigram_count: How often pairs of neighbours must come to have a row; 0 leaves pairs out.
+        vectors: See `Featurizer`.
+        subwords: See `Featurizer`.
+    """
+    counts = training
+    if not isinstance(counts, CorpusCounts):
+        counts = count_corpus(counts, columns=columns, pairs=bigram_count > 0, lowercase=lowercase)
+    bigrams = None
+    if bigram_count:
+        pairs = counts.pairs or {}
+        frequent = [pair for pair in by_frequency(pairs) if pairs[pair] >= bigram_count]
+        bigrams = BigramVocabulary(frequent, lowercase, bigram_count)
     return Featurizer(
-        words=WordVocabulary(seen_words, lowercase),
-        characters=Vocabulary(seen_characters) if characters else None,
+        words=WordVocabulary(by_frequency(count_forms(counts.words, lowercase)), lowercase),
+        characters=Vocabulary(by_frequency(counts.characters())) if characters else None,
         shapes=shapes,
         affix_rows=affix_rows,
-        columns={name: Vocabulary(values) for name, values in seen_columns.items()},
+        columns={name: Vocabulary(by_frequency(counts.columns[name])) for name in columns},
+        bigrams=bigrams,
         vectors=vectors,
+        subwords=subwords,
     )
 
 
-def rare_forms(sentences: Sequence[Sentence], lowercase: bool) -> set[str]:
+def rare_forms(training: Iterable[Sentence] | CorpusCounts, lowercase: bool) -> set[str]:
     """Give the forms that occur once in a training split."""
-    counts = count_forms((token for s in sentences for token in s.tokens), lowercase)
-    return {form for form, count in counts.items() if count == 1}
-
-
-def _seen(
-    sentences: Sequence[Sentence], lowercase: bool, columns: Iterable[str]
-) -> tuple[list[str], list[str], dict[str, list[str]]]:
-    tokens = [token for sentence in sentences for token in sentence.tokens]
-    values = {
-        name: Counter(v for s in sentences for v in s.columns.get(name, ())) for name in columns
-    }
-    return (
-        _by_frequency(count_forms(tokens, lowercase)),
-        _by_frequency(Counter("".join(tokens))),
-        {name: _by_frequency(counter) for name, counter in values.items()},
-    )
-
-
-def _by_frequency(counts: Counter[str]) -> list[str]:
-    return sorted(counts, key=lambda entry: (-counts[entry], entry))
+    counts = training if isinstance(training, CorpusCounts) else count_corpus(training)
+    forms = count_forms(counts.words, lowercase)
+    return {form for form, count in forms.items() if count == 1}

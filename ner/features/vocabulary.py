@@ -113,6 +113,8 @@ class WordVocabulary(Vocabulary):
 def count_forms(words: Iterable[str], lowercase: bool) -> Counter[str]:
     """Count the first form of each word, and of words with digits also the last one.
 
+    What is counted already may be given as a `Counter`.
+
     The form with zeros gets a row of its own, for the numbers that training never saw.
     """
     forms: Counter[str] = Counter()

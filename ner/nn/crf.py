@@ -52,6 +52,8 @@ class CRF(Likelihood):
             mean weight of its gold tags, a wrong token costs `cost` times its gold tag's weight.
         cost: Nats by which a gold path has to beat others for each token that they get wrong;
             0 is plain likelihood.
+        ends: Whether first and last tags have scores of their own. Without, these parameters are
+            zero, and learn nothing; illegal first and last tags stay forbidden.
 
     Source: Lafferty, McCallum and Pereira, "Conditional Random Fields", ICML 2001. `cost`: Gimpel
     and Smith, "Softmax-Margin CRFs", NAACL 2010.

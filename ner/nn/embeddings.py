@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ner.features.vocabulary import UNKNOWN
 from ner.nn.dropout import LockedDropout, WordDropout
 
 Batch = Mapping[str, Tensor]
@@ -171,6 +172,31 @@ class ColumnEmbedding(nn.Module):
         return torch.cat([t(c) for t, c in zip(self.tables, columns, strict=True)], dim=2)
 
 
+class BigramEmbedding(nn.Module):
+    """A vector for the pair of a token with the one before, and one for that with the one behind.
+
+    Args:
+        num_rows: Pairs of the vocabulary, the unknown pair included.
+        size: Width of one pair's vector.
+        dropout: Share of the pairs that training shows as unknown.
+    """
+
+    def __init__(self, num_rows: int, size: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.size = 2 * size
+        self.dropout = dropout
+        self.table = nn.Embedding(num_rows, size)
+        uniform_rows(self.table)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "B T E"]:
+        """Read `bigrams`."""
+        pairs = batch["bigrams"]
+        if self.training and self.dropout:
+            hidden = torch.rand(pairs.shape, device=pairs.device) < self.dropout
+            pairs = pairs.masked_fill(hidden, UNKNOWN)
+        return self.table(pairs).flatten(2)
+
+
 class Embedder(nn.Module):
     """Tokens to vectors: parts of the word, looked up once a distinct word, and input columns.
 
@@ -197,7 +223,9 @@ class Embedder(nn.Module):
         self.dropout = LockedDropout(dropout)
 
     def word_rows(self, batch: Batch) -> Float[Tensor, "U E"]:
-        """Give the vectors of words; what the word parts read is enough."""
+        """Give the vectors of words, without numbers where there are no word parts."""
+        if not self.word_parts:
+            return torch.zeros(len(batch["words"]), 0, device=batch["words"].device)
         return torch.cat([part(batch) for part in self.word_parts.values()], dim=1)
 
     def forward(self, batch: Batch) -> Float[Tensor, "B T E"]:

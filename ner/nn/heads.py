@@ -1,16 +1,18 @@
-"""From hidden states to tags: a CRF, or a softmax at each token, both only over legal paths."""
+"""From hidden states to tags: a CRF, or a softmax at each token, both only over legal paths.
+
+Without a scheme, tags are labels without prefixes, and all paths are legal.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ner.chain import Edges
 from ner.data.schemes import Scheme
-from ner.lattice import Lattice
 from ner.nn.crf import CRF
 
 # The gold tags, or what each token may be where the annotation is partial.
@@ -19,23 +21,25 @@ Tags = Int[Tensor, "B T"] | Bool[Tensor, "B T C"]
 
 @runtime_checkable
 class Head(Protocol):
-    """What a tagger's head has to offer."""
+    """What the head of a model has to offer."""
+
+    gold: ClassVar[str]
+    """The array of a batch that is learnt."""
 
     def loss(
-        self,
-        hidden: Float[Tensor, "B T H"],
-        lengths: Int[Tensor, " B"],
-        tags: Tags,
+        self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"], gold: Tensor
     ) -> Float[Tensor, ""]:
         """Give the mean over sentences, in nats; with partial tags, of all paths that fit."""
         ...
 
-    def emissions(self, hidden: Float[Tensor, "B T H"]) -> Float[Tensor, "B T C"]:
-        """Give the score of each tag at each token, for `lattice`."""
+    def outputs(
+        self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]
+    ) -> dict[str, Tensor]:
+        """Give what a target decodes: `emissions` (B T C), or `logits` (B C) and `attention`."""
         ...
 
-    def lattice(self) -> Lattice:
-        """Give the scores of steps between tags, for decoding."""
+    def edges(self) -> Edges | None:
+        """Give the learnt scores of steps between tags, if there are any."""
         ...
 
 
@@ -48,29 +52,31 @@ class CRFHead(nn.Module):
     Args:
         input_size: Width of the hidden states.
         tags: All tags.
-        scheme: Says which transitions are legal.
+        scheme: Says which transitions are legal; None if all are.
         cost: Nats by which a gold path has to beat others for each wrong token.
         weights: How much each label matters, see `ner.nn.CRF`; 1 where it is not named.
     """
+
+    gold: ClassVar[str] = "tags"
 
     def __init__(
         self,
         input_size: int,
         tags: Sequence[str],
-        scheme: Scheme,
+        scheme: Scheme | None,
         cost: float = 0.0,
         weights: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
         self.tags = tuple(tags)
-        self.scheme: Scheme = scheme
+        self.scheme = scheme
         self.projection = nn.Linear(input_size, len(tags))
         self.crf = CRF(
             len(tags),
             batch_first=True,
-            tags=tags,
+            tags=tags if scheme else None,
             scheme=scheme,
-            weights=tag_weights(tags, weights) if weights else None,
+            weights=tag_weights(tags, scheme, weights) if weights else None,
             cost=cost,
         )
 
@@ -90,14 +96,17 @@ class CRFHead(nn.Module):
         """
         return self.crf.loss(self.emissions(hidden), tags, length_mask(lengths, hidden.shape[1]))
 
-    def lattice(self) -> Lattice:
+    def outputs(
+        self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]
+    ) -> dict[str, Tensor]:
+        """Give the `emissions`."""
+        return {"emissions": self.emissions(hidden)}
+
+    def edges(self) -> Edges:
         """Give the learnt scores of steps between tags."""
         crf = self.crf
-        start, steps, end = (
-            parameter.detach().cpu().double().numpy()
-            for parameter in (crf.start_transitions, crf.transitions, crf.end_transitions)
-        )
-        return Lattice(start, steps, end, self.tags, self.scheme)
+        parameters = (crf.start_transitions, crf.transitions, crf.end_transitions)
+        return Edges(*(p.detach().cpu().double().numpy() for p in parameters))
 
 
 class SoftmaxHead(nn.Module):
@@ -110,25 +119,26 @@ class SoftmaxHead(nn.Module):
     Args:
         input_size: Width of the hidden states.
         tags: All tags.
-        scheme: Says which transitions are legal.
+        scheme: Says which transitions are legal; None if all are.
         weights: Factors on the losses of tokens by the label of their gold tag, 1 where it is not
             named; of a token with several tags that it may have, the mean of theirs.
     """
 
+    gold: ClassVar[str] = "tags"
     weights: Tensor | None
 
     def __init__(
         self,
         input_size: int,
         tags: Sequence[str],
-        scheme: Scheme,
+        scheme: Scheme | None,
         weights: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
         self.tags = tuple(tags)
-        self.scheme: Scheme = scheme
+        self.scheme = scheme
         self.projection = nn.Linear(input_size, len(tags))
-        factors = torch.tensor(tag_weights(tags, weights)) if weights else None
+        factors = torch.tensor(tag_weights(tags, scheme, weights)) if weights else None
         self.register_buffer("weights", factors, persistent=False)
 
     def emissions(self, hidden: Float[Tensor, "B T H"]) -> Float[Tensor, "B T C"]:
@@ -155,19 +165,27 @@ class SoftmaxHead(nn.Module):
                 gold = gold * self.weights[tags]
         return -(gold.sum() / len(lengths))
 
-    def lattice(self) -> Lattice:
-        """All legal steps score zero."""
-        num_tags = len(self.tags)
-        edge = np.zeros(num_tags)
-        return Lattice(edge, np.zeros((num_tags, num_tags)), edge, self.tags, self.scheme)
+    def outputs(
+        self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]
+    ) -> dict[str, Tensor]:
+        """Give the `emissions`."""
+        return {"emissions": self.emissions(hidden)}
+
+    def edges(self) -> None:
+        """No steps between tags are learnt."""
+        return
 
 
-def tag_weights(tags: Sequence[str], weights: Mapping[str, float]) -> list[float]:
+def tag_weights(
+    tags: Sequence[str], scheme: Scheme | None, weights: Mapping[str, float]
+) -> list[float]:
     """Give each tag the weight of its label; O and labels that are not named have 1.
 
-    >>> tag_weights(["O", "B-PER", "I-PER", "B-LOC"], {"PER": 2.0})
+    >>> tag_weights(["O", "B-PER", "I-PER", "B-LOC"], "BIO", {"PER": 2.0})
     [1.0, 2.0, 2.0, 1.0]
     """
+    if scheme is None:
+        return [float(weights.get(tag, 1.0)) for tag in tags]
     return [1.0 if tag == "O" else float(weights.get(tag[2:], 1.0)) for tag in tags]
 
 

@@ -5,7 +5,7 @@ from typing import cast
 
 import torch
 import torchcrf
-from torch import Tensor
+from torch import Tensor, nn
 
 from ner.data.schemes import Scheme, legal_steps
 from ner.nn.log_partition import Edges, log_likelihood, log_partition
@@ -21,6 +21,7 @@ class Likelihood(torchcrf.CRF):
     legal_start: Tensor | None
     legal_transitions: Tensor | None
     legal_end: Tensor | None
+    ends = True
 
     def __init__(
         self,
@@ -31,8 +32,12 @@ class Likelihood(torchcrf.CRF):
         scheme: Scheme | None = None,
         weights: Sequence[float] | Tensor | None = None,
         cost: float = 0.0,
+        ends: bool = True,
     ) -> None:
         super().__init__(num_tags, batch_first)
+        if not ends:
+            self.ends = False
+            self.reset_parameters()
         if (tags is None) != (scheme is None):
             raise ValueError(f"tags and scheme: both or neither. Got {tags} and {scheme}.")
         if tags is not None and len(tags) != num_tags:
@@ -54,6 +59,13 @@ class Likelihood(torchcrf.CRF):
                     f"weights: {num_tags} numbers, none negative. Got {weights.tolist()}."
                 )
         self.register_buffer("weights", weights, persistent=False)
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters as pytorch-crf does; those of the ends are zero if there are none."""
+        super().reset_parameters()
+        if not self.ends:
+            for scores in (self.start_transitions, self.end_transitions):
+                nn.init.zeros_(scores.requires_grad_(False))
 
     def forward(
         self,

@@ -19,7 +19,7 @@ def load_network(parts: ModelFolder, where: str = "model") -> Model:
     Raises:
         ModelFolderError: A weight is missing, too much, or of another shape.
     """
-    model = build_model(parts.network, parts.featurizer, parts.tags, parts.scheme)
+    model = build_model(parts.network, parts.featurizer, parts.target)
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     weights = dict(parts.weights)
     file, hint = f"{where}: {WEIGHTS}", "Was a file of the model exchanged?"

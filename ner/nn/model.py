@@ -1,6 +1,6 @@
 """The model: an embedder, an encoder and a head, and how to build one from plain settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,14 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ner.data.schemes import Scheme
+from ner.chain import Edges
 from ner.features.featurizer import Arrays, Featurizer
 from ner.features.words import AFFIXES, SHAPES, num_character_rows
-from ner.lattice import Lattice
+from ner.nn.classifier import ClassifierHead
 from ner.nn.embeddings import (
     AffixEmbedding,
     Batch,
+    BigramEmbedding,
     CharacterCNN,
     CharacterLSTM,
     ColumnEmbedding,
@@ -23,8 +24,10 @@ from ner.nn.embeddings import (
     ShapeEmbedding,
     WordEmbedding,
 )
-from ner.nn.encoder import BiRNN
+from ner.nn.encoders import build_encoder
 from ner.nn.heads import HEADS, Head
+from ner.nn.pooling import build_pooling
+from ner.targets import ClassTarget, SpanTarget, Target
 
 Settings = Mapping[str, Any]
 # By numpy's kind of type.
@@ -32,7 +35,7 @@ DTYPES = {"i": torch.int64, "f": torch.float32, "b": torch.bool}
 
 
 class Model(nn.Module):
-    """Tokens to tags. Its parts can be any modules with the same calls.
+    """Tokens to what is predicted. Its parts can be any modules with the same calls.
 
     Args:
         embedder: From a batch to (B T E).
@@ -58,24 +61,27 @@ class Model(nn.Module):
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
         """Give the quantity to minimise, in nats a sentence."""
-        return self.head.loss(self.hidden(batch), batch["lengths"], batch["tags"])
+        given = (self.hidden(batch), batch["lengths"], batch[self.head.gold])
+        return self.head.loss(*given, **_parts(batch))
 
-    def forward(self, batch: Batch) -> Float[Tensor, "B T C"]:
-        """Score each tag at each token."""
-        return self.head.emissions(self.hidden(batch))
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Give what a target decodes, see `Head.outputs`."""
+        return self.head.outputs(self.hidden(batch), batch["lengths"], **_parts(batch))
 
 
-def build_model(
-    settings: Settings, featurizer: Featurizer, tags: Sequence[str], scheme: Scheme
-) -> Model:
+def _parts(batch: Batch) -> dict[str, Tensor]:
+    """Give the sentence of each token to heads that read it."""
+    return {"parts": batch["parts"]} if "parts" in batch else {}
+
+
+def build_model(settings: Settings, featurizer: Featurizer, target: Target) -> Model:
     """Build an untrained model.
 
     Args:
-        settings: The sections `words`, `characters`, `shape`, `affixes`, `inputs`, `embedder`,
-            `encoder` and `head` of a configuration, as a model folder keeps them.
+        settings: Those sections of a configuration that describe a network, as a model folder keeps
+            them.
         featurizer: Decides which parts there are, and the sizes of their tables.
-        tags: All tags.
-        scheme: Of the tags.
+        target: What the model predicts.
     """
     word_parts: dict[str, nn.Module] = {
         "words": WordEmbedding(len(featurizer.words), settings["words"]["size"])
@@ -99,13 +105,32 @@ def build_model(
     if featurizer.columns:
         rows_of_each = [len(vocabulary) for vocabulary in featurizer.columns.values()]
         token_parts["columns"] = ColumnEmbedding(rows_of_each, settings["inputs"]["size"])
+    if featurizer.bigrams is not None:
+        chosen = settings["bigrams"]
+        token_parts["bigrams"] = BigramEmbedding(
+            len(featurizer.bigrams), chosen["size"], chosen["dropout"]
+        )
     embedder = Embedder(word_parts, token_parts, **settings["embedder"])
-    encoder = BiRNN(embedder.size, **settings["encoder"])
+    encoder: Any = build_encoder(embedder.size, settings["encoder"])
+    return Model(embedder, encoder, build_head(settings, encoder.size, target))
+
+
+def build_head(settings: Settings, size: int, target: Target) -> Head:
+    """Build an untrained head for hidden states of a size."""
     chosen = settings["head"]
+    if isinstance(target, ClassTarget):
+        both = settings["encoder"].get("bidirectional", True)
+        return ClassifierHead(
+            build_pooling(size, **settings["pooling"], bidirectional=both),
+            target.outputs,
+            multi_label=target.multi_label,
+            weights=chosen["weights"],
+            label_smoothing=chosen["label_smoothing"],
+        )
     # A softmax head knows no cost, and models of older versions have neither.
     options = {name: chosen[name] for name in ("cost", "weights") if chosen.get(name)}
-    head = HEADS[chosen["kind"]](encoder.size, tags, scheme, **options)
-    return Model(embedder, encoder, head)
+    scheme = target.scheme if isinstance(target, SpanTarget) else None
+    return HEADS[chosen["kind"]](size, target.outputs, scheme, **options)
 
 
 def to_tensors(
@@ -132,7 +157,7 @@ class TorchRuntime:
     def __init__(self, model: Model, device: torch.device | str = "cpu") -> None:
         self.model = model.to(device).eval()
         self.device = torch.device(device)
-        self.lattice: Lattice = model.head.lattice()
+        self.edges: Edges | None = model.head.edges()
 
     def word_rows(self, words: Arrays) -> np.ndarray:
         """Compute the vectors (U E) of words, float32."""
@@ -140,11 +165,12 @@ class TorchRuntime:
         with torch.inference_mode():
             return embedder.word_rows(to_tensors(words, self.device)).cpu().numpy()
 
-    def emissions(self, batch: Arrays) -> np.ndarray:
-        """Score each tag at each token (B T C), float32."""
+    def outputs(self, batch: Arrays) -> Arrays:
+        """Give what a target decodes, float32."""
         if self.device.type != "cpu":
             # The table of all words stays where it is.
             used, tokens = np.unique(batch["tokens"], return_inverse=True)
             batch = {**batch, "rows": batch["rows"][used], "tokens": tokens}
         with torch.inference_mode():
-            return self.model(to_tensors(batch, self.device)).cpu().numpy()
+            found = self.model(to_tensors(batch, self.device))
+        return {name: tensor.cpu().numpy() for name, tensor in found.items()}

@@ -71,18 +71,17 @@ class Graph:
                 f"{folder}: {name} must have been made with {WEIGHTS}. Got one made with another."
             )
         self.inputs = {x.name: (TYPES[x.type], x.shape) for x in self._session.get_inputs()}
-        (output,) = self._session.get_outputs()
-        self.size: int = output.shape[-1]
-        self._outputs = [output.name]
+        outputs = self._session.get_outputs()
+        self.size: int = outputs[0].shape[-1]
+        self._outputs = [output.name for output in outputs]
 
-    def run(self, arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        """Compute the one output from the inputs, which may stand among other arrays."""
+    def run(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+        """Compute the outputs by name from the inputs, which may stand among other arrays."""
         feed = {
             name: np.ascontiguousarray(arrays[name], dtype=dtype)
             for name, (dtype, _) in self.inputs.items()
         }
-        (output,) = self._session.run(self._outputs, feed)
-        return np.asarray(output)
+        return dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))  # pyright: ignore[reportReturnType]
 
 
 def read_header(path: Path) -> bytes:

@@ -1,16 +1,14 @@
 """A tagger's network in ONNX Runtime, on the CPU."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from ner.data.schemes import Scheme
+from ner.chain import Edges
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.featurizer import Arrays
-from ner.lattice import Lattice
 from ner.model_folder import GRAPHS, WEIGHTS, WORDS_GRAPH, StoredWeights
 from ner.runtime.graphs import Graph
 
@@ -27,8 +25,7 @@ class OnnxRuntime:
 
     Args:
         folder: Of the model.
-        tags: Of the head, in the order of its scores.
-        scheme: Of the tags.
+        num_outputs: How many tags or classes it scores.
         precision: With int8 the recurrent layers are faster, and tags differ now and then, see
             `ner.exporting.measure_int8`.
         threads: How many batches may be run at once; None takes as many as there are cores for
@@ -36,14 +33,14 @@ class OnnxRuntime:
 
     Raises:
         ConfigError: There is no such precision, or there are no threads.
-        ModelFolderError: A graph is missing or damaged, or does not fit the weights or the tags.
+        ModelFolderError: A graph is missing or damaged, or does not fit the weights or what it is
+            to score.
     """
 
     def __init__(
         self,
         folder: str | Path,
-        tags: Sequence[str],
-        scheme: Scheme,
+        num_outputs: int,
         *,
         precision: Precision = "fp32",
         threads: int | None = None,
@@ -54,12 +51,12 @@ class OnnxRuntime:
         if self.workers < 1:
             raise ConfigError(f"threads: must be at least 1. Got {threads}.")
         folder = Path(folder)
-        self._again = (folder.absolute(), tuple(tags), scheme, precision, threads)
+        self._again = (folder.absolute(), num_outputs, precision, threads)
         self._words, self._model = Graph(folder, WORDS_GRAPH), Graph(folder, GRAPHS[precision])
-        self.lattice: Lattice = read_lattice(folder, tags, scheme)
-        if self._model.size != len(tags):
+        self.edges: Edges | None = read_edges(folder, num_outputs)
+        if self._model.size != num_outputs:
             raise ModelFolderError(
-                f"{folder}: {GRAPHS[precision]} must score {len(tags)} tags. "
+                f"{folder}: {GRAPHS[precision]} must score {num_outputs} tags or classes. "
                 f"Got {self._model.size}."
             )
 
@@ -71,10 +68,10 @@ class OnnxRuntime:
         if "vectors" in self._words.inputs and "vectors" not in words:
             size = self._words.inputs["vectors"][1][-1]
             words = {**words, "vectors": np.zeros((len(words["words"]), size), dtype=np.float32)}
-        return self._words.run(words)
+        return self._words.run(words)["rows"]
 
-    def emissions(self, batch: Arrays) -> np.ndarray:
-        """Score each tag at each token (B T C); what stands behind a sentence means nothing.
+    def outputs(self, batch: Arrays) -> Arrays:
+        """Give what a target decodes; what stands behind a sentence means nothing.
 
         Args:
             batch: `rows` (R E), `tokens` (B T), `lengths` (B), and `columns` (B T K) if the model
@@ -83,32 +80,32 @@ class OnnxRuntime:
         return self._model.run(batch)
 
 
-def read_lattice(folder: Path, tags: Sequence[str], scheme: Scheme) -> Lattice:
-    """Read the scores of steps between tags; without a CRF all legal ones score zero.
+def read_edges(folder: Path, num_tags: int) -> Edges | None:
+    """Read the scores of steps between tags; None without a CRF.
 
     Raises:
         ModelFolderError: Some are missing or not finite, or they are those of other tags.
     """
-    edge, square = (len(tags),), (len(tags), len(tags))
+    edge, square = (num_tags,), (num_tags, num_tags)
     weights = StoredWeights(folder / WEIGHTS)
     if set(weights).isdisjoint(STEPS):
-        return Lattice(np.zeros(edge), np.zeros(square), np.zeros(edge), tuple(tags), scheme)
+        return None
     lacking = [name for name in STEPS if name not in weights]
     if lacking:
         raise ModelFolderError(f"{folder}: {WEIGHTS} lacks {', '.join(lacking)}.")
-    start, steps, end = (weights[name] for name in STEPS)
-    for name, array, shape in zip(STEPS, (start, steps, end), (edge, square, edge), strict=True):
+    found = Edges(*(weights[name].astype(np.float64) for name in STEPS))
+    for name, array, shape in zip(STEPS, found, (edge, square, edge), strict=True):
         if array.shape != shape:
             raise ModelFolderError(
                 f"{folder}: {WEIGHTS}: {name} has the shape {shape}. Got {array.shape}."
             )
-    return Lattice(start, steps, end, tuple(tags), scheme)
+    return found
 
 
 def _reopen(
-    folder: Path, tags: Sequence[str], scheme: Scheme, precision: Precision, threads: int | None
+    folder: Path, num_outputs: int, precision: Precision, threads: int | None
 ) -> OnnxRuntime:
-    return OnnxRuntime(folder, tags, scheme, precision=precision, threads=threads)
+    return OnnxRuntime(folder, num_outputs, precision=precision, threads=threads)
 
 
 def _count_cores() -> int:

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ner.annotator import Annotator
 from ner.config import Config, load_config, parse_config
 from ner.data.corpus import CorpusSource, file_digest
 from ner.errors import ConfigError
-from ner.evaluation.report import Report
+from ner.evaluation.scoring import AnyReport
 from ner.files import write_json
 from ner.model_folder import ModelFolder, load_model
 from ner.nn.loading import choose_device
-from ner.tagger import Tagger
+from ner.targets import SpanTarget
 from ner.training.progress import Progress
 from ner.training.records import RunFolder, next_folder
-from ner.training.run import Run, RunResult
+from ner.training.result import METRIC_NAMES, RunResult
+from ner.training.run import Run
 from ner.training.setup import NETWORK
 
 Settings = Mapping[str, Any]
@@ -25,6 +27,10 @@ Settings = Mapping[str, Any]
 LEARNING = frozenset(
     (
         "words.replace_singletons",
+        "bigrams.dropout",
+        "encoder.weight_drop",
+        "pooling.penalty",
+        "head.label_smoothing",
         "embedder.dropout",
         "embedder.word_dropout",
         "encoder.dropout",
@@ -46,8 +52,8 @@ def train(
     progress: bool = True,
     set: Settings | None = None,
     **sections: Any,
-) -> tuple[Tagger, Report]:
-    """Train a tagger.
+) -> tuple[Annotator[Any], AnyReport]:
+    """Train a model.
 
     Args:
         config: A TOML file or a `Config`; defaults where there is none.
@@ -63,7 +69,7 @@ def train(
         sections: Settings by section, such as `encoder={"size": 100}` or `seed=2`.
 
     Returns:
-        The tagger, and its report on the test data, or on the development data without any.
+        The model, ready for use, and its report on the test data, or on the development data without any.
 
     Raises:
         NerError: A setting, a file or the run folder is not as it must be.
@@ -87,7 +93,7 @@ def train(
         resume=resume,
         progress=progress,
     )
-    return result.tagger, result.report
+    return result.annotator, result.report
 
 
 def train_run(
@@ -134,7 +140,10 @@ def continue_from(config: Config, start: ModelFolder, where: str) -> Config:
             if key in section.model_fields_set and given not in (value, "auto"):
                 raise ConfigError(f"{name}.{key}: comes from {where}: {value}. Got {given}.")
             changes[f"{name}.{key}"] = value
-    changes["head.scheme"] = start.scheme
+    if config.task != start.target.task:
+        raise ConfigError(f"task: comes from {where}: {start.target.task}. Got {config.task}.")
+    if isinstance(start.target, SpanTarget):
+        changes["head.scheme"] = start.target.scheme
     changes["vectors.path"] = ""
     if not config.data.columns:
         changes["data.columns"] = list(start.record.get("columns", ()))
@@ -143,28 +152,30 @@ def continue_from(config: Config, start: ModelFolder, where: str) -> Config:
 
 @dataclass(frozen=True)
 class SeedSummary:
-    """F1 of several runs that differ in their seed alone."""
+    """The figures of several runs that differ in their seed alone."""
 
     runs: Sequence[Mapping[str, Any]]
+    metric: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it; F1 as fractions."""
+        """Give everything as JSON can hold it; figures as fractions."""
         splits = [s for s in ("dev", "test") if s in self.runs[0]]
         summary = {}
         for split in splits:
             values = [run[split] for run in self.runs]
             summary[split] = {"mean": statistics.mean(values), "sd": statistics.stdev(values)}
-        return {"runs": list(self.runs), **summary}
+        return {"metric": self.metric, "runs": list(self.runs), **summary}
 
     def __str__(self) -> str:
         facts = self.to_dict()
         splits = [s for s in ("dev", "test") if s in facts]
+        name = METRIC_NAMES[self.metric]
         rows = [
-            f"seed {run['seed']}: " + ", ".join(f"{s} F1 {100 * run[s]:.2f}" for s in splits)
+            f"seed {run['seed']}: " + ", ".join(f"{s} {name} {100 * run[s]:.2f}" for s in splits)
             for run in self.runs
         ]
         rows += [
-            f"{s} F1 {100 * facts[s]['mean']:.2f} ± {100 * facts[s]['sd']:.2f} (mean and standard "
+            f"{s} {name} {100 * facts[s]['mean']:.2f} ± {100 * facts[s]['sd']:.2f} (mean and standard "
             f"deviation of {len(self.runs)} seeds)"
             for s in splits
         ]
@@ -188,6 +199,7 @@ def train_seeds(
     path = Path(out) if out is not None else next_folder(_name(config), resume=resume)
     first = _settings(config, set).seed
     runs: list[dict[str, Any]] = []
+    metric = ""
     for seed in range(first, first + seeds):
         folder = path / f"seed-{seed}"
         report = folder / "report.json"
@@ -201,8 +213,9 @@ def train_seeds(
                 progress=progress,
             )
         results = json.loads(report.read_text(encoding="utf-8"))
-        runs.append({"seed": seed, **{split: facts["f1"] for split, facts in results.items()}})
-    summary = SeedSummary(runs)
+        runs.append({"seed": seed, **{split: facts["score"] for split, facts in results.items()}})
+        metric = next(facts["metric"] for facts in results.values())
+    summary = SeedSummary(runs, metric)
     write_json(path / "seeds.json", summary.to_dict())
     return summary
 

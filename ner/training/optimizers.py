@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from ner.training.penalties import embedding_tables, shrinkable
+
 # A smaller table is updated faster as a whole.
 SMALL_TABLE = 20_000
 
@@ -141,17 +143,17 @@ def build_optimizers(
         name: Of the optimizer.
         learning_rate: Peak, kept as `base_lr` in each group.
         embedding_rate: Factor on the rate of embedding tables.
-        weight_decay: Spares everything of one dimension (biases, a CRF's edges), embedding
-            tables, and a CRF's transitions.
+        weight_decay: Of AdamW, decoupled from the gradient, and of SGD; see `shrinkable` for what
+            it spares.
         momentum: Of SGD.
         betas: Of AdamW.
     """
-    tables = {id(m.weight): m.sparse for m in model.modules() if isinstance(m, nn.Embedding)}
+    tables = embedding_tables(model)
+    decaying = shrinkable(model)
     groups: dict[tuple[bool, bool, bool], list[Tensor]] = {}
     for key, parameter in model.named_parameters():
-        table = id(parameter) in tables
-        spared = parameter.ndim < 2 or table or "crf." in key
-        kind = (tables.get(id(parameter), False), table, spared)
+        table = tables.get(id(parameter))
+        kind = (table is not None and table.sparse, table is not None, key not in decaying)
         groups.setdefault(kind, []).append(parameter)
     dense: list[dict[str, Any]] = []
     sparse: list[dict[str, Any]] = []

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
+from ner.training.result import METRIC_NAMES
 from ner.training.trainer import Epoch, Step
 
 # A bar that is drawn at every step would cost more than a small step.
@@ -66,12 +67,13 @@ class Progress:
             state=f"loss {step.loss:.3f}  {self._best}{speed:,.0f} tokens/s",
         )
 
-    def epoch(self, epoch: Epoch, best: float) -> None:
-        """Print a line for an epoch."""
+    def epoch(self, epoch: Epoch, metric: str, best: float) -> None:
+        """Print a line for an epoch; `metric` is the figure that chooses the best one."""
         metrics = epoch.metrics
-        self._best = f"best F1 {100 * best:.2f}  "
+        name = METRIC_NAMES.get(metric, metric)
+        self._best = f"best {name} {100 * best:.2f}  "
         self.note(
-            f"epoch {epoch.epoch + 1:3}  loss {metrics['loss']:8.4f}  dev F1 "
-            f"{100 * metrics['f1']:.2f}{' *' if epoch.better else '  '}  "
+            f"epoch {epoch.epoch + 1:3}  loss {metrics['loss']:8.4f}  dev {name} "
+            f"{100 * metrics[metric]:.2f}{' *' if epoch.better else '  '}  "
             f"{metrics['tokens_per_second']:,.0f} tokens/s"
         )

@@ -8,20 +8,48 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from ner.config import Config, to_toml
 from ner.errors import TrainingError
-from ner.evaluation.report import Report
 from ner.extras import DISTRIBUTION
 from ner.files import write_json
 from ner.plots import learning_curve
+from ner.training.result import METRIC_NAMES, RunResult
 
 # A picture takes longer than an epoch over a small corpus.
 SECONDS_BETWEEN_DRAWINGS = 10
+
+
+class Card(NamedTuple):
+    """What a model card says for a task."""
+
+    title: str
+    use: str
+    scores: str
+
+
+CARDS = {
+    "ner": Card(
+        "Named-entity tagger",
+        'model.tag("Some text.").entities',
+        "The score of an entity is the exact posterior probability of the labelled span under the "
+        "model.",
+    ),
+    "tag": Card(
+        "Token tagger",
+        'model.tag("Some text.").column(model.column)',
+        "The score of a label is its exact posterior probability under the model.",
+    ),
+    "classify": Card(
+        "Text classifier",
+        'model.classify("Some text.").label',
+        "Probabilities are calibrated on the development data by one temperature.",
+    ),
+}
 
 
 class RunFolder:
@@ -38,6 +66,7 @@ class RunFolder:
         self.metrics = path / "metrics.jsonl"
         self._board: SummaryWriter | None = None
         self._drawn = -math.inf
+        self._metric = ""
 
     @classmethod
     def open(cls, path: Path, *, resume: bool) -> "RunFolder":
@@ -79,8 +108,9 @@ class RunFolder:
         }
         write_json(self.path / "run.json", facts)
 
-    def rewrite_metrics(self, history: Sequence[Mapping[str, Any]]) -> None:
-        """Start the curves with what a resumed run knows already."""
+    def rewrite_metrics(self, history: Sequence[Mapping[str, Any]], metric: str) -> None:
+        """Start the curves with what a resumed run knows already; `metric` chooses the best."""
+        self._metric = metric
         self.metrics.write_text("".join(json.dumps(row) + "\n" for row in history), "utf-8")
         self._board = SummaryWriter(str(self.path / "tensorboard"), purge_step=len(history) + 1)
 
@@ -104,7 +134,7 @@ class RunFolder:
 
     def _draw(self) -> None:
         rows = [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()]
-        learning_curve(rows, self.path / "learning-curve.png")
+        learning_curve(rows, self.path / "learning-curve.png", self._metric)
         self._drawn = time.monotonic()
 
 
@@ -134,15 +164,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def model_card(
-    config: Config,
-    tags: Sequence[str],
-    data: Mapping[str, Any],
-    reports: Mapping[str, Report],
-    baselines: Mapping[str, float],
-) -> str:
+def model_card(config: Config, data: Mapping[str, Any], result: RunResult) -> str:
     """Write the README of a model folder."""
-    labels = ", ".join(dict.fromkeys(tag[2:] for tag in tags if tag != "O"))
+    card = CARDS[config.task]
     splits = "\n".join(
         f"| {split} | {facts['source']} | {facts.get('sentences', '')} | "
         f"{facts.get('tokens', '')} | {facts.get('entities', '')} | "
@@ -150,20 +174,20 @@ def model_card(
         for split, facts in data.items()
     )
     tables = "\n".join(
-        f"```\n{report}\n```\n\nA dictionary of the training names reaches F1 "
-        f"{100 * baselines[split]:.2f} here.\n"
-        for split, report in reports.items()
+        f"```\n{report}\n```\n\nFor comparison, {result.baseline_name}: "
+        f"{METRIC_NAMES[report.metric]} {100 * result.baselines[split]:.2f}.\n"
+        for split, report in result.reports.items()
     )
-    return f"""# Named-entity tagger
+    return f"""# {card.title}
 
-A {config.encoder.cell.upper()} tagger with a {config.head.kind} head, seed {config.seed}.
-It finds: {labels}.
+A {config.encoder.cell.upper()} network, seed {config.seed}.
+Its labels: {", ".join(result.annotator.labels)}.
 
 ```python
 import ner
 
-tagger = ner.load("path/to/this/folder")
-tagger.tag("Some text.").entities
+model = ner.load("path/to/this/folder")
+{card.use}
 ```
 
 ## Data
@@ -175,6 +199,6 @@ tagger.tag("Some text.").entities
 ## Results
 
 {tables}
-The score of an entity is the exact posterior probability of the labelled span under the model.
+{card.scores}
 `config.toml` holds all settings, `manifest.json` versions and digests.
 """

@@ -3,71 +3,30 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from ner.config import Config, to_toml
+from ner.config import Config
 from ner.data.corpus import CorpusSource, file_digest
-from ner.data.tokenizer import Tokenizer, agreement
-from ner.decoding import predict_spans
+from ner.data.tokenizer import Tokenizer
+from ner.decoding import predict
 from ner.errors import ConfigError, TrainingError
-from ner.evaluation.dictionary import NameDictionary
-from ner.evaluation.metrics import evaluate_sentences, f1
-from ner.evaluation.report import Report
-from ner.exporting.entry import save_exported
-from ner.files import write_json
-from ner.loading import build_tagger, load
-from ner.model_folder import ModelFolder, save_model
+from ner.evaluation.scoring import scoring
+from ner.model_folder import ModelFolder
 from ner.nn.loading import set_threads
 from ner.nn.model import TorchRuntime, to_tensors
-from ner.tagger import Tagger
 from ner.training.checkpoint import newest_checkpoint, save_checkpoint
+from ner.training.finishing import VECTORS, finish
 from ner.training.interruption import interruptible
 from ner.training.optimizers import build_optimizers, use_sparse_tables
 from ner.training.progress import Progress
-from ner.training.records import RunFolder, model_card, versions
+from ner.training.records import RunFolder
+from ner.training.result import RunResult
 from ner.training.schedules import Schedule
 from ner.training.setup import Corpus, Prepared, prepare, read_corpus, read_pretrained
 from ner.training.trainer import Epoch, NonFiniteLossError, Trainer
-
-# Vectors for new words, in the run folder until the model folder has them.
-VECTORS = "vectors.safetensors"
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What came of a run: reports and the dictionary's F1 by split, and where the model is."""
-
-    tagger: Tagger
-    reports: Mapping[str, Report]
-    baselines: Mapping[str, float]
-    model: Path
-    seconds: float
-
-    @property
-    def report(self) -> Report:
-        """On the test data, or on the development data without any."""
-        return self.reports.get("test", self.reports["dev"])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it."""
-        results = {
-            split: report.to_dict() | {"dictionary_f1": self.baselines[split]}
-            for split, report in self.reports.items()
-        }
-        return {"model": str(self.model), "seconds": self.seconds, **results}
-
-    def __str__(self) -> str:
-        blocks = [
-            f"{report}\n\nF1 of a dictionary of the training names: "
-            f"{100 * self.baselines[split]:.2f}; of the model: {100 * report.f1:.2f}\n"
-            for split, report in self.reports.items()
-        ]
-        return "\n".join([*blocks, f"Trained in {self.seconds:.0f} s. Model: {self.model}"])
 
 
 class Run:
@@ -115,7 +74,17 @@ class Run:
             names = [str(corpus.train[i].source or f"sentence {i + 1}") for i in error.indices]
             raise TrainingError(f"{error} Sentences of the step: {', '.join(names)}.") from None
         seconds = time.perf_counter() - began
-        return self._finish(corpus, prepared, trainer, tokenizer, seconds)
+        self.folder.close()
+        return finish(
+            self.config,
+            self.folder.path,
+            corpus,
+            prepared,
+            trainer,
+            tokenizer,
+            seconds=seconds,
+            notify=self.progress.note,
+        )
 
     def _prepare(self, corpus: Corpus) -> Prepared:
         if self.start is not None:
@@ -129,11 +98,12 @@ class Run:
         training = self.config.training
         model = prepared.model.to(self.device)
         model.autocast = training.precision == "bf16"
-        gold = [sentence.spans or () for sentence in corpus.dev]
+        counted = scoring(prepared.target)
 
         def evaluate(_: nn.Module) -> dict[str, float]:
             runtime = TorchRuntime(model, self.device)
-            return {"f1": f1(gold, predict_spans(runtime, prepared.featurizer, corpus.dev))}
+            found = predict(runtime, prepared.featurizer, prepared.target, corpus.dev)
+            return {counted.metric: counted.score(corpus.dev, found)}
 
         # Momentum moves every row at every step, so it needs dense gradients.
         rows_wait = training.optimizer == "adamw" or training.momentum == 0
@@ -161,7 +131,7 @@ class Run:
             optimizers,
             schedule,
             epochs=training.epochs,
-            metric="f1",
+            metric=counted.metric,
             clip_norm=training.clip_norm,
             ema=training.ema,
             patience=training.patience,
@@ -202,7 +172,7 @@ class Run:
     def _train(
         self, trainer: Trainer, history: list[dict[str, Any]], inputs: Mapping[str, Any]
     ) -> None:
-        self.folder.rewrite_metrics(history)
+        self.folder.rewrite_metrics(history, trainer.metric)
         saved = time.monotonic()
         record = {"identity": self._identity(inputs), "history": history}
         with interruptible() as interrupted, self.progress.training(trainer.epochs, len(history)):
@@ -211,7 +181,7 @@ class Run:
                 if isinstance(event, Epoch):
                     history.append({"epoch": event.epoch + 1, **event.metrics})
                     self.folder.append_metrics(history[-1])
-                    self.progress.epoch(event, trainer.facts["best"])
+                    self.progress.epoch(event, trainer.metric, trainer.facts["best"])
                     due = True
                 else:
                     self.progress.step(event)
@@ -222,69 +192,10 @@ class Run:
                     self.progress.note(f"Interrupted; go on with --resume --out {self.folder.path}")
                     raise KeyboardInterrupt
 
-    def _finish(
-        self,
-        corpus: Corpus,
-        prepared: Prepared,
-        trainer: Trainer,
-        tokenizer: Tokenizer,
-        seconds: float,
-    ) -> RunResult:
-        weights = {name: t.numpy() for name, t in trainer.best_weights.items()}
-        parts = ModelFolder(
-            prepared.featurizer,
-            prepared.tags,
-            prepared.scheme,
-            prepared.network,
-            weights,
-            tokenizer,
-            config=to_toml(self.config),
-        )
-        tagger = build_tagger(parts, device=str(self.device))
-        names = NameDictionary(corpus.train)
-        reports: dict[str, Report] = {}
-        baselines: dict[str, float] = {}
-        for split, gold in (("dev", corpus.dev), ("test", corpus.test)):
-            if gold:
-                title = f"{split} ({corpus.record[split]['source']})"
-                reports[split] = evaluate_sentences(gold, tagger.tag_sentences(gold), title)
-                tagged = [names.tag(sentence) for sentence in gold]
-                baselines[split] = evaluate_sentences(gold, tagged).f1
-        record = {
-            "versions": versions(),
-            "seed": self.config.seed,
-            "data": corpus.record,
-            "tokenizer": {
-                "rules": tokenizer.rules,
-                "agreement": round(agreement(tokenizer, corpus.train), 4),
-            },
-            "metrics": {
-                split: {key: report.to_dict()[key] for key in ("precision", "recall", "f1")}
-                for split, report in reports.items()
-            },
-            "best_epoch": trainer.facts["best_epoch"] + 1,
-        }
-        if prepared.featurizer.columns:
-            record["columns"] = list(self.config.data.columns)
-        card = model_card(self.config, prepared.tags, corpus.record, reports, baselines)
-        parts = replace(parts, card=card, record=record)
-        model = self.folder.path / "model"
-        if self.config.training.export:
-            save_exported(model, parts, corpus.dev, self.progress.note)
-        else:
-            save_model(model, parts)
-        self.folder.close()
-        # From here on the vectors of new words are those in the model folder.
-        tagger = load(model, device=str(self.device))
-        (self.folder.path / VECTORS).unlink(missing_ok=True)
-        result = RunResult(tagger, reports, baselines, model, seconds)
-        results = result.to_dict()
-        write_json(self.folder.path / "report.json", {split: results[split] for split in reports})
-        return result
-
     def _summary(self, corpus: Corpus, prepared: Prepared) -> str:
         count = sum(parameter.numel() for parameter in prepared.model.parameters())
         return (
             f"{len(corpus.train):,} training and {len(corpus.dev):,} development sentences, "
-            f"{len(prepared.tags)} tags, {count:,} parameters, on {self.device}"
+            f"{len(prepared.target.outputs)} tags or classes, {count:,} parameters, "
+            f"on {self.device}"
         )

@@ -8,13 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ner.config import Config
 from ner.data.corpus import CorpusSource, file_digest, read_sentences
 from ner.data.detection import detect_format
-from ner.data.partial import allowed_labels, allowed_table
-from ner.data.schemes import Scheme, tag_set, tags_from_spans
 from ner.data.sentence import Sentence
 from ner.data.spans import Notes
 from ner.data.tokenizer import Tokenizer
@@ -27,10 +24,22 @@ from ner.features.vocabulary import fallback_forms
 from ner.model_folder import ModelFolder
 from ner.nn.loading import take_weights
 from ner.nn.model import Model, build_model
+from ner.targets import ClassTarget, ColumnTarget, SpanTarget, Target
 
 Notify = Callable[[str], None]
 # Sections of a configuration that the network is built from.
-NETWORK = ("words", "characters", "shape", "affixes", "inputs", "embedder", "encoder", "head")
+NETWORK = (
+    "words",
+    "characters",
+    "shape",
+    "affixes",
+    "bigrams",
+    "inputs",
+    "embedder",
+    "encoder",
+    "pooling",
+    "head",
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ def read_corpus(
         tokenizer: For data that are not cut into tokens.
         notify: Gets a line for everything that a user should know.
     """
+    target = blank_target(config)
     splits: dict[str, list[Sentence]] = {}
     record: dict[str, Any] = {}
     for split in ("train", "dev", "test"):
@@ -78,6 +88,7 @@ def read_corpus(
             split=split,
             columns=settings.columns or None,
             tags=settings.tags,
+            target=target.column if isinstance(target, ColumnTarget) else None,
             tokenize=tokenize,
             hub_tokens=settings.hub_tokens,
             hub_tags=settings.hub_tags,
@@ -92,9 +103,7 @@ def read_corpus(
             notify(f"{len(problems)} skipped in {split} data.")
         splits[split] = [s for s in sentences if len(s)]
         for s in splits[split]:
-            if s.spans is None and (s.allowed is None or split != "train"):
-                kind = "partial ones" if s.allowed else "none"
-                raise DataError(f"{s.source or split}: {split} data must have tags. Got {kind}.")
+            target.check(s, split)
         if isinstance(source, str) and not (settings.format or source.startswith("sample:")):
             notify(f"{source}: read as {detect_format(source, settings.encoding).name}.")
         record[split] = {
@@ -114,6 +123,25 @@ def read_corpus(
         record["dev"] = {"source": "a tenth of train", "sentences": len(splits["dev"])}
         notify(f"No development data: {len(splits['dev'])} sentences of training are held out.")
     return Corpus(splits["train"], splits["dev"], splits.get("test", ()), record)
+
+
+def blank_target(config: Config) -> Target:
+    """Give what a configuration asks a model to predict, without any label yet.
+
+    Raises:
+        ConfigError: The task needs a column, and none is named.
+    """
+    match config.task:
+        case "ner":
+            return SpanTarget(("O",), config.head.scheme)
+        case "tag":
+            if not config.data.target:
+                raise ConfigError(
+                    "data.target: the column that the task 'tag' learns, such as upos. Got none."
+                )
+            return ColumnTarget(config.data.target, ())
+        case "classify":
+            return ClassTarget((), config.head.multi_label)
 
 
 def hold_out(sentences: Sequence[Sentence], seed: int) -> tuple[list[Sentence], list[Sentence]]:
@@ -161,38 +189,21 @@ class Prepared:
     """Everything that training starts from."""
 
     featurizer: Featurizer
-    tags: list[str]
-    scheme: Scheme
+    target: Target
     network: dict[str, Any]
     model: Model
     rare: set[str]
 
-    def targets(self, sentences: Sequence[Sentence]) -> NDArray[Any]:
-        """Give the gold tags of all tokens end to end (N), or what each token may be (N C).
-
-        The latter where some sentence leaves a tag open.
-        """
-        ids = {tag: i for i, tag in enumerate(self.tags)}
-        tags = [
-            ids[tag]
-            for s in sentences
-            for tag in tags_from_spans(s.spans or (), len(s), self.scheme)
-        ]
-        if all(s.allowed is None for s in sentences):
-            return np.array(tags, dtype=np.int64)
-        table = np.eye(len(self.tags), dtype=bool)[tags]
-        start = 0
-        for s in sentences:
-            if s.allowed is not None:
-                table[start : start + len(s)] = allowed_table(s.allowed, self.tags, self.scheme)
-            start += len(s)
-        return table
-
     def batches(self, sentences: Sequence[Sentence], config: Config) -> TrainingBatches:
-        """Encode sentences with their tags for training."""
+        """Encode sentences with their gold annotation for training."""
+        gold = self.target.gold(sentences)
         return TrainingBatches(
             EncodedSentences(
-                sentences, self.featurizer, {"tags": self.targets(sentences)}, self.rare
+                sentences,
+                self.featurizer,
+                gold if self.target.is_per_token else None,
+                self.rare,
+                sentence_targets=None if self.target.is_per_token else gold,
             ),
             seed=config.seed,
             batch_size=config.training.batch_size,
@@ -221,11 +232,8 @@ def prepare(
     Raises:
         ConfigError: The head is given weights or a cost that it has no use for.
     """
-    labels = {span.label for s in corpus.train for span in s.spans or ()}
-    labels |= {label for s in corpus.train for label in allowed_labels(s.allowed or ())}
-    if not labels and start is None:
-        raise DataError("train: some entities to learn from. Got none.")
-    check_weights(config, labels)
+    target = (blank_target(config) if start is None else start.target).extended(corpus.train)
+    check_weights(config, target.labels)
     if start is None:
         featurizer = build_featurizer(
             corpus.train,
@@ -234,26 +242,22 @@ def prepare(
             shapes=config.shape.size > 0,
             affix_rows=int(config.affixes.rows),
             columns=config.inputs.columns,
+            bigram_count=config.bigrams.min_count if config.bigrams.size else 0,
             vectors=store,
         )
-        scheme: Scheme = config.head.scheme
-        tags = tag_set(sorted(labels), scheme)
     else:
         featurizer = start.featurizer.extended(corpus.train)
-        scheme = start.scheme
-        old = {tag[2:] for tag in start.tags if tag != "O"}
-        tags = [*start.tags, *tag_set(sorted(labels - old), scheme)[1:]]
     settings = config.model_dump(mode="json")
     network = {name: settings[name] for name in NETWORK}
     torch.manual_seed(config.seed)
-    model = build_model(network, featurizer, tags, scheme)
+    model = build_model(network, featurizer, target)
     if start is not None:
         take_weights(model, start)
         fill_rows_from_store(model, featurizer, len(start.featurizer.words))
     rare = rare_forms(corpus.train, featurizer.words.lowercase)
     if vectors is not None:
         rare -= fill_rows(model, featurizer, vectors)
-    return Prepared(featurizer, tags, scheme, network, model, rare)
+    return Prepared(featurizer, target, network, model, rare)
 
 
 def check_weights(config: Config, labels: Collection[str]) -> None:

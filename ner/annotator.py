@@ -1,0 +1,148 @@
+"""A model in use: sentences in, the same sentences with predictions out."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from ner.data.corpus import CorpusSource, read_sentences
+from ner.data.sentence import Sentence
+from ner.data.sentences import FindStarts, tag_in_sentences
+from ner.data.tokenizer import Tokenizer
+from ner.decoding import BATCH_TOKENS, Decoder, Runtime
+from ner.evaluation.scoring import AnyReport, evaluate_predictions
+from ner.features.featurizer import Featurizer
+from ner.targets import ColumnTarget, Target
+
+# Sentences that `pipe` reads ahead, so that it can group those of like length.
+WINDOW = 1024
+
+AnyTarget = TypeVar("AnyTarget", bound=Target)
+
+
+class Annotator(Generic[AnyTarget]):
+    """A model that is ready for use; made by `ner.load` or `ner.train`.
+
+    Args:
+        target: What it predicts.
+        featurizer: Strings to arrays.
+        runtime: Arrays to scores.
+        tokenizer: Raw text to tokens.
+        record: What is known about the model: versions, metrics, data digests, seed.
+    """
+
+    def __init__(
+        self,
+        target: AnyTarget,
+        featurizer: Featurizer,
+        runtime: Runtime,
+        tokenizer: Tokenizer,
+        record: dict[str, Any] | None = None,
+    ) -> None:
+        self.target = target
+        self.featurizer = featurizer
+        self.runtime = runtime
+        self.decoder = Decoder(featurizer, runtime)
+        self.decode = target.decode(runtime.edges)
+        self.tokenizer = tokenizer
+        self.record = record or {}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that the model knows: types of entities, labels of tokens, or classes."""
+        return self.target.labels
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """Names of the columns of a column file, if the model needs them to read one."""
+        return tuple(self.record.get("columns", ())) or None
+
+    def pipe(
+        self,
+        items: Iterable[str | Sentence],
+        *,
+        batch_tokens: int = BATCH_TOKENS,
+        window: int = WINDOW,
+        split: FindStarts | None = None,
+    ) -> Iterator[Sentence]:
+        """Annotate a stream of raw texts or sentences: lazily, in order, in constant memory.
+
+        Args:
+            items: Texts (str) or sentences.
+            batch_tokens: Tokens in a batch, padding included.
+            window: Items that are read ahead and grouped by length.
+            split: Finds the sentences of a text, such as a `ner.SentenceSplitter`: each is tagged
+                by itself. By default an item is taken as one.
+        """
+        if isinstance(items, str):
+            raise TypeError("items: many texts or sentences. For one text there is tag().")
+        if window < 1:
+            raise ValueError(f"window: at least 1. Got {window}.")
+        tag = partial(self.tag_sentences, batch_tokens=batch_tokens)
+        if split is not None:
+            tag = partial(tag_in_sentences, find_starts=split, tag=tag)
+        return self._pipe(iter(items), tag, window)
+
+    def _pipe(
+        self,
+        items: Iterator[str | Sentence],
+        tag: Callable[[list[Sentence]], Iterable[Sentence]],
+        window: int,
+    ) -> Iterator[Sentence]:
+        while ahead := list(islice(items, window)):
+            yield from tag([i if isinstance(i, Sentence) else self.read(i) for i in ahead])
+
+    def tag_sentences(
+        self, sentences: Sequence[Sentence], *, batch_tokens: int = BATCH_TOKENS
+    ) -> list[Sentence]:
+        """Give the sentences back with their `prediction`, in the same order."""
+        for item in sentences:
+            if not isinstance(item, Sentence):
+                raise TypeError(
+                    f"sentences: a list of Sentence. Got {type(item).__name__}. For raw texts "
+                    "there is pipe()."
+                )
+        found = self.decoder.run(sentences, self.decode, self.target.empty, batch_tokens)
+        return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]
+
+    def read(self, text: str) -> Sentence:
+        """Cut a raw text into tokens."""
+        if not isinstance(text, str):
+            raise TypeError(
+                f"a text is a str. Got {type(text).__name__}. For tokens there are tag_tokens() "
+                "and Sentence(tokens)."
+            )
+        tokens, offsets = self.tokenizer(text)
+        return Sentence(tokens, text=text, offsets=offsets)
+
+    def check_tokens(self, tokens: Sequence[str]) -> Sentence:
+        """Take tokens as a sentence."""
+        if isinstance(tokens, str):
+            raise TypeError("tokens: a list of strings. For raw text there is tag().")
+        return Sentence(tokens)
+
+
+def evaluate(
+    model: Annotator[Any], data: CorpusSource, *, name: str | None = None, **reading: Any
+) -> AnyReport:
+    """Annotate sentences whose annotation is known, and compare.
+
+    Args:
+        model: What to evaluate.
+        data: A file, a folder or name of HF `datasets`, or a list of sentences.
+        name: What to call the data in the report; the file's name by default.
+        reading: Further arguments of `read_sentences`.
+
+    Raises:
+        DataError: The data cannot be read, or are not annotated.
+    """
+    if not isinstance(model, Annotator):
+        raise TypeError(f"model: made by load() or train(). Got {model!r}.")
+    if reading.get("columns") is None:
+        reading["columns"] = model.columns
+    if isinstance(model.target, ColumnTarget):
+        reading.setdefault("target", model.target.column)
+    gold = read_sentences(data, split="test", tokenize=model.tokenizer, **reading)
+    title = name or (Path(data).name if isinstance(data, str | Path) else "sentences")
+    return evaluate_predictions(model.target, gold, model.tag_sentences(gold), name=title)

@@ -1,0 +1,233 @@
+"""Training sentences as arrays in a file that is larger than memory."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ner.data.sentence import Sentence
+from ner.errors import DataError, ModelFolderError
+from ner.extras import require
+from ner.features.counts import CorpusCounts
+from ner.features.lexicon import Lexicon
+from ner.features.runs import Runs
+from ner.files import read_json, read_manifest, write_folder, write_json
+
+FORMAT = 1
+SENTENCES, COUNTS = "sentences.arrow", "counts.json"
+# Tokens whose sentences are Python objects at the same time: 1 to 2 KB each, with all around them.
+CHUNK_TOKENS = 1 << 14
+# Tokens of a record batch: opening a file costs 0.03 ms for each of its batches.
+BATCH_TOKENS = 1 << 20
+# Reads after which the map of the file is given back, and with it the pages that it holds in
+# memory: the system would take them back as well, but only when memory is short.
+READS = 1000
+
+Encode = Callable[[Sequence[Sentence]], Mapping[str, NDArray[Any]]]
+
+
+@dataclass(frozen=True)
+class StoredCorpus:
+    """A folder that `store_sentences` wrote.
+
+    Args:
+        folder: Where it is.
+        manifest: What it tells of itself.
+    """
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def facts(self) -> Any:
+        """What was to be kept beside the sentences."""
+        return self.manifest["facts"]
+
+    def counts(self) -> CorpusCounts:
+        """Read the counts of the sentences."""
+        return CorpusCounts.from_dict(read_json(self.folder / COUNTS))
+
+
+def open_stored(folder: Path, key: Mapping[str, Any]) -> StoredCorpus | None:
+    """Find a stored corpus; None where there is none, a damaged one, or one with another key."""
+    try:
+        manifest = read_manifest(folder, FORMAT)
+    except ModelFolderError:
+        return None
+    return StoredCorpus(folder, manifest) if manifest["key"] == key else None
+
+
+class StoredSentences:
+    """Training sentences in a file that `datasets` maps.
+
+    Resident are 4 bytes a sentence, the words, and the pages that the last reads met.
+
+    Args:
+        corpus: The file and what is in it.
+        lexicon: The words that were counted, in their order.
+    """
+
+    def __init__(self, corpus: StoredCorpus, lexicon: Lexicon) -> None:
+        self.path = corpus.folder / SENTENCES
+        self.lexicon = lexicon
+        self.arrays: Mapping[str, Any] = corpus.manifest["arrays"]
+        self._rows: Any = None
+        self._reads = 0
+        chunks = self._opened().data.column("tokens").chunks
+        self.lengths = np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in chunks])
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def pick(self, indices: NDArray[np.int64]) -> Runs:
+        """Read the sentences at `indices`, in that order."""
+        if self._reads % READS == 0:
+            self._rows = None  # before the next one is opened
+            self._rows = self._opened().with_format("arrow")
+        self._reads += 1
+        return self._runs(self._rows[indices.tolist()], self.lengths[indices])
+
+    def parts(self) -> Iterator[Runs]:
+        """Read all sentences in their order, in parts of about a million tokens."""
+        start = 0
+        for batch in self._opened().data.to_batches():
+            end = start + len(batch)
+            yield self._runs(batch, self.lengths[start:end])
+            start = end
+
+    def _opened(self) -> Any:
+        return require("datasets", "Training from a disk").Dataset.from_file(str(self.path))
+
+    def _runs(self, table: Any, lengths: NDArray[np.int32]) -> Runs:
+        per: dict[str, dict[str, NDArray[Any]]] = {"token": {}, "sentence": {}}
+        for name, (of, kind, shape) in self.arrays.items():
+            column = table.column(name)
+            pieces = column.chunks if hasattr(column, "chunks") else [column]
+            flat = [p.flatten().to_numpy(zero_copy_only=False) for p in pieces]
+            per[of][name] = np.concatenate(flat).astype(kind).reshape(-1, *shape)
+        return Runs(lengths.astype(np.int64), per["token"], per["sentence"])
+
+
+def store_sentences(
+    folder: Path,
+    sentences: Iterable[Sentence],
+    counts: CorpusCounts,
+    *,
+    per_token: Encode,
+    per_sentence: Encode,
+    key: Mapping[str, Any],
+    facts: Any = None,
+) -> StoredCorpus:
+    """Encode sentences once, chunk by chunk, into a folder that appears when it is whole.
+
+    Args:
+        folder: Of nothing else.
+        sentences: The sentences that were counted, at least one, none of them empty.
+        counts: Of them.
+        per_token: Gives arrays with a row for each token of some sentences, end to end.
+        per_sentence: Gives arrays with a row for each of some sentences.
+        key: What the arrays depend on, as JSON can hold it.
+        facts: What else is to be kept, as JSON can hold it.
+
+    Raises:
+        DataError: The sentences are not those that were counted, or the disk is full.
+    """
+    writer = _Writer(counts, per_token, per_sentence)
+    manifest = {"format": FORMAT, "key": key, "facts": facts, "arrays": writer.arrays}
+    try:
+        write_folder(folder, manifest, partial(writer.write, sentences))
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"{folder}: the encoded corpus must fit on the disk. {reason}.") from None
+    return StoredCorpus(folder, manifest)
+
+
+class _Writer:
+    """Writes arrays as a table with a row for each sentence."""
+
+    def __init__(self, counts: CorpusCounts, per_token: Encode, per_sentence: Encode) -> None:
+        self.counts = counts
+        self.rows = {word: row for row, word in enumerate(counts.words)}
+        self.per_token = per_token
+        self.per_sentence = per_sentence
+        # By name: what a row stands for, the kind of numbers, and the further axes.
+        self.arrays: dict[str, tuple[str, str, list[int]]] = {}
+
+    def write(self, sentences: Iterable[Sentence], folder: Path) -> None:
+        """Write the files into a folder."""
+        pa = require("pyarrow", "Training from a disk")
+        write_json(folder / COUNTS, self.counts.to_dict())
+        written = 0
+        waiting: list[Any] = []
+        with ExitStack() as stack:
+            file = stack.enter_context(pa.OSFile(str(folder / SENTENCES), "wb"))
+            stream: Any = None
+
+            def flush() -> None:
+                stream.write_table(pa.concat_tables(waiting).combine_chunks())
+                waiting.clear()
+
+            for chunk in _chunks(sentences):
+                waiting.append(self._table(pa, chunk))
+                if stream is None:
+                    opened = pa.ipc.new_stream(file, waiting[0].schema)
+                    stream = stack.enter_context(opened)
+                written += len(chunk)
+                if len(waiting) * CHUNK_TOKENS >= BATCH_TOKENS:
+                    flush()
+            if waiting:
+                flush()
+        if written != self.counts.sentences:
+            raise _changed(f"{self.counts.sentences:,} at first, then {written:,}")
+
+    def _table(self, pa: Any, sentences: Sequence[Sentence]) -> Any:
+        try:
+            rows = [self.rows[token] for s in sentences for token in s.tokens]
+        except KeyError as error:
+            raise _changed(f"the new word {error}") from None
+        per_token = {"tokens": np.array(rows, dtype=np.int64), **self.per_token(sentences)}
+        lengths = [len(s) for s in sentences]
+        columns = {
+            name: self._lists(pa, name, "token", array, lengths)
+            for name, array in per_token.items()
+        }
+        ones = [1] * len(sentences)
+        for name, array in self.per_sentence(sentences).items():
+            columns[name] = self._lists(pa, name, "sentence", array, ones)
+        return pa.table(columns)
+
+    def _lists(
+        self, pa: Any, name: str, of: str, array: NDArray[Any], lengths: Sequence[int]
+    ) -> Any:
+        """Write an array with `lengths` rows a sentence as one flat list a sentence."""
+        facts = of, array.dtype.str, list(array.shape[1:])
+        known = self.arrays.setdefault(name, facts)
+        assert known == facts, f"{name}: {known} in one chunk, {facts} in another"
+        values = array.ravel()
+        if values.dtype == np.int64:
+            values = values.astype(np.int32)  # rows of tables, all of them
+        width = int(np.prod(array.shape[1:]))
+        ends = np.cumsum([0, *lengths]) * width
+        return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(values))
+
+
+def _chunks(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
+    chunk: list[Sentence] = []
+    tokens = 0
+    for sentence in sentences:
+        chunk.append(sentence)
+        tokens += len(sentence)
+        if tokens >= CHUNK_TOKENS:
+            yield chunk
+            chunk, tokens = [], 0
+    if chunk:
+        yield chunk
+
+
+def _changed(got: str) -> DataError:
+    return DataError(f"train: the same sentences each time they are read. Got {got}.")

@@ -1,0 +1,213 @@
+"""Vectors of tokens in their sentence, from a pretrained encoder.
+
+Axes: **M** windows of all sentences of a batch, **S** sub-words of the longest, **P** sub-words
+that vectors of tokens are made of, **L** layers; see `Subwords.arrays`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ner.nn.pretrained import build_encoder
+
+Layers = Literal["last", "mean4", "mix"]
+# Windows that are read at once where nothing is learnt; it bounds the memory of long texts.
+WINDOWS_AT_ONCE = 32
+
+
+class LayerMix(nn.Module):
+    """A learnt mean of layers, times a learnt factor.
+
+    Source: Peters et al., "Deep contextualized word representations", NAACL 2018, equation 1.
+    """
+
+    def __init__(self, num_layers: int) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.zeros(num_layers))
+        self.factor = nn.Parameter(torch.ones(1))
+
+    def forward(self, layers: Float[Tensor, "B T L E"]) -> Float[Tensor, "B T E"]:
+        """Weigh the layers."""
+        return self.factor * torch.einsum("btle,l->bte", layers, self.weights.softmax(0))
+
+
+class VectorCache:
+    """Vectors of sentences by their keys, as many as fit; what came first stays.
+
+    Args:
+        limit: In bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.size = 0
+        self._kept: dict[tuple[int, int], NDArray[np.float32]] = {}
+
+    def get(self, key: tuple[int, int]) -> NDArray[np.float32] | None:
+        """Give what is kept under a key."""
+        return self._kept.get(key)
+
+    def put(self, key: tuple[int, int], vectors: NDArray[np.float32]) -> None:
+        """Keep a copy if there is room."""
+        if key not in self._kept and self.size + vectors.nbytes <= self.limit:
+            self._kept[key] = vectors.copy()
+            self.size += vectors.nbytes
+
+
+class Transformer(nn.Module):
+    """What a pretrained encoder says of each token in its sentence.
+
+    A token is the mean of its sub-words, or the first of them, as the batch says. A frozen encoder
+    is always in evaluation mode and in float32, and on a CPU it reads each sentence by itself:
+    then its vectors do not depend on the company by a single bit, and can be kept.
+
+    Args:
+        encoder: From `input_ids` and `attention_mask` to hidden states, see `ner.nn.pretrained`.
+        layers: The last one, the mean of the last four, or a learnt mix of all, that of the
+            embeddings included.
+        tuned: Whether the encoder learns.
+        rate: Factor on the learning rate of an encoder that does.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        layers: Layers = "mean4",
+        *,
+        tuned: bool = False,
+        rate: float = 1.0,
+    ) -> None:
+        super().__init__()
+        config: Any = encoder.config
+        self.size: int = config.hidden_size
+        self.layers = layers
+        self.tuned = tuned
+        self.rate = rate
+        self.encoder = encoder.requires_grad_(tuned)
+        self.mix = LayerMix(config.num_hidden_layers + 1) if layers == "mix" else None
+        self.cache: VectorCache | None = None
+
+    def train(self, mode: bool = True) -> "Transformer":
+        """Change the mode of all but a frozen encoder."""
+        super().train(mode)
+        if not self.tuned:
+            self.encoder.eval()
+        return self
+
+    def keep_vectors(self, limit: int) -> None:
+        """Keep what a frozen encoder says of a sentence for the next time, up to `limit` bytes."""
+        if not self.tuned:
+            self.cache = VectorCache(limit)
+
+    def forward(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "B T E"]:
+        """Read the arrays that `Subwords.arrays` makes."""
+        if self.tuned:
+            layers = pool(self._read(batch), batch["places"], batch["first_places"])
+        else:
+            with unlearnt(batch["pieces"].device.type):
+                layers = self._frozen(batch)
+        # Axes: sentence x token x layer x vector.
+        layers = layers.unflatten(2, (-1, self.size))
+        return layers[:, :, 0] if self.mix is None else self.mix(layers)
+
+    def _frozen(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "B T F"]:
+        """Read the sentences that are not kept, and keep them."""
+        pieces, cache = batch["pieces"], self.cache
+        keys: list[Any] = [] if cache is None else list(map(tuple, batch["keys"].tolist()))
+        kept = [None] * len(batch["windows"]) if cache is None else [cache.get(k) for k in keys]
+        windows = torch.arange(len(pieces), device=pieces.device).split(batch["windows"].tolist())
+        new = [rows for rows, vectors in zip(windows, kept, strict=True) if vectors is None]
+        if new and pieces.device.type != "cpu":
+            new = [torch.cat(new)]  # there, small pieces of work cost more than padding does
+        pooled = pool(self._read(batch, new), batch["places"], batch["first_places"])
+        if cache is not None:
+            lengths = batch["lengths"].tolist()
+            for key, length, row, vectors in zip(keys, lengths, pooled, kept, strict=True):
+                if vectors is None:
+                    cache.put(key, row[:length].cpu().numpy())
+                else:
+                    row[:length] = torch.from_numpy(vectors).to(row.device)
+        return pooled
+
+    def _read(
+        self, batch: Mapping[str, Tensor], groups: Iterable[Tensor] | None = None
+    ) -> Float[Tensor, "M S F"]:
+        """Give the vectors of sub-words, read group by group of windows; others are zero."""
+        pieces, lengths = batch["pieces"], batch["piece_lengths"]
+        if torch.is_grad_enabled():
+            return self._encode(pieces, lengths)
+        if groups is None:
+            groups = [torch.arange(len(pieces), device=pieces.device)]
+        width = self.size * (1 if self.mix is None else len(self.mix.weights))
+        states = torch.zeros((*pieces.shape, width), device=pieces.device)
+        for rows in (part for group in groups for part in group.split(WINDOWS_AT_ONCE)):
+            longest = int(lengths[rows].max())
+            states[rows, :longest] = self._encode(pieces[rows, :longest], lengths[rows])
+        return states
+
+    def _encode(
+        self, pieces: Int[Tensor, "M S"], lengths: Int[Tensor, " M"]
+    ) -> Float[Tensor, "M S F"]:
+        """Give the vectors of sub-words; those of all layers side by side where they are mixed."""
+        mask = torch.arange(pieces.shape[1], device=pieces.device) < lengths[:, None]
+        found = self.encoder(
+            input_ids=pieces,
+            attention_mask=mask.long(),
+            output_hidden_states=self.layers != "last",
+            return_dict=True,
+        )
+        if self.layers == "last":
+            return found.last_hidden_state.float()
+        states = [state.float() for state in found.hidden_states]
+        if self.layers == "mix":
+            return torch.cat(states, dim=2)
+        return torch.stack(states[1:][-4:]).mean(dim=0)
+
+
+def build_transformer(settings: Mapping[str, Any], architecture: Mapping[str, Any]) -> Transformer:
+    """Build the embedding, with an encoder whose weights are still to be filled in.
+
+    Args:
+        settings: The section `transformer` of a configuration.
+        architecture: Of the encoder, see `ner.nn.pretrained.Pretrained`.
+    """
+    return Transformer(
+        build_encoder(architecture),
+        settings["layers"],
+        tuned=settings["tuned"],
+        rate=settings["rate"],
+    )
+
+
+def fill_encoders(model: nn.Module, pretrained: nn.Module) -> None:
+    """Give the encoders of a model the weights that were read."""
+    for part in transformers_of(model):
+        part.encoder.load_state_dict(pretrained.state_dict())
+
+
+def transformers_of(model: nn.Module) -> list[Transformer]:
+    """List the transformer embeddings of a model."""
+    return [module for module in model.modules() if isinstance(module, Transformer)]
+
+
+def pool(
+    states: Float[Tensor, "M S F"], places: Int[Tensor, " P"], first_places: Int[Tensor, "B T"]
+) -> Float[Tensor, "B T F"]:
+    """Take the mean of the sub-words of each token; padding, which has none, is zero."""
+    flat = states.flatten(0, 1)
+    means = F.embedding_bag(places, flat, first_places.flatten(), mode="mean")
+    return means.view(*first_places.shape, flat.shape[1])
+
+
+@contextmanager
+def unlearnt(device: str) -> Iterator[None]:
+    """Compute without gradients, and in float32."""
+    with torch.no_grad(), torch.autocast(device, enabled=False):
+        yield

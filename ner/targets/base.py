@@ -1,0 +1,72 @@
+"""What every target of a model has to offer, and what several of them share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ner.chain import Edges
+from ner.data.sentence import Prediction, Sentence
+
+Arrays = Mapping[str, NDArray[Any]]
+# From what a network gives for a batch, and lengths (B), to one prediction a sentence.
+Decode = Callable[[Arrays, NDArray[np.int64]], Sequence[Prediction]]
+
+
+@runtime_checkable
+class Target(Protocol):
+    """What a model predicts, and how: its names, its gold arrays, its decoding."""
+
+    task: ClassVar[str]
+    """What a configuration and a manifest call it."""
+    is_per_token: ClassVar[bool]
+    """Whether gold arrays have a row for each token; else for each sentence."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Name what the network scores (C), in its order."""
+        ...
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Name what users can meet in a prediction."""
+        ...
+
+    @property
+    def empty(self) -> Prediction:
+        """Predict for a sentence without tokens."""
+        ...
+
+    def check(self, sentence: Sentence, split: str) -> None:
+        """Refuse a sentence whose gold annotation a split cannot use.
+
+        Raises:
+            DataError: With file and line.
+        """
+        ...
+
+    def gold(self, sentences: Sequence[Sentence]) -> dict[str, NDArray[Any]]:
+        """Give what is to be learnt, for all tokens or sentences end to end (N)."""
+        ...
+
+    def decode(self, edges: Edges | None) -> Decode:
+        """Give what turns outputs of the network into predictions.
+
+        Args:
+            edges: The learnt scores of steps between tags, where there are any.
+        """
+        ...
+
+    def extended(self, sentences: Sequence[Sentence]) -> Self:
+        """Append the labels of training data."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what `read_target` needs."""
+        ...
+
+
+def free_edges(count: int) -> Edges:
+    """All steps between tags score zero."""
+    return Edges(np.zeros(count), np.zeros((count, count)), np.zeros(count))

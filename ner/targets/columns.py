@@ -1,0 +1,92 @@
+"""One label a token, without prefixes, such as its part of speech: a named column."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ner.chain import Edges
+from ner.data.sentence import Prediction, Sentence
+from ner.errors import DataError
+from ner.lattice import TagLattice
+from ner.targets.base import Arrays, Decode, free_edges
+
+
+@dataclass(frozen=True)
+class ColumnTarget:
+    """A column of labels.
+
+    Args:
+        column: Its name.
+        outputs: The labels, in the order of the network's scores.
+    """
+
+    task: ClassVar[str] = "tag"
+    is_per_token: ClassVar[bool] = True
+    column: str
+    outputs: tuple[str, ...]
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        if not facts["labels"]:
+            raise ValueError("labels.json: at least one label")
+        return cls(str(facts["column"]), tuple(facts["labels"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what `from_dict` reads."""
+        return {"column": self.column, "labels": list(self.outputs)}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Name the labels."""
+        return self.outputs
+
+    @property
+    def empty(self) -> Prediction:
+        """Predict for a sentence without tokens."""
+        return Prediction(columns={self.column: ()}, column_scores={self.column: ()})
+
+    def extended(self, sentences: Sequence[Sentence]) -> Self:
+        """Append the labels of training data."""
+        new = sorted(_labels(sentences, self.column).difference(self.outputs))
+        return type(self)(self.column, (*self.outputs, *new))
+
+    def check(self, sentence: Sentence, split: str) -> None:
+        """Refuse a sentence without the column."""
+        if self.column not in sentence.columns:
+            known = ", ".join(sentence.columns) or "none"
+            raise DataError(
+                f"{sentence.source or split}: {split} data must have a column {self.column!r}. "
+                f"Got the columns: {known}."
+            )
+
+    def gold(self, sentences: Sequence[Sentence]) -> dict[str, NDArray[Any]]:
+        """Give the labels of all tokens end to end, as `tags` (N)."""
+        ids = {label: i for i, label in enumerate(self.outputs)}
+        tags = [ids[label] for s in sentences for label in s.columns[self.column]]
+        return {"tags": np.array(tags, dtype=np.int64)}
+
+    def decode(self, edges: Edges | None) -> Decode:
+        """Give what finds the labels of best paths, and the posterior probability of each."""
+        lattice = TagLattice(*(edges or free_edges(len(self.outputs))), self.outputs)
+        return partial(_decode, lattice, self.column)
+
+
+def _decode(
+    lattice: TagLattice, column: str, outputs: Arrays, lengths: NDArray[np.int64]
+) -> Sequence[Prediction]:
+    return [
+        Prediction(
+            columns={column: tuple(lattice.tags[tag] for tag in path)},
+            column_scores={column: scores},
+        )
+        for path, scores in lattice.decode(outputs["emissions"], lengths)
+    ]
+
+
+def _labels(sentences: Iterable[Sentence], column: str) -> set[str]:
+    return {label for s in sentences for label in s.columns[column]}

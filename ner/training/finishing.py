@@ -1,0 +1,103 @@
+"""The end of a run: judge the best weights, write the model folder, report."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ner.annotator import Annotator
+from ner.config import Config, to_toml
+from ner.data.sentence import Sentence
+from ner.data.tokenizer import Tokenizer, agreement
+from ner.evaluation.scoring import AnyReport, evaluate_predictions, scoring
+from ner.exporting.entry import save_exported
+from ner.files import write_json
+from ner.loading import build_annotator, load
+from ner.model_folder import ModelFolder, save_model
+from ner.training.records import model_card, versions
+from ner.training.result import RunResult
+from ner.training.setup import Corpus, Prepared
+from ner.training.trainer import Trainer
+
+# Vectors for new words, in the run folder until the model folder has them.
+VECTORS = "vectors.safetensors"
+# What a manifest tells of a report, where the report has it.
+MANIFEST_METRICS = ("precision", "recall", "f1", "accuracy")
+
+
+def finish(
+    config: Config,
+    folder: Path,
+    corpus: Corpus,
+    prepared: Prepared,
+    trainer: Trainer,
+    tokenizer: Tokenizer,
+    *,
+    seconds: float,
+    notify: Callable[[str], None],
+) -> RunResult:
+    """Write `model/` and `report.json` into the folder of a run.
+
+    Args:
+        config: Of the run.
+        folder: Of the run.
+        corpus: All splits.
+        prepared: What training started from.
+        trainer: It has the best weights.
+        tokenizer: Of the model.
+        seconds: That training took.
+        notify: Gets a line for everything that a user should know.
+    """
+    device = str(trainer.device)
+    parts = ModelFolder(
+        prepared.featurizer,
+        prepared.target,
+        prepared.network,
+        {name: tensor.numpy() for name, tensor in trainer.best_weights.items()},
+        tokenizer,
+        config=to_toml(config),
+    )
+    annotator = build_annotator(parts, device=device)
+    counted = scoring(prepared.target)
+    baseline = counted.baseline(corpus.train)
+    reports: dict[str, AnyReport] = {}
+    baselines: dict[str, float] = {}
+    for split, gold in (("dev", corpus.dev), ("test", corpus.test)):
+        if gold:
+            title = f"{split} ({corpus.record[split]['source']})"
+            reports[split] = _judge(annotator, gold, title)
+            baselines[split] = counted.score(gold, [baseline(sentence) for sentence in gold])
+    facts = {split: report.to_dict() for split, report in reports.items()}
+    record = {
+        "versions": versions(),
+        "seed": config.seed,
+        "data": corpus.record,
+        "tokenizer": {
+            "rules": tokenizer.rules,
+            "agreement": round(agreement(tokenizer, corpus.train), 4),
+        },
+        "metrics": {
+            split: {key: found[key] for key in MANIFEST_METRICS if key in found}
+            for split, found in facts.items()
+        },
+        "best_epoch": trainer.facts["best_epoch"] + 1,
+    }
+    if prepared.featurizer.columns:
+        record["columns"] = list(config.data.columns)
+    result = RunResult(
+        annotator, reports, baselines, counted.baseline_name, folder / "model", seconds
+    )
+    parts = replace(parts, card=model_card(config, corpus.record, result), record=record)
+    if config.training.export:
+        save_exported(result.model, parts, corpus.dev, notify)
+    else:
+        save_model(result.model, parts)
+    # From here on the vectors of new words are those in the model folder.
+    result = replace(result, annotator=load(result.model, device=device))
+    (folder / VECTORS).unlink(missing_ok=True)
+    results = result.to_dict()
+    write_json(folder / "report.json", {split: results[split] for split in reports})
+    return result
+
+
+def _judge(annotator: Annotator, gold: Sequence[Sentence], title: str) -> AnyReport:
+    return evaluate_predictions(annotator.target, gold, annotator.tag_sentences(gold), title)

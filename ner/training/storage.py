@@ -1,0 +1,141 @@
+"""Where the training sentences are kept: in memory, or in a file."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ner.config import Config
+from ner.data.corpus import CorpusSource, file_digest
+from ner.data.sentence import Sentence
+from ner.errors import ConfigError
+from ner.features.batches import EncodedSentences
+from ner.features.counts import CorpusCounts
+from ner.features.featurizer import Featurizer
+from ner.features.lexicon import Lexicon
+from ner.features.stored import StoredCorpus, StoredSentences, open_stored, store_sentences
+from ner.sections import Data
+from ner.targets import SpanTarget, Target
+
+# In the folder of a run, until the run is over.
+ENCODED = "encoded"
+# Bytes of a training file above which its sentences, as Python objects, would fill several GB.
+LARGE = 1 << 28
+
+
+def goes_to_disk(data: Data, train: CorpusSource, dev: CorpusSource) -> bool:
+    """Decide where the training sentences are kept.
+
+    Raises:
+        ConfigError: They are to be kept on the disk, but there is no development data, or they
+            come from where they cannot be read twice.
+    """
+    if data.storage == "memory" or not isinstance(train, str | Path):
+        return False
+    has_dev = dev != ""
+    if data.storage == "auto":
+        return has_dev and Path(train).is_file() and Path(train).stat().st_size >= LARGE
+    if not has_dev:
+        raise ConfigError("data.dev: is needed where data.storage is 'disk'. Got none.")
+    if train == "-":
+        raise ConfigError("data.train: a file, where data.storage is 'disk'. Got '-'.")
+    return True
+
+
+def storage_key(config: Config, train: CorpusSource, init: str | None) -> dict[str, Any]:
+    """Name all that the encoded sentences depend on.
+
+    Args:
+        config: Of the run.
+        train: The training data.
+        init: Digest of the model that training goes on from, if there is one.
+    """
+    settings = config.model_dump(mode="json")
+    reading = {k: v for k, v in settings["data"].items() if k not in ("dev", "test", "storage")}
+    parts = {name: settings[name] for name in ("task", "words", "inputs", "bigrams", "head")}
+    return {"data": reading, **parts, "sha256": file_digest(train), "init": init}
+
+
+@dataclass
+class TrainingStorage:
+    """A folder for sentences that are encoded once for a run and all its resumptions.
+
+    Args:
+        folder: Its path.
+        key: See `storage_key`.
+        corpus: What is in it, if it has that key.
+    """
+
+    folder: Path
+    key: Mapping[str, Any]
+    corpus: StoredCorpus | None
+
+    @classmethod
+    def find(cls, run: Path, key: Mapping[str, Any]) -> Self:
+        """Look into the folder of a run."""
+        folder = run / ENCODED
+        return cls(folder, key, open_stored(folder, key))
+
+
+def encode_training(
+    sentences: Iterable[Sentence],
+    counts: CorpusCounts,
+    featurizer: Featurizer,
+    target: Target,
+    rare: set[str],
+    *,
+    spellings: Iterable[str] = (),
+    storage: TrainingStorage | None = None,
+    record: Any = None,
+) -> EncodedSentences | StoredSentences:
+    """Encode the training sentences, in memory or, unless that was done before, in a file.
+
+    Args:
+        sentences: They are read once more.
+        counts: Of them.
+        featurizer: What to encode.
+        target: What to learn.
+        rare: Forms of words that training shows at times as if they were unknown.
+        spellings: See `Lexicon`.
+        storage: Where they go; None keeps them in memory.
+        record: What is known about them, as JSON can hold it; `StoredCorpus.facts` gives it back.
+    """
+    if storage is None:
+        sentences = list(sentences)
+        gold = target.gold(sentences)
+        per_token, per_sentence = (gold, {}) if target.is_per_token else ({}, gold)
+        return EncodedSentences(
+            sentences,
+            featurizer,
+            per_token,
+            rare,
+            sentence_targets=per_sentence,
+            spellings=spellings,
+        )
+    if storage.corpus is None:
+        storage.corpus = store_sentences(
+            storage.folder,
+            sentences,
+            counts,
+            per_token=partial(_per_token, featurizer=featurizer, target=target, counts=counts),
+            per_sentence=lambda chunk: {} if target.is_per_token else target.gold(chunk),
+            key=storage.key,
+            facts=record,
+        )
+    return StoredSentences(storage.corpus, Lexicon(list(counts.words), featurizer, rare, spellings))
+
+
+def _per_token(
+    sentences: Sequence[Sentence], *, featurizer: Featurizer, target: Target, counts: CorpusCounts
+) -> dict[str, NDArray[Any]]:
+    arrays = featurizer.encode_tokens(sentences)
+    if target.is_per_token:
+        arrays |= target.gold(sentences)
+    # A part of the corpus may have no open tags, but all parts must have one form.
+    if counts.is_partial and isinstance(target, SpanTarget) and arrays["tags"].ndim == 1:
+        arrays["tags"] = np.eye(len(target.tags), dtype=bool)[arrays["tags"]]
+    return arrays

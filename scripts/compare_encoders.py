@@ -1,0 +1,204 @@
+"""Train one tagger after the other, each with another encoder or head, and compare them.
+
+python scripts/compare_encoders.py eng.train eng.testa --config configs/conll2003_glove.toml \
+    --set vectors.path=glove.6B.50d.txt.gz --epochs 20 --threads 2 --out runs/encoders.json
+
+All have one recipe, that of the configuration, and one seed. Each result is written to the file
+`--out` as soon as it is there; what the file holds is not done again, and a run that was
+interrupted goes on from its last checkpoint, so the same command continues. Speeds are those of
+the machine, so measure all rows on one that has nothing else to do.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ner
+from ner.config import Config, load_config, parse_setting
+from ner.data.corpus import file_digest
+from ner.data.sentence import Sentence
+from ner.errors import ConfigError, NerError
+from ner.files import write_json
+from ner.model_folder import load_model
+
+# What each row changes in the recipe.
+ROWS: dict[str, dict[str, Any]] = {
+    "lstm": {},
+    "lstm-forward": {"encoder.bidirectional": False},
+    "lstm-forward-wide": {"encoder.bidirectional": False, "encoder.size": 400},
+    "gru": {"encoder.cell": "gru"},
+    "lstm-2": {"encoder.layers": 2},
+    "lstm-2-residual": {"encoder.layers": 2, "encoder.residual": True},
+    "lstm-projection": {"encoder.size": 400, "encoder.projection": 100},
+    "lstm-layer-norm": {"encoder.layer_norm": True},
+    "lstm-weight-drop": {"encoder.weight_drop": 0.3},
+    "lstm-attention": {"encoder.attention_heads": 4},
+    # Filters, block, iterations and rate of Strubell et al. (2017); at their rate of 0.5 for
+    # recurrent networks, dropout after each of five layers would leave little.
+    "idcnn": {
+        "encoder.kind": "idcnn",
+        "encoder.size": 300,
+        "encoder.layers": 2,
+        "encoder.dropout": 0.15,
+    },
+    "mingru": {"encoder.cell": "mingru"},
+    "mingru-2": {"encoder.cell": "mingru", "encoder.layers": 2},
+    "minlstm": {"encoder.cell": "minlstm"},
+    "minlstm-2": {"encoder.cell": "minlstm", "encoder.layers": 2},
+    "softmax": {"head.kind": "softmax"},
+    "crf-without-ends": {"head.ends": False},
+    "softmax-margin": {"head.cost": 1.0},
+}
+# Passes over the development data, of which the fastest counts: what else runs only slows it.
+PASSES = 5
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train what is missing, and print the table."""
+    options = parse(arguments)
+    try:
+        recipe = make_recipe(options)
+        results = read_results(options.out, described(recipe))
+        for name in options.only or ROWS:
+            if name not in results["rows"]:
+                print(f"{name} ...", file=sys.stderr)
+                results["rows"][name] = measure(name, recipe, options.out.with_suffix("") / name)
+                write_json(options.out, results)
+    except NerError as error:
+        sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"{error.filename}: {(error.strerror or 'cannot be written').lower()}.")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    print(markdown(results["rows"]))
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("train", help="training sentences: any corpus that `ner train` reads")
+    parser.add_argument("dev", help="development sentences")
+    parser.add_argument("--config", type=Path, help="the recipe; by default all defaults")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the recipe"
+    )
+    parser.add_argument("--epochs", type=int, help="of each row; by default as the recipe says")
+    parser.add_argument("--threads", type=int, default=2, help="in training and tagging")
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=ROWS, help=", ".join(ROWS))
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/encoders.json"), help="results (%(default)s)"
+    )
+    return parser.parse_args(arguments)
+
+
+def make_recipe(options: argparse.Namespace) -> Config:
+    """Give the settings that all rows have in common."""
+    changes = {
+        "data.train": options.train,
+        "data.dev": options.dev,
+        "training.threads": options.threads,
+        "training.device": "cpu",
+        "training.export": True,
+    }
+    if options.epochs is not None:
+        changes["training.epochs"] = options.epochs
+    changes |= dict(parse_setting(each) for each in options.set)
+    recipe = Config() if options.config is None else load_config(options.config)
+    return recipe.updated(changes)
+
+
+def described(recipe: Config) -> dict[str, Any]:
+    """Give what must be the same for all rows of a file: settings and digests of what is read."""
+    read = (recipe.data.train, recipe.data.dev, recipe.vectors.path)
+    settings = recipe.model_dump(mode="json")
+    return {"settings": settings, "sha256": {path: file_digest(path) for path in read if path}}
+
+
+def read_results(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what is there already.
+
+    Raises:
+        ConfigError: It was made with another recipe.
+    """
+    if not path.is_file():
+        return {"recipe": recipe, "rows": {}}
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+        before, rows = results["recipe"], results["rows"]
+    except (ValueError, KeyError, TypeError):
+        raise ConfigError(f"{path}: results of this program. Got something else.") from None
+    if before != recipe:
+        raise ConfigError(f"{path}: one recipe for all its {len(rows)} rows. Got another.")
+    return results
+
+
+def measure(name: str, recipe: Config, folder: Path) -> dict[str, Any]:
+    """Train one row, in a folder that is removed afterwards, and see how fast it tags."""
+    from ner.training.entry import train_run
+    from ner.training.records import versions
+
+    config = recipe.updated(ROWS[name])
+    result = train_run(config, out=folder, resume=folder.is_dir())
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    epochs = [json.loads(line) for line in lines]
+    seconds = sum(epoch["seconds"] for epoch in epochs)
+    learnt = sum(epoch["tokens_per_second"] * epoch["seconds"] for epoch in epochs)
+    weights = load_model(result.model).weights
+    row = {
+        "f1": result.reports["dev"].f1,
+        "training_tokens_per_second": learnt / seconds,
+        "tagging_tokens_per_second": tagging_speed(result.model, recipe),
+        "parameters": sum(array.size for array in weights.values()),
+        "encoder_parameters": sum(
+            array.size for key, array in weights.items() if key.startswith("encoder.")
+        ),
+        "epochs": len(epochs),
+        "settings": ROWS[name],
+        "versions": versions(),
+    }
+    shutil.rmtree(folder)
+    return row
+
+
+def tagging_speed(model: Path, recipe: Config) -> float:
+    """Give tokens a second over the development sentences, once all their words are known."""
+    columns = recipe.data.columns or None
+    gold = ner.read_sentences(recipe.data.dev, split="dev", columns=columns, tags=recipe.data.tags)
+    sentences = [Sentence(each.tokens, columns=each.columns) for each in gold]
+    tagger = ner.load(model, threads=recipe.training.threads)
+    times: list[float] = []
+    for _ in range(1 + PASSES):
+        began = time.perf_counter()
+        tagger.tag_sentences(sentences)
+        times.append(time.perf_counter() - began)
+    return sum(map(len, sentences)) / min(times[1:])
+
+
+def markdown(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write the table, in the order of `ROWS`."""
+    lines = [
+        "| | development F1 | training tokens/s | tagging tokens/s | parameters | of the encoder |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in ROWS:
+        if name in rows:
+            row = rows[name]
+            cells = [
+                name,
+                f"{100 * row['f1']:.2f}",
+                f"{row['training_tokens_per_second']:,.0f}",
+                f"{row['tagging_tokens_per_second']:,.0f}",
+                f"{row['parameters']:,}",
+                f"{row['encoder_parameters']:,}",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
