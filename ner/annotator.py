@@ -79,6 +79,8 @@ class Annotator(Generic[AnyTarget]):
             raise TypeError("items: many texts or sentences. For one text there is tag().")
         if window < 1:
             raise ValueError(f"window: at least 1. Got {window}.")
+        if split is not None and not self.target.is_per_token:
+            raise TypeError("split: for labels of tokens. A classifier takes texts as one.")
         tag = partial(self.tag_sentences, batch_tokens=batch_tokens)
         if split is not None:
             tag = partial(tag_in_sentences, find_starts=split, tag=tag)
@@ -144,5 +146,10 @@ def evaluate(
     if isinstance(model.target, ColumnTarget):
         reading.setdefault("target", model.target.column)
     gold = read_sentences(data, split="test", tokenize=model.tokenizer, **reading)
-    title = name or (Path(data).name if isinstance(data, str | Path) else "sentences")
-    return evaluate_predictions(model.target, gold, model.tag_sentences(gold), name=title)
+    return evaluate_predictions(
+        model.target,
+        gold,
+        model.tag_sentences(gold),
+        name or (Path(data).name if isinstance(data, str | Path) else "sentences"),
+        model.featurizer.words.known(token for s in gold for token in s.tokens),
+    )

@@ -17,7 +17,7 @@ BLACK, RESET = 16, "\x1b[0m"
 # What a terminal would obey rather than show, and what no page may hold; newlines and tabs stay.
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-PAGE = """\
+PAGE_HEAD = """\
 <!DOCTYPE html>
 <html lang="en">
 <head>
@@ -29,11 +29,10 @@ p {{ white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.6; }}
 mark {{ color: black; border-radius: 0.2em; }}
 </style>
 </head>
-<body>
-{body}
+<body>"""
+PAGE_TAIL = """\
 </body>
-</html>
-"""
+</html>"""
 
 
 def token_weights(sentence: Sentence, head: int | None = None) -> tuple[float, ...]:
@@ -61,14 +60,14 @@ def token_weights(sentence: Sentence, head: int | None = None) -> tuple[float, .
     return tuple(rows[head])
 
 
-def shade_terminal(sentence: Sentence, weights: Sequence[float], color: bool = True) -> str:
+def shade_terminal(sentence: Sentence, weights: Sequence[float] | None, color: bool = True) -> str:
     """Show the text of a sentence with a background behind each token.
 
     Control characters are replaced, so that no text can give the terminal orders.
 
     Args:
         sentence: The text and its tokens.
-        weights: One a token, none negative.
+        weights: One a token, none negative; None for the text alone.
         color: Whether there are colours; without, the weight of each token stands behind it, in
             percent.
 
@@ -87,12 +86,12 @@ def shade_terminal(sentence: Sentence, weights: Sequence[float], color: bool = T
     return "".join(pieces)
 
 
-def shade_html(sentence: Sentence, weights: Sequence[float], caption: str = "") -> str:
+def shade_html(sentence: Sentence, weights: Sequence[float] | None, caption: str = "") -> str:
     """Show the text of a sentence as HTML: a paragraph, tokens marked; pointing at one tells more.
 
     Args:
         sentence: The text and its tokens.
-        weights: One a token, none negative.
+        weights: One a token, none negative; None for the text alone.
         caption: What stands above it.
 
     >>> shade_html(Sentence(["<b>"]), [1.0])
@@ -109,15 +108,20 @@ def shade_html(sentence: Sentence, weights: Sequence[float], caption: str = "") 
     return f"{above}<p>{''.join(pieces)}</p>"
 
 
-def html_page(paragraphs: Iterable[str], title: str = "Attention") -> str:
-    """Put what `shade_html` gives into a page that needs nothing else."""
-    return PAGE.format(title=_escape(title), body="\n".join(paragraphs))
+def html_page(paragraphs: Iterable[str], title: str = "Attention") -> Iterator[str]:
+    """Yield the lines of a page that shows what `shade_html` gives, and needs nothing else."""
+    yield PAGE_HEAD.format(title=_escape(title))
+    yield from paragraphs
+    yield PAGE_TAIL
 
 
 def _pieces(
-    sentence: Sentence, weights: Sequence[float]
+    sentence: Sentence, weights: Sequence[float] | None
 ) -> Iterator[tuple[str, float | None, float]]:
     """Cut a text into tokens with weight and strength of shade, and what is between them."""
+    if weights is None:
+        yield sentence.text, None, 0.0
+        return
     if len(weights) != len(sentence):
         raise ValueError(f"weights: one for each of {len(sentence)} tokens, got {len(weights)}")
     heaviest = max(weights, default=0.0) or 1.0

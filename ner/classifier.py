@@ -3,8 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ner.annotator import Annotator
+from ner.attention_view import token_weights
 from ner.data.sentence import Sentence
+from ner.decoding import BATCH_TOKENS
 from ner.errors import ConfigError
 from ner.targets import ClassTarget
 
@@ -41,11 +46,13 @@ class Classification:
     @property
     def attention(self) -> tuple[TokenWeight, ...]:
         """The weight of each token, the mean over heads; () without attention."""
-        heads = self.sentence.prediction.attention if self.sentence.prediction else ()
-        means = [sum(weights) / len(heads) for weights in zip(*heads, strict=True)]
+        found = self.sentence.prediction
+        if found is None or not found.attention:
+            return ()
+        weights = token_weights(self.sentence)
         return tuple(
             TokenWeight(self.sentence.text[start:end], start, end, weight)
-            for (start, end), weight in zip(self.sentence.offsets[: len(means)], means, strict=True)
+            for (start, end), weight in zip(self.sentence.offsets, weights, strict=True)
         )
 
 
@@ -62,6 +69,17 @@ class TextClassifier(Annotator[ClassTarget]):
     def classify_tokens(self, tokens: Sequence[str]) -> Classification:
         """Label a text that is cut into tokens already."""
         return classification(self.tag_sentences([self.check_tokens(tokens)])[0])
+
+    def logits(
+        self, sentences: Sequence[Sentence], *, batch_tokens: int = BATCH_TOKENS
+    ) -> NDArray[np.float32]:
+        """Give what the network scores (N C), from which the temperature makes probabilities.
+
+        A sentence without tokens scores 0.
+        """
+        empty = np.zeros(len(self.labels), dtype=np.float32)
+        rows = self.decoder.run(sentences, lambda found, _: found["logits"], empty, batch_tokens)
+        return np.array(rows).reshape(len(sentences), len(empty))
 
 
 def classification(sentence: Sentence) -> Classification:

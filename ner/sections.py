@@ -61,8 +61,10 @@ class Data(Section):
     tokenizer: Literal["conll", "ud"] = Field(
         "conll", description="rules that cut raw text, in training and when the model tags"
     )
-    hub_tokens: str | None = Field(None, description="column of tokens in HF datasets")
-    hub_tags: str | None = Field(None, description="column of tags in HF datasets")
+    hub_tokens: str | None = Field(None, description="column of tokens or texts in HF datasets")
+    hub_tags: str | None = Field(
+        None, description="column of tags, or of labels of texts, in HF datasets"
+    )
     on_error: Literal["raise", "skip"] = "raise"
     storage: Literal["auto", "memory", "disk"] = Field(
         "auto", description="of encoded training data; auto: a file of 256 MB or more on the disk"
@@ -284,6 +286,9 @@ class PoolingSection(Section):
     hierarchical: bool = Field(
         False, description="pool the words of each sentence, then sentences by attention"
     )
+    language: str = Field(
+        "en", pattern="^[a-z]{2,3}$", description="of the sentences that hierarchical looks for"
+    )
 
     @field_validator("kinds")
     @classmethod
@@ -305,7 +310,9 @@ class AugmentationSection(Section):
 
     upper: Share = Field(0.0, description="share of sentences shown in upper case")
     lower: Share = Field(0.0, description="in lower case")
-    title: Share = Field(0.0, description="with a capital at each word, as headlines")
+    title: Share = Field(
+        0.0, validate_default=True, description="with a capital at each word, as headlines"
+    )
     mentions: Share = Field(
         0.0, description="with names replaced by others of their label; task ner"
     )
@@ -323,7 +330,7 @@ class AugmentationSection(Section):
     @classmethod
     def _a_sentence_has_one_case(cls, title: float, info: ValidationInfo) -> float:
         shares = [info.data.get(name, 0.0) for name in ("upper", "lower")]
-        if sum(shares) + title > 1:
+        if sum(shares) + title > 1 + 1e-9:
             raise ValueError(f"be at most 1 together with upper and lower, {shares}")
         return title
 

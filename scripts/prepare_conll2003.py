@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ner.data.conll import DOCUMENT_BOUNDARY
-from ner.data.hub import TAG_COLUMNS, read_hub
+from ner.data.hub import read_hub
+from ner.data.hub_rows import TAG_COLUMNS
 from ner.data.sentence import Sentence
 from ner.errors import DataError, NerError
 

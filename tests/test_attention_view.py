@@ -95,7 +95,8 @@ def test_a_text_cannot_give_the_terminal_orders(color):
 
 def test_html_holds_no_markup_of_the_text_and_no_half_characters():
     sentence = cut("<script>alert('x')</script> &amp; \ud83d \x00")
-    page = html_page([shade_html(sentence, even(sentence), caption="<i>")], title="</title><b>")
+    shaded = shade_html(sentence, even(sentence), caption="<i>")
+    page = "\n".join(html_page([shaded], title="</title><b>"))
     assert "<script" not in page and "<i>" not in page and "<b>" not in page
     page.encode("utf-8")
     read = Reader(page)
@@ -103,12 +104,19 @@ def test_html_holds_no_markup_of_the_text_and_no_half_characters():
 
 
 def test_a_page_is_whole_and_asks_for_nothing_from_elsewhere():
-    page = html_page([shade_html(cut(TEXT), even(cut(TEXT))), shade_html(cut("b"), [1.0], "Two")])
+    shaded = [shade_html(cut(TEXT), even(cut(TEXT))), shade_html(cut("b"), [1.0], "Two")]
+    page = "\n".join(html_page(shaded))
     read = Reader(page)
     assert page.startswith("<!DOCTYPE html>\n")
     assert read.tags.count("p") == read.tags.count("/p") == 2
     assert TEXT in read.text and "Two" in read.text
     assert not re.search(r"https?:|src=|url\(|<link|@import", page)
+
+
+def test_without_weights_the_text_alone_is_shown():
+    assert shade_terminal(cut(TEXT), None) == TEXT
+    read = Reader(shade_html(cut(TEXT), None))
+    assert (read.text, read.tags) == (TEXT, ["p", "/p"])
 
 
 def test_an_empty_text_gives_an_empty_view():

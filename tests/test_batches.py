@@ -90,6 +90,16 @@ def test_what_stands_behind_a_sentence_is_a_valid_index(token_lists):
     assert (batch["tags"] > 0).all()
 
 
+def test_what_is_learnt_of_sentences_comes_with_them():
+    sentences = sentences_of([["a"], ["a", "bb"], ["Ccc"]])
+    classes = np.array([[True, False], [False, False], [True, True]])
+    encoded = EncodedSentences(
+        sentences, build_featurizer(sentences), sentence_targets={"classes": classes}
+    )
+    batch = encoded.batch(np.array([2, 0]))
+    assert batch["classes"].tolist() == [[True, True], [True, False]]
+
+
 def test_a_batch_is_no_wider_than_its_longest_word():
     sentences = sentences_of([["ab"], ["a" * 60], ["abc"]])
     _, encoded = encode(sentences)

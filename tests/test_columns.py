@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import ner
+from ner.cli import main
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import ConfigError, DataError
 from ner.targets import ColumnTarget, read_target
@@ -185,3 +186,49 @@ def test_a_predicted_column_wins_over_the_one_that_was_read():
     assert predicted.column("pos") == ("Y",)
     with pytest.raises(KeyError):
         predicted.column("chunk")
+
+
+def command(capsys, *arguments):
+    """Run the command line; gives its exit code and what it printed."""
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    return stopped.value.code, capsys.readouterr().out
+
+
+def test_the_command_line_prints_columns(run, tmp_path, capsys):
+    out, _, _ = run
+    text = "Ada stops ."
+    code, lines = command(capsys, "tag", out / "model", text, "--output", "conll")
+    assert (code, lines) == (0, "Ada\tNOUN\nstops\tVERB\n.\tPUNCT\n\n")
+    _, lines = command(capsys, "tag", out / "model", text, "--output", "pretty")
+    assert lines == "Ada/NOUN stops/VERB ./PUNCT\n"
+    _, lines = command(capsys, "tag", out / "model", text, "--output", "tsv")
+    header, *rows = [line.split("\t") for line in lines.splitlines()]
+    assert header == ["number", "start", "end", "label", "score", "text"]
+    assert [row[1:4] + row[5:] for row in rows] == [
+        ["0", "3", "NOUN", "Ada"],
+        ["4", "9", "VERB", "stops"],
+        ["10", "11", "PUNCT", "."],
+    ]
+    record = json.loads(command(capsys, "tag", out / "model", text, "--output", "jsonl")[1])
+    assert record["columns"] == {"pos": ["NOUN", "VERB", "PUNCT"]}
+    assert len(record["scores"]["pos"]) == 3
+    assert "spans" not in record
+
+
+def test_a_column_file_gets_the_predicted_column_at_its_end(run, tmp_path, capsys):
+    out, _, _ = run
+    path = tmp_path / "in.conll"
+    path.write_text("-DOCSTART- x\n\nAda x\nstops y\n")
+    _, lines = command(capsys, "tag", out / "model", path)
+    assert lines == "-DOCSTART- x _\n\nAda x NOUN\nstops y VERB\n"
+
+
+def test_a_column_model_is_looked_at_and_evaluated(run, tmp_path, capsys):
+    out, _, _ = run
+    path = tmp_path / "gold.conll"
+    path.write_text("Ada NOUN\nstops NOUN\n")
+    code, printed = command(capsys, "eval", out / "model", path, "--json")
+    assert (code, json.loads(printed)["accuracy"]) == (0, 0.5)
+    facts = json.loads(command(capsys, "info", out / "model", "--json")[1])
+    assert (facts["task"], facts["column"]) == ("tag", "pos")

@@ -1,12 +1,14 @@
 import doctest
 import io
 import itertools
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import ner.data.conll
+from ner.data.columns import Layout
 from ner.data.conll import annotate_conll, read_conll, write_conll
 from ner.data.lines import read_lines
 from ner.data.schemes import PREFIXES, Span, normalize_tag, spans_from_tags, tags_from_spans
@@ -379,6 +381,21 @@ def test_conll2003_has_the_same_entities_in_every_scheme(
             tags = tags_from_spans(sentence.spans, len(sentence), "BIOES")
             spelled = [normalize_tag(spell[tag[0]] + tag[1:]) for tag in tags]
             assert tuple(spans_from_tags(spelled)) == sentence.spans
+
+
+LINES = ["a O", "b B-X", "c I-X ", "d\tO", "\tO", "e  O", " f O", "g B-X O", "h x", "i", "\xff O"]
+
+
+@given(st.lists(st.sampled_from([*LINES, "", "", "-DOCSTART- O"]), max_size=20))
+def test_rows_read_at_once_are_those_read_one_by_one(lines):
+    def everything():
+        problems = []
+        raw = "\n".join(lines).encode("latin-1")
+        return read(raw, problems=problems), [str(problem) for problem in problems]
+
+    at_once = everything()
+    with patch.object(Layout, "read_plain_rows", lambda *_: None):
+        assert everything() == at_once
 
 
 def test_conll2003_has_as_many_documents_as_boundaries(shared_data):

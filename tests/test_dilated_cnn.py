@@ -26,13 +26,15 @@ def make_input():
 def convolve(layer, x, dilation):
     """Add up what each filter makes of the tokens it reads, those beyond the sentence zero."""
     weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
+    # Axes: filter x place in the window x value.
+    weight = weight.reshape(len(weight), 3, -1)
     states = np.zeros((len(x), len(weight)))
     for t in range(len(x)):
         states[t] = bias
         for place in range(3):
             at = t + (place - 1) * dilation
             if 0 <= at < len(x):
-                states[t] += weight[:, :, place] @ x[at]
+                states[t] += weight[:, place] @ x[at]
     return np.maximum(states, 0)
 
 

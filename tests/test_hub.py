@@ -4,6 +4,7 @@ import sys
 import datasets
 import pytest
 
+from ner.data.corpus import read_sentences
 from ner.data.hub import read_hub
 from ner.data.schemes import Span
 from ner.data.sentence import Source
@@ -155,10 +156,12 @@ def test_a_missing_column_is_answered_with_those_there_are(tmp_path, option):
     assert error_of(make(), tmp_path, **{option: "wrods"}) == message
 
 
-@pytest.mark.parametrize("tokens", [None, "id"])
-def test_a_data_set_without_lists_of_strings_has_no_tokens(tmp_path, tokens):
-    assert error_of(make({"id": ["x"]}), tmp_path, tokens=tokens) == (
-        "set: a column of tokens, lists of strings, must be named. Its columns are id."
+@pytest.mark.parametrize("tokens", [None, "pos_tags"])
+def test_a_data_set_without_strings_has_no_tokens(tmp_path, tokens):
+    dataset = make({"id": ["x"], "pos_tags": [[0]]})
+    assert error_of(dataset, tmp_path, tokens=tokens) == (
+        "set: a column of tokens (lists of strings) or of texts (strings) must be named. "
+        "Its columns are id pos_tags."
     )
 
 
@@ -216,3 +219,102 @@ def test_a_target_column_is_kept_and_nothing_is_taken_for_tags(tmp_path):
     folder = saved(tmp_path / "both", make())
     first, *_ = read_hub(folder, "train", tags="ner_tags", target="pos_tags")
     assert first.spans == (Span(0, 2, "PER"),)
+
+
+CLASSES = datasets.ClassLabel(names=["neg", "pos"])
+STRING, INTEGER, FLOAT = (datasets.Value(name) for name in ("string", "int64", "float32"))
+
+
+def texts(label, feature, **more):
+    """Make a data set of two texts, labels in the column `label`, further columns of strings."""
+    rows = {"text": ["So good!", "Bad."], "label": label, **more}
+    strings = dict.fromkeys(more, STRING)
+    return make({**rows}, text=STRING, label=feature, **strings)
+
+
+@pytest.mark.parametrize(
+    ("label", "feature", "expected"),
+    [
+        ([1, 0], CLASSES, [("pos",), ("neg",)]),
+        (["pos", "neg"], STRING, [("pos",), ("neg",)]),
+        ([7, -1], INTEGER, [("7",), ("-1",)]),
+        ([[1, 0], []], datasets.List(CLASSES), [("pos", "neg"), ()]),
+        ([["a"], ["b", "c"]], datasets.List(STRING), [("a",), ("b", "c")]),
+        (["pos", None], STRING, [("pos",), None]),
+    ],
+)
+@pytest.mark.parametrize("save", [saved, saved_parquet])
+def test_texts_have_labels_of_many_kinds(tmp_path, label, feature, expected, save):
+    path = tmp_path if save is saved_parquet else tmp_path / "set"
+    found = list(read_hub(save(path, texts(label, feature)), "train"))
+    assert [s.tokens for s in found] == [("So", "good", "!"), ("Bad", ".")]
+    assert [s.text for s in found] == ["So good!", "Bad."]
+    assert [s.labels for s in found] == expected
+    assert all(s.spans is None for s in found)
+
+
+def test_numbers_without_names_have_them_in_a_column_of_their_own(tmp_path):
+    dataset = texts([1, 0], INTEGER, label_text=["pos", "neg"])
+    assert [s.labels for s in read_hub(saved(tmp_path / "a", dataset), "")] == [("pos",), ("neg",)]
+    named = texts([1, 0], CLASSES, label_text=["x", "y"])
+    assert [s.labels for s in read_hub(saved(tmp_path / "b", named), "")] == [("pos",), ("neg",)]
+
+
+def test_columns_of_texts_and_labels_may_be_named_or_be_the_only_ones(tmp_path):
+    rows = {"title": ["So so."], "body": ["A b."], "coarse": [1], "fine": [0]}
+    features = {"title": STRING, "body": STRING, "coarse": CLASSES, "fine": CLASSES}
+    folder = saved(tmp_path / "set", make(rows, **features))
+    (found,) = read_hub(folder, "", "body", "fine")
+    assert (found.text, found.labels) == ("A b.", ("neg",))
+    (found,) = read_hub(folder, "", "body")  # of two columns of classes none is chosen
+    assert found.labels is None
+    only = make({"id": ["7"], "title": ["So so."], "coarse": [1]}, **features)
+    (found,) = read_hub(saved(tmp_path / "only", only), "")
+    assert (found.text, found.labels, found.id) == ("So so.", ("pos",), "7")
+
+
+def test_tokens_may_have_a_label_for_all_of_them(tmp_path):
+    rows = {"tokens": [["So", "good"]], "label": [1], "ner_tags": [[1, 1]]}
+    folder = saved(tmp_path / "set", make(rows, label=CLASSES))
+    (found,) = read_hub(folder, "")
+    assert (found.labels, found.spans) == (("pos",), ())
+    (found,) = read_hub(folder, "", tags="label")
+    assert (found.labels, found.spans) == (("pos",), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "feature", "message"),
+    [
+        (None, 1, CLASSES, "text: a string. Got None."),
+        ("a", -1, CLASSES, "label: classes from 0 to 1. Got -1."),
+        ("a", "", STRING, "label: a label, or a list of them. Got ['']."),
+        ("a", [0, None], datasets.List(CLASSES), "label: classes from 0 to 1. Got None."),
+    ],
+)
+def test_a_bad_text_or_label_is_one_line_and_may_be_left_out(
+    tmp_path, text, label, feature, message
+):
+    fine = [0] if isinstance(label, list) else 0 if feature is CLASSES else "x"
+    rows = {"text": ["fine", text], "label": [fine, label]}
+    dataset = make(rows, text=STRING, label=feature)
+    assert error_of(dataset, tmp_path) == f"set:2: {message}"
+    problems = []
+    assert len(list(read_hub(tmp_path / "set", "train", problems=problems))) == 1
+    assert [str(problem) for problem in problems] == [f"{tmp_path}/set:2: {message}"]
+
+
+def test_numbers_that_are_no_labels_are_refused(tmp_path):
+    assert error_of(texts([0.5, 0.1], FLOAT), tmp_path, tags="label") == (
+        "set: labels must be strings, whole numbers or classes (ClassLabel), or lists of them. "
+        "Got Value('float32') in 'label'."
+    )
+
+
+def test_a_data_set_of_texts_is_a_corpus_like_any_other(tmp_path, monkeypatch):
+    dataset = datasets.DatasetDict({"train": texts([1, 0], CLASSES)})
+    folder = saved(tmp_path / "set", dataset)
+    monkeypatch.setattr(datasets, "load_dataset", lambda name: dataset)
+    for source in (folder, f"{folder}", "hub:someone/reviews", "hub:someone/reviews:train"):
+        assert [s.labels for s in read_sentences(source)] == [("pos",), ("neg",)]
+    cut = read_sentences(folder, tokenize=lambda text: ([text], [(0, len(text))]))
+    assert cut[0].tokens == ("So good!",)

@@ -87,8 +87,8 @@ def test_states_are_those_of_the_equations(way, cell, bidirectional, layers, tak
 @CELLS
 def test_gates_far_from_zero_and_long_sentences_stay_exact(way, cell, take):
     take(way)
-    # Sigmoids of such products are 0 or 1 in float32, and a sum of 3,000 logarithms of them is
-    # far beyond what float32 can tell apart.
+    # Sigmoids of such products are 0 or 1 in float32, so that logarithms and shares of them are no
+    # numbers; and a sum of 3,000 logarithms is more than float32 can tell apart.
     encoder = make_encoder(cell, layers=1, scale=100.0)
     x, lengths = random(2, 3000, INPUT), torch.tensor([3000, 1700])
     expected = encoder(x, lengths)

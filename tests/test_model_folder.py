@@ -70,6 +70,55 @@ def test_a_model_comes_back_bit_by_bit(tiny_model, tmp_path):
     }
 
 
+@pytest.fixture(scope="module")
+def model_with_pairs(tmp_path_factory):
+    out = tmp_path_factory.mktemp("pairs") / "run"
+    sentences = [s for s in ner.read_sentences("sample:train") if s.spans]
+    ner.train(
+        train=sentences[:30],
+        dev=sentences[30:40],
+        out=out,
+        progress=False,
+        words={"size": 8},
+        characters={"kind": "none"},
+        affixes={"rows": 0},
+        bigrams={"size": 6, "min_count": 2, "dropout": 0.2},
+        embedder={"dropout": 0.0, "word_dropout": 0.0},
+        encoder={"size": 8, "dropout": 0.0},
+        training={"epochs": 25, "batch_size": 4, "learning_rate": 0.02, "ema": 0.0},
+    )
+    return out / "model"
+
+
+def test_pairs_of_neighbours_are_a_vocabulary_of_the_models_that_read_them(
+    model_with_pairs, tiny_model, tmp_path
+):
+    name = "vocabulary/bigrams.json"
+    assert name not in files(tiny_model)
+    assert load_model(tiny_model).featurizer.bigrams is None
+    parts = load_model(model_with_pairs)
+    pairs = parts.featurizer.bigrams
+    assert read_json(model_with_pairs / name) == list(pairs.entries)
+    assert parts.weights["embedder.token_parts.bigrams.table.weight"].shape == (len(pairs), 6)
+    save_model(tmp_path / "again", parts)
+    assert (tmp_path / "again" / name).read_bytes() == (model_with_pairs / name).read_bytes()
+
+    def drop(folder):
+        (folder / name).unlink()
+
+    assert refusal(rewritten(model_with_pairs, tmp_path, drop)).startswith("not a whole model: ")
+
+
+def test_a_model_that_reads_pairs_says_the_same_without_torch(model_with_pairs):
+    sentences = list(ner.read_sentences("sample:dev"))
+    one, other = (ner.load(model_with_pairs, runtime=name) for name in ("torch", "onnx"))
+    found, expected = (tagger.tag_sentences(sentences) for tagger in (other, one))
+    assert sum(len(s.prediction.spans) for s in found) > 5
+    for s, its in zip(found, expected, strict=True):
+        assert s.prediction.spans == its.prediction.spans
+        assert s.prediction.scores == pytest.approx(its.prediction.scores, abs=1e-4)
+
+
 def test_the_crf_keeps_the_names_of_pytorch_crf(tiny_model):
     names = {name.rpartition(".")[2] for name in load_model(tiny_model).weights if ".crf." in name}
     assert names == {"start_transitions", "end_transitions", "transitions"}
@@ -162,9 +211,7 @@ def test_a_newer_format_and_an_unknown_task_are_refused(tiny_model, tmp_path):
     assert refusal(other).endswith("models of the tasks ner, tag, classify. Got 'parse'. Upgrade.")
 
 
-@pytest.mark.parametrize(
-    "network", [{}, {"encoder": {"cell": "rnn"}}, {"encoder": 3}, {"head": 3}]
-)
+@pytest.mark.parametrize("network", [{}, {"encoder": {"cell": "rnn"}}, {"encoder": 3}, {"head": 3}])
 def test_a_network_that_cannot_be_built_is_refused(tiny_model, tmp_path, network):
     known = read_manifest(tiny_model, FORMAT)["network"] if network else {}
     folder = rewritten(tiny_model, tmp_path, network=known | network)

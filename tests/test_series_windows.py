@@ -25,7 +25,7 @@ def table(rows=40, columns=2):
 
 
 def reference_by_hand(name, y, origin, k):
-    """Forecast step k from what lies before `origin`, as README words it."""
+    """Forecast step k from what lies before `origin`."""
     season = y[origin + k % PERIOD - PERIOD]
     return {
         "none": 0.0,
@@ -243,8 +243,8 @@ def test_a_part_that_is_too_short_says_what_it_needs(split, part, need, got):
 @pytest.mark.parametrize(
     ("value", "log", "message"),
     [
-        (-2, True, "file: values must be above 0 for --log. Got -2 in row 8."),
-        (0, True, "file: values must be above 0 for --log. Got 0 in row 8."),
+        (-2, True, "file: values must be above 0 to have logarithms. Got -2 in row 8."),
+        (0, True, "file: values must be above 0 to have logarithms. Got 0 in row 8."),
         (1e200, False, "file: values must lie between -1e+100 and 1e+100. Got 1e+200 in row 8."),
     ],
 )

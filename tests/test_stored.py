@@ -337,8 +337,8 @@ def test_batches_of_a_window_hold_sentences_of_like_length():
 # Settings
 
 
-def data(**settings):
-    return parse_config({"data": settings}).data
+def configured(**settings):
+    return parse_config({"data": settings})
 
 
 def test_large_files_go_to_the_disk_by_themselves(tmp_path, monkeypatch):
@@ -346,25 +346,28 @@ def test_large_files_go_to_the_disk_by_themselves(tmp_path, monkeypatch):
     small, large = tmp_path / "small", tmp_path / "large"
     small.write_bytes(b"x" * 9)
     large.write_bytes(b"x" * 10)
-    assert goes_to_disk(data(), large, "dev")
-    assert goes_to_disk(data(), str(large), corpus())
-    assert not goes_to_disk(data(), small, "dev")
-    assert not goes_to_disk(data(), large, "")
-    assert not goes_to_disk(data(storage="memory"), large, "dev")
-    assert goes_to_disk(data(storage="disk"), small, "dev")
-    assert not goes_to_disk(data(storage="disk"), corpus(), "dev")
+    assert goes_to_disk(configured(), large, "dev")
+    assert goes_to_disk(configured(), str(large), corpus())
+    assert not goes_to_disk(configured(), small, "dev")
+    assert not goes_to_disk(configured(), large, "")
+    assert not goes_to_disk(configured().updated({"transformer.context": 9}), large, "dev")
+    assert not goes_to_disk(configured(storage="memory"), large, "dev")
+    assert goes_to_disk(configured(storage="disk"), small, "dev")
+    assert not goes_to_disk(configured(storage="disk"), corpus(), "dev")
 
 
 @pytest.mark.parametrize(
-    ("train", "dev", "message"),
+    ("train", "dev", "context", "message"),
     [
-        ("a", "", "data.dev: is needed where data.storage is 'disk'. Got none."),
-        ("-", "b", "data.train: a file, where data.storage is 'disk'. Got '-'."),
+        ("a", "", 0, "data.dev: is needed where data.storage is 'disk'. Got none."),
+        ("-", "b", 0, "data.train: a file, where data.storage is 'disk'. Got '-'."),
+        ("a", "b", 9, "transformer.context: must be 0 where data.storage is 'disk'. Got 9."),
     ],
 )
-def test_what_cannot_go_to_the_disk_is_refused(train, dev, message):
+def test_what_cannot_go_to_the_disk_is_refused(train, dev, context, message):
+    config = configured(storage="disk").updated({"transformer.context": context})
     with pytest.raises(ConfigError) as error:
-        goes_to_disk(data(storage="disk"), train, dev)
+        goes_to_disk(config, train, dev)
     assert str(error.value) == message
 
 

@@ -177,6 +177,28 @@ def test_a_model_goes_on_with_new_words_and_types(tmp_path):
     assert rows["saturn"] > len(first.featurizer.words.entries)
 
 
+def test_a_model_goes_on_with_new_pairs_of_neighbours(tmp_path):
+    settings = {"epochs": 1, "bigrams": {"size": 4, "dropout": 0.5}}
+    first, _ = tiny_run(tmp_path / "first", train=EIGHT, dev=EIGHT, **settings)
+    more = [sentence("Saturn rises over Geneva .", (0, 1, "STAR"), (3, 4, "LOC"))] * 2
+    arguments = {"epochs": 1, "dev": EIGHT, "init": tmp_path / "first/model"}
+    second, _ = tiny_run(tmp_path / "second", train=more, **arguments)
+    old, new = first.featurizer.bigrams, second.featurizer.bigrams
+    assert new.entries[: len(old.entries)] == old.entries
+    assert {" saturn", "saturn rises", "rises over", "over geneva"} <= set(new.entries)
+    tables = [
+        load_file(tmp_path / name / "model/model.safetensors")[
+            "embedder.token_parts.bigrams.table.weight"
+        ]
+        for name in ("first", "second")
+    ]
+    assert [len(table) for table in tables] == [len(old), len(new)]
+    # How it learns may change, what it is made of may not.
+    tiny_run(tmp_path / "third", train=more, bigrams={"dropout": 0.1}, **arguments)
+    with pytest.raises(ConfigError, match=r"bigrams\.min_count: comes from .*model: 2\. Got 3\."):
+        tiny_run(tmp_path / "fourth", train=more, bigrams={"min_count": 3}, **arguments)
+
+
 def test_what_goes_on_is_made_like_the_model_it_goes_on_from(tmp_path):
     tiny_run(tmp_path / "first", epochs=1, train=EIGHT, dev=EIGHT)
     arguments = {"train": EIGHT, "dev": EIGHT, "progress": False, "init": tmp_path / "first/model"}

@@ -605,6 +605,19 @@ def test_the_extra_is_named_where_it_is_missing(folder, monkeypatch):
     )
 
 
+def test_a_library_that_misses_others_is_one_line(folder, monkeypatch):
+    def refuse(name):
+        raise ImportError(f"tokenizers<=0.1 is required for {name}.\nTry: pip")
+
+    monkeypatch.setattr("importlib.import_module", refuse)
+    with pytest.raises(MissingExtraError) as error:
+        read_pretrained_encoder(str(folder))
+    assert str(error.value) == (
+        "The transformer embedding needs a whole transformers. "
+        "Got: tokenizers<=0.1 is required for transformers."
+    )
+
+
 def test_positions_behind_the_padding_do_not_count():
     """After RoBERTa, the first position has the number of the padding row and one more."""
     from ner.nn.pretrained import _limit

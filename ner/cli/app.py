@@ -2,6 +2,7 @@
 
 import typer
 
+from ner.cli.classifying import classify
 from ner.cli.converting import data_app
 from ner.cli.data import check, sample, split, stats
 from ner.cli.evaluating import eval_command
@@ -12,7 +13,7 @@ from ner.cli.training import train
 
 app = typer.Typer(
     name="ner",
-    help="Train, evaluate and use taggers for named entities.",
+    help="Train, evaluate and use models that label names, tokens and texts.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.command()(train)
 app.command("eval")(eval_command)
 app.command()(tag)
+app.command()(classify)
 app.command()(export)
 app.command()(info)
 for command in (check, stats, split, sample):

@@ -11,7 +11,7 @@ import typer
 from ner.cli.options import TagScheme
 
 if TYPE_CHECKING:
-    from ner.data.sentence import Sentence
+    from ner.data.sentence import Prediction, Sentence
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 ESCAPED = {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}
@@ -24,6 +24,15 @@ class Output(StrEnum):
     CONLL = "conll"
     TSV = "tsv"
     PRETTY = "pretty"
+
+
+class ClassOutput(StrEnum):
+    """What the output of a classifier is."""
+
+    JSONL = "jsonl"
+    TSV = "tsv"
+    PRETTY = "pretty"
+    HTML = "html"
 
 
 def coloured() -> bool:
@@ -64,6 +73,22 @@ def write_column(tagged: "Iterable[Sentence]", output: Output, column: str) -> I
             return _marked_tokens(tagged, column)
 
 
+def write_classes(labelled: "Iterable[Sentence]", output: ClassOutput) -> Iterator[str]:
+    """Yield lines for sentences with predicted labels of their own."""
+    from ner.attention_view import html_page
+    from ner.data.jsonl import write_jsonl
+
+    match output:
+        case ClassOutput.JSONL:
+            return write_jsonl(labelled)
+        case ClassOutput.TSV:
+            return _class_rows(labelled)
+        case ClassOutput.PRETTY:
+            return _shaded_lines(labelled)
+        case ClassOutput.HTML:
+            return html_page(_shaded_paragraphs(labelled), "Labels of texts")
+
+
 def _span_rows(sentences: Iterable["Sentence"]) -> Iterator[str]:
     yield "number\tstart\tend\tlabel\tscore\ttext"
     for number, sentence in enumerate(sentences, 1):
@@ -80,6 +105,53 @@ def _token_rows(sentences: Iterable["Sentence"], column: str) -> Iterator[str]:
         rows = zip(sentence.offsets, sentence.column(column), scores, sentence.tokens, strict=True)
         for (start, end), label, score, token in rows:
             yield f"{number}\t{start}\t{end}\t{label}\t{score:.6f}\t{token.translate(ESCAPED)}"
+
+
+def _class_rows(sentences: Iterable["Sentence"]) -> Iterator[str]:
+    """Write a row for each label of a text; one without label where there is none."""
+    yield "number\tlabel\tprobability\ttext"
+    for number, sentence in enumerate(sentences, 1):
+        found, text = _prediction(sentence), sentence.text.translate(ESCAPED)
+        for label in found.labels or ():
+            share = found.probabilities[label]
+            yield f"{number}\t{label.translate(ESCAPED)}\t{share:.6f}\t{text}"
+        if not found.labels:
+            yield f"{number}\t\t\t{text}"
+
+
+def _shaded_lines(sentences: Iterable["Sentence"]) -> Iterator[str]:
+    """Put labels before a text, whose tokens are shaded by attention on a terminal."""
+    from ner.attention_view import shade_terminal
+
+    paint, color = _Painter(), coloured()
+    for sentence in sentences:
+        found = _prediction(sentence)
+        shown = paint(_labels(found), ", ".join(found.labels or ()))
+        yield f"{shown}  {shade_terminal(sentence, _weights(sentence), color)}"
+
+
+def _shaded_paragraphs(sentences: Iterable["Sentence"]) -> Iterator[str]:
+    from ner.attention_view import shade_html
+
+    for number, sentence in enumerate(sentences, 1):
+        caption = f"{number}. {_labels(_prediction(sentence))}"
+        yield shade_html(sentence, _weights(sentence), caption)
+
+
+def _prediction(sentence: "Sentence") -> "Prediction":
+    assert sentence.prediction is not None
+    return sentence.prediction
+
+
+def _labels(found: "Prediction") -> str:
+    """Name the labels of a text with their probabilities."""
+    return ", ".join(f"{n} {found.probabilities[n]:.2f}" for n in found.labels or ()) or "(none)"
+
+
+def _weights(sentence: "Sentence") -> tuple[float, ...] | None:
+    from ner.attention_view import token_weights
+
+    return token_weights(sentence) if _prediction(sentence).attention else None
 
 
 def _marked_spans(sentences: Iterable["Sentence"]) -> Iterator[str]:

@@ -70,7 +70,7 @@ def read_delimited(
         DataError: The header lacks a column, a row has another number of columns, or a sentence
             cannot be read.
     """
-    rows = _rows(lines, name, delimiter)
+    rows = delimited_rows(lines, name, delimiter)
     header = list(columns) if columns else next(rows, (1, []))[1]
     if not header:
         return iter(())
@@ -91,7 +91,7 @@ def read_delimited(
     return build_sentences(numbered, build, problems)
 
 
-def _rows(lines: Iterable[bytes], name: str, delimiter: str) -> Iterator[Row]:
+def delimited_rows(lines: Iterable[bytes], name: str, delimiter: str) -> Iterator[Row]:
     """Yield the fields of each row and the line on which it ends."""
     # The limit is one of the whole process; texts may be longer than the 128 KiB it starts with.
     csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))

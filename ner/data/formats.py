@@ -118,7 +118,8 @@ def _read_hub(source: str | Path, how: Reading) -> Iterator[Sentence]:
     if str(source).startswith("hub:"):
         name, _, part = str(source).removeprefix("hub:").partition(":")
         split = part or split
-    return hub.read_hub(name, split, how.hub_tokens, how.hub_tags, how.problems, how.target)
+    chosen = (how.hub_tokens, how.hub_tags)
+    return hub.read_hub(name, split, *chosen, how.problems, how.target, how.tokenize)
 
 
 def _save_brat(sentences: Iterable[Sentence], path: Path, how: Writing) -> None:

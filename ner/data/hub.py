@@ -2,19 +2,19 @@
 
 import itertools
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ner.data.columns import DOCUMENT_BOUNDARY
-from ner.data.lines import check_file, is_folder, short
-from ner.data.schemes import normalize_tag, spans_from_tags
+from ner.data.hub_rows import TokenRows, choose_rows
+from ner.data.lines import check_file, is_folder
+from ner.data.records import Tokenize, build_sentences
 from ner.data.sentence import Sentence, Source
+from ner.data.tokenizer import Tokenizer
 from ner.errors import DataError
 from ner.extras import require
 
-TOKEN_COLUMNS = ("tokens", "words")
-TAG_COLUMNS = ("ner_tags", "tags")
 DEVELOPMENT_SPLITS = ("validation", "dev", "valid")
 
 
@@ -25,23 +25,31 @@ def read_hub(
     tags: str | None = None,
     problems: list[DataError] | None = None,
     target: str | None = None,
+    tokenize: Tokenize | None = None,
 ) -> Iterator[Sentence]:
     """Yield the sentences of a data set, with the label names that it states itself.
 
-    The other columns of strings or classes, one a token, become columns of the sentence, and so do
-    the raw tags. Rows of the one token `-DOCSTART-` begin a document. Rows are counted from 1.
+    Rows hold tokens or a text. The other columns of strings or classes, one a token, become
+    columns of the sentence, and so do the raw tags. Rows of the one token `-DOCSTART-` begin a
+    document. Rows are counted from 1.
 
     Args:
         source: A parquet file, a folder written by `save_to_disk`, or else a name on the hub. Code
             that comes with a data set is never run.
         split: Which part of it, where it has parts; "dev" also finds "validation" and "valid".
-        tokens: The column of tokens; by default "tokens", "words", or the only list of strings.
-        tags: The column of tags; by default "ner_tags", "tags", or the only list of classes. Where
-            there is no such column, the sentences are not annotated.
+        tokens: The column of tokens or of texts; by default "tokens", "words", or the only list
+            of strings that is not called like labels; else "text", "sentence", "review",
+            "content", or the only strings.
+        tags: The column of tags, or of labels of texts (a string, a number or a class, or a list
+            of such). By default tags are "ner_tags", "tags", or the only list of classes, and
+            labels are "label", "labels", "class", "category", "sentiment", "target" (in place of
+            numbers without names the strings in "label_text"), or the only classes. Where there
+            is no such column, the sentences are not annotated.
         problems: Where to put the errors of rows that cannot be read, which are left out; None
             raises the first one.
         target: A column of classes or strings that is to be learnt as it is; no column is taken
             for tags unless `tags` names one.
+        tokenize: What cuts texts; by default `Tokenizer()`.
 
     Raises:
         DataError: The data set, its split or a column is not there, tags are numbers without names,
@@ -49,55 +57,21 @@ def read_hub(
         MissingExtraError: `datasets` is not installed.
     """
     dataset, name = _choose_split(_load(source), split, str(source))
-    features = {column: _token_feature(feature) for column, feature in dataset.features.items()}
-    token_column = _choose_column(
-        tokens, TOKEN_COLUMNS, features, [c for c in features if features[c] == "strings"], name
-    )
-    if token_column is None or features[token_column] != "strings":
-        raise DataError(
-            f"{name}: a column of tokens, lists of strings, must be named. "
-            f"Its columns are {' '.join(features)}."
-        )
-    classes = [column for column, kind in features.items() if isinstance(kind, list)]
-    tag_column = None
-    if target is None or tags is not None:
-        tag_column = _choose_column(tags, TAG_COLUMNS, features, classes, name)
-    if tag_column is not None and features[tag_column] is None:
-        raise DataError(
-            f"{name}: tags must be strings, or classes (ClassLabel) that state their names. "
-            f"Got {dataset.features[tag_column]} in {tag_column!r}."
-        )
-    others = [c for c, kind in features.items() if kind is not None and c != token_column]
-    known = [c for c in ("id",) if c in dataset.features and c not in others]
+    kind = choose_rows(dataset.features, name, tokens, tags, target, tokenize or Tokenizer())
+    chosen = dict.fromkeys([*kind.columns, *({"id"} & dataset.features.keys())])
+    rows = dataset.select_columns(list(chosen)).with_format(None)
     document_names = map(str, itertools.count())
     document: str | None = None
-    rows = dataset.select_columns([token_column, *others, *known]).with_format(None)
-    for number, row in enumerate(rows, 1):
-        if row[token_column] == [DOCUMENT_BOUNDARY]:
+
+    def build(row: Mapping[str, Any], source: Source) -> Sentence | None:
+        nonlocal document
+        if isinstance(kind, TokenRows) and row[kind.tokens] == [DOCUMENT_BOUNDARY]:
             document = next(document_names)
-            continue
-        try:
-            words = _strings(row[token_column], "strings", token_column)
-            if "" in words:
-                raise ValueError(f"{token_column}: tokens must not be empty. Got one that is.")
-            columns = {c: _strings(row[c], features[c], c, len(words)) for c in others}
-            spans = None
-            if tag_column is not None:
-                spans = spans_from_tags([_normalize(tag) for tag in columns[tag_column]])
-        except ValueError as error:
-            problem = DataError(f"{name}:{number}: {error}")
-            if problems is None:
-                raise problem from None
-            problems.append(problem)
-            continue
-        yield Sentence(
-            words,
-            columns=columns,
-            spans=spans,
-            id=None if row.get("id") is None else str(row["id"]),
-            document=document,
-            source=Source(name, number),
-        )
+            return None
+        return kind.sentence(row, source).replace(document=document)
+
+    records = ((Source(name, number), row) for number, row in enumerate(rows, 1))
+    yield from build_sentences(records, build, problems)
 
 
 def _load(source: str | Path) -> Any:
@@ -134,58 +108,3 @@ def _choose_split(loaded: Any, split: str, name: str) -> tuple[Any, str]:
         if candidate in loaded:
             return loaded[candidate], f"{name}[{candidate}]"
     raise DataError(f"{name}: its splits are {' '.join(loaded)}. Got {split!r}.")
-
-
-def _token_feature(feature: Any) -> Any:
-    """What a column gives each token: "strings", a list of class names, or None for neither."""
-    element = getattr(feature, "feature", None)  # only a list has one
-    if getattr(element, "dtype", None) in ("string", "large_string"):
-        return "strings"
-    return getattr(element, "names", None)
-
-
-def _choose_column(
-    named: str | None,
-    usual: Sequence[str],
-    features: Mapping[str, Any],
-    fitting: Collection[str],
-    name: str,
-) -> str | None:
-    """Take the column that was named, else one with a usual name, else the only one that fits."""
-    if named is not None:
-        if named not in features:
-            raise DataError(f"{name}: its columns are {' '.join(features)}. Got {named!r}.")
-        return named
-    for column in usual:
-        if column in features:
-            return column
-    return next(iter(fitting)) if len(fitting) == 1 else None
-
-
-def _strings(
-    values: Any, kind: str | list[str], column: str, length: int | None = None
-) -> tuple[str, ...]:
-    """Check a row's values, and give classes their names.
-
-    Raises:
-        ValueError: It is no list, of another length, or holds what is neither string nor class.
-    """
-    if not isinstance(values, list) or (length is not None and len(values) != length):
-        expected = "a list" if length is None else f"a list of {length}, one a token"
-        raise ValueError(f"{column}: {expected}. Got {short(values)}.")
-    if isinstance(kind, list):
-        for value in values:
-            # A negative number, by which some mark what to ignore, is no name from the end.
-            if value is None or not 0 <= value < len(kind):
-                raise ValueError(f"{column}: classes from 0 to {len(kind) - 1}. Got {value}.")
-        return tuple(kind[value] for value in values)
-    if not all(isinstance(value, str) for value in values) or (length is None and "" in values):
-        raise ValueError(f"{column}: strings, and no empty token. Got {short(values)}.")
-    return tuple(values)
-
-
-def _normalize(tag: str) -> str:
-    try:
-        return normalize_tag(tag)
-    except ValueError as error:
-        raise ValueError(f"{error}. Got {tag!r}.") from None

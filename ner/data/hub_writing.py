@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ner.data.hub import TAG_COLUMNS, TOKEN_COLUMNS
+from ner.data.hub_rows import TAG_COLUMNS, TOKEN_COLUMNS
 from ner.data.lines import replace_surrogates
 from ner.data.packed import created
 from ner.data.sentence import Sentence

@@ -1,23 +1,14 @@
 """The result of an evaluation: numbers to compute with, a table to read."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from ner.data.schemes import Scheme
+from ner.evaluation.scores import Scores, score_table, table
 
 MISSED, SPURIOUS = "(missed)", "(spurious)"
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Precision, recall and F1 as fractions of one, and the number of gold spans behind them."""
-
-    precision: float
-    recall: float
-    f1: float
-    support: int
 
 
 @dataclass(frozen=True)
@@ -89,14 +80,11 @@ class Report:
         return head | dataclasses.asdict(self) | equal
 
     def __str__(self) -> str:
-        header = ["", "precision", "recall", "F1", "support"]
         averages = {"micro": self.micro, "macro": self.macro, "weighted": self.weighted}
-        rows = [[label, *_cells(scores)] for label, scores in self.per_label.items()]
-        rows += [[name, *_cells(scores)] for name, scores in averages.items()]
         blocks = [
             f"{self.name or 'Evaluation'}: {self.sentences} sentences, {self.tokens} tokens\n"
             f"{self._modes()}",
-            _table([header, *rows]),
+            score_table(self.per_label, averages),
             f"Token accuracy: {100 * self.accuracy:.2f}",
         ]
         if self.confusion:
@@ -110,26 +98,10 @@ class Report:
         default = "seqeval in default mode (equal to conlleval)"
         if self.strict_equals_default:
             return f"{default}; {strict} gives the same"
-        precision, recall, f1, _ = _cells(self.strict)
+        precision, recall, f1, _ = self.strict.cells()
         return f"{default}; {strict} differs: precision {precision}, recall {recall}, F1 {f1}"
 
     def _confusion(self) -> str:
         columns = list(next(iter(self.confusion.values())))
         rows = [[gold, *map(str, row.values())] for gold, row in self.confusion.items()]
-        return _table([["", *columns], *rows])
-
-
-def _cells(scores: Scores) -> list[str]:
-    fractions = (scores.precision, scores.recall, scores.f1)
-    return [*(f"{100 * fraction:.2f}" for fraction in fractions), str(scores.support)]
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Align the first column left and the others right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        row[0].ljust(widths[0])
-        + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)
+        return table([["", *columns], *rows])

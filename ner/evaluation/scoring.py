@@ -1,6 +1,6 @@
 """How good predictions are, whatever the target: one figure for each epoch, reports, baselines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from ner.data.sentence import Sentence
@@ -16,7 +16,6 @@ from ner.evaluation.report import Report
 from ner.targets import ClassTarget, ColumnTarget, SpanTarget, Target
 
 AnyReport = Report | ClassificationReport
-Pairs = Sequence[Sentence]
 
 
 @dataclass(frozen=True)
@@ -26,14 +25,17 @@ class Scoring:
     Args:
         metric: The name of its figure, between 0 and 1, higher is better.
         score: Computes the figure alone, as fast as can be.
-        report: Computes everything.
+        report: Computes everything, given a name for the data and the words that training showed,
+            if they are known.
         baseline: Learns from training sentences what any model has to beat; gives what predicts.
         baseline_name: What that is.
     """
 
     metric: str
     score: Callable[[Sequence[Sentence], Sequence[Sentence]], float]
-    report: Callable[[Sequence[Sentence], Sequence[Sentence], str], AnyReport]
+    report: Callable[
+        [Sequence[Sentence], Sequence[Sentence], str, Collection[str] | None], AnyReport
+    ]
     baseline: Callable[[Sequence[Sentence]], Callable[[Sentence], Sentence]]
     baseline_name: str
 
@@ -45,7 +47,7 @@ def scoring(target: Target) -> Scoring:
             return Scoring(
                 "f1",
                 _span_f1,
-                evaluate_sentences,
+                lambda gold, found, name, _: evaluate_sentences(gold, found, name),
                 lambda train: NameDictionary(train).tag,
                 "a dictionary of the training names",
             )
@@ -56,7 +58,9 @@ def scoring(target: Target) -> Scoring:
                     [label for s in gold for label in s.columns[column]],
                     [label for s in found for label in s.column(column)],
                 ),
-                lambda gold, found, name: evaluate_column(gold, found, column, name),
+                lambda gold, found, name, known_words: evaluate_column(
+                    gold, found, column, name, known_words
+                ),
                 lambda train: LabelDictionary(train, column).tag,
                 "the most frequent label of each training word",
             )
@@ -64,7 +68,7 @@ def scoring(target: Target) -> Scoring:
             return Scoring(
                 "f1" if multi_label else "accuracy",
                 lambda gold, found: evaluate_classes(gold, found, multi_label).score,
-                lambda gold, found, name: evaluate_classes(gold, found, multi_label, name),
+                lambda gold, found, name, _: evaluate_classes(gold, found, multi_label, name),
                 lambda train: CommonClass(train).tag,
                 "the most frequent label",
             )
@@ -72,7 +76,11 @@ def scoring(target: Target) -> Scoring:
 
 
 def evaluate_predictions(
-    target: Target, gold: Sequence[Sentence], predicted: Sequence[Sentence], name: str = ""
+    target: Target,
+    gold: Sequence[Sentence],
+    predicted: Sequence[Sentence],
+    name: str = "",
+    known_words: Collection[str] | None = None,
 ) -> AnyReport:
     """Compare the predictions of sentences with their gold annotation.
 
@@ -81,13 +89,14 @@ def evaluate_predictions(
         gold: Annotated sentences.
         predicted: The same sentences in the same order, with `prediction`.
         name: What to call the data in the report.
+        known_words: Those of the sentences that training showed; None if that is not known.
 
     Raises:
         DataError: A gold sentence is not annotated.
     """
     for sentence in gold:
         target.check(sentence, "gold")
-    return scoring(target).report(gold, predicted, name)
+    return scoring(target).report(gold, predicted, name, known_words)
 
 
 def _span_f1(gold: Sequence[Sentence], predicted: Sequence[Sentence]) -> float:

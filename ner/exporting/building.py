@@ -165,11 +165,12 @@ def _token_inputs(parts: ModelFolder, size: int) -> list[Port]:
         ("lengths", INT32, ("B",)),
         ("columns", INT32, ("B", "T", len(parts.featurizer.columns))),
         ("bigrams", INT32, ("B", "T", 2)),
+        ("parts", INT32, ("B", "T")),
     ]
 
 
 def _outputs(graph: GraphBuilder, model: Model, count: int) -> list[tuple[str, Port]]:
-    """List the values and ports of what the head gives, its scores of `count` tags or classes first."""
+    """List values and ports of what the head gives, scores of `count` tags or classes first."""
     # Recurrent operators want time first; indices are turned around faster than vectors.
     across = graph.node("Transpose", graph.input("tokens"), perm=[1, 0])
     vectors = [graph.node("Gather", graph.input("rows"), across)]
@@ -181,5 +182,10 @@ def _outputs(graph: GraphBuilder, model: Model, count: int) -> list[tuple[str, P
     head: Any = model.head
     hidden = chosen(ENCODERS, model.encoder, "encoder")(graph, model.encoder, embedded, lengths)
     found = chosen(HEADS, head, "head")(graph, head, hidden, lengths)
-    axes = {"emissions": ("B", "T", count), "logits": ("B", count), "attention": ("B", "K", "T")}
+    axes: dict[str, tuple[str | int, ...]]
+    if isinstance(head, ClassifierHead):
+        pooling: Any = head.pooling
+        axes = {"logits": ("B", count), "attention": ("B", pooling.num_heads, "T")}
+    else:
+        axes = {"emissions": ("B", "T", count)}
     return [(value, (name, FLOAT, axes[name])) for name, value in found.items()]

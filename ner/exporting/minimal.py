@@ -9,7 +9,7 @@ from onnx import GraphProto, TensorProto, helper
 from ner.exporting.graph import GraphBuilder
 from ner.exporting.layers import inside, linear, parts, run_layers, swapped, zero_behind
 from ner.nn.encoders import MinimalRNN
-from ner.nn.encoders.minimal import PARTS
+from ner.nn.encoders.minimal import LOWEST, PARTS
 
 
 def minimal(graph: GraphBuilder, module: MinimalRNN, embedded: str, lengths: str) -> str:
@@ -28,13 +28,17 @@ def minimal(graph: GraphBuilder, module: MinimalRNN, embedded: str, lengths: str
 def _states(graph: GraphBuilder, module: MinimalRNN, products: str, lengths: str) -> str:
     """Give the states (T B H) from gates and candidates, end to end (T B 2H or 3H)."""
     *gates, candidates = parts(graph, products, PARTS[module.cell], module.size)
-    # As in the module: by how much more the gate that lets go of the state is shut.
-    shut = gates[0]
-    if len(gates) == 2:
-        shares = [graph.node("Softplus", graph.node("Neg", gate)) for gate in gates]
-        shut = graph.node("Sub", *shares)
-    decays = graph.node("Sigmoid", graph.node("Neg", shut))
-    added = graph.node("Mul", graph.node("Sigmoid", shut), candidates)
+    if module.cell == "mingru":
+        decays = graph.node("Sigmoid", graph.node("Neg", gates[0]))
+        share = graph.node("Sigmoid", gates[0])
+    else:
+        lowest = graph.constant(np.array(LOWEST, dtype=np.float32))
+        one = graph.constant(np.array(1, dtype=np.float32))
+        powers = [graph.node("Neg", graph.node("Max", gate, lowest)) for gate in gates]
+        forget, enter = (graph.node("Add", one, graph.node("Exp", power)) for power in powers)
+        total = graph.node("Add", forget, enter)
+        decays, share = (graph.node("Div", each, total) for each in (enter, forget))
+    added = graph.node("Mul", share, candidates)
     if not module.bidirectional:
         return _scan(graph, decays, added, lengths, module.size, 0)
     width = module.size // 2

@@ -8,6 +8,7 @@ A batch is a dictionary of arrays. It holds
     rows         (R E)    in tagging, in their place: vectors of words
     columns      (B T K)  input columns
     bigrams      (B T 2)  pairs of neighbours
+    parts        (B T)    the number of a token's sentence within its text
     pieces, …             what a transformer reads: see `Subwords.arrays`
     tags         (B T)    gold tags, in training; or (B T C), bool, the tags that each token may
                           have, where some annotation is partial
@@ -187,7 +188,7 @@ class TaggingBatches:
 
     Args:
         sentences: None of them empty.
-        featurizer: For input columns.
+        featurizer: For what depends on more than the word.
         words: The vectors of words.
     """
 
@@ -213,7 +214,7 @@ class TaggingBatches:
         lengths = [len(sentence) for sentence in sentences]
         shape = (len(lengths), max(lengths))
         batch: Arrays = {"rows": table, "lengths": np.array(lengths, dtype=np.int64)}
-        per_token = {"tokens": np.array(rows), **self.featurizer.encode_columns(sentences)}
+        per_token = {"tokens": np.array(rows), **self.featurizer.encode_tokens(sentences)}
         subwords = self.featurizer.subwords
         if subwords is not None:
             reach = subwords.context

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
+from ner.data.sentences import SentenceSplitter
 from ner.errors import DataError
 from ner.features.counts import CorpusCounts, by_frequency, count_corpus
 from ner.features.ngrams import BigramVocabulary
@@ -32,6 +34,8 @@ class Featurizer:
         bigrams: The pairs of neighbouring tokens of the training split; None leaves them out.
         vectors: Pretrained vectors of words that training never saw.
         subwords: What a transformer reads of a sentence; None where there is none.
+        language: Of the texts, for models that look at their sentences one by one, see
+            `SentenceSplitter`; None for all others.
     """
 
     words: WordVocabulary
@@ -42,6 +46,7 @@ class Featurizer:
     bigrams: BigramVocabulary | None = None
     vectors: VectorStore | None = None
     subwords: Subwords | None = None
+    language: str | None = None
 
     def encode_words(self, words: Sequence[str]) -> Arrays:
         """Compute everything that depends on a word alone.
@@ -68,14 +73,18 @@ class Featurizer:
         """Compute what depends on more than the word, for all tokens end to end.
 
         Returns:
-            `columns` (N K) and `bigrams` (N 2), rows of tables, where the model reads them.
+            `columns` (N K) and `bigrams` (N 2), rows of tables, and `parts` (N), the number of a
+            token's sentence within its text, where the model reads them.
 
         Raises:
             DataError: A sentence lacks a column.
+            MissingExtraError: The package that finds sentences is not installed.
         """
         arrays = self.encode_columns(sentences)
         if self.bigrams is not None:
             arrays["bigrams"] = self.bigrams.find(sentences)
+        if self.language is not None:
+            arrays["parts"] = np.concatenate([self._sentence_numbers(s) for s in sentences])
         return arrays
 
     def encode_columns(self, sentences: Sequence[Sentence]) -> Arrays:
@@ -99,6 +108,15 @@ class Featurizer:
             for name, vocabulary in self.columns.items()
         ]
         return {"columns": np.stack(encoded, axis=1)}
+
+    @cached_property
+    def _splitter(self) -> SentenceSplitter:
+        assert self.language is not None
+        return SentenceSplitter(self.language)
+
+    def _sentence_numbers(self, text: Sentence) -> NDArray[np.int32]:
+        begins = [begin for begin, _ in text.offsets]
+        return np.searchsorted(self._splitter(text.text), begins, "right").astype(np.int32)
 
     def extended(self, training: Iterable[Sentence] | CorpusCounts) -> "Featurizer":
         """Append the words, characters, column values and pairs of more training data."""
@@ -125,6 +143,7 @@ class Featurizer:
             "affix_rows": self.affix_rows,
             "bigram_count": 0 if self.bigrams is None else self.bigrams.min_count,
             "subwords": None if self.subwords is None else self.subwords.settings(),
+            "language": self.language,
         }
 
     def vocabularies(self) -> dict[str, Any]:
@@ -166,6 +185,7 @@ class Featurizer:
             else None,
             vectors=vectors,
             subwords=subwords and Subwords.from_settings(subwords, vocabularies["subwords"]),
+            language=settings.get("language"),
         )
 
 
@@ -180,6 +200,7 @@ def build_featurizer(
     bigram_count: int = 0,
     vectors: VectorStore | None = None,
     subwords: Subwords | None = None,
+    language: str | None = None,
 ) -> Featurizer:
     """Collect the vocabularies of a training split, most frequent entries first.
 
@@ -193,6 +214,7 @@ def build_featurizer(
         bigram_count: How often pairs of neighbours must come to have a row; 0 leaves pairs out.
         vectors: See `Featurizer`.
         subwords: See `Featurizer`.
+        language: See `Featurizer`.
     """
     counts = training
     if not isinstance(counts, CorpusCounts):
@@ -211,6 +233,7 @@ def build_featurizer(
         bigrams=bigrams,
         vectors=vectors,
         subwords=subwords,
+        language=language,
     )
 
 

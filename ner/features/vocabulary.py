@@ -72,6 +72,10 @@ class WordVocabulary(Vocabulary):
         """Append what is new; the rows of the old entries stay."""
         return WordVocabulary(super().extended(entries).entries, self.lowercase)
 
+    def known(self, words: Iterable[str]) -> set[str]:
+        """Give those of some words that the training split had, also in another case if shared."""
+        return {w for w in set(words) if fallback_forms(w, self.lowercase)[0] in self.rows}
+
     def find(
         self, words: Sequence[str], store: VectorStore | None
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

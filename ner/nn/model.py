@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ner.chain import Edges
+from ner.errors import ConfigError
 from ner.features.featurizer import Arrays, Featurizer
 from ner.features.words import AFFIXES, SHAPES, num_character_rows
 from ner.nn.classifier import ClassifierHead
@@ -116,12 +117,20 @@ def build_model(settings: Settings, featurizer: Featurizer, target: Target) -> M
 
 
 def build_head(settings: Settings, size: int, target: Target) -> Head:
-    """Build an untrained head for hidden states of a size."""
+    """Build an untrained head for hidden states of a size.
+
+    Raises:
+        ConfigError: Its pooling does not go with the encoder.
+    """
     chosen = settings["head"]
     if isinstance(target, ClassTarget):
-        both = settings["encoder"].get("bidirectional", True)
+        encoder = settings["encoder"]
+        # The language is the featurizer's business.
+        pooling = {k: v for k, v in settings["pooling"].items() if k != "language"}
+        if "last" in pooling["kinds"]:
+            _check_last_states(encoder)
         return ClassifierHead(
-            build_pooling(size, **settings["pooling"], bidirectional=both),
+            build_pooling(size, **pooling, bidirectional=encoder["bidirectional"]),
             target.outputs,
             multi_label=target.multi_label,
             weights=chosen["weights"],
@@ -131,6 +140,16 @@ def build_head(settings: Settings, size: int, target: Target) -> Head:
     options = {name: chosen[name] for name in ("cost", "weights") if chosen.get(name)}
     scheme = target.scheme if isinstance(target, SpanTarget) else None
     return HEADS[chosen["kind"]](size, target.outputs, scheme, **options)
+
+
+def _check_last_states(encoder: Settings) -> None:
+    """Refuse encoders whose last states have not read more than the others."""
+    for key, needed in (("kind", "rnn"), ("attention_heads", 0)):
+        if encoder[key] != needed:
+            raise ConfigError(
+                f"encoder.{key}: must be {needed} where 'last' is among pooling.kinds. "
+                f"Got {encoder[key]}."
+            )
 
 
 def to_tensors(

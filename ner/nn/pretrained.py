@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import nn
 
-from ner.errors import ConfigError
+from ner.errors import ConfigError, MissingExtraError
 from ner.extras import require
 from ner.features.subwords import Pooling, Subwords
 from ner.files import read_json
@@ -88,7 +88,7 @@ def read_pretrained_encoder(path: str, revision: str | None = None) -> Pretraine
         ConfigError: There is none, or it cannot be read without running code or a pickle.
         MissingExtraError: transformers is not installed.
     """
-    transformers = require("transformers", PURPOSE, EXTRA)
+    transformers = _library()
     from safetensors import SafetensorError
 
     try:
@@ -146,7 +146,7 @@ def build_encoder(architecture: Mapping[str, Any]) -> nn.Module:
         ValueError: The library knows no such model.
         MissingExtraError: transformers is not installed.
     """
-    transformers = require("transformers", PURPOSE, EXTRA)
+    transformers = _library()
     settings = {name: value for name, value in architecture.items() if name not in PRIVATE}
     config = transformers.AutoConfig.for_model(**settings)
     with _quiet(transformers):
@@ -154,6 +154,14 @@ def build_encoder(architecture: Mapping[str, Any]) -> nn.Module:
             transformers.AutoModel.from_config, config, dtype="float32", trust_remote_code=False
         )
     return _encoder_of(whole)
+
+
+def _library() -> Any:
+    try:
+        return require("transformers", PURPOSE, EXTRA)
+    except ImportError as error:  # it refuses to work beside other versions than it knows
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise MissingExtraError(f"{PURPOSE} needs a whole transformers. Got: {reason}.") from None
 
 
 def _fetch(path: str, revision: str | None) -> Path:

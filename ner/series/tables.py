@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.data.delimited import _rows as delimited_rows
+from ner.data.delimited import delimited_rows
 from ner.data.lines import read_lines, short
 from ner.errors import DataError
 

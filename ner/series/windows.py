@@ -47,7 +47,10 @@ class Windows:
         """
         for wrong, rule in (
             (np.abs(values) > LARGEST, f"lie between {-LARGEST:g} and {LARGEST:g}"),
-            (values[:, :1] <= 0 if self.settings.log else np.zeros((1, 1)), "be above 0 for --log"),
+            (
+                values[:, :1] <= 0 if self.settings.log else np.zeros((1, 1)),
+                "be above 0 to have logarithms",
+            ),
         ):
             if wrong.any():
                 row, column = (int(i) for i in np.argwhere(wrong)[0])

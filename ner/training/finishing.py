@@ -1,18 +1,21 @@
 """The end of a run: judge the best weights, write the model folder, report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ner.annotator import Annotator
+from ner.annotator import evaluate
+from ner.classifier import TextClassifier
 from ner.config import Config, to_toml
-from ner.data.sentence import Sentence
 from ner.data.tokenizer import Tokenizer, agreement
-from ner.evaluation.scoring import AnyReport, evaluate_predictions, scoring
+from ner.evaluation.calibration import Calibration
+from ner.evaluation.label_report import ClassificationReport
+from ner.evaluation.scoring import AnyReport, scoring
 from ner.exporting.entry import save_exported
 from ner.files import write_json
-from ner.loading import build_annotator, load
+from ner.loading import build_annotator, load, make_annotator
 from ner.model_folder import ModelFolder, save_model
+from ner.training.calibrating import fit_classifier
 from ner.training.records import model_card, versions
 from ner.training.result import RunResult
 from ner.training.setup import Corpus, Prepared
@@ -57,6 +60,13 @@ def finish(
         config=to_toml(config),
     )
     annotator = build_annotator(parts, device=device)
+    calibration: Calibration | None = None
+    if isinstance(annotator, TextClassifier):
+        calibration = fit_classifier(annotator, corpus.dev, notify)
+        if calibration is not None:
+            target = replace(annotator.target, temperature=calibration.temperature)
+            parts = replace(parts, target=target)
+            annotator = make_annotator(parts, annotator.runtime)
     counted = scoring(prepared.target)
     baseline = counted.baseline(corpus.train)
     reports: dict[str, AnyReport] = {}
@@ -64,8 +74,10 @@ def finish(
     for split, gold in (("dev", corpus.dev), ("test", corpus.test)):
         if gold:
             title = f"{split} ({corpus.record[split]['source']})"
-            reports[split] = _judge(annotator, gold, title)
+            reports[split] = evaluate(annotator, gold, name=title)
             baselines[split] = counted.score(gold, [baseline(sentence) for sentence in gold])
+    if isinstance(reports["dev"], ClassificationReport):
+        reports["dev"] = replace(reports["dev"], calibration=calibration)
     facts = {split: report.to_dict() for split, report in reports.items()}
     record = {
         "versions": versions(),
@@ -97,7 +109,3 @@ def finish(
     results = result.to_dict()
     write_json(folder / "report.json", {split: results[split] for split in reports})
     return result
-
-
-def _judge(annotator: Annotator, gold: Sequence[Sentence], title: str) -> AnyReport:
-    return evaluate_predictions(annotator.target, gold, annotator.tag_sentences(gold), title)

@@ -21,6 +21,7 @@ from ner.training.checkpoint import newest_checkpoint, save_checkpoint
 from ner.training.finishing import VECTORS, finish
 from ner.training.interruption import interruptible
 from ner.training.optimizers import build_optimizers, use_sparse_tables
+from ner.training.penalties import Penalty, shrinkable
 from ner.training.progress import Progress
 from ner.training.records import RunFolder
 from ner.training.result import RunResult
@@ -135,6 +136,7 @@ class Run:
             clip_norm=training.clip_norm,
             ema=training.ema,
             patience=training.patience,
+            penalty=Penalty(list(shrinkable(model).values()), training.l1, training.l2),
             to_tensors=lambda arrays: to_tensors(arrays, self.device),
             device=self.device,
         )

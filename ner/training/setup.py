@@ -16,6 +16,7 @@ from ner.data.sentence import Sentence
 from ner.data.spans import Notes
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError
+from ner.features.augmentation import Augmentation
 from ner.features.batches import EncodedSentences, TrainingBatches
 from ner.features.coverage import coverage
 from ner.features.featurizer import Featurizer, build_featurizer, rare_forms
@@ -196,15 +197,19 @@ class Prepared:
 
     def batches(self, sentences: Sequence[Sentence], config: Config) -> TrainingBatches:
         """Encode sentences with their gold annotation for training."""
+        augmentation = Augmentation(**config.augmentation.model_dump())
         gold = self.target.gold(sentences)
+        encoded = EncodedSentences(
+            sentences,
+            self.featurizer,
+            gold if self.target.is_per_token else None,
+            self.rare,
+            sentence_targets=None if self.target.is_per_token else gold,
+            spellings=augmentation.spellings,
+        )
         return TrainingBatches(
-            EncodedSentences(
-                sentences,
-                self.featurizer,
-                gold if self.target.is_per_token else None,
-                self.rare,
-                sentence_targets=None if self.target.is_per_token else gold,
-            ),
+            encoded,
+            changes=augmentation.changes(encoded, self.target.outputs),
             seed=config.seed,
             batch_size=config.training.batch_size,
             batch_tokens=config.training.batch_tokens,
@@ -232,6 +237,7 @@ def prepare(
     Raises:
         ConfigError: The head is given weights or a cost that it has no use for.
     """
+    Augmentation(**config.augmentation.model_dump()).check(config.task)
     target = (blank_target(config) if start is None else start.target).extended(corpus.train)
     check_weights(config, target.labels)
     if start is None:
@@ -244,6 +250,7 @@ def prepare(
             columns=config.inputs.columns,
             bigram_count=config.bigrams.min_count if config.bigrams.size else 0,
             vectors=store,
+            language=language_of_parts(config),
         )
     else:
         featurizer = start.featurizer.extended(corpus.train)
@@ -258,6 +265,12 @@ def prepare(
     if vectors is not None:
         rare -= fill_rows(model, featurizer, vectors)
     return Prepared(featurizer, target, network, model, rare)
+
+
+def language_of_parts(config: Config) -> str | None:
+    """Give the language whose sentences a classifier pools; None where it pools texts whole."""
+    is_used = config.task == "classify" and config.pooling.hierarchical
+    return config.pooling.language if is_used else None
 
 
 def check_weights(config: Config, labels: Collection[str]) -> None:

@@ -18,7 +18,6 @@ from ner.features.counts import CorpusCounts
 from ner.features.featurizer import Featurizer
 from ner.features.lexicon import Lexicon
 from ner.features.stored import StoredCorpus, StoredSentences, open_stored, store_sentences
-from ner.sections import Data
 from ner.targets import SpanTarget, Target
 
 # In the folder of a run, until the run is over.
@@ -27,22 +26,28 @@ ENCODED = "encoded"
 LARGE = 1 << 28
 
 
-def goes_to_disk(data: Data, train: CorpusSource, dev: CorpusSource) -> bool:
+def goes_to_disk(config: Config, train: CorpusSource, dev: CorpusSource) -> bool:
     """Decide where the training sentences are kept.
 
     Raises:
-        ConfigError: They are to be kept on the disk, but there is no development data, or they
-            come from where they cannot be read twice.
+        ConfigError: They are to be kept on the disk, but there is no development data, they come
+            from where they cannot be read twice, or the model reads their neighbours.
     """
-    if data.storage == "memory" or not isinstance(train, str | Path):
+    storage, context = config.data.storage, config.transformer.context
+    if storage == "memory" or not isinstance(train, str | Path):
         return False
-    has_dev = dev != ""
-    if data.storage == "auto":
-        return has_dev and Path(train).is_file() and Path(train).stat().st_size >= LARGE
-    if not has_dev:
+    if storage == "auto":
+        is_large = Path(train).is_file() and Path(train).stat().st_size >= LARGE
+        return is_large and dev != "" and not context
+    if dev == "":
         raise ConfigError("data.dev: is needed where data.storage is 'disk'. Got none.")
     if train == "-":
         raise ConfigError("data.train: a file, where data.storage is 'disk'. Got '-'.")
+    if context:
+        # A part of the corpus is encoded without the sentences around it.
+        raise ConfigError(
+            f"transformer.context: must be 0 where data.storage is 'disk'. Got {context}."
+        )
     return True
 
 
@@ -54,10 +59,10 @@ def storage_key(config: Config, train: CorpusSource, init: str | None) -> dict[s
         train: The training data.
         init: Digest of the model that training goes on from, if there is one.
     """
-    settings = config.model_dump(mode="json")
-    reading = {k: v for k, v in settings["data"].items() if k not in ("dev", "test", "storage")}
-    parts = {name: settings[name] for name in ("task", "words", "inputs", "bigrams", "head")}
-    return {"data": reading, **parts, "sha256": file_digest(train), "init": init}
+    settings = config.model_dump(mode="json", exclude={"seed", "training"})
+    for elsewhere in ("dev", "test", "storage"):
+        del settings["data"][elsewhere]
+    return {"settings": settings, "sha256": file_digest(train), "init": init}
 
 
 @dataclass

@@ -90,6 +90,7 @@ class Trainer:
         clip_norm: Greatest norm of all gradients together; None does not clip.
         ema: Decay of the averaged weights, which are what is evaluated and kept.
         patience: Epochs without a better score before it stops; None never does.
+        penalty: Adds to the loss what large weights cost.
         to_tensors: Moves the arrays of a batch to the device.
         device: Where it trains.
     """
@@ -108,6 +109,7 @@ class Trainer:
         clip_norm: float | None = 1.0,
         ema: float = 0.0,
         patience: int | None = None,
+        penalty: Callable[[Tensor], Tensor] = lambda loss: loss,
         to_tensors: Callable[[Mapping[str, NDArray[Any]]], Mapping[str, Tensor]],
         device: torch.device,
     ) -> None:
@@ -121,6 +123,7 @@ class Trainer:
         self.sign = 1 if higher_is_better else -1
         self.clip_norm = clip_norm
         self.patience = patience
+        self.penalty = penalty
         self.to_tensors = to_tensors
         self.device = device
         self.average = AveragedWeights(model, ema)
@@ -171,6 +174,7 @@ class Trainer:
             facts["factor"] = self.schedule.factor(progress, epoch)
             self._set_rates()
             loss = self.model.loss(self.to_tensors(arrays))  # pyright: ignore[reportCallIssue]
+            loss = self.penalty(loss)
             self.pending.append((epoch, step, plan[step], loss.detach()))
             if self.device.type == "cpu" or len(self.pending) == LOSSES_AT_ONCE:
                 self.read_losses()

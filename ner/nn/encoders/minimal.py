@@ -5,7 +5,6 @@ from typing import Literal
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ner.nn.encoders.layered import LayeredEncoder
 from ner.nn.encoders.recurrence import linear_recurrence
@@ -13,6 +12,9 @@ from ner.nn.heads import length_mask
 
 # What a token computes: for a minGRU update and candidate, for a minLSTM forget, input, candidate.
 PARTS = {"mingru": 2, "minlstm": 3}
+# So low that one over a gate is still a number of float32. (Differences of softplus would do
+# without a bound, at sixteen times the cost in ONNX Runtime, whose sigmoid is coarse near zero.)
+LOWEST = -80.0
 
 
 class MinimalRNN(LayeredEncoder):
@@ -73,10 +75,14 @@ class MinimalRNN(LayeredEncoder):
         inside = length_mask(lengths, hidden.shape[1])
         products = products.masked_fill(~inside[:, :, None], 0)
         *gates, candidates = products.to(product.weight.dtype).chunk(PARTS[self.cell], 2)
-        # By how much more the gate that lets go of the state is shut: sigmoids of it are both
-        # shares, however far from zero the gates are.
-        shut = gates[0] if len(gates) == 1 else F.softplus(-gates[0]) - F.softplus(-gates[1])
-        decays, added = (-shut).sigmoid(), shut.sigmoid() * candidates
+        if self.cell == "mingru":
+            decays, share = (-gates[0]).sigmoid(), gates[0].sigmoid()
+        else:
+            # One over each gate: of the two shares, the other's is the counter.
+            forget, enter = (1 + gate.clamp(min=LOWEST).neg().exp() for gate in gates)
+            total = forget + enter
+            decays, share = enter / total, forget / total
+        added = share * candidates
         if not self.bidirectional:
             return linear_recurrence(decays, added)
         # Axes: sentence (B) x token (T) x direction and state (H).
