@@ -11,6 +11,7 @@ from ner.attention_view import token_weights
 from ner.data.sentence import Sentence
 from ner.decoding import BATCH_TOKENS
 from ner.errors import ConfigError
+from ner.features.featurizer import Arrays
 from ner.targets import ClassTarget
 
 
@@ -78,8 +79,12 @@ class TextClassifier(Annotator[ClassTarget]):
         A sentence without tokens scores 0.
         """
         empty = np.zeros(len(self.labels), dtype=np.float32)
-        rows = self.decoder.run(sentences, lambda found, _: found["logits"], empty, batch_tokens)
+        rows = self.decoder.run(sentences, _scores, empty, batch_tokens)
         return np.array(rows).reshape(len(sentences), len(empty))
+
+
+def _scores(outputs: Arrays, lengths: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+    return list(outputs["logits"])
 
 
 def classification(sentence: Sentence) -> Classification:

@@ -252,6 +252,7 @@ class HeadSection(Section):
     cost: NonNegative = Field(
         0.0, description="nats by which a gold path has to beat others for each wrong token; crf"
     )
+    ends: bool = Field(True, description="scores of the first and of the last tag; crf")
     weights: dict[str, Positive] = Field(
         {}, description="how much entities of a label matter; O and others count 1"
     )
@@ -260,6 +261,13 @@ class HeadSection(Section):
         False, description="a text may have several labels, or none; classify"
     )
     label_smoothing: Rate = Field(0.0, description="share of the gold label's weight; classify")
+
+    @field_validator("ends")
+    @classmethod
+    def _ends_are_for_paths(cls, ends: bool, info: ValidationInfo) -> bool:
+        if not ends and info.data.get("kind") == "softmax":
+            raise ValueError("be true where the kind is softmax")
+        return ends
 
     @field_validator("cost")
     @classmethod

@@ -103,11 +103,11 @@ def measure_apart(file: Path, storage: str, seconds: float) -> dict[str, Any]:
 
 def measure(file: str, folder: Path, storage: str, seconds: float) -> dict[str, Any]:
     """Read, encode and train; gives seconds and peaks of memory in MB of each part."""
-    from ner.training.corpus import read_corpus
     from ours import build_trainer
 
     from ner.config import parse_config
     from ner.data.tokenizer import Tokenizer
+    from ner.training.corpus import read_corpus
     from ner.training.setup import prepare
     from ner.training.storage import ENCODED
 
@@ -159,14 +159,15 @@ class Watch:
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Count what follows as a part of its own."""
-        began, before = time.monotonic(), self._name
-        self.phases[name] = {"seconds": 0.0}
+        began, before = (time.monotonic(), time.process_time()), self._name
+        self.phases[name] = {"seconds": 0.0, "cpu": 0.0}
         self._name = name
         try:
             yield
         finally:
             self._note()
-            self.phases[name]["seconds"] = time.monotonic() - began
+            self.phases[name]["seconds"] = time.monotonic() - began[0]
+            self.phases[name]["cpu"] = time.process_time() - began[1]
             self._name = before
 
     def _look(self) -> None:
@@ -200,12 +201,12 @@ def note(line: str) -> None:
 def table(rows: list[dict[str, Any]]) -> str:
     """Write what was measured as Markdown."""
     memories = [f"{phase}: anonymous / resident MB" for phase in PHASES]
-    head = ["tokens", "kept", "text MB", "arrays MB", "read k tok/s", "encoded k tok/s"]
+    head = ["tokens", "kept", "text MB", "arrays MB", "read s (CPU s)", "encode s (CPU s)"]
     head += [*memories, "trained tok/s"]
     lines = [head, ["---"] * len(head)]
     for row in rows:
         phases = row["phases"]
-        speeds = [row["tokens"] / phases[name]["seconds"] / 1e3 for name in PHASES[:2]]
+        seconds = [[phases[name][kind] for kind in ("seconds", "cpu")] for name in PHASES[:2]]
         peaks = [[phases[name][kind] for kind in ("anonymous", "resident")] for name in PHASES]
         lines.append(
             [
@@ -213,7 +214,7 @@ def table(rows: list[dict[str, Any]]) -> str:
                 f"in {row['storage']}" if row["storage"] == "memory" else "on disk",
                 f"{row['text']:,.0f}",
                 f"{row['arrays']:,.0f}",
-                *(f"{speed:,.0f}" for speed in speeds),
+                *(f"{wall:,.0f} ({cpu:,.0f})" for wall, cpu in seconds),
                 *(f"{anonymous:,.0f} / {resident:,.0f}" for anonymous, resident in peaks),
                 f"{row['speed']:,.0f}",
             ]

@@ -16,7 +16,10 @@ from ner.data.schemes import Span
 from ner.data.sentence import Sentence
 
 if TYPE_CHECKING:
-    from ner.training.trainer import Epoch, Step
+    from ner.config import Config
+    from ner.training.corpus import Corpus
+    from ner.training.setup import Prepared
+    from ner.training.trainer import Epoch, Step, Trainer
 
 SETTINGS = {
     "words.size": 100,
@@ -108,6 +111,36 @@ def agreement(folder: Path, sentences: Sequence[Sentence]) -> dict[str, float]:
     }
 
 
+def build_trainer(config: "Config", corpus: "Corpus", prepared: "Prepared") -> "Trainer":
+    """Give a trainer that never evaluates and never ends, for those who time its steps."""
+    from ner.nn.model import to_tensors
+    from ner.training.optimizers import build_optimizers, use_sparse_tables
+    from ner.training.schedules import Schedule
+    from ner.training.trainer import Trainer
+
+    settings, model = config.training, prepared.model
+    use_sparse_tables(model)
+    return Trainer(
+        model,
+        prepared.batches(corpus, config),
+        # The benchmark evaluates by itself, and outside of what it times.
+        lambda _: {"f1": 0.0},
+        build_optimizers(
+            model,
+            learning_rate=settings.learning_rate,
+            embedding_rate=settings.embedding_rate,
+            betas=settings.betas,
+        ),
+        Schedule(settings.schedule),
+        epochs=1_000_000,
+        metric="f1",
+        clip_norm=settings.clip_norm,
+        ema=settings.ema,
+        to_tensors=to_tensors,
+        device=next(model.parameters()).device,
+    )
+
+
 class Ours:
     """This package in the benchmark.
 
@@ -129,42 +162,19 @@ class Ours:
         self, train: Sequence[Sentence], size: int, precision: str = "fp32", seed: int = 1
     ) -> None:
         from ner.config import parse_config
-        from ner.nn.model import to_tensors
-        from ner.training.optimizers import build_optimizers, use_sparse_tables
-        from ner.training.schedules import Schedule
-        from ner.training.setup import Corpus, prepare
-        from ner.training.trainer import Trainer
+        from ner.features.counts import count_corpus
+        from ner.training.corpus import Corpus
+        from ner.training.setup import prepare
 
         self.name = "ours" if precision == "fp32" else f"ours, {precision}"
         self.size = size
         self.config = (
             parse_config({}).updated({**SETTINGS, "encoder.size": size, "seed": seed}).resolved()
         )
-        settings = self.config.training
-        self.prepared = prepare(self.config, Corpus(train, (), ()), None, None)
-        model = self.prepared.model
-        model.autocast = precision == "bf16"
-        use_sparse_tables(model)
-        optimizers = build_optimizers(
-            model,
-            learning_rate=settings.learning_rate,
-            embedding_rate=settings.embedding_rate,
-            betas=settings.betas,
-        )
-        self.trainer = Trainer(
-            model,
-            self.prepared.batches(train, self.config),
-            # The benchmark evaluates by itself, and outside of what it times.
-            lambda _: {"f1": 0.0},
-            optimizers,
-            Schedule(settings.schedule),
-            epochs=1_000_000,
-            metric="f1",
-            clip_norm=settings.clip_norm,
-            ema=settings.ema,
-            to_tensors=to_tensors,
-            device=next(model.parameters()).device,
-        )
+        corpus = Corpus(train, (), (), count_corpus(train))
+        self.prepared = prepare(self.config, corpus, None, None)
+        self.prepared.model.autocast = precision == "bf16"
+        self.trainer = build_trainer(self.config, corpus, self.prepared)
         self.events: Iterator[Step | Epoch] = self.trainer.run()
 
     def train(self, seconds: float) -> tuple[int, float]:

@@ -45,6 +45,14 @@ LABELLED = [
     ("other", "Did he call? Yes."),
     ("other", "42"),
 ]
+MANY = [
+    (["fruit", "red"], "The red cherry is small"),
+    (["fruit"], "A ripe apple tastes sweet"),
+    (["red"], "The red flag waves"),
+    ([], "Nobody waits here"),
+    ([], "It is nine"),
+    (["fruit", "red"], "A red apple"),
+]
 LONG = " ".join(text for _, text in LABELLED * 60)
 TEXTS = [
     *(text for _, text in LABELLED),
@@ -101,15 +109,18 @@ POOLINGS = {
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Give the folder of a run with each pooling, trained when it is first asked for."""
+    """Give the folder of a run by its name, trained when it is first asked for."""
     known = {}
 
     def run(name):
         if name not in known:
-            if POOLINGS[name].get("hierarchical"):
+            if name == "hierarchical":
                 pytest.importorskip("sentencex", reason="hierarchical pooling needs sentencex")
             known[name] = tmp_path_factory.mktemp(name)
-            train(known[name], pooling=POOLINGS[name])
+            if name == "several-labels":
+                train(known[name], read(MANY), head={"multi_label": True}, epochs=40)
+            else:
+                train(known[name], pooling=POOLINGS[name])
         return known[name]
 
     return run
@@ -310,18 +321,9 @@ def test_without_a_sentence_to_fit_on_the_temperature_stays(tmp_path):
     assert (model.target.temperature, report.calibration, report.accuracy) == (1.0, None, 0.0)
 
 
-MANY = [
-    (["fruit", "red"], "The red cherry is small"),
-    (["fruit"], "A ripe apple tastes sweet"),
-    (["red"], "The red flag waves"),
-    ([], "Nobody waits here"),
-    ([], "It is nine"),
-    (["fruit", "red"], "A red apple"),
-]
-
-
-def test_several_labels_or_none_are_learnt(tmp_path):
-    model, report = train(tmp_path, read(MANY), head={"multi_label": True}, epochs=60)
+def test_several_labels_or_none_are_learnt(runs):
+    model = ner.load(runs("several-labels") / "model")
+    report = ner.evaluate(model, read(MANY))
     assert (report.metric, report.f1, report.accuracy) == ("f1", 1.0, 1.0)
     assert [set(model.classify(text).labels) for _, text in MANY] == [set(x) for x, _ in MANY]
     nothing = model.classify(MANY[3][1])
@@ -329,7 +331,9 @@ def test_several_labels_or_none_are_learnt(tmp_path):
     both = model.classify(MANY[0][1])
     assert both.label == max(both.probabilities, key=both.probabilities.__getitem__)
     assert min(both.probabilities.values()) > 0.5
-    assert report.calibration is not None
+    facts = json.loads((runs("several-labels") / "report.json").read_text())["dev"]
+    assert (facts["metric"], facts["score"]) == ("f1", 1.0)
+    assert facts["calibration"]["temperature"] == model.target.temperature
 
 
 def test_of_two_labels_for_the_same_text_the_one_that_weighs_more_is_learnt(tmp_path):
@@ -484,18 +488,18 @@ def test_the_command_reads_texts_files_and_records(run, folder, tmp_path):
     assert (code, err) == (1, "a.jsonl:2: text: a string is needed. Got 1.\n")
 
 
-def test_a_table_has_a_row_for_each_label_and_one_for_none(run, folder, tmp_path):
+def test_a_table_has_a_row_for_each_label_and_one_for_none(run, folder, runs):
     out = run("classify", folder, "--output", "tsv", stdin=b"Rome\tis old\n\n")[1]
     header, first, second = out.splitlines()
     assert header == "number\tlabel\tprobability\ttext"
     assert first.startswith("1\tcity\t0.") or first.startswith("1\tcity\t1.")
     assert first.endswith("\tRome\\tis old")
     assert second == "2\t\t\t"
-    train(tmp_path / "many", read(MANY), head={"multi_label": True}, epochs=60)
+    several = runs("several-labels") / "model"
     stdin = "\n".join(text for _, text in (MANY[0], MANY[3])).encode()
-    rows = run("classify", tmp_path / "many/model", "--output", "tsv", stdin=stdin)[1].splitlines()
+    rows = run("classify", several, "--output", "tsv", stdin=stdin)[1].splitlines()
     assert [row.split("\t")[:2] for row in rows[1:]] == [["1", "fruit"], ["1", "red"], ["2", ""]]
-    shown = run("classify", tmp_path / "many/model", "--output", "pretty", stdin=stdin)[1]
+    shown = run("classify", several, "--output", "pretty", stdin=stdin)[1]
     assert shown.splitlines()[1].startswith("(none)  Nobody[")
 
 

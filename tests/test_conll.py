@@ -383,10 +383,27 @@ def test_conll2003_has_the_same_entities_in_every_scheme(
             assert tuple(spans_from_tags(spelled)) == sentence.spans
 
 
-LINES = ["a O", "b B-X", "c I-X ", "d\tO", "\tO", "e  O", " f O", "g B-X O", "h x", "i", "\xff O"]
+BLANKS = [
+    "a NN O",
+    "b NN B-X",
+    "c  O",
+    " d O",
+    "e\tNN O",
+    "f NN I-X ",
+    "g NN x",
+    "h O",
+    "\xff NN O",
+]
+TABS = ["a\tO", "b\tB-X", "\tO", "c O", "d\t\tO", "e\tx", "f\tO\t"]
 
 
-@given(st.lists(st.sampled_from([*LINES, "", "", "-DOCSTART- O"]), max_size=20))
+@given(
+    st.sampled_from([BLANKS, TABS]).flatmap(
+        lambda rows: st.lists(st.sampled_from([*rows, "", "-DOCSTART- NN O"]), max_size=9).map(
+            lambda lines: [rows[0], "", *lines]
+        )
+    )
+)
 def test_rows_read_at_once_are_those_read_one_by_one(lines):
     def everything():
         problems = []

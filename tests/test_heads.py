@@ -8,8 +8,8 @@ from torch.nn import functional as F
 from torchcrf import CRF
 
 from ner.data.schemes import Span, spans_from_tags, tag_set, tags_from_spans
-from ner.nn.heads import HEADS, CRFHead, SoftmaxHead, length_mask, tag_weights
 from ner.lattice import TagLattice
+from ner.nn.heads import HEADS, CRFHead, length_mask, tag_weights
 from ner.targets import ColumnTarget, SpanTarget
 from ner.targets.base import free_edges
 

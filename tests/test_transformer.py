@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, MissingExtraError
-from ner.features.batches import EncodedSentences
+from ner.features.batches import EncodedSentences, TrainingBatches
 from ner.features.featurizer import Featurizer, build_featurizer
 from ner.features.subwords import CACHED_WORDS, Subwords
 from ner.features.surroundings import Passage, make_passage, passages_of, stretches
@@ -278,6 +278,26 @@ def test_training_reads_the_same_passages_as_tagging(pretrained, reach):
     found = list(passages_of(encoded.pick(order), encoded.lexicon.words, reach))
     expected = [tuple(map(list, make_passage(CORPUS, i, reach))) for i in order]
     assert [tuple(map(list, passage)) for passage in found] == expected
+
+
+def test_a_changed_sentence_is_read_as_changed_among_what_surrounds_it(pretrained):
+    def backwards(sentences, random):
+        ends = np.repeat(sentences.starts + sentences.lengths, sentences.lengths)
+        starts = np.repeat(sentences.starts, sentences.lengths)
+        places = starts + ends - 1 - np.arange(len(starts))
+        return sentences.replace(tokens=sentences.per_token["tokens"][places])
+
+    texts = [["the", "big", "cab"], ["abc"], ["face", "jig"]]
+    corpus = [Sentence(text, document="a") for text in texts]
+    subwords = subwords_of(pretrained, context=2)
+    encoded = EncodedSentences(corpus, build_featurizer(corpus, subwords=subwords))
+    batches = TrainingBatches(encoded, seed=1, batch_size=3, changes=[backwards])
+    batch = batches.batch(0, 0, np.array([2, 0]))
+    expected = subwords.arrays(
+        [Passage(["cab", "abc"], ["jig", "face"], []), Passage([], ["cab", "big", "the"], ["abc"])]
+    )
+    assert all((batch[name] == expected[name]).all() for name in expected)
+    assert "before" not in batch
 
 
 def test_sentences_on_a_disk_bring_no_surroundings(pretrained):

@@ -136,3 +136,13 @@ def test_an_extended_vocabulary_keeps_its_rows(entries, more):
         assert new.entries[: len(entries)] == old.entries
         assert set(new.entries) == {*entries, *more}
         assert len(new) == len({*entries, *more}) + 1
+
+
+@pytest.mark.parametrize(
+    ("lowercase", "expected"), [(True, {"ada", "Ada", "1999"}), (False, {"Ada", "1999"})]
+)
+def test_known_words_are_those_of_training_themselves(lowercase, expected):
+    words = ["Ada", "left", "1999"]
+    vocabulary = WordVocabulary(count_forms(words, lowercase), lowercase)
+    # The form with zeros stands for numbers that training never saw: these stay unknown.
+    assert vocabulary.known(["ada", "Ada", "1999", "1998", "right", "Ada"]) == expected

@@ -67,8 +67,8 @@ def eval_command(
     elif scheme is not None:
         raise ConfigError("ner eval: --scheme is for --predictions; a model has its own.")
     else:
-        from ner.loading import load
         from ner.annotator import evaluate
+        from ner.loading import load
 
         problems: list[DataError] | None = [] if on_error is OnError.SKIP else None
         tagger = load(

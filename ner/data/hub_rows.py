@@ -269,12 +269,16 @@ def _values(
     return tuple(values)
 
 
-def _class_names(values: Sequence[Any], classes: Sequence[str], column: str) -> tuple[str, ...]:
+def _class_names(
+    values: Sequence[int | None], classes: Sequence[str], column: str
+) -> tuple[str, ...]:
+    names: list[str] = []
     for value in values:
         # A negative number, by which some mark what to ignore, is no name from the end.
         if value is None or not 0 <= value < len(classes):
             raise FieldError(f"{column}: classes from 0 to {len(classes) - 1}. Got {value}.")
-    return tuple(classes[value] for value in values)
+        names.append(classes[value])
+    return tuple(names)
 
 
 def _normalize(tag: str) -> str:

@@ -1,7 +1,7 @@
 """The baselines that any model has to beat: what training held, learnt by heart."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 
 from ner.data.schemes import Span
 from ner.data.sentence import Prediction, Sentence
@@ -17,7 +17,7 @@ class NameDictionary:
     (Entity(text='Ada Byron', label='PER', start=3, end=12, score=1.0),)
     """
 
-    def __init__(self, train: Sequence[Sentence]) -> None:
+    def __init__(self, train: Iterable[Sentence]) -> None:
         labels: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
         for sentence in train:
             for start, end, label in sentence.spans or ():
@@ -62,14 +62,17 @@ class LabelDictionary:
     are equally frequent the first in the alphabet wins.
     """
 
-    def __init__(self, train: Sequence[Sentence], column: str) -> None:
+    def __init__(self, train: Iterable[Sentence], column: str) -> None:
         counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for sentence in train:
             for token, label in zip(sentence.tokens, sentence.columns[column], strict=True):
                 counts[token][label] += 1
         self.column = column
         self._labels = {token: _most_frequent(labels) for token, labels in counts.items()}
-        self._other = _most_frequent(Counter(_all_labels(train, column)))
+        totals: Counter[str] = Counter()
+        for labels in counts.values():
+            totals.update(labels)
+        self._other = _most_frequent(totals)
 
     def tag(self, sentence: Sentence) -> Sentence:
         """Label each token."""
@@ -80,17 +83,13 @@ class LabelDictionary:
 class CommonClass:
     """The most frequent label of training sentences, whatever the sentence."""
 
-    def __init__(self, train: Sequence[Sentence]) -> None:
+    def __init__(self, train: Iterable[Sentence]) -> None:
         counts = Counter(label for sentence in train for label in sentence.labels or ())
         self._labels = (_most_frequent(counts),) if counts else ()
 
     def tag(self, sentence: Sentence) -> Sentence:
         """Label a sentence."""
         return sentence.replace(prediction=Prediction(labels=self._labels))
-
-
-def _all_labels(sentences: Sequence[Sentence], column: str) -> Iterator[str]:
-    return (label for sentence in sentences for label in sentence.columns[column])
 
 
 def _most_frequent(counts: Counter[str]) -> str:

@@ -70,10 +70,11 @@ def evaluate_sentences(
         if one.spans is None:
             where = one.source or name or "gold"
             raise DataError(f"{where}: gold spans are needed. Got a sentence that has none marked.")
-        if one.tokens != other.tokens or other.prediction is None:
-            raise ValueError(f"predicted[{i}]: the tokens of gold[{i}], and a prediction")
+        found = None if other.prediction is None else other.prediction.spans
+        if one.tokens != other.tokens or found is None:
+            raise ValueError(f"predicted[{i}]: the tokens of gold[{i}], and a prediction of spans")
         gold_tags.append(tags_from_spans(one.spans, len(one), "BIO"))
-        predicted_tags.append(tags_from_spans(other.prediction.spans, len(one), "BIO"))
+        predicted_tags.append(tags_from_spans(found, len(one), "BIO"))
     return evaluate_tags(gold_tags, predicted_tags, "BIO", name)[0]
 
 

@@ -1,6 +1,6 @@
 """How good predictions are, whatever the target: one figure for each epoch, reports, baselines."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ner.data.sentence import Sentence
@@ -36,7 +36,7 @@ class Scoring:
     report: Callable[
         [Sequence[Sentence], Sequence[Sentence], str, Collection[str] | None], AnyReport
     ]
-    baseline: Callable[[Sequence[Sentence]], Callable[[Sentence], Sentence]]
+    baseline: Callable[[Iterable[Sentence]], Callable[[Sentence], Sentence]]
     baseline_name: str
 
 

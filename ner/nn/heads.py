@@ -55,6 +55,7 @@ class CRFHead(nn.Module):
         scheme: Says which transitions are legal; None if all are.
         cost: Nats by which a gold path has to beat others for each wrong token.
         weights: How much each label matters, see `ner.nn.CRF`; 1 where it is not named.
+        ends: Whether there are scores of the first and of the last tag.
     """
 
     gold: ClassVar[str] = "tags"
@@ -66,6 +67,7 @@ class CRFHead(nn.Module):
         scheme: Scheme | None,
         cost: float = 0.0,
         weights: Mapping[str, float] | None = None,
+        ends: bool = True,
     ) -> None:
         super().__init__()
         self.tags = tuple(tags)
@@ -78,6 +80,7 @@ class CRFHead(nn.Module):
             scheme=scheme,
             weights=tag_weights(tags, scheme, weights) if weights else None,
             cost=cost,
+            ends=ends,
         )
 
     def emissions(self, hidden: Float[Tensor, "B T H"]) -> Float[Tensor, "B T C"]:

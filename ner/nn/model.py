@@ -138,6 +138,8 @@ def build_head(settings: Settings, size: int, target: Target) -> Head:
         )
     # A softmax head knows no cost, and models of older versions have neither.
     options = {name: chosen[name] for name in ("cost", "weights") if chosen.get(name)}
+    if not chosen.get("ends", True):
+        options["ends"] = False
     scheme = target.scheme if isinstance(target, SpanTarget) else None
     return HEADS[chosen["kind"]](size, target.outputs, scheme, **options)
 

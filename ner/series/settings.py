@@ -26,7 +26,8 @@ TRAINING = {
 USED = frozenset(
     (
         *TRAINING,
-        *("optimizer", "momentum", "betas", "weight_decay", "warmup", "decay"),
+        *("optimizer", "momentum", "betas", "weight_decay", "l1", "l2"),
+        *("warmup", "decay"),
         *("plateau_patience", "clip_norm", "device", "threads", "checkpoint_minutes"),
     )
 )

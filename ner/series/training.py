@@ -22,6 +22,7 @@ from ner.series.windows import Parts
 from ner.training.checkpoint import newest_checkpoint, save_checkpoint
 from ner.training.interruption import interruptible
 from ner.training.optimizers import build_optimizers
+from ner.training.penalties import Penalty, shrinkable
 from ner.training.schedules import Schedule
 from ner.training.trainer import Epoch, Trainer
 
@@ -71,6 +72,7 @@ def build_trainer(
         evaluate,
         optimizers,
         schedule,
+        penalty=Penalty(list(shrinkable(model).values()), chosen["l1"], chosen["l2"]),
         epochs=chosen["epochs"],
         metric=METRIC,
         higher_is_better=False,

@@ -133,7 +133,9 @@ def continue_from(config: Config, start: ModelFolder, where: str) -> Config:
     changes: dict[str, Any] = {}
     for name in NETWORK:
         section = getattr(config, name)
-        for key, value in start.network[name].items():
+        # What a model of an older version does not tell was as by default.
+        default = type(section)().model_dump(mode="json")
+        for key, value in (default | start.network.get(name, {})).items():
             if f"{name}.{key}" in LEARNING:
                 continue
             given = section.model_dump(mode="json")[key]

@@ -1,7 +1,9 @@
 """The end of a run: judge the best weights, write the model folder, report."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from ner.annotator import evaluate
@@ -16,13 +18,17 @@ from ner.files import write_json
 from ner.loading import build_annotator, load, make_annotator
 from ner.model_folder import ModelFolder, save_model
 from ner.training.calibrating import fit_classifier
+from ner.training.corpus import Corpus
 from ner.training.records import model_card, versions
 from ner.training.result import RunResult
-from ner.training.setup import Corpus, Prepared
+from ner.training.setup import Prepared
+from ner.training.storage import ENCODED
 from ner.training.trainer import Trainer
 
 # Vectors for new words, in the run folder until the model folder has them.
 VECTORS = "vectors.safetensors"
+# Of so many sentences the tokens are compared with those of the tokenizer.
+AGREEMENT_SENTENCES = 20_000
 # What a manifest tells of a report, where the report has it.
 MANIFEST_METRICS = ("precision", "recall", "f1", "accuracy")
 
@@ -85,7 +91,7 @@ def finish(
         "data": corpus.record,
         "tokenizer": {
             "rules": tokenizer.rules,
-            "agreement": round(agreement(tokenizer, corpus.train), 4),
+            "agreement": round(agreement(tokenizer, islice(corpus.train, AGREEMENT_SENTENCES)), 4),
         },
         "metrics": {
             split: {key: found[key] for key in MANIFEST_METRICS if key in found}
@@ -106,6 +112,7 @@ def finish(
     # From here on the vectors of new words are those in the model folder.
     result = replace(result, annotator=load(result.model, device=device))
     (folder / VECTORS).unlink(missing_ok=True)
+    shutil.rmtree(folder / ENCODED, ignore_errors=True)
     results = result.to_dict()
     write_json(folder / "report.json", {split: results[split] for split in reports})
     return result

@@ -18,6 +18,7 @@ from ner.model_folder import ModelFolder
 from ner.nn.loading import set_threads
 from ner.nn.model import TorchRuntime, to_tensors
 from ner.training.checkpoint import newest_checkpoint, save_checkpoint
+from ner.training.corpus import Corpus, read_corpus
 from ner.training.finishing import VECTORS, finish
 from ner.training.interruption import interruptible
 from ner.training.optimizers import build_optimizers, use_sparse_tables
@@ -26,7 +27,7 @@ from ner.training.progress import Progress
 from ner.training.records import RunFolder
 from ner.training.result import RunResult
 from ner.training.schedules import Schedule
-from ner.training.setup import Corpus, Prepared, prepare, read_corpus, read_pretrained
+from ner.training.setup import Prepared, prepare, read_pretrained
 from ner.training.trainer import Epoch, NonFiniteLossError, Trainer
 
 
@@ -57,7 +58,14 @@ class Run:
         rules = self.config.data.tokenizer
         tokenizer = Tokenizer(rules) if self.start is None else self.start.tokenizer
         try:
-            corpus = read_corpus(self.config, self.sources, tokenizer, self.progress.note)
+            corpus = read_corpus(
+                self.config,
+                self.sources,
+                tokenizer,
+                self.progress.note,
+                folder=self.folder.path,
+                init=self.start_digest,
+            )
             prepared = self._prepare(corpus)
             trainer = self._trainer(corpus, prepared)
             inputs = self._inputs(corpus)
@@ -72,8 +80,8 @@ class Run:
         try:
             self._train(trainer, history, inputs)
         except NonFiniteLossError as error:
-            names = [str(corpus.train[i].source or f"sentence {i + 1}") for i in error.indices]
-            raise TrainingError(f"{error} Sentences of the step: {', '.join(names)}.") from None
+            names = ", ".join(corpus.name(error.indices.tolist()))
+            raise TrainingError(f"{error} Sentences of the step: {names}.") from None
         seconds = time.perf_counter() - began
         self.folder.close()
         return finish(
@@ -127,7 +135,7 @@ class Run:
         )
         return Trainer(
             model,
-            prepared.batches(corpus.train, self.config),
+            prepared.batches(corpus, self.config),
             evaluate,
             optimizers,
             schedule,
@@ -197,7 +205,7 @@ class Run:
     def _summary(self, corpus: Corpus, prepared: Prepared) -> str:
         count = sum(parameter.numel() for parameter in prepared.model.parameters())
         return (
-            f"{len(corpus.train):,} training and {len(corpus.dev):,} development sentences, "
+            f"{corpus.counts.sentences:,} training and {len(corpus.dev):,} development sentences, "
             f"{len(prepared.target.outputs)} tags or classes, {count:,} parameters, "
             f"on {self.device}"
         )
