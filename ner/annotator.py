@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +12,7 @@ from ner.data.tokenizer import Tokenizer
 from ner.decoding import BATCH_TOKENS, Decoder, Runtime
 from ner.evaluation.scoring import AnyReport, evaluate_predictions
 from ner.features.featurizer import Featurizer
+from ner.features.surroundings import stretches
 from ner.targets import ColumnTarget, Target
 
 # Sentences that `pipe` reads ahead, so that it can group those of like length.
@@ -92,8 +92,10 @@ class Annotator(Generic[AnyTarget]):
         tag: Callable[[list[Sentence]], Iterable[Sentence]],
         window: int,
     ) -> Iterator[Sentence]:
-        while ahead := list(islice(items, window)):
-            yield from tag([i if isinstance(i, Sentence) else self.read(i) for i in ahead])
+        read = (i if isinstance(i, Sentence) else self.read(i) for i in items)
+        subwords = self.featurizer.subwords
+        for ahead, places in stretches(read, window, subwords.context if subwords else 0):
+            yield from list(tag(ahead))[places.start : places.stop]
 
     def tag_sentences(
         self, sentences: Sequence[Sentence], *, batch_tokens: int = BATCH_TOKENS

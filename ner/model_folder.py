@@ -24,7 +24,7 @@ VECTORS = "vocabulary/vectors.safetensors"
 WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
 GRAPHS = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
 VOCABULARIES = ("words", "characters", "columns")
-BIGRAMS = "bigrams"  # where the model reads them
+OPTIONAL = ("bigrams", "subwords")  # where the model reads them
 FILES = (
     "README.md",
     "config.toml",
@@ -155,7 +155,7 @@ def load_model(folder: Path) -> ModelFolder:
     try:
         vocabularies = {
             name: read_json(folder / f"vocabulary/{name}.json")
-            for name in (*VOCABULARIES, BIGRAMS)
+            for name in (*VOCABULARIES, *OPTIONAL)
             if f"vocabulary/{name}.json" in manifest["files"]
         }
         vectors = VectorStore.open(folder / VECTORS) if VECTORS in manifest["files"] else None

@@ -90,7 +90,11 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(key, hint):
         ("encoder", {"size": "x"}, "encoder.size: must be a valid integer. Got 'x'."),
         ("encoder", {"size": True}, "encoder.size: must be a valid integer. Got True."),
         ("encoder", {"size": 0}, "encoder.size: must be greater than or equal to 1. Got 0."),
-        ("encoder", {"cell": "rnn"}, "encoder.cell: must be 'lstm', 'gru', 'mingru' or 'minlstm'. Got 'rnn'."),
+        (
+            "encoder",
+            {"cell": "rnn"},
+            "encoder.cell: must be 'lstm', 'gru', 'mingru' or 'minlstm'. Got 'rnn'.",
+        ),
         ("encoder", 3, "encoder: must be a section of settings. Got 3."),
         ("affixes", {"rows": "x"}, "affixes.rows: must be 'auto' or be a valid integer. Got 'x'."),
         ("data", {"columns": "a b"}, "data.columns: must be a list. Got 'a b'."),

@@ -1,6 +1,7 @@
 """A small encoder made here stands for those of the hub; there is no network."""
 
 import json
+import shutil
 import sys
 from typing import Any
 
@@ -9,7 +10,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 
+import ner
+from ner.annotator import evaluate
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, MissingExtraError
 from ner.features.batches import EncodedSentences, TrainingBatches
@@ -671,3 +675,146 @@ def test_the_half_of_a_pair_that_encodes_is_taken(tmp_path):
     subwords = subwords_of(read)
     assert subwords.window == 512
     assert part(batch_of(subwords, [alone("the", "big")])).shape == (1, 2, 8)
+
+
+# Whole runs
+
+TAGGED = [
+    ("the big cab met abc .", [(2, 3, "CAR"), (4, 5, "BAD")]),
+    ("big face .", []),
+    ("abc met the cab", [(0, 1, "BAD"), (3, 4, "CAR")]),
+    ("bad jig and cab .", [(3, 4, "CAR")]),
+    ("the abc .", [(1, 2, "BAD")]),
+    ("face the jig", []),
+]
+SENTENCES = [
+    Sentence(text.split(), spans=spans, document="a" if i < 3 else "b")
+    for i, (text, spans) in enumerate(TAGGED)
+]
+ENCODER = {"size": 16, "dropout": 0.0}
+TRAINING = {"epochs": 3, "threads": 1, "device": "cpu", "batch_size": 2, "learning_rate": 0.01}
+
+
+def train(folder, out, *, settings=None, **arguments):
+    known: dict[str, Any] = {
+        "encoder": ENCODER,
+        "training": TRAINING,
+        "transformer": {"path": str(folder)} | (settings or {}),
+        "words": {"size": 4},
+        "characters": {"kind": "none"},
+        "affixes": {"rows": 0},
+        "embedder": {"dropout": 0.0, "word_dropout": 0.0},
+    }
+    return ner.train(out=out, train=SENTENCES, dev=SENTENCES, progress=False, **known | arguments)
+
+
+def same(found, expected):
+    """Whether predictions agree; sums in another order may differ by a bit."""
+    pairs = [(s.prediction, t.prediction) for s, t in zip(found, expected, strict=True)]
+    assert all(left.spans == right.spans for left, right in pairs)
+    for left, right in pairs:
+        assert left.scores == pytest.approx(right.scores, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"context": 4, "layers": "mix"},
+        {"alone": True, "pooling": "first"},
+        {"tuned": True, "rate": 0.1, "alone": True},
+    ],
+)
+def test_sentences_are_learnt_by_heart_and_the_model_needs_its_encoder_no_more(
+    folder, tmp_path, settings
+):
+    path = copied(folder, tmp_path / "encoder")
+    training = TRAINING | {"epochs": 30, "ema": 0.0, "learning_rate": 0.04}
+    tagger, report = train(path, tmp_path / "run", settings=settings, training=training)
+    assert report.f1 == 1.0
+    shutil.rmtree(path)
+    again = ner.load(tmp_path / "run/model")
+    expected = tagger.tag_sentences(SENTENCES)
+    same(again.tag_sentences(SENTENCES), expected)
+    for window in (1, 2, 4):
+        same(list(again.pipe(SENTENCES, window=window)), expected)
+    assert evaluate(again, SENTENCES).f1 == 1.0
+
+    read = load_file(tmp_path / "run/model/model.safetensors")
+    original = load_file(folder / "model.safetensors")
+    name = "encoder.layer.0.attention.self.query.weight"
+    kept = np.array_equal(read[f"embedder.token_parts.transformer.encoder.{name}"], original[name])
+    assert kept != bool(settings.get("tuned"))
+    with pytest.raises(ConfigError) as error:
+        ner.export(tmp_path / "run/model")
+    assert str(error.value).endswith("to be exported to ONNX. Got Transformer.")
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_a_resumed_run_is_the_uninterrupted_run(folder, tmp_path, tuned, monkeypatch):
+    settings = {"tuned": tuned, "layers": "mix", "context": 3}
+    train(folder, tmp_path / "whole", settings=settings)
+    steps = []
+
+    def interrupt(*arguments):
+        steps.append(arguments)
+        if len(steps) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ner.training.progress.Progress.epoch", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(folder, tmp_path / "cut", settings=settings)
+    (checkpoint,) = (tmp_path / "cut/checkpoints").glob("epoch-*")
+    kept = load_file(checkpoint / "state.safetensors")
+    assert any(".encoder.layer." in name for name in kept) == tuned
+    train(folder, tmp_path / "cut", settings=settings, resume=True)
+    whole, cut = (load_file(tmp_path / f"{n}/model/model.safetensors") for n in ("whole", "cut"))
+    assert whole.keys() == cut.keys()
+    assert all(np.array_equal(whole[name], cut[name]) for name in whole)
+
+
+def test_a_resumed_run_needs_the_encoder_that_it_began_with(folder, tmp_path):
+    path = copied(folder, tmp_path / "encoder")
+    train(path, tmp_path / "run")
+    weights = load_file(path / "model.safetensors")
+    weights["embeddings.LayerNorm.bias"] += 1
+    save_file(weights, path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ConfigError, match="a resumed run keeps its settings and data"):
+        train(path, tmp_path / "run", resume=True)
+
+
+def test_a_model_goes_on_without_reading_its_encoder_again(folder, tmp_path):
+    path = copied(folder, tmp_path / "encoder")
+    train(path, tmp_path / "first")
+    shutil.rmtree(path)
+    _, report = ner.train(
+        out=tmp_path / "second",
+        train=SENTENCES,
+        dev=SENTENCES,
+        init=tmp_path / "first/model",
+        progress=False,
+        training=TRAINING,
+        transformer={"tuned": True},
+    )
+    assert 0 <= report.f1 <= 1
+    first, second = (
+        load_file(tmp_path / f"{n}/model/model.safetensors") for n in ("first", "second")
+    )
+    name = "embedder.token_parts.transformer.encoder.encoder.layer.0.output.dense.weight"
+    assert not np.array_equal(first[name], second[name])
+
+
+def test_alone_means_beside_no_vectors_and_not_without_an_encoder(folder, tmp_path):
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("the 1 2 3 4\n")
+    for settings, arguments, message in [
+        (
+            {"alone": True},
+            {"vectors": {"path": str(vectors)}},
+            "where there are pretrained vectors",
+        ),
+        ({"alone": True, "path": ""}, {}, "be false without transformer.path"),
+    ]:
+        with pytest.raises(ConfigError, match=message):
+            train(folder, tmp_path / "run", settings=settings, **arguments)
+        assert not (tmp_path / "run").exists()

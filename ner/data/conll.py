@@ -118,8 +118,8 @@ def annotate_conll(
     """Yield the lines of a column file, without newline, with the predicted tag as last column.
 
     Everything else stays as it was: separators, blank lines and `-DOCSTART-` rows, which get an O,
-    or a `_` where a column is predicted. So do the rows of a sentence that went to `problems`. Lines are held back only until
-    their sentence is tagged.
+    or a `_` where a column is predicted. So do the rows of a sentence that went to `problems`.
+    Lines are held back only until their sentence is tagged.
 
     Args:
         lines: The lines of the file, undecoded.

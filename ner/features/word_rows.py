@@ -15,6 +15,9 @@ CACHE_BYTES = 32 << 20
 # Words that are computed together, so that one long word among them costs little.
 CHUNK = 256
 
+# Of a vector, when rows are counted: the word itself takes memory as well.
+LEAST_WIDTH = 64
+
 Floats = NDArray[np.float32]
 
 
@@ -64,7 +67,8 @@ class WordRows:
         vectors = np.concatenate([self._compute(encode(chunk)) for chunk in chunks])
         if not index:
             # Readers of the old table keep it. Memory that is not written to is not taken.
-            num_rows = max(len(words), self._cache_bytes // (vectors.itemsize * vectors.shape[1]))
+            width = max(vectors.shape[1], LEAST_WIDTH)
+            num_rows = max(len(words), self._cache_bytes // (vectors.itemsize * width))
             table = np.empty((num_rows, vectors.shape[1]), dtype=np.float32)
         rows = range(len(index), len(index) + len(words))
         table[rows.start : rows.stop] = vectors

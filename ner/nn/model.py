@@ -28,6 +28,7 @@ from ner.nn.embeddings import (
 from ner.nn.encoders import build_encoder
 from ner.nn.heads import HEADS, Head
 from ner.nn.pooling import build_pooling
+from ner.nn.transformer import build_transformer
 from ner.targets import ClassTarget, SpanTarget, Target
 
 Settings = Mapping[str, Any]
@@ -111,6 +112,12 @@ def build_model(settings: Settings, featurizer: Featurizer, target: Target) -> M
         token_parts["bigrams"] = BigramEmbedding(
             len(featurizer.bigrams), chosen["size"], chosen["dropout"]
         )
+    if featurizer.subwords is not None:
+        chosen = settings["transformer"]
+        architecture = settings["pretrained"]["architecture"]
+        token_parts["transformer"] = build_transformer(chosen, architecture)
+        if chosen["alone"]:
+            word_parts = {}
     embedder = Embedder(word_parts, token_parts, **settings["embedder"])
     encoder: Any = build_encoder(embedder.size, settings["encoder"])
     return Model(embedder, encoder, build_head(settings, encoder.size, target))

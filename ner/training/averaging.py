@@ -28,7 +28,7 @@ class AveragedWeights:
 
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
-        self.parameters: list[Tensor] = list(model.parameters())
+        self.parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
         self.averages = [p.detach().clone() for p in self.parameters]
         # How much of an average of the start would be left by now, as a logarithm; and, for each
         # row of a table with sparse gradients, what that was when the row was last up to date.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ner.errors import ModelFolderError
 from ner.files import read_manifest, write_folder
+from ner.training.learnt import frozen_weights, learnt_weights
 from ner.training.trainer import Trainer
 
 FORMAT = 1
@@ -79,7 +80,7 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
 
 
 def _tensors(trainer: Trainer) -> dict[str, Tensor]:
-    named = {f"model.{name}": tensor for name, tensor in trainer.model.state_dict().items()}
+    named = {f"model.{name}": tensor for name, tensor in learnt_weights(trainer.model).items()}
     named |= {f"average.{i}": tensor for i, tensor in enumerate(trainer.average.averages)}
     named |= {f"best.{name}": tensor for name, tensor in trainer.best_weights.items()}
     named |= {f"row-logs.{i}": logs for i, logs in trainer.average.row_logs.items()}
@@ -99,7 +100,7 @@ def _restore(trainer: Trainer, tensors: dict[str, Tensor], manifest: dict[str, A
     for name, tensor in tensors.items():
         group, _, rest = name.partition(".")
         groups.setdefault(group, {})[rest] = tensor
-    trainer.model.load_state_dict(groups["model"])
+    trainer.model.load_state_dict({**frozen_weights(trainer.model), **groups["model"]})
     for i, average in enumerate(trainer.average.averages):
         average.copy_(groups["average"][str(i)])
     trainer.best_weights = groups.get("best", {})

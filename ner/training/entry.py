@@ -31,6 +31,9 @@ LEARNING = frozenset(
         "encoder.weight_drop",
         "pooling.penalty",
         "head.label_smoothing",
+        "transformer.tuned",
+        "transformer.rate",
+        "transformer.cache",
         "embedder.dropout",
         "embedder.word_dropout",
         "encoder.dropout",
@@ -69,7 +72,8 @@ def train(
         sections: Settings by section, such as `encoder={"size": 100}` or `seed=2`.
 
     Returns:
-        The model, ready for use, and its report on the test data, or on the development data without any.
+        The model, ready for use, and its report on the test data, or on the development data
+        without any.
 
     Raises:
         NerError: A setting, a file or the run folder is not as it must be.
@@ -177,8 +181,8 @@ class SeedSummary:
             for run in self.runs
         ]
         rows += [
-            f"{s} {name} {100 * facts[s]['mean']:.2f} ± {100 * facts[s]['sd']:.2f} (mean and standard "
-            f"deviation of {len(self.runs)} seeds)"
+            f"{s} {name} {100 * facts[s]['mean']:.2f} ± {100 * facts[s]['sd']:.2f} "
+            f"(mean and standard deviation of {len(self.runs)} seeds)"
             for s in splits
         ]
         return "\n".join(rows)

@@ -19,6 +19,7 @@ from ner.loading import build_annotator, load, make_annotator
 from ner.model_folder import ModelFolder, save_model
 from ner.training.calibrating import fit_classifier
 from ner.training.corpus import Corpus
+from ner.training.learnt import frozen_weights
 from ner.training.records import model_card, versions
 from ner.training.result import RunResult
 from ner.training.setup import Prepared
@@ -57,11 +58,12 @@ def finish(
         notify: Gets a line for everything that a user should know.
     """
     device = str(trainer.device)
+    weights = {**frozen_weights(trainer.model), **trainer.best_weights}
     parts = ModelFolder(
         prepared.featurizer,
         prepared.target,
         prepared.network,
-        {name: tensor.numpy() for name, tensor in trainer.best_weights.items()},
+        {name: tensor.cpu().numpy() for name, tensor in weights.items()},
         tokenizer,
         config=to_toml(config),
     )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
+from ner.nn.transformer import transformers_of
 from ner.training.penalties import embedding_tables, shrinkable
 
 # A smaller table is updated faster as a whole.
@@ -121,7 +122,11 @@ def use_sparse_tables(model: nn.Module) -> None:
 
     Worth it on a CPU; on a GPU a fused step over a whole table is faster than finding the rows.
     """
+    # Encoders of others may use a table otherwise than by looking rows up.
+    theirs = {module for part in transformers_of(model) for module in part.modules()}
     for module in model.modules():
+        if module in theirs:
+            continue
         if isinstance(module, nn.Embedding) and module.weight.numel() > SMALL_TABLE:
             module.sparse = True
 
@@ -142,7 +147,8 @@ def build_optimizers(
         model: Its parameters are taken.
         name: Of the optimizer.
         learning_rate: Peak, kept as `base_lr` in each group.
-        embedding_rate: Factor on the rate of embedding tables.
+        embedding_rate: Factor on the rate of embedding tables, but those of a transformer, which
+            has a factor of its own.
         weight_decay: Of AdamW, decoupled from the gradient, and of SGD; see `shrinkable` for what
             it spares.
         momentum: Of SGD.
@@ -150,15 +156,19 @@ def build_optimizers(
     """
     tables = embedding_tables(model)
     decaying = shrinkable(model)
-    groups: dict[tuple[bool, bool, bool], list[Tensor]] = {}
+    rates = {id(p): part.rate for part in transformers_of(model) for p in part.encoder.parameters()}
+    groups: dict[tuple[bool, float, bool], list[Tensor]] = {}
     for key, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         table = tables.get(id(parameter))
-        kind = (table is not None and table.sparse, table is not None, key not in decaying)
+        rate = rates.get(id(parameter), 1.0 if table is None else embedding_rate)
+        kind = (table is not None and table.sparse, rate, key not in decaying)
         groups.setdefault(kind, []).append(parameter)
     dense: list[dict[str, Any]] = []
     sparse: list[dict[str, Any]] = []
-    for (is_sparse, table, spared), parameters in groups.items():
-        base = learning_rate * (embedding_rate if table else 1)
+    for (is_sparse, rate, spared), parameters in groups.items():
+        base = learning_rate * rate
         (sparse if is_sparse else dense).append(
             {"params": parameters, "base_lr": base}
             | ({} if is_sparse else {"weight_decay": 0.0 if spared else weight_decay})

@@ -17,6 +17,7 @@ from ner.evaluation.scoring import scoring
 from ner.model_folder import ModelFolder
 from ner.nn.loading import set_threads
 from ner.nn.model import TorchRuntime, to_tensors
+from ner.nn.transformer import transformers_of
 from ner.training.checkpoint import newest_checkpoint, save_checkpoint
 from ner.training.corpus import Corpus, read_corpus
 from ner.training.finishing import VECTORS, finish
@@ -68,7 +69,7 @@ class Run:
             )
             prepared = self._prepare(corpus)
             trainer = self._trainer(corpus, prepared)
-            inputs = self._inputs(corpus)
+            inputs = self._inputs(corpus, prepared)
             history = self._resume(trainer, inputs) if resume else []
         except BaseException:
             if not resume:
@@ -107,6 +108,8 @@ class Run:
         training = self.config.training
         model = prepared.model.to(self.device)
         model.autocast = training.precision == "bf16"
+        for part in transformers_of(model):
+            part.keep_vectors(self.config.transformer.cache << 20)
         counted = scoring(prepared.target)
 
         def evaluate(_: nn.Module) -> dict[str, float]:
@@ -149,13 +152,14 @@ class Run:
             device=self.device,
         )
 
-    def _inputs(self, corpus: Corpus) -> dict[str, Any]:
+    def _inputs(self, corpus: Corpus, prepared: Prepared) -> dict[str, Any]:
         """Name everything that the run reads, with digests."""
         vectors = self.config.vectors.path
         return {
             "data": dict(corpus.record),
             "vectors": file_digest(vectors) if vectors else None,
             "init": self.start_digest,
+            "transformer": prepared.network.get("pretrained", {}).get("digest"),
         }
 
     def _resume(self, trainer: Trainer, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:

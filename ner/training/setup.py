@@ -20,8 +20,10 @@ from ner.features.vocabulary import fallback_forms
 from ner.model_folder import ModelFolder
 from ner.nn.loading import take_weights
 from ner.nn.model import Model, build_model
+from ner.nn.transformer import fill_encoders
 from ner.targets import Target
 from ner.training.corpus import Corpus
+from ner.training.pretrained import make_subwords, read_encoder
 from ner.training.reading import Notify, blank_target
 from ner.training.storage import encode_training
 
@@ -33,6 +35,7 @@ NETWORK = (
     "affixes",
     "bigrams",
     "inputs",
+    "transformer",
     "embedder",
     "encoder",
     "pooling",
@@ -124,6 +127,7 @@ def prepare(
     blank = blank_target(config) if start is None else start.target
     target = blank.extended(corpus.counts.examples)
     check_weights(config, target.labels)
+    encoder = read_encoder(config) if start is None else None
     if start is None:
         featurizer = build_featurizer(
             corpus.counts,
@@ -134,14 +138,21 @@ def prepare(
             columns=config.inputs.columns,
             bigram_count=config.bigrams.min_count if config.bigrams.size else 0,
             vectors=store,
+            subwords=make_subwords(encoder, config),
             language=language_of_parts(config),
         )
     else:
         featurizer = start.featurizer.extended(corpus.counts)
     settings = config.model_dump(mode="json")
     network = {name: settings[name] for name in NETWORK}
+    if encoder is not None:
+        network["pretrained"] = {"architecture": encoder.architecture, "digest": encoder.digest}
+    elif start is not None and "pretrained" in start.network:
+        network["pretrained"] = start.network["pretrained"]
     torch.manual_seed(config.seed)
     model = build_model(network, featurizer, target)
+    if encoder is not None:
+        fill_encoders(model, encoder.module)
     if start is not None:
         take_weights(model, start)
         fill_rows_from_store(model, featurizer, len(start.featurizer.words))

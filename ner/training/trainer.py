@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 
 from ner.errors import TrainingError
 from ner.training.averaging import AveragedWeights
+from ner.training.learnt import learnt_weights
 from ner.training.optimizers import LazyAdam, clip_gradients
 from ner.training.schedules import Schedule
 
@@ -217,7 +218,7 @@ class Trainer:
                 facts["best"], facts["best_epoch"] = score, epoch
                 self.best_weights = {
                     name: tensor.detach().cpu().clone()
-                    for name, tensor in self.model.state_dict().items()
+                    for name, tensor in learnt_weights(self.model).items()
                 }
         self.schedule.observe(better)
         metrics = {
