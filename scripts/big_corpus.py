@@ -1,6 +1,6 @@
 """Show that training memory does not grow with the corpus, on made-up files that are then deleted.
 
-python scripts/big_corpus.py --tokens 50_000_000 --seconds 300
+python scripts/big_corpus.py --tokens 50_000_000 --steps 2000
 """
 
 import argparse
@@ -13,8 +13,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from ner.errors import NerError
 
 STATUS = Path("/proc/self/status")
 WORDS = 50_000
@@ -30,7 +33,7 @@ def main() -> None:
     """Make a corpus and one of a tenth of its size, train on each in a process of its own."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--tokens", type=int, default=50_000_000, help="(%(default)s)")
-    parser.add_argument("--seconds", type=float, default=120, help="of training (%(default)s)")
+    parser.add_argument("--steps", type=int, default=2000, help="of training (%(default)s)")
     parser.add_argument("--folder", type=Path, help="for the files; by default a temporary one")
     parser.add_argument("--in-memory", action="store_true", help="the smaller one in memory too")
     parser.add_argument("--storage", choices=["memory", "disk"], default="disk")
@@ -38,10 +41,17 @@ def main() -> None:
     options = parser.parse_args()
     if not STATUS.exists():
         sys.exit(f"{STATUS}: needed to measure memory. Got a system without.")
+    if options.folder is not None and not options.folder.is_dir():
+        sys.exit(f"--folder: must be there. Got {str(options.folder)!r}.")
+    if options.tokens < 1000 or options.steps < 1:
+        sys.exit(f"--tokens, --steps: at least 1000 and 1. Got {options.tokens}, {options.steps}.")
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="big-corpus-") as name:
         folder = Path(name)
         if options.file:
-            print(json.dumps(measure(options.file, folder, options.storage, options.seconds)))
+            try:
+                print(json.dumps(measure(options.file, folder, options.storage, options.steps)))
+            except NerError as error:
+                sys.exit(str(error))
             return
         free = shutil.disk_usage(folder).free
         if free < BYTES_PER_TOKEN * options.tokens:
@@ -54,7 +64,7 @@ def main() -> None:
             file = folder / f"{tokens}.conll"
             if not file.exists():
                 write_corpus(file, tokens, seed=1)
-            found.append(measure_apart(file, storage, options.seconds))
+            found.append(measure_apart(file, storage, options.steps))
     print(table(found))
 
 
@@ -92,16 +102,16 @@ def write_corpus(path: Path, tokens: int, seed: int) -> None:
             file.write(b"".join(lines[drawn, goes_on, ends].tolist()))
 
 
-def measure_apart(file: Path, storage: str, seconds: float) -> dict[str, Any]:
+def measure_apart(file: Path, storage: str, steps: int) -> dict[str, Any]:
     """Measure in a process of its own, whose memory nothing else has touched."""
-    arguments = ["--file", file, "--storage", storage, "--seconds", seconds]
+    arguments = ["--file", file, "--storage", storage, "--steps", steps]
     arguments += ["--folder", file.parent]
     command = [sys.executable, __file__, *map(str, arguments)]
     result = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     return json.loads(result.stdout)
 
 
-def measure(file: str, folder: Path, storage: str, seconds: float) -> dict[str, Any]:
+def measure(file: str, folder: Path, storage: str, steps: int) -> dict[str, Any]:
     """Read, encode and train; gives seconds and peaks of memory in MB of each part."""
     from ours import build_trainer
 
@@ -110,6 +120,7 @@ def measure(file: str, folder: Path, storage: str, seconds: float) -> dict[str, 
     from ner.training.corpus import read_corpus
     from ner.training.setup import prepare
     from ner.training.storage import ENCODED
+    from ner.training.trainer import Step
 
     dev = folder / "dev.conll"
     write_corpus(dev, DEV_TOKENS, seed=2)
@@ -122,19 +133,15 @@ def measure(file: str, folder: Path, storage: str, seconds: float) -> dict[str, 
             prepared = prepare(config, corpus, None, None)
             trainer = build_trainer(config, corpus, prepared)
         with watch.phase("train"):
-            learnt = 0
-            events = trainer.run()
-            began = time.monotonic()
-            while (spent := time.monotonic() - began) < seconds:
-                next(events)
-                learnt = trainer.facts["tokens"]
+            events = islice(trainer.run(), steps)
+            *_, last = (event for event in events if isinstance(event, Step))
     arrays = sum(path.stat().st_size for path in (folder / ENCODED).glob("*.arrow"))
     return {
         "tokens": corpus.counts.tokens,
         "storage": storage,
         "text": Path(file).stat().st_size / 1e6,
         "arrays": arrays / 1e6,
-        "speed": learnt / spent,
+        "speed": last.tokens / last.seconds,
         "phases": watch.phases,
     }
 

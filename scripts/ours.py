@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import ner
 from ner import kernel
+from ner.annotator import Annotator
 from ner.data.schemes import Span
 from ner.data.sentence import Sentence
 
@@ -40,14 +41,15 @@ SETTINGS = {
 class OurTagger:
     """A `ner.Tagger` with the methods that the benchmark calls."""
 
-    def __init__(self, tagger: ner.Tagger) -> None:
+    def __init__(self, tagger: Annotator[Any]) -> None:
+        assert isinstance(tagger, ner.Tagger)
         self.tag = tagger.tag_sentences
         self.tag_tokens = tagger.tag_tokens
         self.tag_text = tagger.tag
 
     def spans(self, tagged: Sequence[Sentence]) -> list[Sequence[Span]]:
         """Read the spans out of what `tag` gave."""
-        return [s.prediction.spans if s.prediction else () for s in tagged]
+        return [s.found_spans or () for s in tagged]
 
 
 def load(folder: Path) -> OurTagger:
@@ -68,7 +70,8 @@ def load_torch(folder: Path) -> OurTagger:
 class NumpyTagger(OurTagger):
     """A tagger that decodes in numpy, as where there was no C compiler at installation."""
 
-    def __init__(self, tagger: ner.Tagger) -> None:
+    def __init__(self, tagger: Annotator[Any]) -> None:
+        assert isinstance(tagger, ner.Tagger)
         super().__init__(tagger)
         self.tag = without_kernel(self.tag)
         self.tag_tokens = without_kernel(self.tag_tokens)

@@ -232,3 +232,14 @@ def test_a_column_model_is_looked_at_and_evaluated(run, tmp_path, capsys):
     assert (code, json.loads(printed)["accuracy"]) == (0, 0.5)
     facts = json.loads(command(capsys, "info", out / "model", "--json")[1])
     assert (facts["task"], facts["column"]) == ("tag", "pos")
+
+
+def test_a_column_is_learnt_from_the_command_line(tmp_path, capsys):
+    path = tmp_path / "train.conll"
+    path.write_text("Ada NOUN\nstops VERB\n\nBob NOUN\nstops VERB\n\n")
+    options = ("--task", "tag", "--target", "pos", "--out", tmp_path / "run")
+    small = [f"--set={name}" for name in ("encoder.size=4", "training.epochs=1", "words.size=4")]
+    code, printed = command(capsys, "train", "--train", path, *options, *small)
+    assert code == 0
+    assert "Token accuracy" in printed
+    assert ner.load(tmp_path / "run" / "model").column == "pos"

@@ -25,9 +25,12 @@ WITHOUT_TORCH = [
     *(
         m
         for m in MODULES
-        if m.startswith(("ner.data", "ner.features", "ner.evaluation", "ner.corpora"))
+        if m.startswith(
+            ("ner.data", "ner.features", "ner.evaluation", "ner.corpora", "ner.targets")
+        )
     ),
     *("ner.errors", "ner.files", "ner.lattice", "ner.model_folder", "ner.plots", "ner.tagger"),
+    *("ner.span_lattice", "ner.attention_view", "ner.classifier", "ner.column_tagger"),
     *("ner.cli.app", "ner.config"),
 ]
 # Nothing beyond the base installation can be imported, as on a fresh machine.

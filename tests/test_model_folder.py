@@ -6,7 +6,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import ner
-from ner.errors import ModelFolderError
+from ner.errors import ConfigError, ModelFolderError
 from ner.files import MANIFEST, read_json, read_manifest, write_folder, write_json
 from ner.model_folder import FILES, FORMAT, MODEL_GRAPH, WORDS_GRAPH, load_model, save_model
 
@@ -117,6 +117,26 @@ def test_a_model_that_reads_pairs_says_the_same_without_torch(model_with_pairs):
     for s, its in zip(found, expected, strict=True):
         assert s.prediction.spans == its.prediction.spans
         assert s.prediction.scores == pytest.approx(its.prediction.scores, abs=1e-4)
+
+
+def test_what_later_sections_turn_on_is_refused_for_a_model_that_never_knew_them(
+    tiny_model, tmp_path
+):
+    network = dict(read_manifest(tiny_model, FORMAT)["network"])
+    network.pop("bigrams")
+    older = rewritten(tiny_model, tmp_path, network=network)
+    arguments = {
+        "train": list(ner.read_sentences("sample:train"))[:8],
+        "dev": list(ner.read_sentences("sample:dev"))[:4],
+        "init": older,
+        "progress": False,
+        "training": {"epochs": 1},
+    }
+    with pytest.raises(ConfigError) as error:
+        ner.train(out=tmp_path / "a", bigrams={"size": 4}, **arguments)
+    assert str(error.value) == f"bigrams.size: comes from {older}: 0. Got 4."
+    tagger, _ = ner.train(out=tmp_path / "b", **arguments)
+    assert tagger.featurizer.bigrams is None
 
 
 def test_the_crf_keeps_the_names_of_pytorch_crf(tiny_model):

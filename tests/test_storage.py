@@ -65,7 +65,13 @@ def refuse(*_, **__):
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"training": {"batch_tokens": 30}}, {"bigrams": {"size": 4}}, {"head": {"scheme": "BIO"}}],
+    [
+        {},
+        {"training": {"batch_tokens": 30}},
+        {"bigrams": {"size": 4}},
+        {"head": {"scheme": "BIO"}},
+        {"augmentation": {"mentions": 0.5, "tokens": 0.5, "upper": 0.5}},
+    ],
 )
 def test_a_run_from_the_disk_is_the_run_from_memory(tmp_path, file, settings):
     _, on_disk = run(tmp_path / "disk", file, **settings)

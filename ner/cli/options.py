@@ -48,6 +48,14 @@ PrecisionOption = Annotated[
 ]
 
 
+class Task(StrEnum):
+    """What a model learns."""
+
+    NER = "ner"
+    TAG = "tag"
+    CLASSIFY = "classify"
+
+
 class TagScheme(StrEnum):
     """How tags are spelt."""
 

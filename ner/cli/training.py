@@ -14,6 +14,7 @@ from ner.cli.options import (
     Json,
     OnError,
     OnErrorOption,
+    Task,
     split_columns,
 )
 from ner.extras import require_training
@@ -43,6 +44,13 @@ def train(
     seeds: Annotated[
         int, typer.Option(min=1, help="Train this many times, and report mean and spread.")
     ] = 1,
+    task: Annotated[
+        Task | None,
+        typer.Option(help="What is learnt: spans (ner), one label a token (tag), or of a text."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="The column of labels that the task tag learns.")
+    ] = None,
     init: Annotated[
         Path | None, typer.Option(help="A model folder to go on from, on new data.")
     ] = None,
@@ -53,7 +61,7 @@ def train(
     on_error: OnErrorOption = OnError.RAISE,
     as_json: Json = False,
 ) -> None:
-    """Train a tagger, and report on its development (and test) data."""
+    """Train a model, and report on its development (and test) data."""
     require_training()
     from ner.config import parse_setting
     from ner.training.entry import train_run, train_seeds
@@ -62,6 +70,10 @@ def train(
     for split, source in (("train", train), ("dev", dev), ("test", test)):
         if source is not None:
             changes[f"data.{split}"] = source
+    if task is not None:
+        changes["task"] = task.value
+    if target is not None:
+        changes["data.target"] = target
     if device != "auto":
         changes["training.device"] = device
     if format_ is not None:
