@@ -78,7 +78,10 @@ def test_no_command_is_a_question_for_help(run):
         (["tag"], "ner tag: Missing argument 'model'."),
         (["tag", "m", "x", "y"], "ner tag: Got unexpected extra argument"),
         (["tag", "m", "--formt", "text"], "ner tag: No such option: --formt"),
-        (["tag", "m", "x", "--format", "txt"], "ner tag: Invalid value for '--format': 'txt' is"),
+        (
+            ["tag", "m", "x", "--format", "txt"],
+            "format: must be one of text, lines, conll, conllu,",
+        ),
         (["tag", "m", "x", "--columns", "token"], "ner tag: --columns names those of conll"),
         (["eval"], "ner eval: needs MODEL and FILE, or --predictions FILE."),
         (["eval", "m", "f", "--scheme", "BIO"], "ner eval: --scheme is for --predictions"),
@@ -413,3 +416,17 @@ def test_a_reader_that_has_seen_enough_is_no_failure(model, tmp_path):
 def test_a_full_disk_is_one_line_and_code_1(model):
     with open("/dev/full", "w") as full, ner_process("info", model, stdout=full) as process:
         assert (process.stderr.read(), process.wait()) == ("output: no space left on device.\n", 1)
+
+
+def test_any_format_of_corpora_can_be_tagged(run, model):
+    row = "1\tAwa\t" + "\t".join("_" * 8)
+    for name, content in (
+        ("in.conllu", f"{row}\n\n"),
+        ("in.csv", "text,label\nAwa left,x\n"),
+        ("in.json", '[{"text": "Awa left"}]'),
+    ):
+        code, out, err = run("tag", model, write(name, content))
+        assert (code, len(records(out))) == (0, 1)
+        assert err.startswith(f"{name}: read as ")
+    named = run("tag", model, write("odd", "x Awa left\n"), "--format", "labels")
+    assert records(named[1])[0]["text"] == "Awa left"

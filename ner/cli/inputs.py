@@ -1,7 +1,6 @@
 """What `ner tag` and `ner classify` read: a text, a file, or standard input."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,32 +14,28 @@ if TYPE_CHECKING:
     from ner.data.tokenizer import Tokenizer
 
 
-class Format(StrEnum):
-    """What the input is."""
-
-    TEXT = "text"
-    LINES = "lines"
-    CONLL = "conll"
-    JSONL = "jsonl"
-
-
+# Beside the formats of corpora: a file that is one text, and a file of one text a line.
+TEXT, LINES, CONLL, JSONL = "text", "lines", "conll", "jsonl"
 CONLL_RELEASE = (".train", ".testa", ".testb")  # as in eng.testa
 ENDINGS = {
-    Format.CONLL: (".conll", ".iob", ".bio", ".bioes", ".bmes", ".col", ".tsv", *CONLL_RELEASE),
-    Format.JSONL: (".jsonl", ".ndjson"),
-    Format.LINES: (".txt",),
+    CONLL: (".conll", ".iob", ".bio", ".bioes", ".bmes", ".col", ".tsv", *CONLL_RELEASE),
+    JSONL: (".jsonl", ".ndjson"),
+    LINES: (".txt",),
 }
+# Endings of files whose format shows when one looks into them, or is the only one of that name.
+OF_CORPORA = (".conllu", ".json", ".csv", ".parquet", ".spacy", ".ann")
+PACKED = (".gz", ".zst")
 
 
 SourceArgument = Annotated[
     str, typer.Argument(metavar="[TEXT|FILE|-]", help="A text, a file, or - for stdin.")
 ]
 InputFormat = Annotated[
-    Format | None,
+    str | None,
     typer.Option(
         "--format",
-        help="text: all of it is one text; lines: each line is. By default a file's ending "
-        "decides, else lines.",
+        help="text: all of it is one text; lines: each line is; or any format of ner data convert. "
+        "By default a file's ending decides, else lines.",
     ),
 ]
 
@@ -56,26 +51,26 @@ class Input:
         on_error: What to do with what cannot be read.
 
     Raises:
-        ConfigError: The options do not go together.
+        ConfigError: There is no such format, or the options do not go together.
         DataError: There is no such file.
     """
 
     def __init__(
         self,
         source: str,
-        format_: Format | None,
+        format_: str | None,
         command: str,
         columns: Sequence[str] | None,
         on_error: OnError,
     ) -> None:
         self.source = source
         self.is_file = source == "-" or _exists(source)
-        self.format = format_ or _guess_format(source, self.is_file)
-        if not self.is_file and self.format in (Format.CONLL, Format.JSONL):
+        self.format = _known(format_) if format_ else _guess_format(source, self.is_file)
+        if not self.is_file and self.format not in (TEXT, LINES):
             raise DataError(f"{source}: no such file.")
         if not self.is_file and format_ is None and _looks_like_path(source):
             raise DataError(f"{source}: no such file. If it is a text, say --format text.")
-        if columns is not None and self.format is not Format.CONLL:
+        if columns is not None and self.format != CONLL:
             raise ConfigError(
                 f"ner {command}: --columns names those of conll input. Got {self.format} input."
             )
@@ -83,29 +78,30 @@ class Input:
         self.problems: list[DataError] | None = [] if on_error is OnError.SKIP else None
 
     def lines(self) -> Iterable[bytes]:
-        """Give the raw lines of the file; none where it is a text."""
+        """Give the raw lines of a file that is read by lines; none of another, or of a text."""
         from ner.data.lines import read_lines
 
-        return read_lines(self.source) if self.is_file else ()
+        by_lines = self.is_file and self.format in (TEXT, LINES, CONLL)
+        return read_lines(self.source) if by_lines else ()
 
     def items(
         self, lines: Iterable[bytes], columns: Sequence[str] | None, tokenizer: "Tokenizer"
     ) -> "Iterable[str | Sentence]":
         """Give texts, or sentences where the format has more than text."""
-        from ner.data.conll import read_conll
-        from ner.data.jsonl import read_jsonl
-
         if not self.is_file:
-            return self.source.split("\n") if self.format is Format.LINES else [self.source]
-        match self.format:
-            case Format.CONLL:
-                return read_conll(lines, self.name, columns, None, self.problems)
-            case Format.JSONL:
-                return read_jsonl(lines, self.name, tokenizer, self.problems)
-            case Format.LINES:
-                return self._texts(lines)
-            case Format.TEXT:
-                return ["\n".join(self._texts(lines))]
+            return self.source.split("\n") if self.format == LINES else [self.source]
+        if self.format == LINES:
+            return self._texts(lines)
+        if self.format == TEXT:
+            return ["\n".join(self._texts(lines))]
+        from ner.data.conll import read_conll
+        from ner.data.corpus import stream_sentences
+
+        if self.format == CONLL:
+            return read_conll(lines, self.name, columns, None, self.problems)
+        return stream_sentences(
+            self.source, format=self.format, tokenize=tokenizer, problems=self.problems
+        )
 
     def _texts(self, lines: Iterable[bytes]) -> Iterator[str]:
         from ner.data.lines import decode_lines
@@ -126,17 +122,40 @@ def _exists(source: str) -> bool:
         return False
 
 
-def _guess_format(source: str, is_file: bool) -> Format:
+def _known(name: str) -> str:
+    if name in (TEXT, LINES):
+        return name
+    from ner.data.formats import FORMATS, find_format
+
+    if name not in FORMATS:
+        known = ", ".join((TEXT, LINES, *FORMATS))
+        raise ConfigError(f"format: must be one of {known}. Got {name!r}.")
+    return find_format(name).name
+
+
+def _guess_format(source: str, is_file: bool) -> str:
     if not is_file:
-        return Format.TEXT
+        return TEXT
+    name = _unpacked(source)
     for format_, endings in ENDINGS.items():
-        if source.lower().endswith(endings):
+        if name.endswith(endings):
             return format_
-    return Format.LINES
+    if not name.endswith(OF_CORPORA):
+        return LINES
+    from ner.data.detection import detect_format
+
+    found = detect_format(source).name
+    typer.echo(f"{source}: read as {found}.", err=True)
+    return found
 
 
 def _looks_like_path(source: str) -> bool:
-    endings = tuple(ending for some in ENDINGS.values() for ending in some)
+    endings = (*OF_CORPORA, *(ending for some in ENDINGS.values() for ending in some))
     beginnings = ("/", "./", "../", "~/")
     one_word = not any(c.isspace() for c in source)
-    return one_word and (source.lower().endswith(endings) or source.startswith(beginnings))
+    return one_word and (_unpacked(source).endswith(endings) or source.startswith(beginnings))
+
+
+def _unpacked(source: str) -> str:
+    name = source.lower()
+    return next((name.removesuffix(end) for end in PACKED if name.endswith(end)), name)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ner.cli.inputs import Format, Input, InputFormat, SourceArgument
+from ner.cli.inputs import CONLL, Input, InputFormat, SourceArgument
 from ner.cli.options import (
     Columns,
     Device,
@@ -65,7 +65,7 @@ def tag(
     names = split_columns(columns)
     given = Input(source, format_, "tag", names, on_error)
     if output is None:
-        fallback = Output.CONLL if given.format is Format.CONLL else Output.JSONL
+        fallback = Output.CONLL if given.format == CONLL else Output.JSONL
         output = Output.PRETTY if sys.stdout.isatty() else fallback
 
     from ner.annotator import WINDOW
@@ -94,7 +94,7 @@ def tag(
         return with_progress(tagger.pipe(items, batch_tokens=size, window=window, split=split))
 
     names = names or tagger.columns
-    if given.format is Format.CONLL and output is Output.CONLL:
+    if given.format == CONLL and output is Output.CONLL:
         rows = annotate_conll(
             lines,
             pipe,
