@@ -80,7 +80,7 @@ def test_no_command_is_a_question_for_help(run):
         (["tag", "m", "--formt", "text"], "ner tag: No such option: --formt"),
         (
             ["tag", "m", "x", "--format", "txt"],
-            "format: must be one of text, lines, conll, conllu,",
+            "format: must be one of text, lines,",
         ),
         (["tag", "m", "x", "--columns", "token"], "ner tag: --columns names those of conll"),
         (["eval"], "ner eval: needs MODEL and FILE, or --predictions FILE."),
