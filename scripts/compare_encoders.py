@@ -113,10 +113,17 @@ def make_recipe(options: argparse.Namespace) -> Config:
 
 
 def described(recipe: Config) -> dict[str, Any]:
-    """Give what must be the same for all rows of a file: settings and digests of what is read."""
-    read = (recipe.data.train, recipe.data.dev, recipe.vectors.path)
+    """Give what must be the same for all rows of a file: settings and digests of what is read.
+
+    Files are known by their names, wherever they lie.
+    """
+    read = {"train": recipe.data.train, "dev": recipe.data.dev, "vectors": recipe.vectors.path}
+    names = {key: Path(path).name for key, path in read.items()}
     settings = recipe.model_dump(mode="json")
-    return {"settings": settings, "sha256": {path: file_digest(path) for path in read if path}}
+    settings["data"] |= {"train": names["train"], "dev": names["dev"]}
+    settings["vectors"]["path"] = names["vectors"]
+    digests = {names[key]: file_digest(path) for key, path in read.items() if path}
+    return {"settings": settings, "sha256": digests}
 
 
 def read_results(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
