@@ -8,20 +8,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.features.runs import consecutive
+
 # Long sentences vary by this share of their length when batches are grouped in training, so that
 # a batch does not meet the same company in each epoch.
 LENGTH_JITTER = 0.1
-# Sentences that are sorted by length together, about 5 million tokens, and how many of them are
-# neighbours in the corpus: so an epoch over a longer corpus has a plan of bounded size, and reads
-# few places of a file at a time.
-WINDOW, BLOCK = 1 << 18, 1 << 12
+# A longer corpus than a window, of 4 million tokens, is gone through in windows, each of as many
+# blocks of neighbours: so the plan of an epoch is of bounded size, and so is what is read from a
+# file at a time.
+BLOCKS, BLOCK_TOKENS = 64, 1 << 16
+# Sentences whose places are computed at a time.
+PIECE = 1 << 18
+
+
+def block_borders(
+    lengths: NDArray[np.integer], block_tokens: int = BLOCK_TOKENS
+) -> NDArray[np.int64]:
+    """Give the first sentence of each block (M), and behind them the number of sentences.
+
+    The sentences of a block begin in the same stretch of `block_tokens` tokens.
+    """
+    firsts: list[NDArray[np.int64]] = []
+    before, block = 0, -1
+    for start in range(0, len(lengths), PIECE):
+        piece = lengths[start : start + PIECE].astype(np.int64)
+        blocks = (before + np.cumsum(piece) - piece) // block_tokens
+        firsts.append(start + np.flatnonzero(np.diff(blocks, prepend=block)))
+        before, block = before + int(piece.sum()), int(blocks[-1])
+    return np.concatenate([*firsts, np.array([len(lengths)])])
 
 
 class EpochPlan(Sequence[NDArray[np.int64]]):
     """The sentences of each batch: like lengths together, batches in random order.
 
-    It is a function of its arguments. A corpus of more than `window` sentences is cut into blocks
-    of neighbours; windows of as many blocks, drawn at random, are planned one after the other.
+    It is a function of its arguments. A corpus of more than `blocks` blocks is cut into them;
+    windows of as many, drawn at random, are planned one after the other.
 
     Args:
         lengths: Tokens of each sentence (N).
@@ -29,8 +50,8 @@ class EpochPlan(Sequence[NDArray[np.int64]]):
         epoch: Counted from 0.
         batch_size: Sentences in a batch.
         batch_tokens: Tokens in a batch, padding included; counts instead of `batch_size`.
-        window: A multiple of `block`.
-        block: Sentences in a block.
+        blocks: How many make a window.
+        block_tokens: See `block_borders`.
     """
 
     def __init__(
@@ -41,21 +62,20 @@ class EpochPlan(Sequence[NDArray[np.int64]]):
         batch_size: int,
         batch_tokens: int | None = None,
         *,
-        window: int = WINDOW,
-        block: int = BLOCK,
+        blocks: int = BLOCKS,
+        block_tokens: int = BLOCK_TOKENS,
     ) -> None:
         self.lengths = lengths
         self.stream = [seed, epoch]
         self.batch_size = batch_size
         self.batch_tokens = batch_tokens
-        self.block = block
-        count = -(-len(lengths) // block)
-        if len(lengths) <= window:
+        self.borders = block_borders(lengths, block_tokens)
+        count = len(self.borders) - 1
+        if count <= blocks:
             self.windows = [np.arange(count)]
         else:
             order = np.random.default_rng(self.stream).permutation(count)
-            step = window // block
-            self.windows = [order[i : i + step] for i in range(0, count, step)]
+            self.windows = [order[i : i + blocks] for i in range(0, count, blocks)]
         self._planned: tuple[int, list[NDArray[np.int64]]] = (-1, [])
         # Where the batches of each window end.
         self.ends = list(accumulate(self._count(i) for i in range(len(self.windows))))
@@ -75,12 +95,14 @@ class EpochPlan(Sequence[NDArray[np.int64]]):
     def _count(self, window: int) -> int:
         if self.batch_tokens is not None:
             return len(self._batches(window))
-        return -(-len(self._sentences(window)) // self.batch_size)
+        chosen = self.windows[window]
+        sentences = int((self.borders[chosen + 1] - self.borders[chosen]).sum())
+        return -(-sentences // self.batch_size)
 
     def _sentences(self, window: int) -> NDArray[np.int64]:
-        # Axes: block (W, 1) + sentence (1, block).
-        places = self.windows[window][:, None] * self.block + np.arange(self.block)
-        return places[places < len(self.lengths)]
+        chosen = self.windows[window]
+        starts = self.borders[chosen]
+        return consecutive(starts, self.borders[chosen + 1] - starts)
 
     def _batches(self, window: int) -> list[NDArray[np.int64]]:
         if self._planned[0] != window:

@@ -25,9 +25,9 @@ SENTENCES, COUNTS = "sentences.arrow", "counts.json"
 CHUNK_TOKENS = 1 << 11
 # Tokens of a record batch: opening a file costs 0.03 ms for each of its batches.
 BATCH_TOKENS = 1 << 20
-# Reads after which the map of the file is given back, and with it the pages that it holds in
-# memory: the system would take them back as well, but only when memory is short.
-READS = 1000
+# Blocks that are read until the map of the file is given back, and with it the pages that it holds
+# in memory: the system would take them back as well, but only when memory is short.
+READS = 8
 
 Encode = Callable[[Sequence[Sentence]], Mapping[str, NDArray[Any]]]
 
@@ -66,7 +66,7 @@ def open_stored(folder: Path, key: Mapping[str, Any]) -> StoredCorpus | None:
 class StoredSentences:
     """Training sentences in a file that `datasets` maps.
 
-    Resident are 4 bytes a sentence, the words, and the pages that the last reads met.
+    Resident are 4 bytes a sentence, the words, and the blocks of one window of an `EpochPlan`.
 
     Args:
         corpus: The file and what is in it.
@@ -79,41 +79,37 @@ class StoredSentences:
         self.arrays: Mapping[str, Any] = corpus.manifest["arrays"]
         self._rows: Any = None
         self._reads = 0
+        self._blocks: OrderedDict[int, Runs] = OrderedDict()
         chunks = self._opened().data.column("tokens").chunks
         self.lengths = np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in chunks])
+        self.borders = block_borders(self.lengths)
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def pick(self, indices: NDArray[np.int64]) -> Runs:
-        """Read the sentences at `indices`, in that order."""
-        if self._reads % READS == 0:
-            self._rows = None  # before the next one is opened
-            self._rows = self._opened().with_format("arrow")
-        self._reads += 1
-        return self._runs(self._rows[indices.tolist()], self.lengths[indices])
+        """Copy the sentences at `indices`, in that order."""
+        numbers = np.searchsorted(self.borders, indices, side="right") - 1
+        inside = (indices - self.borders[numbers]).tolist()
+        picked = [
+            self._block(number).pick(slice(i, i + 1))
+            for number, i in zip(numbers.tolist(), inside, strict=True)
+        ]
+        return self._typed(joined(picked))
 
     def parts(self) -> Iterator[Runs]:
-        """Read all sentences in their order, in parts of about a million tokens."""
-        start = 0
-        for batch in self._opened().data.to_batches():
-            end = start + len(batch)
-            yield self._runs(batch, self.lengths[start:end])
-            start = end
+        """Read all sentences in their order, block by block."""
+        for number in range(len(self.borders) - 1):
+            yield self._typed(self._read(number))
 
-    def _opened(self) -> Any:
-        return require("datasets", "Training from a disk").Dataset.from_file(str(self.path))
-
-    def _runs(self, table: Any, lengths: NDArray[np.int32]) -> Runs:
-        per: dict[str, dict[str, NDArray[Any]]] = {"token": {}, "sentence": {}}
-        for name, (of, kind, shape) in self.arrays.items():
-            column = table.column(name)
-            pieces = column.chunks if hasattr(column, "chunks") else [column]
-            flat = [p.flatten().to_numpy(zero_copy_only=False) for p in pieces]
-            per[of][name] = np.concatenate(flat).astype(kind).reshape(-1, *shape)
-        return Runs(lengths.astype(np.int64), per["token"], per["sentence"])
-
-
+    def _block(self, number: int) -> Runs:
+        """Read a block, or find it among the last ones."""
+        if number not in self._blocks:
+            if len(self._blocks) == BLOCKS:
+                self._blocks.popitem(last=False)
+            self._blocks[number] = self._read(number)
+        self._blocks.move_to_end(number)
+        return self._blocks[number]
 def store_sentences(
     folder: Path,
     sentences: Iterable[Sentence],
