@@ -1,5 +1,8 @@
 import dataclasses
+import itertools
 import json
+from functools import partial
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -10,11 +13,11 @@ from ner.config import parse_config
 from ner.data.schemes import Span
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
-from ner.features import stored
+from ner.features import batches, planning, stored
 from ner.features.batches import EncodedSentences, TrainingBatches
 from ner.features.counts import CorpusCounts, count_corpus
 from ner.features.featurizer import build_featurizer, rare_forms
-from ner.features.planning import EpochPlan, cut_batches
+from ner.features.planning import EpochPlan, block_borders, cut_batches
 from ner.features.stored import open_stored
 from ner.targets import ClassTarget, ColumnTarget, SpanTarget
 from ner.training import storage
@@ -59,10 +62,13 @@ TARGETS = {
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    """Make chunks, record batches and maps so small that a small corpus has many of them."""
+    """Make everything so small that a small corpus has many chunks, blocks and windows."""
     monkeypatch.setattr(stored, "CHUNK_TOKENS", 50)
     monkeypatch.setattr(stored, "BATCH_TOKENS", 100)
     monkeypatch.setattr(stored, "READS", 3)
+    monkeypatch.setattr(stored, "BLOCKS", 4)
+    monkeypatch.setattr(batches, "EpochPlan", partial(EpochPlan, blocks=4, block_tokens=70))
+    monkeypatch.setattr(stored, "block_borders", partial(block_borders, block_tokens=70))
 
 
 def encoded(sentences, blank, column=None, run=None, key=None):
@@ -208,14 +214,24 @@ def test_a_full_disk_is_said_in_one_line(tmp_path, monkeypatch):
     )
 
 
-def test_pages_of_the_file_are_given_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(stored, "READS", 5)
+def noted(calls, name, function, *given):
+    calls.append((name, given))
+    return function(*given)
+
+
+def test_a_window_is_read_once_and_the_map_given_back(tmp_path, small_chunks, monkeypatch):
     on_disk = encoded(corpus(), *TARGETS["spans"][::2], run=tmp_path)
-    opened = []
-    monkeypatch.setattr(on_disk, "_opened", lambda real=on_disk._opened: opened.append(1) or real())
-    for _ in range(11):
-        on_disk.pick(np.array([0]))
-    assert len(opened) == 3
+    assert len(on_disk.borders) == 9
+    calls = []
+    for name in ("_opened", "_read"):
+        real = getattr(on_disk, name)
+        monkeypatch.setattr(on_disk, name, partial(noted, calls, name, real))
+    plan = TrainingBatches(on_disk, seed=1, batch_size=3).plan(0)
+    assert len(plan.windows) == 2
+    for indices in plan:
+        on_disk.pick(indices)
+    assert sorted(given for name, given in calls if name == "_read") == [(i,) for i in range(8)]
+    assert [name for name, _ in calls].count("_opened") == 3
 
 
 # Counts
@@ -294,11 +310,13 @@ def test_a_corpus_of_one_window_is_sorted_as_a_whole():
     st.integers(1, 9),
     st.none() | st.integers(1, 100),
     st.integers(1, 5),
-    st.integers(1, 20),
+    st.integers(1, 200),
 )
-def test_windows_take_each_sentence_once(lengths, batch_size, batch_tokens, blocks, block):
+def test_windows_take_each_sentence_once(lengths, batch_size, batch_tokens, blocks, block_tokens):
     lengths = np.array(lengths, dtype=np.int32)
-    plan = EpochPlan(lengths, 1, 0, batch_size, batch_tokens, window=blocks * block, block=block)
+    plan = EpochPlan(
+        lengths, 1, 0, batch_size, batch_tokens, blocks=blocks, block_tokens=block_tokens
+    )
     batches = list(plan)
     assert len(batches) == len(plan)
     assert sorted(i for batch in batches for i in batch.tolist()) == list(range(len(lengths)))
@@ -313,25 +331,37 @@ def test_windows_take_each_sentence_once(lengths, batch_size, batch_tokens, bloc
         plan[len(plan)]
 
 
-def test_a_window_reads_few_places_and_no_two_epochs_are_alike():
+@given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 100), st.integers(1, 50))
+def test_blocks_are_stretches_of_as_many_tokens(lengths, block_tokens, piece):
+    with patch.object(planning, "PIECE", piece):
+        borders = block_borders(np.array(lengths, dtype=np.int32), block_tokens).tolist()
+    begins = [sum(lengths[:i]) // block_tokens for i in range(len(lengths))]
+    firsts = [i for i, block in enumerate(begins) if i == 0 or block != begins[i - 1]]
+    assert borders == [*firsts, len(lengths)]
+
+
+def long_plan(epoch, seed=1):
+    """Plan 5,000 sentences, 126,000 tokens, in windows of about 1,000."""
     lengths = np.random.default_rng(2).integers(1, 50, 5000)
+    return EpochPlan(lengths, seed, epoch, 10, blocks=10, block_tokens=2500)
 
-    def plan(epoch, seed=1):
-        return EpochPlan(lengths, seed, epoch, 10, window=1000, block=100)
 
-    for first in range(0, 500, 100):
-        indices = np.concatenate(plan(0)[first : first + 100])
-        assert len(set((indices // 100).tolist())) == 10
-    orders = [np.concatenate(list(p)).tolist() for p in (plan(0), plan(1), plan(0, seed=2))]
+def test_a_window_reads_few_places_and_no_two_epochs_are_alike():
+    plan = long_plan(0)
+    firsts = [0, *plan.ends]
+    assert len(plan.windows) == 5
+    for first, last in itertools.pairwise(firsts):
+        indices = np.concatenate(plan[first:last])
+        assert len(set(np.searchsorted(plan.borders, indices, "right").tolist())) <= 10
+    orders = [np.concatenate(list(p)).tolist() for p in (plan, long_plan(1), long_plan(0, seed=2))]
     assert orders[0] != orders[1] != orders[2] != orders[0]
-    assert np.concatenate(list(plan(0))).tolist() == orders[0]
+    assert np.concatenate(list(long_plan(0))).tolist() == orders[0]
 
 
 def test_batches_of_a_window_hold_sentences_of_like_length():
-    lengths = np.random.default_rng(2).integers(1, 50, 5000)
-    plan = EpochPlan(lengths, 1, 0, 10, window=1000, block=100)
-    padded = sum(lengths[batch].max() * len(batch) for batch in plan)
-    assert padded < 1.1 * lengths.sum()
+    plan = long_plan(0)
+    padded = sum(plan.lengths[batch].max() * len(batch) for batch in plan)
+    assert padded < 1.1 * plan.lengths.sum()
 
 
 # Settings

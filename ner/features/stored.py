@@ -1,5 +1,6 @@
 """Training sentences as arrays in a file that is larger than memory."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from ner.errors import DataError, ModelFolderError
 from ner.extras import require
 from ner.features.counts import CorpusCounts
 from ner.features.lexicon import Lexicon
+from ner.features.planning import BLOCKS, block_borders
 from ner.features.runs import Runs
 from ner.files import read_json, read_manifest, write_folder, write_json
 
@@ -89,13 +91,23 @@ class StoredSentences:
 
     def pick(self, indices: NDArray[np.int64]) -> Runs:
         """Copy the sentences at `indices`, in that order."""
+        lengths = self.lengths[indices].astype(np.int64)
         numbers = np.searchsorted(self.borders, indices, side="right") - 1
         inside = (indices - self.borders[numbers]).tolist()
-        picked = [
-            self._block(number).pick(slice(i, i + 1))
-            for number, i in zip(numbers.tolist(), inside, strict=True)
-        ]
-        return self._typed(joined(picked))
+        blocks = [self._block(number) for number in numbers.tolist()]
+        starts = [int(block.starts[i]) for block, i in zip(blocks, inside, strict=True)]
+        ends = (starts + lengths).tolist()
+        per_token = {
+            name: np.concatenate(
+                [b.per_token[name][s:e] for b, s, e in zip(blocks, starts, ends, strict=True)]
+            )
+            for name in blocks[0].per_token
+        }
+        per_run = {
+            name: np.stack([b.per_run[name][i] for b, i in zip(blocks, inside, strict=True)])
+            for name in blocks[0].per_run
+        }
+        return self._typed(Runs(lengths, per_token, per_run))
 
     def parts(self) -> Iterator[Runs]:
         """Read all sentences in their order, block by block."""
@@ -110,6 +122,35 @@ class StoredSentences:
             self._blocks[number] = self._read(number)
         self._blocks.move_to_end(number)
         return self._blocks[number]
+
+    def _read(self, number: int) -> Runs:
+        """Copy a block out of the map, with numbers as they are stored."""
+        if self._reads % READS == 0:
+            self._rows = None  # before the next one is opened
+            self._rows = self._opened().with_format("arrow")
+        self._reads += 1
+        start, end = self.borders[number : number + 2].tolist()
+        table = self._rows[start:end]
+        per: dict[str, dict[str, NDArray[Any]]] = {"token": {}, "sentence": {}}
+        for name, (of, _, shape) in self.arrays.items():
+            pieces = [piece.flatten() for piece in table.column(name).chunks]
+            flat = np.concatenate([piece.to_numpy(zero_copy_only=False) for piece in pieces])
+            per[of][name] = flat.reshape(-1, *shape)
+        lengths = self.lengths[start:end].astype(np.int64)
+        return Runs(lengths, per["token"], per["sentence"])
+
+    def _typed(self, runs: Runs) -> Runs:
+        """Give arrays the kinds of numbers that they had before they were stored."""
+
+        def typed(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+            return {name: a.astype(self.arrays[name][1]) for name, a in arrays.items()}
+
+        return Runs(runs.lengths, typed(runs.per_token), typed(runs.per_run))
+
+    def _opened(self) -> Any:
+        return require("datasets", "Training from a disk").Dataset.from_file(str(self.path))
+
+
 def store_sentences(
     folder: Path,
     sentences: Iterable[Sentence],
