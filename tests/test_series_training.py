@@ -116,8 +116,13 @@ def test_a_run_that_is_interrupted_goes_on_to_the_same_model(tmp_path):
             # The second network is about to begin.
             signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        train_series(table, settings, out=tmp_path / "cut", notify=interrupt)
+    # What runs in the background of a shell ignores the signal, until it is told otherwise.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train_series(table, settings, out=tmp_path / "cut", notify=interrupt)
+    finally:
+        signal.signal(signal.SIGINT, before)
     resumed = train_series(table, settings, out=tmp_path / "cut", resume=True)
     weights = [(run.model / "model.safetensors").read_bytes() for run in (whole, resumed)]
     assert weights[0] == weights[1]
