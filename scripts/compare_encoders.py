@@ -1,27 +1,26 @@
 """Train one tagger after the other, each with another encoder or head, and compare them.
 
 python scripts/compare_encoders.py eng.train eng.testa --config configs/conll2003_glove.toml \
-    --set vectors.path=glove.6B.50d.txt.gz --epochs 20 --threads 2 --out runs/encoders.json
+    --set vectors.path=glove.6B.50d.txt.gz --epochs 8 --threads 1 --out runs/encoders.json
+python scripts/compare_encoders.py … --threads 2 --rounds 3    # and then the speeds of all
 
 All have one recipe, that of the configuration, and one seed. Each result is written to the file
 `--out` as soon as it is there; what the file holds is not done again, and a run that was
-interrupted goes on from its last checkpoint, so the same command continues. Speeds are those of
-the machine, so measure all rows on one that has nothing else to do.
+interrupted goes on from its last checkpoint, so the same command continues, and may run more than
+once at a time with other rows in each. Speeds are measured by themselves, with `--rounds`: all
+rows take turns, on a machine that has nothing else to do.
 """
 
 import argparse
 import json
 import shutil
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import ner
 from ner.config import Config, load_config, parse_setting
 from ner.data.corpus import file_digest
-from ner.data.sentence import Sentence
 from ner.errors import ConfigError, NerError
 from ner.files import write_json
 from ner.model_folder import load_model
@@ -54,8 +53,6 @@ ROWS: dict[str, dict[str, Any]] = {
     "crf-without-ends": {"head.ends": False},
     "softmax-margin": {"head.cost": 1.0},
 }
-# Passes over the development data, of which the fastest counts: what else runs only slows it.
-PASSES = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -63,19 +60,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     try:
         recipe = make_recipe(options)
-        results = read_results(options.out, described(recipe))
+        facts = described(recipe)
         for name in options.only or ROWS:
-            if name not in results["rows"]:
-                print(f"{name} ...", file=sys.stderr)
-                results["rows"][name] = measure(name, recipe, options.out.with_suffix("") / name)
+            if name not in read_results(options.out, facts)["rows"]:
+                say(f"{name} ...")
+                row = measure(name, recipe, options.out.with_suffix("") / name)
+                # Another process may have written rows of its own meanwhile.
+                results = read_results(options.out, facts)
+                results["rows"][name] = row
                 write_json(options.out, results)
+        results = read_results(options.out, facts)
+        if options.rounds:
+            from encoder_speeds import measure_speeds
+
+            configs = {name: recipe.updated(ROWS[name]) for name in ROWS if name in results["rows"]}
+            results["threads"] = options.threads
+            results["speeds"] = measure_speeds(configs, options.rounds, options.seconds, say)
+            write_json(options.out, results)
     except NerError as error:
         sys.exit(str(error))
     except OSError as error:
         sys.exit(f"{error.filename}: {(error.strerror or 'cannot be written').lower()}.")
     except KeyboardInterrupt:
         sys.exit(130)
-    print(markdown(results["rows"]))
+    print(markdown(results["rows"], results.get("speeds", {})))
+
+
+def say(line: str) -> None:
+    """Report progress."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -89,6 +102,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--epochs", type=int, help="of each row; by default as the recipe says")
     parser.add_argument("--threads", type=int, default=2, help="in training and tagging")
+    parser.add_argument(
+        "--rounds", type=int, default=0, help="of measuring the speeds of all rows that are there"
+    )
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement of speed")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=ROWS, help=", ".join(ROWS))
     parser.add_argument(
         "--out", type=Path, default=Path("runs/encoders.json"), help="results (%(default)s)"
@@ -115,11 +132,12 @@ def make_recipe(options: argparse.Namespace) -> Config:
 def described(recipe: Config) -> dict[str, Any]:
     """Give what must be the same for all rows of a file: settings and digests of what is read.
 
-    Files are known by their names, wherever they lie.
+    Files are known by their names, wherever they lie. Threads are how a row is run, not what.
     """
     read = {"train": recipe.data.train, "dev": recipe.data.dev, "vectors": recipe.vectors.path}
     names = {key: Path(path).name for key, path in read.items()}
     settings = recipe.model_dump(mode="json")
+    del settings["training"]["threads"]
     settings["data"] |= {"train": names["train"], "dev": names["dev"]}
     settings["vectors"]["path"] = names["vectors"]
     digests = {names[key]: file_digest(path) for key, path in read.items() if path}
@@ -145,26 +163,20 @@ def read_results(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def measure(name: str, recipe: Config, folder: Path) -> dict[str, Any]:
-    """Train one row, in a folder that is removed afterwards, and see how fast it tags."""
+    """Train one row, in a folder that is removed afterwards."""
     from ner.training.entry import train_run
     from ner.training.records import versions
 
     config = recipe.updated(ROWS[name])
     result = train_run(config, out=folder, resume=folder.is_dir())
-    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    epochs = [json.loads(line) for line in lines]
-    seconds = sum(epoch["seconds"] for epoch in epochs)
-    learnt = sum(epoch["tokens_per_second"] * epoch["seconds"] for epoch in epochs)
     weights = load_model(result.model).weights
+    encoder = [array for key, array in weights.items() if key.startswith("encoder.")]
     row = {
         "f1": result.reports["dev"].f1,
-        "training_tokens_per_second": learnt / seconds,
-        "tagging_tokens_per_second": tagging_speed(result.model, recipe),
         "parameters": sum(array.size for array in weights.values()),
-        "encoder_parameters": sum(
-            array.size for key, array in weights.items() if key.startswith("encoder.")
-        ),
-        "epochs": len(epochs),
+        "encoder_parameters": sum(array.size for array in encoder),
+        "epochs": config.training.epochs,
+        "threads": config.training.threads,
         "settings": ROWS[name],
         "versions": versions(),
     }
@@ -172,37 +184,24 @@ def measure(name: str, recipe: Config, folder: Path) -> dict[str, Any]:
     return row
 
 
-def tagging_speed(model: Path, recipe: Config) -> float:
-    """Give tokens a second over the development sentences, once all their words are known."""
-    columns = recipe.data.columns or None
-    gold = ner.read_sentences(recipe.data.dev, split="dev", columns=columns, tags=recipe.data.tags)
-    sentences = [Sentence(each.tokens, columns=each.columns) for each in gold]
-    tagger = ner.load(model, threads=recipe.training.threads)
-    times: list[float] = []
-    for _ in range(1 + PASSES):
-        began = time.perf_counter()
-        tagger.tag_sentences(sentences)
-        times.append(time.perf_counter() - began)
-    return sum(map(len, sentences)) / min(times[1:])
-
-
-def markdown(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """Write the table, in the order of `ROWS`."""
-    lines = [
-        "| | development F1 | training tokens/s | tagging tokens/s | parameters | of the encoder |",
-        "|---|---|---|---|---|---|",
-    ]
+def markdown(
+    rows: Mapping[str, Mapping[str, Any]], speeds: Mapping[str, Mapping[str, Mapping[str, float]]]
+) -> str:
+    """Write the table, in the order of `ROWS`; speeds as far as they were measured."""
+    heads = ["", "development F1", "parameters", "of the encoder"]
+    if speeds:
+        heads += ["training, tokens/s", "times", "tagging, tokens/s", "times", "one sentence, ms"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name in ROWS:
         if name in rows:
             row = rows[name]
-            cells = [
-                name,
-                f"{100 * row['f1']:.2f}",
-                f"{row['training_tokens_per_second']:,.0f}",
-                f"{row['tagging_tokens_per_second']:,.0f}",
-                f"{row['parameters']:,}",
-                f"{row['encoder_parameters']:,}",
-            ]
+            counts = (f"{row[key]:,}" for key in ("parameters", "encoder_parameters"))
+            cells = [name, f"{100 * row['f1']:.2f}", *counts]
+            if name in speeds:
+                for key in ("training", "tagging"):
+                    found = speeds[name][key]
+                    cells += [f"{found['median']:,.0f}", f"{found['times']:.2f}"]
+                cells.append(f"{speeds[name]['one_sentence']['median']:.3f}")
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -6,9 +6,9 @@ included.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import ner
 from ner import kernel
@@ -18,6 +18,7 @@ from ner.data.sentence import Sentence
 
 if TYPE_CHECKING:
     from ner.config import Config
+    from ner.features.vectors import Vectors, VectorStore
     from ner.training.corpus import Corpus
     from ner.training.setup import Prepared
     from ner.training.trainer import Epoch, Step, Trainer
@@ -144,40 +145,37 @@ def build_trainer(config: "Config", corpus: "Corpus", prepared: "Prepared") -> "
     )
 
 
-class Ours:
-    """This package in the benchmark.
+class Learner:
+    """A network of this package that a benchmark trains; it tags on ONNX Runtime.
 
     Args:
+        name: What it is called.
+        size: Width of one direction of the encoder; None where contenders do not differ by it.
         train: Annotated sentences.
-        size: Width of one direction of the LSTM.
-        precision: Of embedder and encoder in training.
-        seed: Of weights, batches and dropout.
+        config: All settings; no file that they name is read.
+        pretrained: Vectors of training words, and a store of others, where the settings ask for
+            them.
     """
 
-    taggers: ClassVar[dict[str, str]] = {
-        "ours": "ours:load",
-        "ours, int8": "ours:load_int8",
-        "ours, numpy": "ours:load_numpy",
-        "ours, torch": "ours:load_torch",
-    }
-
     def __init__(
-        self, train: Sequence[Sentence], size: int, precision: str = "fp32", seed: int = 1
+        self,
+        name: str,
+        size: int | None,
+        train: Sequence[Sentence],
+        config: "Config",
+        pretrained: "tuple[Vectors | None, VectorStore | None]" = (None, None),
     ) -> None:
-        from ner.config import parse_config
         from ner.features.counts import count_corpus
         from ner.training.corpus import Corpus
         from ner.training.setup import prepare
 
-        self.name = "ours" if precision == "fp32" else f"ours, {precision}"
-        self.size = size
-        self.config = (
-            parse_config({}).updated({**SETTINGS, "encoder.size": size, "seed": seed}).resolved()
-        )
+        self.name, self.size = name, size
+        self.taggers: Mapping[str, str] = {name: "ours:load"}
+        config = config.resolved()
         corpus = Corpus(train, (), (), count_corpus(train))
-        self.prepared = prepare(self.config, corpus, None, None)
-        self.prepared.model.autocast = precision == "bf16"
-        self.trainer = build_trainer(self.config, corpus, self.prepared)
+        self.prepared = prepare(config, corpus, *pretrained)
+        self.prepared.model.autocast = config.training.precision == "bf16"
+        self.trainer = build_trainer(config, corpus, self.prepared)
         self.events: Iterator[Step | Epoch] = self.trainer.run()
 
     def train(self, seconds: float) -> tuple[int, float]:
@@ -199,7 +197,7 @@ class Ours:
         return time.perf_counter() - began
 
     def save(self, folder: Path) -> None:
-        """Write a model folder with the averaged weights and all graphs."""
+        """Write a model folder with the averaged weights, and the graphs that are to tag."""
         from ner.data.tokenizer import Tokenizer
         from ner.exporting import write_graphs
         from ner.model_folder import ModelFolder, save_model
@@ -214,4 +212,34 @@ class Ours:
             weights,
             Tokenizer(),
         )
-        save_model(folder, parts, lambda target: write_graphs(target, parts, int8=True))
+        save_model(
+            folder,
+            parts,
+            lambda target: write_graphs(target, parts, int8="ours, int8" in self.taggers),
+        )
+
+
+class Ours(Learner):
+    """This package beside the baseline.
+
+    Args:
+        train: Annotated sentences.
+        size: Width of one direction of the LSTM.
+        precision: Of embedder and encoder in training.
+        seed: Of weights, batches and dropout.
+    """
+
+    def __init__(
+        self, train: Sequence[Sentence], size: int, precision: str = "fp32", seed: int = 1
+    ) -> None:
+        from ner.config import parse_config
+
+        settings = {"encoder.size": size, "training.precision": precision, "seed": seed}
+        name = "ours" if precision == "fp32" else f"ours, {precision}"
+        super().__init__(name, size, train, parse_config({}).updated(SETTINGS | settings))
+        self.taggers = {
+            "ours": "ours:load",
+            "ours, int8": "ours:load_int8",
+            "ours, numpy": "ours:load_numpy",
+            "ours, torch": "ours:load_torch",
+        }
