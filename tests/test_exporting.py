@@ -19,6 +19,7 @@ from ner.exporting import build_graphs, check_graphs, measure_int8, quantize, wr
 from ner.exporting.checking import make_sentences
 from ner.features.featurizer import build_featurizer
 from ner.features.vectors import VectorStore
+from ner.features.vocabulary import UNKNOWN
 from ner.model_folder import (
     INT8_GRAPH,
     MODEL_GRAPH,
@@ -289,6 +290,8 @@ def test_made_up_sentences_are_long_and_short_with_known_and_unknown_words(store
     assert any(word not in featurizer.words for word in words)
     values = {value for s in sentences for value in s.columns["pos"]}
     assert any(value not in featurizer.columns["pos"] for value in values)
+    pairs = featurizer.bigrams.find(sentences)
+    assert 0.1 < (pairs == UNKNOWN).mean() < 0.9
 
 
 def shift_scores(folder, by):

@@ -133,11 +133,16 @@ def make_sentences(featurizer: Featurizer) -> list[Sentence]:
     words = list(featurizer.words.entries[:NUM_WORDS])
     for length in random.integers(1, LONGEST_WORD, NUM_WORDS // 4).tolist():
         words.append("".join(draw([*letters, *"aZ0-.é中"], length)))
+    pairs = () if featurizer.bigrams is None else featurizer.bigrams.entries
     sentences: list[Sentence] = []
-    for length in random.integers(1, LONGEST_SENTENCE + 1, NUM_SENTENCES).tolist():
+    for i, length in enumerate(random.integers(1, LONGEST_SENTENCE + 1, NUM_SENTENCES).tolist()):
+        tokens = draw(words, length)
+        if pairs and i % 2:
+            # Words at random are hardly ever neighbours that training saw.
+            tokens = " ".join(draw([*pairs], length)).split() or tokens
         columns = {
-            name: tuple(draw([*vocabulary.entries, "\N{REPLACEMENT CHARACTER}"], length))
+            name: tuple(draw([*vocabulary.entries, "\N{REPLACEMENT CHARACTER}"], len(tokens)))
             for name, vocabulary in featurizer.columns.items()
         }
-        sentences.append(Sentence(draw(words, length), columns=columns))
+        sentences.append(Sentence(tokens, columns=columns))
     return sentences
