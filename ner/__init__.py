@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         NerError,
         TrainingError,
     )
-    from ner.evaluation.classification import ClassificationReport
+    from ner.evaluation.label_report import ClassificationReport
     from ner.evaluation.predictions import score_predictions
     from ner.evaluation.report import Report
     from ner.exporting.entry import export
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 # Where each public name lives; it is imported when first asked for, so that `import ner` is fast
 # and needs no torch.
 _HOMES = {
-    "ClassificationReport": "ner.evaluation.classification",
+    "ClassificationReport": "ner.evaluation.label_report",
     "ColumnTagger": "ner.column_tagger",
     "ConfigError": "ner.errors",
     "DataError": "ner.errors",

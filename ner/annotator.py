@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from ner.data.corpus import CorpusSource, read_sentences
 from ner.data.sentence import Sentence
@@ -13,7 +13,7 @@ from ner.decoding import BATCH_TOKENS, Decoder, Runtime
 from ner.evaluation.scoring import AnyReport, evaluate_predictions
 from ner.features.featurizer import Featurizer
 from ner.features.surroundings import stretches
-from ner.targets import ColumnTarget, Target
+from ner.targets import ClassTarget, ColumnTarget, Target
 
 # Sentences that `pipe` reads ahead, so that it can group those of like length.
 WINDOW = 1024
@@ -31,6 +31,9 @@ class Annotator(Generic[AnyTarget]):
         tokenizer: Raw text to tokens.
         record: What is known about the model: versions, metrics, data digests, seed.
     """
+
+    verb: ClassVar[str] = "tag"
+    """The method for one text."""
 
     def __init__(
         self,
@@ -76,7 +79,7 @@ class Annotator(Generic[AnyTarget]):
                 by itself. By default an item is taken as one.
         """
         if isinstance(items, str):
-            raise TypeError("items: many texts or sentences. For one text there is tag().")
+            raise TypeError(f"items: many texts or sentences. For one text there is {self.verb}().")
         if window < 1:
             raise ValueError(f"window: at least 1. Got {window}.")
         if split is not None and not self.target.is_per_token:
@@ -114,8 +117,8 @@ class Annotator(Generic[AnyTarget]):
         """Cut a raw text into tokens."""
         if not isinstance(text, str):
             raise TypeError(
-                f"a text is a str. Got {type(text).__name__}. For tokens there are tag_tokens() "
-                "and Sentence(tokens)."
+                f"a text is a str. Got {type(text).__name__}. For tokens there are "
+                f"{self.verb}_tokens() and Sentence(tokens)."
             )
         tokens, offsets = self.tokenizer(text)
         return Sentence(tokens, text=text, offsets=offsets)
@@ -123,7 +126,7 @@ class Annotator(Generic[AnyTarget]):
     def check_tokens(self, tokens: Sequence[str]) -> Sentence:
         """Take tokens as a sentence."""
         if isinstance(tokens, str):
-            raise TypeError("tokens: a list of strings. For raw text there is tag().")
+            raise TypeError(f"tokens: a list of strings. For raw text there is {self.verb}().")
         return Sentence(tokens)
 
 
@@ -147,6 +150,12 @@ def evaluate(
         reading["columns"] = model.columns
     if isinstance(model.target, ColumnTarget):
         reading.setdefault("target", model.target.column)
+    if isinstance(model.target, ClassTarget) and isinstance(data, str | Path):
+        from ner.data.detection import detect_format
+
+        encoding = reading.get("encoding", "utf-8")
+        found = detect_format(data, encoding, is_labelled=True)
+        reading["format"] = reading.get("format") or found.name
     gold = read_sentences(data, split="test", tokenize=model.tokenizer, **reading)
     return evaluate_predictions(
         model.target,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,8 @@ class TextClassifier(Annotator[ClassTarget]):
     `pipe` and `tag_sentences` give sentences with a `prediction`; `classification` reads one.
     """
 
+    verb: ClassVar[str] = "classify"
+
     def classify(self, text: str) -> Classification:
         """Label a raw text of any length."""
         return classification(self.tag_sentences([self.read(text)])[0])
@@ -80,7 +83,7 @@ class TextClassifier(Annotator[ClassTarget]):
         """
         empty = np.zeros(len(self.labels), dtype=np.float32)
         rows = self.decoder.run(sentences, _scores, empty, batch_tokens)
-        return np.array(rows).reshape(len(sentences), len(empty))
+        return np.array(rows, dtype=np.float32).reshape(len(sentences), len(empty))
 
 
 def _scores(outputs: Arrays, lengths: NDArray[np.int64]) -> list[NDArray[np.float32]]:

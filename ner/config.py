@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from ner.errors import ConfigError
 from ner.sections import (
@@ -38,8 +38,10 @@ from ner.sections import (
 class Config(Section):
     """All settings of a run."""
 
-    task: Literal["ner", "tag", "classify"] = "ner"
-    seed: Natural = 1
+    task: Literal["ner", "tag", "classify"] = Field(
+        "ner", description="what is learnt: spans, a column of labels, or labels of texts"
+    )
+    seed: Natural = Field(1, description="of weights, order, dropout and parts held out")
     data: Data = Data()
     words: Words = Words()
     vectors: VectorsSection = VectorsSection()
@@ -131,12 +133,12 @@ def to_toml(config: Config) -> str:
     lines: list[str] = []
     for name, value in config:
         if not isinstance(value, Section):
-            lines.append(f"{name} = {_toml(value)}")
+            lines.append(f"{name} = {_toml(value)}  # {Config.model_fields[name].description}")
             continue
         lines.append(f"\n[{name}]")
         for key, entry in type(value).model_fields.items():
             setting = getattr(value, key)
-            note = f"  # {entry.description}" if entry.description else ""
+            note = f"  # {entry.description}"
             # TOML has no null: off is a comment where it is the default, and 0 elsewhere.
             if setting is None and entry.default is None:
                 lines.append(f"# {key} = none{note}")

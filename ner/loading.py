@@ -89,7 +89,8 @@ def build_annotator(
 ) -> Annotator:
     """Put the parts of a model to use, on torch."""
     require("ner.nn.loading", "Running a model on torch")
-    from ner.nn.loading import TorchRuntime, choose_device, load_network, set_threads
+    from ner.nn.loading import choose_device, load_network, set_threads
+    from ner.nn.model import TorchRuntime
 
     set_threads(threads)
     chosen = choose_device(device)
@@ -110,4 +111,4 @@ def make_annotator(parts: ModelFolder, runtime: Runtime) -> Annotator:
             return ColumnTagger(parts.target, *given, {**parts.record})
         case ClassTarget():
             return TextClassifier(parts.target, *given, {**parts.record})
-    raise TypeError(f"target: one of {__name__}. Got {parts.target!r}.")
+    raise TypeError(f"target: one of ner.targets. Got {parts.target!r}.")

@@ -172,10 +172,10 @@ def write(
     scores = (f"{row['contender']} ({row['size']}) {row['f1']:.2f}" for row in records["f1"])
     remarks.append(f"Development F1 after the training that was timed: {', '.join(scores)}.")
     remarks.append(f"Load average before: {before}; after: {after}.")
-    for found in records["agreement"]:
+    for record in records["agreement"]:
         remarks.append(
-            f"ONNX Runtime and torch: spans differ in {found['unlike']} of {found['sentences']} "
-            f"sentences, scores by {found['largest_difference_of_scores']:.1e} at most."
+            f"ONNX Runtime and torch: spans differ in {record['unlike']} of {record['sentences']} "
+            f"sentences, scores by {record['largest_difference_of_scores']:.1e} at most."
         )
     table = (
         markdown(rows)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from ner.errors import NerError
+from ner.errors import ConfigError, NerError
 from ner.series.forecaster import load_forecaster
 from ner.series.references import REFERENCES
 from ner.series.run import train_series
@@ -132,6 +132,9 @@ def train(options: argparse.Namespace) -> None:
 
 def forecast(options: argparse.Namespace) -> None:
     """Print what follows the last row; or, for rows without order, an estimate of each."""
+    names = (*OWN, *ENCODER, *TRAINING)
+    for name in (name for name in names if name.replace("-", "_") in vars(options)):
+        raise ConfigError(f"--{name}: is for training; a model has its own. Got --model as well.")
     forecaster = load_forecaster(options.model)
     table = read_table(options.file, options.header, options.delimiter)
     if forecaster.coding.settings.task == "rows":

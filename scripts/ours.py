@@ -72,7 +72,6 @@ class NumpyTagger(OurTagger):
     """A tagger that decodes in numpy, as where there was no C compiler at installation."""
 
     def __init__(self, tagger: Annotator[Any]) -> None:
-        assert isinstance(tagger, ner.Tagger)
         super().__init__(tagger)
         self.tag = without_kernel(self.tag)
         self.tag_tokens = without_kernel(self.tag_tokens)

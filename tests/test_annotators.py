@@ -229,7 +229,8 @@ def error_of(tmp_path, name, content, **options):
         ("jsonl", '{"text": "a", "tokens": [[0, 1]], "words": []}', "x:1: words: one string for e"),
         ("labels", "a\n", "x:1: a label, a blank or a tab, and a text. Got 'a'."),
         ("labels", "0 a\n b c\n", "x:2: a label, a blank or a tab, and a text. Got ' b c'."),
-        ("csv", "a,b\n1,2\n", "x:1: a header with a column 'token' or 'text' is needed. Got ['a',"),
+        ("csv", "a,b\n1,2\n", "x:1: a header with a column 'token' or 'text', separated by com"),
+        ("csv", "text,label,Text\na,b,c\n", "x:1: each column has a name of its own. Got ['text']"),
         ("csv", 'text,label\na,b\n"a', "x:3: not CSV: unexpected end of data."),
         ("csv", "text,label\na\n", "x:2: 1 column, but the header has 2."),
         ("csv", "text,spans\na,b\n", "x:2: spans: a JSON list of spans. Got 'b'."),
@@ -447,3 +448,13 @@ def test_a_docbin_without_spacy_says_what_to_install(tmp_path, monkeypatch):
         MissingExtraError, match=r"A \.spacy file needs spacy: pip install .*\[spacy\]"
     ):
         read_sentences(tmp_path / "x.spacy")
+
+
+def test_annotators_agree_though_one_of_them_repeats_the_text(tmp_path):
+    one, other = span(0, 3, "PER", "Ada"), span(0, 3, "PER", "Ada")
+    del other["value"]["text"]
+    task = label_studio()[0] | {"annotations": [{"result": [one]}, {"result": [other]}]}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps([task]))
+    (sentence,) = stream_sentences(path, format="label-studio")
+    assert sentence.spans == ((0, 1, "PER"),)

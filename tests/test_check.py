@@ -1,4 +1,6 @@
 import json
+from collections import Counter
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from ner.corpora import kinds
 from ner.corpora.check import check_corpus
 from ner.corpora.duplicates import near_key
 from ner.corpora.findings import Kind
+from ner.corpora.labels import _is_slip, likely_meant
 from ner.corpora.parts import Options
 from ner.corpora.scheme_checks import find_scheme
 from ner.data.schemes import Span
@@ -37,6 +40,7 @@ CASES = {
     "blank-ends": ("a O\nb O \n c O\t\n", [2, 3]),
     "blank-lines": ("a\tO\n\t\nb\tO\n\n \nc\tO\n", [2, 5]),
     "mixed-separators": ("a x O\nb\tx\tO\nc x\tO\n", [2, 3]),
+    "carriage-returns": ("a O\r\nb\rc O\r\n", [2]),
     "mixed-line-ends": ("a O\nb O\r\n\nc O\r\n", [2, 4]),
     "white-space-in-tokens": ("a O\nb\u00a0c O\n\u3000 O\n", [2, 3]),
     "replacement-characters": ("a O\nb\ufffd O\n", [2]),
@@ -296,3 +300,13 @@ def test_the_oddities_of_known_corpora_are_found(shared_data, names, facts):
     counts = {finding.kind.name: len(finding.places) for finding in reversed(report.findings)}
     counts["scheme"] = next(iter(report.schemes.values())).spelling
     assert facts.items() <= counts.items()
+
+
+def test_labels_as_many_as_lemmas_are_compared_in_time():
+    counts = Counter({f"word{chr(97 + i % 26)}{'x' * (i // 26)}": 1 for i in range(2000)})
+    counts["wordq"], counts["Verb"], counts["verb"] = 5000, 9, 90
+    with patch("ner.corpora.labels._is_slip", wraps=_is_slip) as compared:
+        found = likely_meant(counts)
+    assert found["Verb"] == "verb"
+    assert {found["wordz"], found["wordqx"]} == {"wordq"}
+    assert compared.call_count < 100 * len(counts)

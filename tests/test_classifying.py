@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 import ner
 from ner.classifier import classification
 from ner.cli import main
+from ner.config import parse_setting
 from ner.data.labelled_lines import write_labelled_lines
 from ner.data.lines import replace_surrogates
 from ner.data.sentence import Sentence
@@ -210,9 +211,9 @@ def test_tokens_are_taken_as_they_are(classifier):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda c: c.classify(["a"]), "a text is a str. Got list."),
-        (lambda c: c.classify_tokens("a"), "tokens: a list of strings."),
-        (lambda c: c.pipe("a"), "items: many texts or sentences."),
+        (lambda c: c.classify(["a"]), "a text is a str. Got list. For tokens there are classify_"),
+        (lambda c: c.classify_tokens("a"), "tokens: a list of strings. For raw text there is cla"),
+        (lambda c: c.pipe("a"), "items: many texts or sentences. For one text there is classify"),
         (lambda c: c.pipe(["a"], split=lambda text: []), "split: for labels of tokens."),
     ],
 )
@@ -420,11 +421,53 @@ def test_the_sentences_of_a_text_are_those_of_the_splitter(runs):
     )
 
 
+def test_lines_that_are_filled_up_end_no_sentence(tmp_path):
+    pytest.importorskip("sentencex", reason="hierarchical pooling needs sentencex")
+    pooling = {"hierarchical": True, "filled_lines": True}
+    train(tmp_path, epochs=1, pooling=pooling)
+    featurizer = ner.load(tmp_path / "model").featurizer
+    cut = Tokenizer()
+    text = "One goes\non. Two\n\nthree"
+    tokens, offsets = cut(text)
+    parts = featurizer.encode_tokens([Sentence(tokens, text=text, offsets=offsets)])["parts"]
+    assert parts.tolist() == [0, 0, 0, 0, 1, 2]
+
+
 def test_a_missing_splitter_says_what_to_install(runs, monkeypatch):
     model = ner.load(runs("hierarchical") / "model")
     monkeypatch.setitem(sys.modules, "sentencex", None)
     with pytest.raises(MissingExtraError, match=r"needs sentencex: pip install '.*\[sentences\]'$"):
         model.classify("One. Two.")
+
+
+@pytest.mark.parametrize(
+    ("task", "setting", "message"),
+    [
+        ("ner", "head.multi_label=true", "must be False unless the task is classify. Got True"),
+        ("tag", "head.label_smoothing=0.1", "must be 0.0 unless the task is classify. Got 0.1"),
+        ("ner", "pooling.hierarchical=true", "must be False unless the task is classify. Got"),
+        ("ner", "data.target=upos", "must be none unless the task is tag. Got upos for ner."),
+        ("classify", "data.target=upos", "must be none unless the task is tag. Got upos for cl"),
+        ("classify", "head.cost=1", "must be 0.0 unless the task is ner or tag. Got 1.0 for cl"),
+        ("classify", "head.ends=false", "must be True unless the task is ner or tag. Got False"),
+        ("classify", "head.scheme=BIO", "must be BIOES unless the task is ner. Got BIO for cla"),
+    ],
+)
+def test_settings_that_a_task_has_no_use_for_are_refused(tmp_path, task, setting, message):
+    key, value = parse_setting(setting)
+    changes = {"data.target": "upos"} if task == "tag" else {}
+    with pytest.raises(ConfigError) as error:
+        ner.train(train="sample:train", out=tmp_path, set={"task": task, key: value, **changes})
+    assert str(error.value).startswith(f"{key}: {message}")
+
+
+@pytest.mark.parametrize("kind", ["lstm", "mingru", "idcnn"])
+def test_the_card_of_a_model_names_its_encoder(tmp_path, kind):
+    encoder = {"kind": "idcnn"} if kind == "idcnn" else {"cell": kind}
+    train(tmp_path, epochs=1, encoder={"size": 4, **encoder})
+    card = (tmp_path / "model/README.md").read_text("utf-8")
+    names = {"lstm": "LSTM, both directions", "mingru": "minGRU, both directions"}
+    assert f"\nEncoder: {names.get(kind, 'iterated dilated convolutions')}. Seed: 1.\n" in card
 
 
 def test_data_without_labels_are_refused(tmp_path):

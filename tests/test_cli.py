@@ -9,6 +9,8 @@ import pytest
 
 import ner
 from ner.cli import main
+from ner.cli.inputs import ENDINGS
+from ner.data.formats import FORMATS
 
 CONLL = """-DOCSTART- -X- O
 
@@ -86,6 +88,7 @@ def test_no_command_is_a_question_for_help(run):
         (["eval"], "ner eval: needs MODEL and FILE, or --predictions FILE."),
         (["eval", "m", "f", "--scheme", "BIO"], "ner eval: --scheme is for --predictions"),
         (["eval", "m", "--predictions", "f"], "ner eval: --predictions FILE takes no model"),
+        (["eval", "--predictions", "f", "--format", "jsonl"], "--predictions FILE takes no model"),
         (["train"], "data.train: a file, a folder, hub:NAME or sample:train. Got none."),
         (["train", "--seeds", "0"], "ner train: Invalid value for '--seeds'"),
         (["train", "--set", "seed"], "--set: key=value, such as encoder.size=100. Got 'seed'."),
@@ -158,6 +161,11 @@ def test_conll_gets_a_last_column_and_keeps_its_rows(run, model):
     assert bioes.splitlines()[3].endswith(" I-PER E-PER")
 
 
+@pytest.mark.parametrize("name", ["conll", "jsonl"])
+def test_files_that_are_columns_or_records_elsewhere_are_so_here(name):
+    assert set(FORMATS[name].endings) <= set(ENDINGS[name])
+
+
 def test_conll_keeps_its_rows_whatever_its_line_ends(run, model):
     _, expected, _ = run("tag", model, write("x.conll", CONLL))
     windows = b"\xef\xbb\xbf" + CONLL.replace("\n", "\r\n").encode()
@@ -221,6 +229,15 @@ def test_bad_input_is_one_line_and_code_1_or_skipped(run, model, name, content, 
     assert err.endswith("1 skipped.\n")
 
 
+@pytest.mark.parametrize("name", ["a.txt", "a.csv"])
+def test_files_are_read_in_their_encoding(run, model, name):
+    write(name, "text,label\nKöln,x\n".encode("latin-1"))
+    code, out, _ = run("tag", model, name, "--encoding", "latin-1", "--output", "jsonl")
+    assert code == 0
+    assert json.loads(out.splitlines()[-1])["text"].startswith("Köln")
+    fails(run("tag", model, name, "--encoding", "latin-0"), 2, "encoding: a name that Python")
+
+
 def test_a_folder_is_no_text(run, model):
     fails(run("tag", model, "."), 1, ".: a directory, but a file is expected.")
 
@@ -275,6 +292,13 @@ def test_predictions_are_scored_without_a_model(run):
     code, out, _ = run("eval", "--predictions", name, "--json", "--scheme", "BIO")
     assert (code, json.loads(out)["default"]["f1"]) == (0, 0.0)
     fails(run("eval", "--predictions", "none"), 1, "none: no such file.")
+
+
+def test_predictions_are_read_in_their_encoding(run):
+    name = write("x.conll", "Köln B-LOC B-LOC\n".encode("latin-1"))
+    fails(run("eval", "--predictions", name), 1, "x.conll:1: not UTF-8: byte 0xf6 at column 2")
+    code, out, _ = run("eval", "--predictions", name, "--encoding", "latin-1", "--json")
+    assert (code, json.loads(out)["default"]["f1"]) == (0, 1.0)
 
 
 def test_info_says_what_a_model_is(run, model):

@@ -68,6 +68,16 @@ def test_every_setting_stands_in_the_file():
             assert f"\n{name} = " in text or f"\n# {name} = none" in text
 
 
+def test_every_setting_says_what_it_means():
+    text = to_toml(Config())
+    entries = {name: Config.model_fields[name] for name in ("task", "seed")}
+    for section in SECTIONS.values():
+        entries = entries | section.model_fields
+        for name, entry in entries.items():
+            assert entry.description, name
+            assert f"  # {entry.description}\n" in text
+
+
 @pytest.mark.parametrize(
     ("key", "hint"),
     [

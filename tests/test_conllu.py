@@ -79,7 +79,10 @@ def test_entities_stand_under_a_key_of_misc():
     assert sentence.spans == ((0, 2, "PER"),)
     assert sentence.columns["misc"] == ("Gloss=x", "Gloss=y", "_")
     assert read(*tagged, tags="ner")[0].spans == ((0, 2, "PER"),)
-    assert read(*tagged, tags="Entity")[0].spans == ()
+    other = [row(1, "x", "Entity=S-X"), "\n", *tagged]
+    assert [s.spans for s in read(*other, tags="Entity")] == [((0, 1, "X"),), ()]
+    with pytest.raises(DataError, match=r"^x: some word with Entity= in its .* Got none\.$"):
+        read(*tagged, tags="Entity")
     assert read(row(1, "Ada", "Entity=S-X"), tags="entity")[0].spans == ((0, 1, "X"),)
     assert read(row(1, "a"))[0].spans is None
     assert read(row(1, "a", "NER=?"), row(2, "b", "NER=O"))[0].allowed == ((), ("O",))

@@ -150,3 +150,24 @@ def test_a_full_disk_is_one_line(rows):
         DataError, match=r"/dev/full: cannot be written\. No space left on device\.$"
     ):
         convert(rows, "/dev/full", "--to", "conll")
+
+
+def test_the_file_that_is_read_is_not_written_over(rows, tmp_path):
+    link = tmp_path / "link.conll"
+    link.symlink_to(rows)
+    for out in (rows, link):
+        with pytest.raises(ConfigError, match=r"^OUT: another file than the one that is read\. Got"):
+            convert(rows, out)
+    assert rows.read_text() == ROWS
+
+
+def test_fields_that_are_not_read_are_counted(tmp_path):
+    out = tmp_path / "out.jsonl"
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a", "spans": [], "meta": {"by": 1}, "_hash": 1, "note": ""}\n')
+    assert "not kept: 1 fields 'meta'." in convert(path, out)[1].splitlines()
+    path = tmp_path / "a.csv"
+    path.write_text("text,label,by,note\na,x,me,\nb,y,me,\n")
+    stderr = convert(path, out)[1]
+    assert "not kept: 2 fields 'by'." in stderr.splitlines()
+    assert "note" not in stderr

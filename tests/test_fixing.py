@@ -86,17 +86,35 @@ def test_spans_and_tokens_stay_and_tags_become_legal(tmp_path_factory, file, sch
     path.write_bytes(text.encode())
     fix(path, out, scheme)
     assert meaning(out) == meaning(path)
+    form = {"blank-ends", "blank-lines", "mixed-separators", "mixed-line-ends"}
+    assert not form & {finding.kind.name for finding in check_corpus([out]).findings}
     before = check_corpus([path], scheme=scheme)
     if before.parts[0].problems:
-        return  # rows that cannot be read stay as they are
+        return  # tags that cannot be read stay as they are
     if not before.schemes:
         return  # there is but one column
     scheme = scheme or before.schemes[str(path)].spelling
     kinds = {finding.kind.name for finding in check_corpus([out], scheme=scheme).findings}
-    assert not kinds & {
-        *("illegal-tags", "mixed-schemes", "blank-ends", "blank-lines"),
-        *("mixed-separators", "mixed-line-ends"),
-    }
+    assert not kinds & {"illegal-tags", "mixed-schemes"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\tX\tO\nb\tX\t\n",  # a missing tag
+        "a\tX\tO\n\tX\tO\n",  # a missing token
+        " a\tO\nb\tO\n",  # a blank that belongs to a token
+        "a O\nb\tPER \n c O\n",  # a tag without prefix
+        "a O\n b O x\t\n",  # too much in a row
+    ],
+)
+def test_what_is_mended_has_nothing_left_to_mend(tmp_path, text):
+    path, out = tmp_path / "a.conll", tmp_path / "b.conll"
+    path.write_text(text)
+    fix(path, out)
+    assert meaning(out) == meaning(path)
+    found = check_corpus([out]).findings
+    assert not [finding for finding in found if "--fix mends" in finding.kind.hint]
 
 
 def test_another_encoding_and_a_packed_file_become_plain_utf8(tmp_path):

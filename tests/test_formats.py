@@ -141,6 +141,8 @@ def test_what_is_written_is_read_again(tmp_path_factory, name, data):
         expected = one
         if name == "brat":
             expected = one.replace(id=read.id)
+        if name == "doccano" and one.spans == ():  # its empty list says there is nothing at all
+            expected = one.replace(labels=())
         assert read.replace(source=None, columns=kept) == expected
 
 
@@ -312,8 +314,14 @@ def test_all_sentences_of_a_table_have_the_columns_of_the_first(tmp_path):
     more = Sentence(["b"], columns={"pos": ("N",)})
     with pytest.raises(DataError, match="has column 'pos', which the first sentence has not"):
         write_sentences([plain, more], tmp_path / "x", FORMATS["conll"])
-    with pytest.raises(DataError, match="has no column 'pos', which others have"):
-        write_sentences([more, plain], tmp_path / "x", FORMATS["conll"])
+
+
+@pytest.mark.parametrize("name", [name for name, one in FORMATS.items() if one.is_table])
+def test_a_sentence_that_lacks_a_column_of_a_table_is_refused(tmp_path, name):
+    sentences = [Sentence(["b"], columns={"pos": ("N",)}), Sentence(["a"])]
+    with pytest.raises(DataError, match=r"^sentence 2: has no column 'pos', which others have\.$"):
+        write_sentences(sentences, tmp_path / "x", FORMATS[name])
+    assert not (tmp_path / "x").exists()
 
 
 def test_the_target_column_is_written_last(tmp_path):
@@ -359,6 +367,41 @@ def test_what_is_no_stream_cannot_be_written_to_standard_output(name):
         write_sentences([], "-", FORMATS[name])
 
 
+def test_a_corpus_without_a_name_is_refused():
+    with pytest.raises(DataError, match=r"^FILE: a name is needed\. Got ''\.$"):
+        list(stream_sentences(""))
+
+
+def test_tags_are_sought_only_where_they_are(tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_text("Ada NNP B-PER\n")
+    with pytest.raises(ConfigError, match=r"^tags: .* \(token pos ner\)\. Got 'nre'\.$"):
+        list(stream_sentences(path, columns=["token", "pos", "ner"], tags="nre"))
+    path = tmp_path / "a.csv"
+    path.write_text("sentence,word,Gold\n1,Ada,B-PER\n")
+    assert [s.spans for s in stream_sentences(path, tags="Gold")] == [((0, 1, "PER"),)]
+    with pytest.raises(DataError, match=r"a\.csv:1: a column 'gld' of tags is needed\. Got \["):
+        list(stream_sentences(path, tags="gld"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("jsonl", '{"text": "a", "labels": []}'),
+        ("jsonl", '{"text": "a", "label": []}'),
+        ("csv", 'text,label\na,[]'),
+        ("spacy-json", '[["a", {"cats": {"x": 0.1, "y": 0.0}}]]'),
+    ],
+)
+def test_no_label_of_several_is_another_thing_than_no_annotation(tmp_path, name, content):
+    path, again = tmp_path / "a", tmp_path / "b.csv"
+    path.write_text(content)
+    (sentence,) = stream_sentences(path, format=name)
+    assert sentence.labels == ()
+    write_sentences([sentence], again, FORMATS["csv"])
+    assert [s.labels for s in stream_sentences(again)] == [()]
+
+
 def test_an_unknown_format_is_refused_with_a_hint():
     with pytest.raises(
         ConfigError, match=r"format: one of conll .*Got 'docano'\. Did you mean 'doc"
@@ -398,6 +441,8 @@ TEXTS_WITH_LABELS = "0 one long string .\n1 a stirring , funny re-imagining\n0 n
         ("a.json", '[{"id": 1, "data": {"text": "a"}, "annotations": []}]', "label-studio"),
         ("a.json", '{"id": "1", "examples": [{"content": "a"}]}', "lighttag"),
         ("a.json", '{"examples": []}', "lighttag"),
+        ("a.json", '{\n"text": "a"\n}', "json"),
+        ("a.json", "", "json"),
         ("a.spacy", "", "spacy"),
         ("a.parquet", "", "hub"),
     ],
@@ -406,6 +451,24 @@ def test_a_format_is_told_by_its_name_or_how_it_begins(tmp_path, name, content, 
     path = tmp_path / name
     path.write_text(content, encoding="utf-8")
     assert detect_format(path).name == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "alone", "labelled"),
+    [
+        ("A one\nB two\n", "conll", "labels"),
+        ("A one\n\nB two three\n", "conll", "labels"),
+        ("Ada B-PER\nmet O\n\n. O\n", "conll", "conll"),
+        ("Ada\n\nmet\n", "conll", "conll"),
+        ('{"text": "a"}\n', "jsonl", "jsonl"),
+    ],
+)
+def test_where_texts_have_labels_few_lines_tell_enough(tmp_path, content, alone, labelled):
+    path = tmp_path / "a.txt"
+    path.write_text(content)
+    assert detect_format(path).name == alone
+    assert detect_format(path, is_labelled=True).name == labelled
+    assert detect_format("-", is_labelled=True).name == "labels"
 
 
 def test_folders_pairs_and_names_are_told_apart(tmp_path):

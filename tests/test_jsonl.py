@@ -214,3 +214,21 @@ def test_what_is_written_is_read_again(text, data):
     assert next(read_jsonl([line.encode()], "x", tokenize)).replace(source=None) == written
     without_tokens = {key: value for key, value in json.loads(line).items() if key != "tokens"}
     assert read(without_tokens)[0].replace(source=None) == written
+
+
+def test_tags_may_stand_beside_nothing_but_tokens():
+    tokens = {"tokens": ["Ada", "Lovelace", "left"]}
+    for key in ("ner_tags", "tags"):
+        (sentence,) = read({**tokens, key: ["B-PER", "L-PER", "O"]})
+        assert sentence.spans == ((0, 2, "PER"),)
+    assert read({**tokens, "tags": ["B-PER", "?", "O"]})[0].allowed == (("B-PER",), (), ("O",))
+    assert read({**tokens, "tags": ["news"]})[0].spans is None
+    assert read({"text": "Ada left", "tags": ["B-PER", "O"]})[0].spans is None
+    assert error_of({**tokens, "ner_tags": [1, 2, 0]}).startswith("ner_tags: one string for each")
+    assert error_of({**tokens, "ner_tags": ["PER"] * 3}).startswith("ner_tags: a tag is O or a pre")
+    both = {**tokens, "tags": ["O"] * 3, "spans": []}
+    assert error_of(both) == "tags: stands in place of spans and partial. Got both."
+
+
+def test_relations_that_are_no_list_do_no_harm():
+    assert read({"text": "a", "relations": 5})[0].tokens == ("a",)

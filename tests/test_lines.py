@@ -184,3 +184,13 @@ def test_trec_is_latin_1(shared_data):
     ):
         read_sentences(path)
     assert len(read_sentences(path, encoding="latin-1")) == 5452
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "punycode"])
+def test_a_file_that_is_no_such_encoding_as_a_whole_is_one_line(tmp_path, encoding):
+    path = tmp_path / "a.conll"
+    path.write_bytes("Ada O\n–".encode())
+    with pytest.raises(DataError) as error:
+        lines_of(path, encoding=encoding)
+    assert str(error.value).startswith(f"{path}:1: not {encoding}: ")
+    assert "\n" not in str(error.value)

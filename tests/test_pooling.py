@@ -17,6 +17,8 @@ from ner.nn.attention_pooling import AttentionPooling, StructuredAttention
 from ner.nn.classifier import ClassifierHead
 from ner.nn.pooling import HierarchicalPooling, LastStates, MaxPooling, build_pooling
 
+# Settings of where sentences begin, which poolings do not look for.
+SENTENCES = {"language", "filled_lines"}
 WIDTH = 6
 KINDS = ("attention", "structured", "max", "mean", "last")
 # Each alone, some without and with attention, and all at once.
@@ -404,8 +406,8 @@ def test_the_settings_are_what_the_builder_takes():
     section = Config().updated({"pooling.kinds": "max"}).pooling
     assert section.kinds == ("max",)
     assert isinstance(
-        build_pooling(WIDTH, **section.model_dump(mode="json", exclude={"language"})), MaxPooling
+        build_pooling(WIDTH, **section.model_dump(mode="json", exclude=SENTENCES)), MaxPooling
     )
     assert isinstance(
-        build_pooling(WIDTH, **Config().pooling.model_dump(exclude={"language"})), AttentionPooling
+        build_pooling(WIDTH, **Config().pooling.model_dump(exclude=SENTENCES)), AttentionPooling
     )

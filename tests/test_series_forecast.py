@@ -124,6 +124,12 @@ def test_a_model_that_is_none_is_refused(series, forecast, tmp_path):
     assert code == f"{tmp_path / 'nothing'}: no such folder."
 
 
+@pytest.mark.parametrize("option", ["horizon", "size", "batch-size"])
+def test_a_model_has_its_own_settings(series, forecast, tmp_path, option):
+    code, *_ = forecast(series, "--model", tmp_path, f"--{option}", 3)
+    assert code == f"--{option}: is for training; a model has its own. Got --model as well."
+
+
 def scores(rmse):
     return Scores(rmse, rmse / 2, 1 - rmse)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ner.errors import DataError
+from ner.errors import ConfigError, DataError
 from ner.series.tables import read_table
 
 
@@ -91,6 +91,12 @@ def test_a_cell_that_is_no_number_is_refused_where_it_is_read(write, cell, got):
     with pytest.raises(DataError) as error:
         table.numbers([1])
     assert str(error.value) == f"{path}:3: column 'b' must hold a finite number. Got {got}."
+
+
+@pytest.mark.parametrize("delimiter", ["", ",,"])
+def test_a_delimiter_is_one_character(write, delimiter):
+    with pytest.raises(ConfigError, match=rf"delimiter: must be one .*\. Got '{delimiter}'\.$"):
+        read_table(write("a,b\n1,2\n"), delimiter=delimiter)
 
 
 @pytest.mark.parametrize("name", ["c", "3", "0", "-3", ""])

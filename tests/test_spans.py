@@ -90,7 +90,7 @@ def test_offsets_in_utf16_units_are_told_by_the_text_of_the_span():
     # The emoji is two units: everything after it is one further on.
     spans, notes = align((16, 21, "X", "twice"))
     assert spans == [(5, 6, "X")]
-    assert notes.ignored == {"spans placed by UTF-16 units": 1}
+    assert notes.ignored == {"offsets in UTF-16 units, which were converted": 1}
 
 
 def test_words_that_share_a_range_belong_together():

@@ -1,3 +1,4 @@
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -167,6 +168,8 @@ def test_packed_files_and_encodings_stay(tmp_path):
         ("a x O\n\nb\tx\tO\n", (1, 1, 0), DataError, r"a\.conll:3: single tabs or blanks must"),
         ("a O\n\nb O\n", (1, -1, 0), ConfigError, r"--ratios: .* Got 1 -1 0\."),
         ("a O\n\nb O\n", (0, 0, 0), ConfigError, r"--ratios: .* Got 0 0 0\."),
+        ("a O\n\nb O\n", (math.nan, 1, 0), ConfigError, r"--ratios: .* Got nan 1 0\."),
+        ("a O\n\nb O\n", (1, math.inf, 0), ConfigError, r"--ratios: .* Got 1 inf 0\."),
     ],
 )
 def test_what_cannot_be_split_is_refused(tmp_path, text, ratios, error, message):

@@ -21,7 +21,7 @@ from ner.features.featurizer import Featurizer, build_featurizer
 from ner.features.subwords import CACHED_WORDS, Subwords
 from ner.features.surroundings import Passage, make_passage, passages_of, stretches
 from ner.features.windows import cut_windows, handovers
-from ner.nn.pretrained import build_encoder, read_pretrained_encoder
+from ner.nn.pretrained import build_pretrained_encoder, read_pretrained_encoder
 from ner.nn.transformer import VectorCache, build_transformer, transformers_of
 
 transformers = pytest.importorskip("transformers", reason="needs the extra transformers")
@@ -538,7 +538,7 @@ def test_a_tuned_encoder_keeps_nothing(pretrained):
 
 def test_what_is_read_can_be_built_again(pretrained):
     architecture = json.loads(json.dumps(pretrained.architecture))
-    again = build_encoder(architecture)
+    again = build_pretrained_encoder(architecture)
     assert again.state_dict().keys() == pretrained.module.state_dict().keys()
     assert "_name_or_path" not in architecture
     assert (pretrained.limit, pretrained.padding, pretrained.unknown) == (LONGEST, 0, 1)
@@ -570,6 +570,33 @@ def test_a_folder_that_is_not_there_is_one_line(tmp_path):
     assert refusal(path) == f"transformer.path: {HINT} Got '{path}': no such folder."
 
 
+def test_a_file_is_no_folder(folder):
+    path = folder / "model.safetensors"
+    said = f"Got '{path}': a file, and not the folder that it is in."
+    assert refusal(path) == f"transformer.path: {HINT} {said}"
+
+
+def test_a_name_that_the_hub_does_not_give_is_one_line(monkeypatch):
+    def fail(*arguments, **options):
+        raise FileNotFoundError("Got: ConnectError: no network\nand more")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    said = "Got 'some-name': no such folder, and nothing from the hub: ConnectError: no network."
+    assert refusal("some-name") == f"transformer.path: {HINT} {said}"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("config", "config.json is missing."), ("token", "its tokenizer has no vocabulary.")],
+)
+def test_missing_files_are_named(folder, tmp_path, name, words):
+    target = copied(folder, tmp_path / "some")
+    for path in target.glob(f"{name}*"):
+        path.unlink()
+    (target / "vocab.txt").unlink(missing_ok=True)
+    assert refusal(target).endswith(words)
+
+
 def test_code_of_a_model_is_never_run(folder, tmp_path):
     target = copied(
         folder,
@@ -587,7 +614,7 @@ def test_what_asks_for_other_attention_gets_that_of_torch(folder, tmp_path, key)
     """Such a name is that of code on the hub."""
     target = copied(folder, tmp_path / "kernel", **{key: "someone/kernel"})
     read = read_pretrained_encoder(str(target))
-    again = build_encoder({**read.architecture, key: "someone/kernel"})
+    again = build_pretrained_encoder({**read.architecture, key: "someone/kernel"})
     for module in (read.module, again):
         config: Any = module.config
         assert config._attn_implementation == "sdpa"

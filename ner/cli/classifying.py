@@ -8,8 +8,10 @@ import typer
 
 from ner.cli.inputs import Input, InputFormat, SourceArgument
 from ner.cli.options import (
+    BatchTokens,
     Columns,
     Device,
+    Encoding,
     OnError,
     OnErrorOption,
     Precision,
@@ -20,7 +22,7 @@ from ner.cli.options import (
     list_skipped,
     split_columns,
 )
-from ner.cli.outputs import ClassOutput, write_classes
+from ner.cli.outputs import ClassOutput, print_lines, write_classes
 from ner.errors import ConfigError
 
 
@@ -32,26 +34,24 @@ def classify(
         ClassOutput | None,
         typer.Option(help="By default pretty on a terminal, else jsonl. html is one whole page."),
     ] = None,
+    encoding: Encoding = "utf-8",
     columns: Columns = None,
     runtime: RuntimeOption = Runtime.AUTO,
     precision: PrecisionOption = Precision.FP32,
     device: Device = "cpu",
     threads: Threads = None,
-    batch_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Tokens of a batch, padding included.")
-    ] = None,
+    batch_tokens: BatchTokens = None,
     on_error: OnErrorOption = OnError.RAISE,
 ) -> None:
     """Label whole texts, with probabilities and the attention that each token got."""
     names = split_columns(columns)
-    given = Input(source, format_, "classify", names, on_error)
+    given = Input(source, format_, "classify", names, on_error, encoding)
     if output is None:
         output = ClassOutput.PRETTY if sys.stdout.isatty() else ClassOutput.JSONL
 
     from ner.annotator import WINDOW
     from ner.classifier import TextClassifier
     from ner.cli.progress import with_progress
-    from ner.data.lines import replace_surrogates
     from ner.decoding import BATCH_TOKENS
     from ner.loading import load
 
@@ -66,7 +66,5 @@ def classify(
     items = given.items(lines, names or classifier.columns, classifier.tokenizer)
     size = batch_tokens or BATCH_TOKENS
     labelled = with_progress(classifier.pipe(items, batch_tokens=size, window=window))
-    for row in write_classes(labelled, output):
-        sys.stdout.write(replace_surrogates(row) + "\n")
-    sys.stdout.flush()
+    print_lines(write_classes(labelled, output))
     list_skipped(given.problems)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +18,13 @@ from ner.cli.options import (
     OnErrorOption,
     OverlappingOption,
     OverlappingSpans,
+    Pretokenized,
+    Tags,
+    Target,
+    WrittenScheme,
+    list_lost,
     list_skipped,
+    refuse_own_input,
     split_columns,
 )
 from ner.errors import ConfigError, DataError
@@ -28,17 +33,6 @@ if TYPE_CHECKING:
     from ner.data.spans import Notes
 
 data_app = typer.Typer(help="Look at data, and change its form.", no_args_is_help=True)
-
-
-class WrittenScheme(StrEnum):
-    """How tags are spelt in a file."""
-
-    IOB1 = "IOB1"
-    BIO = "BIO"
-    IOB2 = "IOB2"
-    BIOES = "BIOES"
-    BILOU = "BILOU"
-    BMES = "BMES"
 
 
 @data_app.command()
@@ -55,15 +49,9 @@ def convert(
         WrittenScheme, typer.Option(help="Of the tags that are written.")
     ] = WrittenScheme.BIO,
     columns: Columns = None,
-    tags: Annotated[
-        str | None, typer.Option(help="Column, or key in CoNLL-U, of entity tags; usually ner.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(help="A column of labels without prefixes, such as upos.")
-    ] = None,
-    pretokenized: Annotated[
-        bool, typer.Option("--pretokenized", help="Tokens of texts stand between blanks.")
-    ] = False,
+    tags: Tags = None,
+    target: Target = None,
+    pretokenized: Pretokenized = False,
     misaligned: MisalignedOption = MisalignedSpans.REFUSE,
     overlapping: OverlappingOption = OverlappingSpans.REFUSE,
     drop: Annotated[
@@ -81,6 +69,7 @@ def convert(
     from ner.data.tokenizer import Tokenizer
     from ner.data.writing import write_sentences
 
+    refuse_own_input(source, out)
     read_as = detect_format(source, encoding) if format_ is None else find_format(format_)
     write_as = format_to_write(Path(out)) if to is None else find_format(to)
     if write_as is None:
@@ -118,22 +107,16 @@ def convert(
         typer.echo(line, err=True)
     list_skipped(problems)
     if as_json:
-        result = {
+        facts = {
             "read_as": read_as.name,
             "written_as": write_as.name,
-            "sentences": written.sentences,
-            "tokens": written.tokens,
-            "entities": written.entities,
-            "lost": written.lost,
-            "changes": notes.changes,
-            "ignored": notes.ignored,
+            **vars(written),
+            **vars(notes),
             "skipped": list(map(str, problems or ())),
         }
-        typer.echo(json.dumps(result, indent=1), err=out == "-")
+        typer.echo(json.dumps(facts, indent=1), err=out == "-")
         return
-    for kind, count in written.lost.items():
-        if count:
-            typer.echo(f"lost: {kind} ({count}), which {write_as.name} cannot hold.", err=True)
+    list_lost(written.lost, write_as.name)
     typer.echo(
         f"{out}: written as {write_as.name}: {written.sentences} sentences, "
         f"{written.tokens} tokens, {written.entities} entities.",

@@ -1,14 +1,24 @@
 """`ner data check`, `stats`, `split` and `sample`."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ner.cli.converting import WrittenScheme
-from ner.cli.options import Columns, Encoding, FormatOption, Json, split_columns
+from ner.cli.options import (
+    Columns,
+    Encoding,
+    FormatOption,
+    Json,
+    Pretokenized,
+    Tags,
+    Target,
+    WrittenScheme,
+    list_lost,
+    refuse_own_input,
+    split_columns,
+)
 from ner.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,15 +31,6 @@ Source = Annotated[str, typer.Argument(metavar="FILE", help="A corpus, as for ne
 Train = Annotated[str | None, typer.Option(help="The file for training; it is the first.")]
 Dev = Annotated[str | None, typer.Option(help="The file for development.")]
 Test = Annotated[str | None, typer.Option(help="The file for the last test.")]
-Tags = Annotated[
-    str | None, typer.Option(help="Column, or key in CoNLL-U, of entity tags; usually ner.")
-]
-Target = Annotated[
-    str | None, typer.Option(help="A column of labels without prefixes, such as upos.")
-]
-Pretokenized = Annotated[
-    bool, typer.Option("--pretokenized", help="Tokens of texts stand between blanks.")
-]
 Seed = Annotated[int, typer.Option(help="Another seed chooses otherwise.")]
 
 
@@ -177,7 +178,7 @@ def split(
             f"{fact['path']}: {documents}{fact['sentences']} sentences, {fact['tokens']} tokens, "
             f"{fact['labels']} labels."
         )
-    _list_lost(lost)
+    list_lost(lost, "the format")
 
 
 def sample(
@@ -200,7 +201,9 @@ def sample(
     options = _options(format_, encoding, columns, tags, target, pretokenized)
     part = read_part(source, source, options)
     _warn_of_writer(part)
-    _list_lost(write_pieces(sample_pieces(read_pieces(part), number, seed), part, out))
+    refuse_own_input(source, out)
+    pieces = sample_pieces(read_pieces(part), number, seed)
+    list_lost(write_pieces(pieces, part, out), "the format")
 
 
 def _warn_of_writer(part: "Part") -> None:
@@ -212,12 +215,6 @@ def _warn_of_writer(part: "Part") -> None:
             "unknown fields, is left out.",
             err=True,
         )
-
-
-def _list_lost(lost: Mapping[str, int]) -> None:
-    for kind, count in lost.items():
-        if count:
-            typer.echo(f"lost: {kind} ({count}), which the format cannot hold.", err=True)
 
 
 def _named(

@@ -51,8 +51,10 @@ def eval_command(
 ) -> None:
     """Compare a model's predictions, or those in a file, with gold tags."""
     if predictions is not None:
-        if model is not None or columns is not None:
-            raise ConfigError("ner eval: --predictions FILE takes no model, data or --columns.")
+        if (model, columns, format_) != (None, None, None):
+            raise ConfigError(
+                "ner eval: --predictions FILE takes no model, data, --columns or --format."
+            )
         if on_error is OnError.SKIP:
             raise ConfigError(
                 "ner eval: --predictions FILE is scored as a whole; nothing is skipped."
@@ -60,7 +62,7 @@ def eval_command(
         from ner.data.lines import read_lines
         from ner.evaluation.predictions import score_predictions
 
-        lines = read_lines(predictions)
+        lines = read_lines(predictions, encoding)
         report = score_predictions(lines, predictions, scheme=scheme.value if scheme else None)
     elif model is None or data is None:
         raise ConfigError("ner eval: needs MODEL and FILE, or --predictions FILE.")

@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 # Beside the formats of corpora: a file that is one text, and a file of one text a line.
 TEXT, LINES, CONLL, JSONL = "text", "lines", "conll", "jsonl"
 CONLL_RELEASE = (".train", ".testa", ".testb")  # as in eng.testa
+SCHEMES = (".iob", ".bio", ".bioes", ".bmes", ".bilou")
+# Those in `ner.data.formats`, whose import would slow down the start, and some more.
 ENDINGS = {
-    CONLL: (".conll", ".iob", ".bio", ".bioes", ".bmes", ".col", ".tsv", *CONLL_RELEASE),
+    CONLL: (".conll", *SCHEMES, ".col", ".tsv", *CONLL_RELEASE),
     JSONL: (".jsonl", ".ndjson"),
     LINES: (".txt",),
 }
 # Endings of files whose format shows when one looks into them, or is the only one of that name.
 OF_CORPORA = (".conllu", ".json", ".csv", ".parquet", ".spacy", ".ann")
-PACKED = (".gz", ".zst")
 
 
 SourceArgument = Annotated[
@@ -49,9 +50,10 @@ class Input:
         command: The name of the command, for messages.
         columns: Names of the columns of a column file.
         on_error: What to do with what cannot be read.
+        encoding: Of a file, or of stdin.
 
     Raises:
-        ConfigError: There is no such format, or the options do not go together.
+        ConfigError: There is no such format or encoding, or the options do not go together.
         DataError: There is no such file.
     """
 
@@ -62,10 +64,12 @@ class Input:
         command: str,
         columns: Sequence[str] | None,
         on_error: OnError,
+        encoding: str = "utf-8",
     ) -> None:
         self.source = source
+        self.encoding = encoding
         self.is_file = source == "-" or _exists(source)
-        self.format = _known(format_) if format_ else _guess_format(source, self.is_file)
+        self.format = _known(format_) if format_ else _guess_format(source, self.is_file, encoding)
         if not self.is_file and self.format not in (TEXT, LINES):
             raise DataError(f"{source}: no such file.")
         if not self.is_file and format_ is None and _looks_like_path(source):
@@ -82,7 +86,7 @@ class Input:
         from ner.data.lines import read_lines
 
         by_lines = self.is_file and self.format in (TEXT, LINES, CONLL)
-        return read_lines(self.source) if by_lines else ()
+        return read_lines(self.source, self.encoding) if by_lines else ()
 
     def items(
         self, lines: Iterable[bytes], columns: Sequence[str] | None, tokenizer: "Tokenizer"
@@ -100,7 +104,11 @@ class Input:
         if self.format == CONLL:
             return read_conll(lines, self.name, columns, None, self.problems)
         return stream_sentences(
-            self.source, format=self.format, tokenize=tokenizer, problems=self.problems
+            self.source,
+            format=self.format,
+            encoding=self.encoding,
+            tokenize=tokenizer,
+            problems=self.problems,
         )
 
     def _texts(self, lines: Iterable[bytes]) -> Iterator[str]:
@@ -125,15 +133,15 @@ def _exists(source: str) -> bool:
 def _known(name: str) -> str:
     if name in (TEXT, LINES):
         return name
-    from ner.data.formats import FORMATS, find_format
+    from ner.data.formats import FORMATS
 
     if name not in FORMATS:
         known = ", ".join((TEXT, LINES, *FORMATS))
         raise ConfigError(f"format: must be one of {known}. Got {name!r}.")
-    return find_format(name).name
+    return name
 
 
-def _guess_format(source: str, is_file: bool) -> str:
+def _guess_format(source: str, is_file: bool, encoding: str) -> str:
     if not is_file:
         return TEXT
     name = _unpacked(source)
@@ -144,7 +152,7 @@ def _guess_format(source: str, is_file: bool) -> str:
         return LINES
     from ner.data.detection import detect_format
 
-    found = detect_format(source).name
+    found = detect_format(source, encoding).name
     typer.echo(f"{source}: read as {found}.", err=True)
     return found
 
@@ -157,5 +165,6 @@ def _looks_like_path(source: str) -> bool:
 
 
 def _unpacked(source: str) -> str:
-    name = source.lower()
-    return next((name.removesuffix(end) for end in PACKED if name.endswith(end)), name)
+    from ner.data.packed import unpacked_name
+
+    return unpacked_name(source.lower())

@@ -1,12 +1,14 @@
 """Options that several commands share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ner.errors import DataError
+from ner.errors import ConfigError, DataError
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Columns = Annotated[
@@ -64,6 +66,17 @@ class TagScheme(StrEnum):
     IOB1 = "IOB1"
 
 
+class WrittenScheme(StrEnum):
+    """How tags are spelt in a file."""
+
+    IOB1 = "IOB1"
+    BIO = "BIO"
+    IOB2 = "IOB2"
+    BIOES = "BIOES"
+    BILOU = "BILOU"
+    BMES = "BMES"
+
+
 class OnError(StrEnum):
     """What to do with a sentence that cannot be read."""
 
@@ -110,9 +123,34 @@ OverlappingOption = Annotated[
 ]
 
 
+Tags = Annotated[
+    str | None, typer.Option(help="Column, or key in CoNLL-U, of entity tags; usually ner.")
+]
+Target = Annotated[
+    str | None, typer.Option(help="A column of labels without prefixes, such as upos.")
+]
+Pretokenized = Annotated[
+    bool, typer.Option("--pretokenized", help="Tokens of texts stand between blanks.")
+]
+BatchTokens = Annotated[
+    int | None, typer.Option(min=1, help="Tokens of a batch, padding included.")
+]
+
+
 def split_columns(columns: str | None) -> tuple[str, ...] | None:
     """Read the names of columns."""
     return tuple(columns.replace(",", " ").split()) if columns else None
+
+
+def refuse_own_input(source: str, out: str) -> None:
+    """Refuse to write over the file that is read.
+
+    Raises:
+        ConfigError: The output is the input.
+    """
+    with suppress(OSError, ValueError):  # one of them is no file
+        if Path(source).is_file() and Path(source).samefile(out):
+            raise ConfigError(f"OUT: another file than the one that is read. Got {out!r}.")
 
 
 def list_skipped(problems: Sequence[DataError] | None) -> None:
@@ -121,3 +159,10 @@ def list_skipped(problems: Sequence[DataError] | None) -> None:
         typer.echo(f"skipped: {problem}", err=True)
     if problems:
         typer.echo(f"{len(problems)} skipped.", err=True)
+
+
+def list_lost(lost: Mapping[str, int], format_: str) -> None:
+    """Say on stderr how many sentences lost what in writing a format."""
+    for kind, count in lost.items():
+        if count:
+            typer.echo(f"lost: {kind} ({count}), which {format_} cannot hold.", err=True)

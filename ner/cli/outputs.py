@@ -40,6 +40,15 @@ def coloured() -> bool:
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines as they come; halves of UTF-16 pairs, which no file can hold, are replaced."""
+    from ner.data.lines import replace_surrogates
+
+    for line in lines:
+        sys.stdout.write(replace_surrogates(line) + "\n")
+    sys.stdout.flush()
+
+
 def write_spans(tagged: "Iterable[Sentence]", output: Output, scheme: TagScheme) -> Iterator[str]:
     """Yield lines for sentences with predicted spans."""
     from ner.data.conll import write_conll
@@ -100,8 +109,7 @@ def _span_rows(sentences: Iterable["Sentence"]) -> Iterator[str]:
 def _token_rows(sentences: Iterable["Sentence"], column: str) -> Iterator[str]:
     yield "number\tstart\tend\tlabel\tscore\ttext"
     for number, sentence in enumerate(sentences, 1):
-        assert sentence.prediction is not None
-        scores = sentence.prediction.column_scores[column]
+        scores = _prediction(sentence).column_scores[column]
         rows = zip(sentence.offsets, sentence.column(column), scores, sentence.tokens, strict=True)
         for (start, end), label, score, token in rows:
             yield f"{number}\t{start}\t{end}\t{label}\t{score:.6f}\t{token.translate(ESCAPED)}"

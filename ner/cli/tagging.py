@@ -9,8 +9,10 @@ import typer
 
 from ner.cli.inputs import CONLL, Input, InputFormat, SourceArgument
 from ner.cli.options import (
+    BatchTokens,
     Columns,
     Device,
+    Encoding,
     OnError,
     OnErrorOption,
     Precision,
@@ -22,7 +24,7 @@ from ner.cli.options import (
     list_skipped,
     split_columns,
 )
-from ner.cli.outputs import Output, write_column, write_spans
+from ner.cli.outputs import Output, print_lines, write_column, write_spans
 from ner.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,14 +40,13 @@ def tag(
         typer.Option(help="By default pretty on a terminal, else conll for conll, else jsonl."),
     ] = None,
     scheme: Annotated[TagScheme, typer.Option(help="Of the tags in conll output.")] = TagScheme.BIO,
+    encoding: Encoding = "utf-8",
     columns: Columns = None,
     runtime: RuntimeOption = Runtime.AUTO,
     precision: PrecisionOption = Precision.FP32,
     device: Device = "cpu",
     threads: Threads = None,
-    batch_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Tokens of a batch, padding included.")
-    ] = None,
+    batch_tokens: BatchTokens = None,
     split_sentences: Annotated[
         bool, typer.Option("--split-sentences", help="Tag each sentence of a text by itself.")
     ] = False,
@@ -63,7 +64,7 @@ def tag(
 ) -> None:
     """Find entities in texts, or label their tokens."""
     names = split_columns(columns)
-    given = Input(source, format_, "tag", names, on_error)
+    given = Input(source, format_, "tag", names, on_error, encoding)
     if output is None:
         fallback = Output.CONLL if given.format == CONLL else Output.JSONL
         output = Output.PRETTY if sys.stdout.isatty() else fallback
@@ -71,7 +72,6 @@ def tag(
     from ner.annotator import WINDOW
     from ner.cli.progress import with_progress
     from ner.data.conll import annotate_conll
-    from ner.data.lines import replace_surrogates
     from ner.data.sentences import SentenceSplitter
     from ner.decoding import BATCH_TOKENS
     from ner.loading import load
@@ -110,7 +110,5 @@ def tag(
             rows = write_spans(tagged, output, scheme)
         else:
             rows = write_column(tagged, output, column)
-    for row in rows:
-        sys.stdout.write(replace_surrogates(row) + "\n")
-    sys.stdout.flush()
+    print_lines(rows)
     list_skipped(given.problems)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ner.corpora.parts import Part
 from ner.corpora.scheme_checks import FoundScheme
 from ner.data.columns import BLANKS, Layout
-from ner.data.lines import decode_lines, read_lines
+from ner.data.lines import checked_lines, read_lines
 from ner.data.packed import created
 from ner.data.sentence import Sentence
 from ner.data.spelling import Spelling, spelled_tags
@@ -34,7 +34,8 @@ def fix_parts(parts: Sequence[Part], schemes: Mapping[str, FoundScheme], out: Pa
     Safe is what reading here does not see: blanks at the ends of rows and in the lines between
     sentences, tabs among blanks, line ends, byte order marks (also inside of tokens), another
     encoding than UTF-8, and tags that are illegal in the file's scheme: they are spelt so that the
-    spans that are read stay the same. Sentences that cannot be read keep their rows.
+    spans that are read stay the same. Rows with another number of columns stay as they are, and so
+    do the tags of sentences that cannot be read.
 
     Args:
         parts: The files.
@@ -81,16 +82,14 @@ def _fixed_lines(part: Part, spelling: Spelling | None, changes: Counter[str]) -
     tags: Sequence[str] | None = None
     start = 0
     lines = read_lines(part.source, part.options.encoding)
-    for number, text, problem in decode_lines(lines, part.source, keep_ends=True):
-        if problem is not None:
-            raise problem
+    for number, text in checked_lines(lines, part.source, keep_ends=True):
         body = text.removesuffix("\n").removesuffix("\r")
         changes["line ends"] += text.endswith("\r\n")
         line = body.rstrip(BLANKS)
         if not line or layout.is_boundary(line):
             changes["blanks"] += line != body
             yield line
-            sentence = None
+            sentence, tags = None, None
             continue
         if not layout.names:
             layout.settle(line)
@@ -99,7 +98,7 @@ def _fixed_lines(part: Part, spelling: Spelling | None, changes: Counter[str]) -
             tags = None
             if spelling is not None and sentence.spans is not None:
                 tags = spelled_tags(sentence.spans, len(sentence), spelling)
-        if sentence is None:
+        if sentence is None and len(layout.cut(line)) != len(layout.names):
             yield body  # it cannot be read
             continue
         row = _fixed_row(line, layout, None if tags is None else tags[number - start], changes)

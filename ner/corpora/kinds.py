@@ -61,6 +61,12 @@ SEPARATORS = Kind(
 LINE_ENDS = Kind(
     "mixed-line-ends", Severity.WARNING, "lines that end otherwise than the first line", _FIXABLE
 )
+CARRIAGE_RETURNS = Kind(
+    "carriage-returns",
+    Severity.WARNING,
+    "rows with a carriage return inside",
+    "Where it ends lines alone, as on old Macs, put newlines: all of it is one row here.",
+)
 WHITE_TOKENS = Kind(
     "white-space-in-tokens",
     Severity.WARNING,

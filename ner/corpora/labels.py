@@ -25,7 +25,7 @@ def check_labels(parts: Sequence[Part], findings: Findings) -> None:
     """Find labels that are misspelt, rare, or missing from the first file."""
     counts = {part.name: count_labels(part) for part in parts}
     total = sum(counts.values(), Counter[str]())
-    kinds = {label: found for label in total if (found := likely_meant(label, total)) is not None}
+    kinds = likely_meant(total)
     for part in parts:
         wrong = [label for label in counts[part.name] if label in kinds]
         if wrong:
@@ -44,23 +44,42 @@ def check_labels(parts: Sequence[Part], findings: Findings) -> None:
                 findings.add(RARE, part.name, where, f"{label!r} comes {_times(total[label])}")
 
 
-def likely_meant(label: str, counts: Counter[str]) -> str | None:
-    """Give the frequent label that this one is a slip for; None if it is none.
+def likely_meant(counts: Counter[str]) -> dict[str, str]:
+    """Give for each label that is a slip for a frequent one the label that is meant.
 
     A slip is another case or other separators, or, for a far rarer label, one letter added, lost,
-    replaced, or two exchanged.
+    replaced, or two exchanged. Time grows with the number of labels, which a column of lemmas may
+    have many of.
 
-    >>> likely_meant("PRE", Counter(PER=4000, PRE=3, LOC=3000))
-    'PER'
+    >>> likely_meant(Counter(PER=4000, PRE=3, LOC=3000))
+    {'PRE': 'PER'}
     """
-    for other, count in counts.most_common():
-        if other == label or count <= counts[label]:
-            continue
-        if _plain(label) == _plain(other) or (
-            count >= SLIP_RATIO * counts[label] and _is_one_slip(label, other)
-        ):
-            return other
-    return None
+    # What two labels that are one slip apart have in common, the most frequent label first.
+    alike: dict[str, list[str]] = {}
+    for label, _ in counts.most_common():
+        for key in _keys(label):
+            alike.setdefault(key, []).append(label)
+    meant: dict[str, str] = {}
+    for label in counts:
+        others = {other for key in _keys(label) for other in alike[key]}
+        fitting = [other for other in others if _is_slip(label, other, counts)]
+        if fitting:
+            meant[label] = max(fitting, key=lambda other: (counts[other], other))
+    return meant
+
+
+def _keys(label: str) -> set[str]:
+    """Give the label in small letters without separators, and itself without any one letter."""
+    shorter = (label[:i] + label[i + 1 :] for i in range(len(label))) if label.isalpha() else ()
+    return {f"plain {_plain(label)}", label, *shorter}
+
+
+def _is_slip(label: str, other: str, counts: Counter[str]) -> bool:
+    count = counts[other]
+    if other == label or count <= counts[label]:
+        return False
+    is_far_rarer = count >= SLIP_RATIO * counts[label]
+    return _plain(label) == _plain(other) or (is_far_rarer and _is_one_slip(label, other))
 
 
 def check_surfaces(parts: Sequence[Part], findings: Findings) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from ner.corpora.parts import Part
 from ner.corpora.scheme_checks import find_scheme
 from ner.data.columns import BLANKS, Layout
-from ner.data.lines import decode_lines, read_lines, short, text_encoding
+from ner.data.lines import checked_lines, read_lines, short, text_encoding
 from ner.data.packed import created, unpacked_name
 from ner.data.sentence import Sentence
 from ner.data.writing import write_sentences
@@ -236,10 +236,7 @@ def _check_separators(line: str, layout: Layout, where: str) -> None:
 
 def _decoded(part: Part) -> Iterator[tuple[int, str]]:
     lines = read_lines(part.source, part.options.encoding)
-    for number, text, problem in decode_lines(lines, part.source, keep_ends=True):
-        if problem is not None:
-            raise problem
-        yield number, text
+    return checked_lines(lines, part.source, keep_ends=True)
 
 
 def _by_line(part: Part) -> dict[int, Sentence]:

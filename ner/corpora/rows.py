@@ -7,6 +7,7 @@ from ner.corpora.findings import Findings
 from ner.corpora.kinds import (
     BLANK_ENDS,
     BLANK_LINES,
+    CARRIAGE_RETURNS,
     EMPTY,
     LINE_ENDS,
     RAGGED,
@@ -45,9 +46,11 @@ def check_rows(part: Part, findings: Findings) -> set[str]:
             if body:
                 findings.add(BLANK_LINES, part.name, where, short(body))
             continue
-        if body != line or line[0] in BLANKS:
-            findings.add(BLANK_ENDS, part.name, where, short(body))
+        if "\r" in line:
+            findings.add(CARRIAGE_RETURNS, part.name, where, short(body))
         if layout.is_boundary(line):
+            if body != line:
+                findings.add(BLANK_ENDS, part.name, where, short(body))
             boundaries.append(number)
             continue
         last_row = number
@@ -64,6 +67,10 @@ def check_rows(part: Part, findings: Findings) -> set[str]:
                 where,
                 f"{len(fields)}, not {len(layout.names)} columns: {short(body)}",
             )
+            continue  # its blanks may stand for what is missing
+        # A tab at the front is an empty token, and a blank there a part of one.
+        if body != line or (layout.separator == " " and line[0] in BLANKS):
+            findings.add(BLANK_ENDS, part.name, where, short(body))
         if layout.separator == " " and "\t" in line:
             findings.add(SEPARATORS, part.name, where, short(body))
     for start, following in pairwise([*boundaries, last_row]):

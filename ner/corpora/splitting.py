@@ -1,5 +1,6 @@
 """Cut a file into train, dev and test, or draw a sample of it, as a seed says."""
 
+import math
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -40,9 +41,9 @@ def split_pieces(
     are rarest first, each to the part that lacks most of them. Different is that documents are
     dealt out whole, and that a part without any is served first.
     """
-    if min(ratios) < 0 or sum(ratios) <= 0:
+    if min(ratios) < 0 or not 0 < sum(ratios) < math.inf:
         raise ConfigError(
-            "--ratios: numbers of at least 0, one of them more. "
+            "--ratios: numbers of at least 0, one of them more, and no sum beyond all limits. "
             f"Got {' '.join(f'{ratio:g}' for ratio in ratios)}."
         )
     groups = _groups(pieces)
@@ -129,7 +130,9 @@ def _counts(group: Sequence[int], pieces: Sequence[Piece], target: str | None) -
 
 def _deal(counts: Sequence[Counts], shares: Sequence[float], seed: int) -> list[int]:
     """Choose a part for each group."""
-    totals = sum(counts, Counter[object]())
+    totals = Counter[object]()
+    for count in counts:
+        totals.update(count)
     lacking = [{label: share * n for label, n in totals.items()} for share in shares]
     generator = random.Random(seed)
     order = list(range(len(counts)))

@@ -6,7 +6,7 @@ Source: https://brat.nlplab.org/standoff.html.
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ner.data.lines import decode_lines, read_lines, replace_surrogates, short
+from ner.data.lines import checked_lines, read_lines, replace_surrogates, short
 from ner.data.packed import created
 from ner.data.records import Tokenize, build_sentences, char_span, text_sentence
 from ner.data.sentence import Sentence, Source
@@ -126,19 +126,13 @@ def _file_name(name: str | None) -> str | None:
 
 
 def _content(path: Path, encoding: str) -> str:
-    lines: list[str] = []
-    for _, line, problem in decode_lines(read_lines(path, encoding), str(path), keep_ends=True):
-        if problem is not None:
-            raise problem
-        lines.append(line)
-    return "".join(lines)
+    lines = checked_lines(read_lines(path, encoding), str(path), keep_ends=True)
+    return "".join(line for _, line in lines)
 
 
 def _spans(path: Path, text: str, encoding: str, rules: SpanRules) -> Iterator[CharSpan]:
-    for number, line, problem in decode_lines(read_lines(path, encoding), str(path)):
+    for number, line in checked_lines(read_lines(path, encoding), str(path)):
         where = f"{path}:{number}"
-        if problem is not None:
-            raise problem
         try:
             if line.startswith("T"):
                 yield from _text_bound(line, text, rules, where)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ner.data.columns import BLANKS, DOCUMENT_BOUNDARY, RUN_OF_BLANKS, Layout, Row
 from ner.data.lines import decode_lines, replace_surrogates
 from ner.data.sentence import Sentence, Source
-from ner.data.spelling import Spelling, sentence_tags
+from ner.data.spelling import Spelling, sentence_tags, token_columns
 from ner.errors import DataError
 
 
@@ -80,12 +80,7 @@ def write_conll(
             document = sentence.document
             yield f"{DOCUMENT_BOUNDARY}\tO"
             yield ""
-        missing = [name for name in columns if name not in sentence.columns]
-        if missing:
-            raise DataError(f"{where}: has no column {missing[0]!r}, which others have.")
-        fields = [sentence.tokens, *(sentence.columns[name] for name in columns)]
-        if tagged:
-            fields.append(sentence_tags(sentence, scheme))
+        fields = token_columns(sentence, columns, scheme if tagged else None, where)
         for row in zip(*fields, strict=True):
             yield _row([replace_surrogates(field) for field in row], where)
         yield ""

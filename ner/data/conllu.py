@@ -59,8 +59,8 @@ def read_conllu(
         notes: Where to count what is not kept: empty nodes, comments, unfitting `# text`.
 
     Raises:
-        DataError: A row is not UTF-8 or has not ten columns, words are not counted from 1, or a
-            tag has no prefix.
+        DataError: A row is not UTF-8 or has not ten columns, words are not counted from 1, a tag
+            has no prefix, or no word has the key that `tags` names.
     """
     reader = _Reader(tags, Notes() if notes is None else notes)
     block = _Block(Source(name, 1))
@@ -89,6 +89,8 @@ def read_conllu(
         if problems is None:
             raise
         problems.append(problem)
+    if tags is not None and not reader.is_tagged:
+        raise DataError(f"{name}: some word with {tags}= in its last column is needed. Got none.")
 
 
 @dataclass
@@ -110,6 +112,7 @@ class _Reader:
     def __init__(self, tags: str | None, notes: Notes) -> None:
         self.tags, self.notes = tags, notes
         self.document: str | None = None
+        self.is_tagged = False
         self.unnamed = map(str, itertools.count())
         self.strings: dict[str, str] = {}
         self.normalized: dict[str, str] = {}
@@ -192,6 +195,7 @@ class _Reader:
         """Find the key of tags as this sentence spells it; None where it is not annotated."""
         wanted = (self.tags or NER).lower()
         found = next((key for known in keys for key in known if key.lower() == wanted), None)
+        self.is_tagged = self.is_tagged or found is not None
         return found or self.tags
 
     def _normalize(self, tag: str, source: Source) -> str:

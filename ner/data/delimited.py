@@ -3,13 +3,14 @@
 import csv
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ner.data.columns import Layout
 from ner.data.jsonl import is_span_list, span_items
-from ner.data.lines import decode_lines, short
-from ner.data.records import Tokenize, build_sentences, is_strings, text_sentence
+from ner.data.lines import checked_lines, short
+from ner.data.records import Tokenize, build_sentences, is_strings, note_others, text_sentence
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import FieldError, SpanRules
 from ner.errors import DataError
@@ -49,8 +50,8 @@ def read_delimited(
 
     A wide file has a column "text" (or "sentence", "review", "content"), and one of spans in JSON
     ("spans", "entities") as `read_jsonl` reads them, or one of labels ("label", "class",
-    "category", "sentiment", "target"): a label, or a JSON list of several. It may have "id" and
-    "document".
+    "category", "sentiment", "target"): a label, or a JSON list of any number. It may have "id" and
+    "document"; what stands in other columns is counted in the notes.
 
     Commas separate the fields of CSV, which may be quoted as in RFC 4180; TSV has no quotes.
 
@@ -79,9 +80,14 @@ def read_delimited(
         return _read_long(rows, name, names, tags, problems)
     text = _first(TEXT, names)
     if text is None:
+        separated = "commas" if delimiter == "," else "tabs"
         raise DataError(
-            f"{name}:1: a header with a column 'token' or 'text' is needed. Got {short(header)}."
+            f"{name}:1: a header with a column 'token' or 'text', separated by {separated}, is "
+            f"needed. Got {short(header)}."
         )
+    twice = [column for column, count in Counter(names).items() if count > 1]
+    if any(column not in ("", "-") for column in twice):
+        raise DataError(f"{name}:1: each column has a name of its own. Got {short(twice)} twice.")
     used = rules or SpanRules()
 
     def build(fields: list[str], source: Source) -> Sentence:
@@ -96,17 +102,13 @@ def delimited_rows(lines: Iterable[bytes], name: str, delimiter: str) -> Iterato
     # The limit is one of the whole process; texts may be longer than the 128 KiB it starts with.
     csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
 
-    def decoded() -> Iterator[str]:
-        for _, line, problem in decode_lines(lines, name, keep_ends=True):
-            if problem is not None:
-                raise problem
-            yield line if delimiter == "," else line.rstrip("\r\n")
-
+    numbered = checked_lines(lines, name, keep_ends=True)
     if delimiter != ",":
-        for number, line in enumerate(decoded(), 1):
-            yield number, line.split(delimiter) if line else []
+        for number, line in numbered:
+            row = line.rstrip("\r\n")
+            yield number, row.split(delimiter) if row else []
         return
-    reader = csv.reader(decoded(), strict=True)
+    reader = csv.reader((line for _, line in numbered), strict=True)
     try:
         for row in reader:
             yield reader.line_num, row
@@ -145,7 +147,8 @@ def _wide_sentence(
     labels: tuple[str, ...] | None = None
     if label_column is not None and (cell := record[label_column]):
         several = _json(cell) if cell.startswith("[") else None
-        labels = tuple(several) if several and is_strings(several) else (cell,)
+        labels = tuple(several) if is_strings(several) else (cell,)
+    note_others(record, (text, span_column or "", label_column or "", *KNOWN), rules.notes)
     known: dict[str, Any] = {name: record[name] or None for name in KNOWN if name in names}
     return text_sentence(record[text], spans, source, tokenize, rules, labels=labels, **known)
 
@@ -170,7 +173,12 @@ def _read_long(
             f"{name}:1: a column {SENTENCE[0]!r} that numbers the sentences is needed. "
             f"Got {short(list(names))}."
         )
-    usual = tags if tags is None or tags in names else _first(TAGS, names)
+    wanted = None if tags is None else tags.strip().lower()
+    if wanted not in (None, TAGS[0], *names):
+        raise DataError(
+            f"{name}:1: a column {tags!r} of tags is needed. Got {short(list(names))}."
+        )
+    usual = wanted if wanted is None or wanted in names else _first(TAGS, names)
     token = _first(TOKEN, names)
     layout = Layout(
         ["token" if n == token else "-" if n == number_column else n for n in names], usual

@@ -8,7 +8,7 @@ from ner.data.delimited import KNOWN, LABELS, SENTENCE, SPANS, TAGS, TEXT, TOKEN
 from ner.data.json_text import dump
 from ner.data.lines import replace_surrogates, short
 from ner.data.sentence import Sentence
-from ner.data.spelling import Spelling, sentence_tags
+from ner.data.spelling import Spelling, token_columns
 from ner.errors import DataError
 
 
@@ -35,12 +35,7 @@ def write_long(
     yield cell([SENTENCE[0], TOKEN[0], *columns, *([TAGS[0]] if tagged else [])], "header")
     for number, sentence in enumerate(sentences, 1):
         where = str(sentence.source or f"sentence {number}")
-        missing = [name for name in columns if name not in sentence.columns]
-        if missing:
-            raise DataError(f"{where}: has no column {missing[0]!r}, which others have.")
-        fields = [sentence.tokens, *(sentence.columns[name] for name in columns)]
-        if tagged:
-            fields.append(sentence_tags(sentence, scheme))
+        fields = token_columns(sentence, columns, scheme if tagged else None, where)
         for values in zip(*fields, strict=True):
             yield cell([str(number), *values], where)
 
@@ -57,7 +52,7 @@ def write_wide(sentences: Iterable[Sentence], delimiter: str = ",") -> Iterator[
         is_annotated = sentence.found_spans is not None
         spans = [[e.start, e.end, e.label] for e in sentence.entities]
         labels = list(sentence.labels or [])
-        label = dump(labels) if labels else ""
+        label = "" if sentence.labels is None else dump(labels)
         if len(labels) == 1 and not labels[0].startswith("["):
             label = labels[0]
         fields = [

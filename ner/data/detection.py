@@ -11,6 +11,7 @@ from ner.data.format_types import Format
 from ner.data.formats import FORMATS
 from ner.data.lines import CHUNK, is_folder, read_head
 from ner.data.packed import unpacked_name
+from ner.errors import DataError
 
 TAG = re.compile(r"O|[BIESLUM]-.+")
 FIRST_ROW = re.compile(r"1(?:-[0-9]+)?\t(?:[^\t]*\t){8}[^\t]*")
@@ -28,15 +29,28 @@ JSON_BEGINNINGS = (
 FEWEST_TEXTS = 3
 
 
-def detect_format(source: str | Path, encoding: str = "utf-8") -> Format:
+def detect_format(
+    source: str | Path, encoding: str = "utf-8", *, is_labelled: bool = False
+) -> Format:
     """Tell the format of a file, a folder, or a name as `read_sentences` takes it.
 
-    Standard input, and whatever looks like nothing else, is taken for columns.
+    Standard input, and whatever looks like nothing else, is taken for columns, or for labels and
+    texts.
+
+    Args:
+        source: The file, folder or name.
+        encoding: Of the file.
+        is_labelled: Whether its texts have labels, so that lines of a few words without tags are
+            labels and texts, and not tokens and columns.
 
     Raises:
         DataError: There is no such file.
     """
     name = str(source)
+    if not name:
+        raise DataError("FILE: a name is needed. Got ''.")
+    if name == "-" and is_labelled:
+        return FORMATS["labels"]
     if name == "-" or name.startswith("sample:"):
         return FORMATS["conll"]
     path = Path(source)
@@ -52,7 +66,8 @@ def detect_format(source: str | Path, encoding: str = "utf-8") -> Format:
     lines = [line.rstrip("\r") for line in head.split("\n")]
     if len(head) >= CHUNK // 4:
         lines.pop()  # what may have been cut off
-    return FORMATS[_json_name(head) or _table_name(lines, ending) or _lines_name(lines)]
+    found = _json_name(head) or ("json" if ending == ".json" else _table_name(lines, ending))
+    return FORMATS[found or _lines_name(lines, is_labelled)]
 
 
 def format_to_write(path: Path) -> Format | None:
@@ -85,18 +100,20 @@ def _table_name(lines: list[str], ending: str) -> str | None:
     return kind if is_wide or ending == ".csv" else None
 
 
-def _lines_name(lines: list[str]) -> str:
+def _lines_name(lines: list[str], is_labelled: bool) -> str:
     first = next((line for line in lines if line and not line.startswith("#")), "")
     if FIRST_ROW.fullmatch(first):
         return "conllu"
     while lines and not lines[-1].strip(BLANKS):
         lines.pop()
+    if is_labelled:
+        lines = [line for line in lines if line.strip(BLANKS)]
     rows = [RUN_OF_BLANKS.split(line.strip(BLANKS)) for line in lines]
-    are_texts = (
+    have_texts = all(len(row) > 1 for row in rows)
+    have_tags = all(TAG.fullmatch(row[-1]) for row in rows)
+    are_texts = is_labelled or (
         len(rows) >= FEWEST_TEXTS
-        and all(len(row) > 1 for row in rows)
         and len({len(row) for row in rows}) > FEWEST_TEXTS - 1
         and len({row[0] for row in rows}) <= len(rows) / 2 + 1
-        and not all(TAG.fullmatch(row[-1]) for row in rows)
     )
-    return "labels" if are_texts else "conll"
+    return "labels" if have_texts and not have_tags and are_texts else "conll"

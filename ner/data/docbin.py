@@ -7,6 +7,7 @@ from typing import Any
 from ner.data.lines import check_file, replace_surrogates
 from ner.data.packed import created, opened
 from ner.data.sentence import Sentence, Source
+from ner.data.spacy_json import IS_LABEL
 from ner.errors import DataError
 from ner.extras import require
 
@@ -92,14 +93,14 @@ def _sentence(document: Any, source: Source) -> Sentence:
         if document.has_annotation(attribute):
             key = f"{attribute.lower()}_"
             columns[name] = tuple(getattr(token, key) or "_" for token in kept)
-    labels = tuple(label for label, value in document.cats.items() if value >= 0.5)
+    labels = tuple(label for label, value in document.cats.items() if value >= IS_LABEL)
     return Sentence(
         [token.text for token in kept],
         text=document.text,
         offsets=[(token.idx, token.idx + len(token)) for token in kept],
         columns=columns,
         spans=spans,
-        labels=labels or None,
+        labels=labels if document.cats else None,
         id=document.user_data.get("id"),
         document=document.user_data.get("document"),
         source=source,

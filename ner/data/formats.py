@@ -66,6 +66,10 @@ def _name(source: str | Path) -> str:
 def _read_conll(source: str | Path, how: Reading) -> Iterator[Sentence]:
     lines = read_lines(source, how.encoding)
     tags = None if how.target else how.tags or TAGS
+    if how.tags and how.columns and tags not in (None, *how.columns):
+        raise ConfigError(
+            f"tags: one of the columns that are named ({' '.join(how.columns)}). Got {tags!r}."
+        )
     return conll.read_conll(lines, _name(source), how.columns, tags, how.problems, how.target)
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -77,12 +78,19 @@ def read_hub(
 def _load(source: str | Path) -> Any:
     # Without a network, the hub's client would print a line for each of its attempts.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
+    if not sys.stderr.isatty():
+        os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     datasets = require("datasets", "A data set of Hugging Face")
     parquet = require("pyarrow.parquet", "A data set of Hugging Face")
     path = Path(source)
     is_file = path.suffix == ".parquet"
     if is_file:
         check_file(path)
+    if is_folder(path) and not (any(path.glob("dataset_*.json")) or any(path.rglob("*.parquet"))):
+        raise DataError(
+            f"{source}: a folder with what save_to_disk wrote, with .parquet files, or with brat's "
+            ".ann files. Got one with none of them."
+        )
     # Whatever goes wrong in there, from a missing network to a damaged file, comes as one of many
     # types of exceptions of several libraries.
     try:

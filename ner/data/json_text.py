@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ner.data.lines import decode_lines
+from ner.data.lines import checked_lines, decode_lines
 from ner.data.sentence import Source
 from ner.errors import DataError
 
@@ -45,14 +45,7 @@ def json_items(
     Raises:
         DataError: It is not JSON, or there is no such list.
     """
-    texts: list[str] = []
-    for _, line, problem in decode_lines(lines, name):
-        if problem is not None:
-            raise problem
-        texts.append(line)
-    text = "\n".join(texts)
-    del texts
-    reader = _Reader(text, name)
+    reader = _Reader("\n".join(line for _, line in checked_lines(lines, name)), name)
     if key is not None and reader.peek() == "{":
         reader.enter(key)
     if reader.peek() != "[":

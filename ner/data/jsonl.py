@@ -6,9 +6,9 @@ from typing import Any
 from ner.data.json_text import dump, dump_list, json_items, json_lines
 from ner.data.lines import replace_surrogates, short
 from ner.data.partial import (
-    Allowed,
     allowed_from_spans,
     allowed_from_tags,
+    is_partial,
     normalize_partial,
     tags_from_allowed,
 )
@@ -21,14 +21,21 @@ from ner.data.records import (
     is_strings,
     label_list,
     name_field,
+    note_others,
     text_sentence,
 )
+from ner.data.schemes import spans_from_tags
 from ner.data.sentence import Prediction, Sentence, Source
 from ner.data.spans import CharSpan, FieldError, SpanRules
 from ner.errors import DataError
 
 SPAN_KEYS = ("spans", "entities")
 LABEL_KEYS = ("label", "labels", "accept")
+# What data sets in JSON call the tags of their lists of tokens.
+TAG_KEYS = ("ner_tags", "tags")
+ALLOWED = "allowed"
+TEXT_KEYS = ("text", "data", "tokens", "words", "columns")
+KNOWN_KEYS = (*TEXT_KEYS, *SPAN_KEYS, *LABEL_KEYS, ALLOWED, "partial", "id", "document", "answer")
 # Prodigy's word for what an annotator thought of a task.
 LEFT_OUT = ("reject", "ignore")
 NOTHING = Prediction()
@@ -52,7 +59,8 @@ def read_jsonl(
          "columns": {"pos": ["NNP", "VBZ", ...]}}
 
     With `"partial": true` what no span covers is unknown, not outside of all entities; instead of
-    spans, "allowed" may give a tag for each token, `?` or several with `|` between them.
+    spans, "allowed" may give a tag for each token, `?` or several with `|` between them. Beside
+    nothing but "tokens", "ner_tags" or "tags" may give their tags, in any scheme.
 
     Positions count characters, half open. "tokens" may also be a list of strings in place of
     "text", which is then these strings joined by blanks; beside "text", the list "words" gives the
@@ -61,7 +69,8 @@ def read_jsonl(
     A span may also be `[start, end, label]`, have "start_offset" and "end_offset", and stand under
     "label" or "labels", as in doccano's files; tokens may be objects with "start" and "end", as in
     Prodigy's, whose records with the answer "reject" or "ignore" are left out and noted. A "label"
-    that is a string or a number, or several in a list, is one of the whole text.
+    that is a string or a number, or several in a list, is one of the whole text; an empty list says
+    that there are neither spans nor labels. Other fields are counted in the notes.
 
     Args:
         lines: The lines of the file, undecoded.
@@ -145,8 +154,6 @@ def _sentence(record: Any, tokenize: Tokenize, rules: SpanRules, source: Source)
     if record.get("answer") in LEFT_OUT:
         rules.notes.changes.append(f"{source}: left out: its answer is {record['answer']!r}.")
         return None
-    if record.get("relations"):
-        rules.notes.ignored["relations"] += len(record["relations"])
     known = {"id": name_field(record, "id"), "document": name_field(record, "document")}
     text, offsets, words = _tokens(record)
     spans, labels = _spans_and_labels(record)
@@ -156,13 +163,23 @@ def _sentence(record: Any, tokenize: Tokenize, rules: SpanRules, source: Source)
     sentence = text_sentence(
         text, spans, source, tokenize, rules, offsets, tokens=words, labels=labels, **known
     )
-    allowed = _allowed(record, len(sentence))
-    if allowed is not None and (partial or spans is not None):
-        raise FieldError("allowed: stands in place of spans and partial. Got both.")
+    columns = _columns(record, sentence)
+    key = ALLOWED if record.get(ALLOWED) is not None else _tag_key(record)
+    tags = None if key is None else _tags(record, key, len(sentence))
+    if tags is not None and (partial or spans is not None):
+        raise FieldError(f"{key}: stands in place of spans and partial. Got both.")
+    relations = record.get("relations")
+    if isinstance(relations, list):
+        rules.notes.ignored.update({"relations": len(relations)} if relations else {})
+    note_others(record, (*KNOWN_KEYS, "relations", key), rules.notes)
     if partial:
         allowed = allowed_from_spans(sentence.spans or (), len(sentence))
-        return sentence.replace(spans=None, allowed=allowed, columns=_columns(record, sentence))
-    return sentence.replace(allowed=allowed, columns=_columns(record, sentence))
+        return sentence.replace(spans=None, allowed=allowed, columns=columns)
+    if tags is None:
+        return sentence.replace(columns=columns)
+    if key != ALLOWED and not any(map(is_partial, tags)):
+        return sentence.replace(spans=spans_from_tags(tags), columns=columns)
+    return sentence.replace(allowed=allowed_from_tags(tags), columns=columns)
 
 
 def _tokens(record: dict[str, Any]) -> tuple[str, Offsets | None, list[str] | None]:
@@ -211,7 +228,9 @@ def _spans_and_labels(
         given = record.get(key)
         if given is None:
             continue
-        if key in SPAN_KEYS or is_span_list(given):
+        if given == [] and key in LABEL_KEYS:
+            spans, labels = spans or [], labels or ()
+        elif key in SPAN_KEYS or is_span_list(given):
             if not is_span_list(given):
                 raise FieldError(f"spans: a list of objects. Got {short(given)}.")
             spans = [*(spans or ()), *(one for item in given for one in span_items(item))]
@@ -252,13 +271,20 @@ def _columns(record: dict[str, Any], sentence: Sentence) -> dict[str, tuple[str,
     return {name: tuple(values) for name, values in columns.items()}
 
 
-def _allowed(record: dict[str, Any], length: int) -> Allowed | None:
-    given = record.get("allowed")
-    if given is None:
+def _tag_key(record: dict[str, Any]) -> str | None:
+    """Find the tags that stand beside a list of tokens; they are as many."""
+    tokens = record.get("tokens")
+    if record.get("text", record.get("data")) is not None or not isinstance(tokens, list):
         return None
+    lists = ((key, record.get(key)) for key in TAG_KEYS)
+    return next((k for k, v in lists if isinstance(v, list) and len(v) == len(tokens)), None)
+
+
+def _tags(record: dict[str, Any], key: str, length: int) -> list[str]:
+    given = record[key]
     if not is_strings(given) or len(given) != length:
-        raise FieldError(f"allowed: one string for each of {length} tokens. Got {short(given)}.")
+        raise FieldError(f"{key}: one string for each of {length} tokens. Got {short(given)}.")
     try:
-        return allowed_from_tags(map(normalize_partial, given))
+        return list(map(normalize_partial, given))
     except ValueError as error:
-        raise FieldError(f"allowed: {error}. Got {short(given)}.") from None
+        raise FieldError(f"{key}: {error}. Got {short(given)}.") from None

@@ -115,6 +115,20 @@ def decode_lines(
         offset += len(raw)
 
 
+def checked_lines(
+    lines: Iterable[bytes], name: str, keep_ends: bool = False
+) -> Iterator[tuple[int, str]]:
+    """Yield the number and the text of each line; the arguments are those of `decode_lines`.
+
+    Raises:
+        DataError: A line is not in UTF-8.
+    """
+    for number, line, problem in decode_lines(lines, name, keep_ends):
+        if problem is not None:
+            raise problem
+        yield number, line
+
+
 def replace_surrogates(text: str) -> str:
     """Put U+FFFD for halves of UTF-16 pairs, which no file can hold; the length stays."""
     return LONE_SURROGATE.sub("\ufffd", text)
@@ -154,6 +168,10 @@ def _recoded(chunks: Iterable[bytes], name: str, encoding: str) -> Iterator[byte
             raise DataError(
                 f"{name}:{number}: not {encoding}: byte 0x{error.object[error.start]:02x} "
                 f"(byte {place} of the file): {error.reason}. Is it in another encoding?"
+            ) from None
+        except UnicodeError as error:  # a whole file that is not so, such as one without a mark
+            raise DataError(
+                f"{name}:{lines + 1}: not {encoding}: {error}. Is it in another encoding?"
             ) from None
         offset += len(chunk)
         *whole, line = (line + text).split("\n")

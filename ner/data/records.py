@@ -1,16 +1,18 @@
 """Records, each a text or a list of tokens with what is known about it, to sentences."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ner.data.lines import replace_surrogates, short
 from ner.data.sentence import Sentence, Source
-from ner.data.spans import CharSpan, FieldError, SpanRules, align_spans
+from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, align_spans
 from ner.errors import DataError
 
 Offsets = list[tuple[int, int]]
 Tokenize = Callable[[str], tuple[list[str], Offsets]]
 Record = TypeVar("Record")
+# Values that say nothing, so that nothing is lost with them.
+NOTHING = (None, "", [], {})
 
 
 def build_sentences(
@@ -141,6 +143,16 @@ def label_list(value: Any, key: str) -> tuple[str, ...]:
     if not all((isinstance(one, str) and one) or is_integers(one) for one in values):
         raise FieldError(f"{key}: a label, or a list of them. Got {short(value)}.")
     return tuple(map(str, values))
+
+
+def note_others(record: Mapping[str, Any], known: Collection[str], notes: Notes) -> None:
+    """Count the fields of a record that are not read, but for empty ones and those with `_` first.
+
+    The latter are what tools write for themselves, such as Prodigy's hashes.
+    """
+    for key, value in record.items():
+        if key not in known and not key.startswith("_") and value not in NOTHING:
+            notes.ignored[f"fields {short(key)}"] += 1
 
 
 def is_integers(*values: Any) -> bool:

@@ -67,11 +67,11 @@ def write_spacy_json(sentences: Iterable[Sentence]) -> Iterator[str]:
 
 def _labels(known: dict[str, Any]) -> tuple[str, ...] | None:
     cats = known.get("cats")
-    if cats is None:
+    if cats is None or cats == {}:
         return None
     if not isinstance(cats, dict) or not all(isinstance(v, int | float) for v in cats.values()):
         raise FieldError(f"cats: an object of numbers. Got {short(cats)}.")
-    return tuple(label for label, value in cats.items() if value >= IS_LABEL) or None
+    return tuple(label for label, value in cats.items() if value >= IS_LABEL)
 
 
 def _pair(sentence: Sentence) -> list[Any]:

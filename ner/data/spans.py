@@ -148,7 +148,7 @@ def _located(span: CharSpan, text: str, notes: Notes) -> CharSpan:
         inside = units[2 * span.start : 2 * span.end].decode("utf-16-le", "surrogatepass")
         moved = span._replace(start=len(before), end=len(before) + len(inside))
         if moved.end <= len(text) and _is_at(moved, text):
-            notes.ignored["spans placed by UTF-16 units"] += 1
+            notes.ignored["offsets in UTF-16 units, which were converted"] += 1
             return moved
     if not in_text:
         raise FieldError(

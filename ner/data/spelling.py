@@ -1,11 +1,12 @@
 """Tags as files spell them: every scheme that `ner.data.schemes` reads can also be written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from ner.data.partial import tags_from_allowed
 from ner.data.schemes import Scheme, Span, tags_from_spans
 from ner.data.sentence import Sentence
+from ner.errors import DataError
 
 Spelling = Literal["IOB1", "BIO", "IOB2", "BIOES", "BILOU", "BMES"]
 # The scheme behind a spelling, and the letters that it has for B, I, E and S.
@@ -42,3 +43,27 @@ def sentence_tags(sentence: Sentence, spelling: Spelling) -> list[str]:
     if spans is None and sentence.allowed is not None:
         return tags_from_allowed(sentence.allowed)
     return spelled_tags(spans or (), len(sentence), spelling)
+
+
+def token_columns(
+    sentence: Sentence, columns: Iterable[str], spelling: Spelling | None, where: str
+) -> list[Sequence[str]]:
+    """Give the columns of a file with a token a row: tokens, further columns, and tags.
+
+    Args:
+        sentence: What to write.
+        columns: Names of its further columns.
+        spelling: Of the tags; None leaves them out.
+        where: What messages call the sentence.
+
+    Raises:
+        DataError: The sentence lacks a column.
+    """
+    found: list[Sequence[str]] = [sentence.tokens]
+    for name in columns:
+        if name not in sentence.columns:
+            raise DataError(f"{where}: has no column {name!r}, which others have.")
+        found.append(sentence.columns[name])
+    if spelling is not None:
+        found.append(sentence_tags(sentence, spelling))
+    return found

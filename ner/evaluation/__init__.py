@@ -1,0 +1,1 @@
+"""How good predictions are: figures, reports, calibration, and the baselines to beat."""

@@ -9,24 +9,8 @@ import numpy as np
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.calibration import calibration_error
-from ner.evaluation.label_report import (
-    ClassificationReport,
-    ClassReport,
-    ColumnReport,
-    Confusion,
-    MultiLabelReport,
-)
+from ner.evaluation.label_report import ClassReport, ColumnReport, Confusion, MultiLabelReport
 from ner.evaluation.scores import Counts, average
-
-__all__ = [
-    "ClassReport",
-    "ClassificationReport",
-    "ColumnReport",
-    "MultiLabelReport",
-    "accuracy",
-    "evaluate_classes",
-    "evaluate_column",
-]
 
 # What is predicted for a sentence without tokens.
 NONE = "(none)"

@@ -9,7 +9,7 @@ from ner.data.schemes import PREFIXES, Scheme, Span, spans_from_tags, tags_from_
 from ner.data.sentence import Sentence
 from ner.errors import DataError
 from ner.evaluation.report import MISSED, SPURIOUS, Report
-from ner.evaluation.scores import Scores
+from ner.evaluation.scores import Counts, Scores, average
 from ner.extras import require
 
 # seqeval's names of our schemes.
@@ -19,19 +19,11 @@ AVERAGES: tuple[str, ...] = ("micro", "macro", "weighted")
 SentenceSpans = Sequence[Sequence[Span]]
 
 
-class SpanCounts(NamedTuple):
-    """Spans that are right, spans predicted, and gold spans."""
-
-    correct: int
-    predicted: int
-    gold: int
-
-
-def count_spans(gold: SentenceSpans, predicted: SentenceSpans) -> dict[str, SpanCounts]:
+def count_spans(gold: SentenceSpans, predicted: SentenceSpans) -> dict[str, Counts]:
     """Count the spans of each label, sentence by sentence; a span is right as a whole or not.
 
     >>> count_spans([[Span(0, 2, "LOC")]], [[Span(0, 2, "LOC"), Span(3, 4, "LOC")]])
-    {'LOC': SpanCounts(correct=1, predicted=2, gold=1)}
+    {'LOC': Counts(correct=1, predicted=2, gold=1)}
     """
     counts: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for gold_spans, predicted_spans in zip(gold, predicted, strict=True):
@@ -41,14 +33,12 @@ def count_spans(gold: SentenceSpans, predicted: SentenceSpans) -> dict[str, Span
             counts[span.label][1] += 1
         for span in set(gold_spans).intersection(predicted_spans):
             counts[span.label][0] += 1
-    return {label: SpanCounts(*counts[label]) for label in sorted(counts)}
+    return {label: Counts(*counts[label]) for label in sorted(counts)}
 
 
 def f1(gold: SentenceSpans, predicted: SentenceSpans) -> float:
     """Compute F1 over all spans, from 0 to 1; 0 where there is no span at all."""
-    counts = count_spans(gold, predicted).values()
-    wrong_and_right = sum(c.predicted + c.gold for c in counts)
-    return 2 * sum(c.correct for c in counts) / wrong_and_right if wrong_and_right else 0.0
+    return average(count_spans(gold, predicted).values()).micro.f1
 
 
 def evaluate_sentences(
@@ -193,8 +183,8 @@ def _score(
         columns = score(average=None, zero_division=0)
         for label, *figures in zip(sorted(labels), *columns, strict=True):
             per_label[label] = _scores(*figures)
-        for average in AVERAGES:
-            averages[average] = _scores(*score(average=average, zero_division=0))
+        for kind in AVERAGES:
+            averages[kind] = _scores(*score(average=kind, zero_division=0))
     return _Scored(per_label, averages, gold_spans, predicted_spans)
 
 

@@ -4,13 +4,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ner.data.sentence import Sentence
-from ner.evaluation.classification import (
-    ClassificationReport,
-    accuracy,
-    evaluate_classes,
-    evaluate_column,
-)
+from ner.evaluation.classification import accuracy, evaluate_classes, evaluate_column
 from ner.evaluation.dictionary import CommonClass, LabelDictionary, NameDictionary
+from ner.evaluation.label_report import ClassificationReport
 from ner.evaluation.metrics import evaluate_sentences, f1
 from ner.evaluation.report import Report
 from ner.targets import ClassTarget, ColumnTarget, SpanTarget, Target

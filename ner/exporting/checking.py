@@ -14,7 +14,8 @@ from ner.features.featurizer import Featurizer
 from ner.features.vocabulary import OWN_VECTOR
 from ner.features.word_rows import CHUNK, WordRows
 from ner.model_folder import MODEL_GRAPH, WEIGHTS, WORDS_GRAPH, ModelFolder
-from ner.nn.loading import TorchRuntime, load_network
+from ner.nn.loading import load_network
+from ner.nn.model import TorchRuntime
 from ner.paths import viterbi
 from ner.runtime import OnnxRuntime
 from ner.targets.base import free_edges

@@ -1,0 +1,1 @@
+"""Strings to arrays: vocabularies, pretrained vectors, batches; nothing here knows of torch."""

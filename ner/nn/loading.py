@@ -8,9 +8,7 @@ from torch import nn
 
 from ner.errors import ConfigError, ModelFolderError
 from ner.model_folder import WEIGHTS, ModelFolder
-from ner.nn.model import Model, TorchRuntime, build_model
-
-__all__ = ["TorchRuntime", "choose_device", "load_network", "set_threads", "take_weights"]
+from ner.nn.model import Model, build_model
 
 
 def load_network(parts: ModelFolder, where: str = "model") -> Model:

@@ -132,8 +132,9 @@ def build_head(settings: Settings, size: int, target: Target) -> Head:
     chosen = settings["head"]
     if isinstance(target, ClassTarget):
         encoder = settings["encoder"]
-        # The language is the featurizer's business.
-        pooling = {k: v for k, v in settings["pooling"].items() if k != "language"}
+        # Where sentences begin is the featurizer's business.
+        others = ("language", "filled_lines")
+        pooling = {k: v for k, v in settings["pooling"].items() if k not in others}
         if "last" in pooling["kinds"]:
             _check_last_states(encoder)
         return ClassifierHead(

@@ -11,8 +11,10 @@ from ner.nn.heads import length_mask
 
 @dataclass
 class Parts:
-    """Where the sentences of a batch of documents are. Axes: S sentences of all documents, W
-    tokens of the longest, N sentences of the document that has most.
+    """Where the sentences of a batch of documents are.
+
+    Axes: S sentences of all documents, W tokens of the longest, N sentences of the document that
+    has most.
 
     Args:
         lengths: Tokens of each sentence.
@@ -24,7 +26,7 @@ class Parts:
         place: Place of each token within its sentence (B T); behind the end, some.
         position: Place of each token's sentence within its document (B T).
         token_lengths: Tokens of each document.
-    """  # noqa: D205
+    """
 
     lengths: Int[Tensor, " S"]
     counts: Int[Tensor, " B"]

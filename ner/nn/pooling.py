@@ -108,8 +108,7 @@ class HierarchicalPooling(nn.Module):
         words: Pools words.
         size: Width of the keys of the attention over sentences.
 
-    Source: Yang et al., NAACL 2016, as for
-    `AdditiveAttention`. There a second recurrent network
+    Source: Yang et al., NAACL 2016, as for `AdditiveAttention`. There a second recurrent network
     runs over the sentences; here one that has read the whole document is below.
     """
 

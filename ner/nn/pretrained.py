@@ -37,7 +37,7 @@ class Pretrained:
 
     Args:
         module: From `input_ids` and `attention_mask` to hidden states.
-        architecture: What `build_encoder` makes the like of it from.
+        architecture: What `build_pretrained_encoder` makes the like of it from.
         tokenizer: Of the library `tokenizers`, as JSON.
         padding: The sub-word behind the end.
         unknown: The sub-word of a word that has none.
@@ -99,6 +99,9 @@ def read_pretrained_encoder(path: str, revision: str | None = None) -> Pretraine
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, use_fast=True, **local)
             if not getattr(tokenizer, "is_fast", False):
                 raise ValueError("its tokenizer is none of the library tokenizers")
+            # Without the files of one, the library makes up a tokenizer that knows its marks alone.
+            if len(tokenizer) <= len(tokenizer.all_special_tokens):
+                raise ValueError("its tokenizer has no vocabulary")
             # Read by itself: else what it says of attention would win over what is asked for.
             config = transformers.AutoConfig.from_pretrained(folder, **local)
             whole, found = _with_attention(
@@ -136,7 +139,7 @@ def read_pretrained_encoder(path: str, revision: str | None = None) -> Pretraine
     )
 
 
-def build_encoder(architecture: Mapping[str, Any]) -> nn.Module:
+def build_pretrained_encoder(architecture: Mapping[str, Any]) -> nn.Module:
     """Build an encoder whose weights are still to be filled in.
 
     Args:
@@ -169,15 +172,23 @@ def _fetch(path: str, revision: str | None) -> Path:
     folder = Path(path)
     if folder.is_dir():
         return folder
+    if folder.exists():
+        raise ValueError("a file, and not the folder that it is in")
     if not HUB_NAME.fullmatch(path) or path.startswith("."):
         raise ValueError("no such folder")
     from huggingface_hub import snapshot_download
 
-    return Path(snapshot_download(path, revision=revision, allow_patterns=FETCHED))
+    try:
+        return Path(snapshot_download(path, revision=revision, allow_patterns=FETCHED))
+    except OSError as error:
+        reason = str(error).partition("\n")[0].removeprefix("Got: ")
+        raise ValueError(f"no such folder, and nothing from the hub: {reason}") from None
 
 
 def _check_files(folder: Path) -> None:
-    """Refuse folders of which the library would read pickles all the same."""
+    """Refuse folders that hold no encoder, or of which the library would read pickles."""
+    if not (folder / "config.json").is_file():
+        raise ValueError("config.json is missing")
     if (folder / "adapter_config.json").exists():
         raise ValueError("an adapter; merge it into its encoder first")
     index = folder / "model.safetensors.index.json"

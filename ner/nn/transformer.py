@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ner.nn.pretrained import build_encoder
+from ner.nn.pretrained import build_pretrained_encoder
 
 Layers = Literal["last", "mean4", "mix"]
 # Windows that are read at once where nothing is learnt; it bounds the memory of long texts.
@@ -179,7 +179,7 @@ def build_transformer(settings: Mapping[str, Any], architecture: Mapping[str, An
         architecture: Of the encoder, see `ner.nn.pretrained.Pretrained`.
     """
     return Transformer(
-        build_encoder(architecture),
+        build_pretrained_encoder(architecture),
         settings["layers"],
         tuned=settings["tuned"],
         rate=settings["rate"],

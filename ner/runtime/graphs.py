@@ -2,8 +2,10 @@
 
     words.onnx        words (U), characters (U W), shapes (U), affixes (U 5), all int32, and
                       vectors (U E), float32; those that the model reads -> rows (U E)
-    model.onnx        rows (R E), tokens (B T), int64, lengths (B), int32, and columns (B T K),
-                      int32, where the model reads any -> emissions (B T C)
+    model.onnx        rows (R E), tokens (B T), int64, lengths (B), int32, and of columns (B T K),
+                      bigrams (B T 2) and parts (B T), int32, what the model reads
+                      -> emissions (B T C), or logits (B C) and, where tokens are weighed,
+                      attention (B K T)
     model.int8.onnx   the same as model.onnx, with weights of eight bits
 
 The tables of words.onnx lie in model.safetensors, and are mapped into memory from there.

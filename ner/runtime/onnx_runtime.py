@@ -1,4 +1,4 @@
-"""A tagger's network in ONNX Runtime, on the CPU."""
+"""The network of a model in ONNX Runtime, on the CPU."""
 
 import os
 from pathlib import Path
@@ -74,8 +74,7 @@ class OnnxRuntime:
         """Give what a target decodes; what stands behind a sentence means nothing.
 
         Args:
-            batch: `rows` (R E), `tokens` (B T), `lengths` (B), and `columns` (B T K) if the model
-                reads any. Behind the end of a sentence stand some valid indices.
+            batch: Of `TaggingBatches`; behind the end of a sentence stand some valid indices.
         """
         return self._model.run(batch)
 

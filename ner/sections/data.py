@@ -11,15 +11,17 @@ from ner.sections.base import Names, Section
 
 
 class Data(Section):
-    """Where the sentences are: a file or folder in any format that `ner data convert` reads,
-    `hub:NAME[:SPLIT]` of HF `datasets`, or `sample:SPLIT` for the corpus inside the package.
-    """  # noqa: D205
+    """Where the sentences are, and how they are read.
 
-    train: str = ""
-    dev: str = ""
-    test: str = ""
+    A split is a file or a folder in any format that `ner data convert` reads, `hub:NAME[:SPLIT]`
+    of HF `datasets`, or `sample:SPLIT` for the corpus inside the package.
+    """
+
+    train: str = Field("", description="what is learnt from; it must be given")
+    dev: str = Field("", description="chooses the best weights; empty: a tenth of train")
+    test: str = Field("", description="looked at once, when all is over")
     format: str | None = Field(None, description="of the files; None detects and prints it")
-    encoding: str = "utf-8"
+    encoding: str = Field("utf-8", description="of the files, by the name that Python has for it")
     columns: Names = Field(
         (), description="names of a CoNLL file's columns; empty: the first is token, the last ner"
     )
@@ -42,7 +44,9 @@ class Data(Section):
     hub_tags: str | None = Field(
         None, description="column of tags, or of labels of texts, in HF datasets"
     )
-    on_error: Literal["raise", "skip"] = "raise"
+    on_error: Literal["raise", "skip"] = Field(
+        "raise", description="sentences that cannot be read: stop, or leave them out and list them"
+    )
     storage: Literal["auto", "memory", "disk"] = Field(
         "auto", description="of encoded training data; auto: a file of 256 MB or more on the disk"
     )

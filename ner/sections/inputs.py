@@ -26,7 +26,7 @@ class Words(Section):
 class VectorsSection(Section):
     """Pretrained vectors: GloVe, word2vec or fastText text files, plain, .gz or .zip."""
 
-    path: str = ""
+    path: str = Field("", description="the file; empty: none")
     keep: Literal["all"] | Natural = Field(
         "all", description="how many of the most frequent vectors the model keeps for new words"
     )
@@ -35,9 +35,11 @@ class VectorsSection(Section):
 class Characters(Section):
     """A network over the characters of a word."""
 
-    kind: Literal["cnn", "lstm", "none"] = "cnn"
+    kind: Literal["cnn", "lstm", "none"] = Field("cnn", description="of the network")
     size: Count = Field(30, description="width of a character's vector")
-    output_size: Annotated[int, Ge(2), MultipleOf(2)] = 50
+    output_size: Annotated[int, Ge(2), MultipleOf(2)] = Field(
+        50, description="width of what a word gets: filters of the cnn, both directions of the lstm"
+    )
     width: Literal[1, 3, 5, 7] = Field(3, description="characters in a window of the cnn")
 
 
@@ -69,8 +71,8 @@ class BigramSection(Section):
 class Inputs(Section):
     """Columns of the corpus that the model reads beside the tokens."""
 
-    columns: Names = ()
-    size: Count = 20
+    columns: Names = Field((), description="their names; empty: none")
+    size: Count = Field(20, description="width of the vector of each column")
 
 
 class TransformerSection(Section):

@@ -102,6 +102,10 @@ class PoolingSection(Section):
         "en", pattern="^[a-z]{2,3}$", description="of the sentences that hierarchical looks for"
     )
 
+    filled_lines: bool = Field(
+        False, description="texts of lines filled up to a width: blank lines alone end sentences"
+    )
+
     @field_validator("kinds")
     @classmethod
     def _some_kinds_once(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
@@ -120,8 +124,8 @@ class PoolingSection(Section):
 class HeadSection(Section):
     """How hidden states become tags, or the classes of a text."""
 
-    kind: Literal["crf", "softmax"] = "crf"
-    scheme: Literal["BIO", "BIOES"] = "BIOES"
+    kind: Literal["crf", "softmax"] = Field("crf", description="of tasks ner and tag")
+    scheme: Literal["BIO", "BIOES"] = Field("BIOES", description="of the tags of task ner")
     cost: NonNegative = Field(
         0.0, description="nats by which a gold path has to beat others for each wrong token; crf"
     )
@@ -129,7 +133,6 @@ class HeadSection(Section):
     weights: dict[str, Positive] = Field(
         {}, description="how much entities of a label matter; O and others count 1"
     )
-
     multi_label: bool = Field(
         False, description="a text may have several labels, or none; classify"
     )

@@ -52,7 +52,7 @@ class AugmentationSection(Section):
 class Training(Section):
     """How the weights are found."""
 
-    epochs: Count = 25
+    epochs: Count = Field(25, description="at most, where there is a patience")
     patience: Count | None = Field(
         None, description="epochs without a better development score before stopping early"
     )
@@ -60,7 +60,7 @@ class Training(Section):
     batch_tokens: Count | None = Field(
         None, description="tokens in a batch, padding included, instead of batch_size"
     )
-    optimizer: Literal["adamw", "sgd"] = "adamw"
+    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="with its own settings below")
     learning_rate: Positive = Field(2e-3, description="peak; of the mean loss over sentences")
     embedding_rate: Positive = Field(0.5, description="factor on the rate of the word table")
     momentum: Rate = Field(0.0, description="of sgd")
@@ -72,7 +72,9 @@ class Training(Section):
     )
     l1: NonNegative = Field(0.0, description="added to the loss for each unit of absolute weight")
     l2: NonNegative = Field(0.0, description="added to the loss for each unit of squared weight")
-    schedule: Literal["one-cycle", "cosine", "plateau", "inverse-epoch", "constant"] = "one-cycle"
+    schedule: Literal["one-cycle", "cosine", "plateau", "inverse-epoch", "constant"] = Field(
+        "one-cycle", description="of the learning rate"
+    )
     warmup: Rate = Field(0.1, description="share of all steps, of one-cycle and cosine")
     decay: NonNegative = Field(0.05, description="of inverse-epoch: rate / (1 + decay * epoch)")
     plateau_patience: Count = Field(3, description="epochs before plateau halves the rate")
@@ -80,8 +82,8 @@ class Training(Section):
         1.0, description="greatest norm of all gradients together; 0: no clipping"
     )
     ema: Rate = Field(0.999, description="decay of the averaged weights; 0: no averaging")
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="of embedder and encoder")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N; auto takes cuda if there")
     threads: Count | None = Field(None, description="threads of torch; None leaves its choice")
-    checkpoint_minutes: Positive = 10.0
+    checkpoint_minutes: Positive = Field(10.0, description="between checkpoints within an epoch")
     export: bool = Field(True, description="write model.onnx, so that tagging needs no torch")

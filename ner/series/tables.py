@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ner.data.delimited import delimited_rows
 from ner.data.lines import read_lines, short
-from ner.errors import DataError
+from ner.errors import ConfigError, DataError
 
 Header = Literal["auto", "yes", "no"]
 
@@ -96,9 +96,12 @@ def read_table(path: str | Path, header: Header = "auto", delimiter: str = ",") 
         delimiter: What separates cells.
 
     Raises:
+        ConfigError: The delimiter is not one character.
         DataError: There is no such file, it has no rows, a blank line between rows, or rows of
             different lengths.
     """
+    if len(delimiter) != 1:
+        raise ConfigError(f"delimiter: must be one character. Got {delimiter!r}.")
     where = str(path)
     rows: list[list[str]] = []
     lines: list[int] = []

@@ -20,7 +20,7 @@ from ner.training.progress import Progress
 from ner.training.records import RunFolder, next_folder
 from ner.training.result import METRIC_NAMES, RunResult
 from ner.training.run import Run
-from ner.training.setup import NETWORK
+from ner.training.setup import NETWORK, check_task
 
 Settings = Mapping[str, Any]
 # Settings of the network that a model does not decide for those that go on from it.
@@ -121,6 +121,7 @@ def train_run(
         start, start_digest = load_model(Path(init)), file_digest(Path(init))
         settings = continue_from(settings, start, str(init))
     settings = settings.resolved()
+    check_task(settings)
     device = choose_device(settings.training.device)
     folder = RunFolder.open(path, resume=resume)
     reporter = Progress(enabled=progress)

@@ -1,12 +1,13 @@
 """The end of a run: judge the best weights, write the model folder, report."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from ner.annotator import evaluate
+from ner.annotator import Annotator, evaluate
 from ner.classifier import TextClassifier
 from ner.config import Config, to_toml
 from ner.data.tokenizer import Tokenizer, agreement
@@ -67,14 +68,8 @@ def finish(
         tokenizer,
         config=to_toml(config),
     )
-    annotator = build_annotator(parts, device=device)
-    calibration: Calibration | None = None
-    if isinstance(annotator, TextClassifier):
-        calibration = fit_classifier(annotator, corpus.dev, notify)
-        if calibration is not None:
-            target = replace(annotator.target, temperature=calibration.temperature)
-            parts = replace(parts, target=target)
-            annotator = make_annotator(parts, annotator.runtime)
+    annotator, calibration = _calibrated(parts, device, corpus, notify)
+    parts = replace(parts, target=annotator.target)
     counted = scoring(prepared.target)
     baseline = counted.baseline(corpus.train)
     reports: dict[str, AnyReport] = {}
@@ -86,6 +81,47 @@ def finish(
             baselines[split] = counted.score(gold, [baseline(sentence) for sentence in gold])
     if isinstance(reports["dev"], ClassificationReport):
         reports["dev"] = replace(reports["dev"], calibration=calibration)
+    result = RunResult(
+        annotator, reports, baselines, counted.baseline_name, folder / "model", seconds
+    )
+    record = _record(config, corpus, prepared, tokenizer, reports)
+    record["best_epoch"] = trainer.facts["best_epoch"] + 1
+    parts = replace(parts, card=model_card(config, corpus.record, result), record=record)
+    if config.training.export:
+        save_exported(result.model, parts, corpus.dev, notify)
+    else:
+        save_model(result.model, parts)
+    # From here on the vectors of new words are those in the model folder.
+    result = replace(result, annotator=load(result.model, device=device))
+    (folder / VECTORS).unlink(missing_ok=True)
+    shutil.rmtree(folder / ENCODED, ignore_errors=True)
+    results = result.to_dict()
+    write_json(folder / "report.json", {split: results[split] for split in reports})
+    return result
+
+
+def _calibrated(
+    parts: ModelFolder, device: str, corpus: Corpus, notify: Callable[[str], None]
+) -> tuple[Annotator[Any], Calibration | None]:
+    """Put a model to use; a classifier with a temperature fitted on the development data."""
+    annotator = build_annotator(parts, device=device)
+    if not isinstance(annotator, TextClassifier):
+        return annotator, None
+    calibration = fit_classifier(annotator, corpus.dev, notify)
+    if calibration is None:
+        return annotator, None
+    target = replace(annotator.target, temperature=calibration.temperature)
+    return make_annotator(replace(parts, target=target), annotator.runtime), calibration
+
+
+def _record(
+    config: Config,
+    corpus: Corpus,
+    prepared: Prepared,
+    tokenizer: Tokenizer,
+    reports: Mapping[str, AnyReport],
+) -> dict[str, Any]:
+    """Give what a manifest tells of how its model came about."""
     facts = {split: report.to_dict() for split, report in reports.items()}
     record = {
         "versions": versions(),
@@ -99,22 +135,7 @@ def finish(
             split: {key: found[key] for key in MANIFEST_METRICS if key in found}
             for split, found in facts.items()
         },
-        "best_epoch": trainer.facts["best_epoch"] + 1,
     }
     if prepared.featurizer.columns:
         record["columns"] = list(config.data.columns)
-    result = RunResult(
-        annotator, reports, baselines, counted.baseline_name, folder / "model", seconds
-    )
-    parts = replace(parts, card=model_card(config, corpus.record, result), record=record)
-    if config.training.export:
-        save_exported(result.model, parts, corpus.dev, notify)
-    else:
-        save_model(result.model, parts)
-    # From here on the vectors of new words are those in the model folder.
-    result = replace(result, annotator=load(result.model, device=device))
-    (folder / VECTORS).unlink(missing_ok=True)
-    shutil.rmtree(folder / ENCODED, ignore_errors=True)
-    results = result.to_dict()
-    write_json(folder / "report.json", {split: results[split] for split in reports})
-    return result
+    return record

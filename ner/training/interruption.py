@@ -8,9 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def interruptible() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event, so that a step is never cut in two; a second one acts
-    at once.
-    """  # noqa: D205
+    """Turn the first Ctrl-C into an event, so that no step is cut in two; the next acts at once."""
     interrupted = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield interrupted

@@ -98,7 +98,7 @@ class SplitReader:
 
         for sentence in stream_sentences(
             self.source,
-            format=data.format,
+            format=self._format(),
             encoding=data.encoding,
             misaligned=data.misaligned,
             overlapping=data.overlapping,
@@ -132,13 +132,20 @@ class SplitReader:
         source = self.source
         is_named = isinstance(source, str | Path)
         if isinstance(source, str) and not (data.format or source.startswith("sample:")):
-            notify(f"{source}: read as {detect_format(source, data.encoding).name}.")
+            notify(f"{source}: read as {self._format()}.")
         if not self.record:
             self.record = {
                 "source": str(source) if is_named else "sentences",
                 "sha256": file_digest(source),
                 **totals,
             }
+
+    def _format(self) -> str | None:
+        """Name the format of a file; None where the source is none."""
+        if self.data.format or not isinstance(self.source, str | Path):
+            return self.data.format
+        is_labelled = isinstance(self.target, ClassTarget)
+        return detect_format(self.source, self.data.encoding, is_labelled=is_labelled).name
 
 
 def _silent(line: str) -> None:

@@ -18,10 +18,13 @@ from ner.errors import TrainingError
 from ner.extras import DISTRIBUTION
 from ner.files import write_json
 from ner.plots import learning_curve
+from ner.sections import EncoderSection
 from ner.training.result import METRIC_NAMES, RunResult
 
 # A picture takes longer than an epoch over a small corpus.
 SECONDS_BETWEEN_DRAWINGS = 10
+# As papers write them.
+NAMES_OF_CELLS = {"lstm": "LSTM", "gru": "GRU", "mingru": "minGRU", "minlstm": "minLSTM"}
 
 
 class Card(NamedTuple):
@@ -180,7 +183,7 @@ def model_card(config: Config, data: Mapping[str, Any], result: RunResult) -> st
     )
     return f"""# {card.title}
 
-A {config.encoder.cell.upper()} network, seed {config.seed}.
+Encoder: {_encoder(config.encoder)}. Seed: {config.seed}.
 Its labels: {", ".join(result.annotator.labels)}.
 
 ```python
@@ -202,3 +205,10 @@ model = ner.load("path/to/this/folder")
 {card.scores}
 `config.toml` holds all settings, `manifest.json` versions and digests.
 """
+
+
+def _encoder(section: EncoderSection) -> str:
+    if section.kind == "idcnn":
+        return "iterated dilated convolutions"
+    directions = "both directions" if section.bidirectional else "forwards"
+    return f"{NAMES_OF_CELLS[section.cell]}, {directions}"

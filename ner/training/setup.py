@@ -21,12 +21,23 @@ from ner.model_folder import ModelFolder
 from ner.nn.loading import take_weights
 from ner.nn.model import Model, build_model
 from ner.nn.transformer import fill_encoders
+from ner.sections import PoolingSection
 from ner.targets import Target
 from ner.training.corpus import Corpus
 from ner.training.pretrained import make_subwords, read_encoder
 from ner.training.reading import Notify, blank_target
 from ner.training.storage import encode_training
 
+# Settings that only some tasks have a use for.
+OF_TASKS = {
+    "data.target": ("tag",),
+    "head.scheme": ("ner",),
+    "head.cost": ("ner", "tag"),
+    "head.ends": ("ner", "tag"),
+    "head.multi_label": ("classify",),
+    "head.label_smoothing": ("classify",),
+    **{f"pooling.{key}": ("classify",) for key in PoolingSection.model_fields},
+}
 # Sections of a configuration that the network is built from.
 NETWORK = (
     "words",
@@ -140,6 +151,7 @@ def prepare(
             vectors=store,
             subwords=make_subwords(encoder, config),
             language=language_of_parts(config),
+            filled_lines=config.pooling.filled_lines,
         )
     else:
         featurizer = start.featurizer.extended(corpus.counts)
@@ -166,6 +178,23 @@ def language_of_parts(config: Config) -> str | None:
     """Give the language whose sentences a classifier pools; None where it pools texts whole."""
     is_used = config.task == "classify" and config.pooling.hierarchical
     return config.pooling.language if is_used else None
+
+
+def check_task(config: Config) -> None:
+    """Refuse settings that the task has no use for, unless they are as by default.
+
+    Raises:
+        ConfigError: One is set.
+    """
+    default = Config()
+    for key, tasks in OF_TASKS.items():
+        section, _, name = key.partition(".")
+        value, usual = (getattr(getattr(given, section), name) for given in (config, default))
+        if config.task not in tasks and value != usual:
+            raise ConfigError(
+                f"{key}: must be {'none' if usual is None else usual} unless the task is "
+                f"{' or '.join(tasks)}. Got {value} for {config.task}."
+            )
 
 
 def check_weights(config: Config, labels: Collection[str]) -> None:

@@ -57,9 +57,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Epoch:
-    """An epoch is over and was evaluated; `metrics` holds `loss`, what the evaluation gave, and
-    the training speed.
-    """  # noqa: D205
+    """An epoch is over and was evaluated.
+
+    `metrics` holds `loss`, what the evaluation gave, and the training speed.
+    """
 
     epoch: int
     metrics: Mapping[str, float]
