@@ -39,9 +39,9 @@ class Config(Section):
     """All settings of a run."""
 
     task: Literal["ner", "tag", "classify"] = Field(
-        "ner", description="what is learnt: spans, a column of labels, or labels of texts"
+        default="ner", description="what is learnt: spans, a column of labels, or labels of texts"
     )
-    seed: Natural = Field(1, description="of weights, order, dropout and parts held out")
+    seed: Natural = Field(default=1, description="of weights, order, dropout and parts held out")
     data: Data = Data()
     words: Words = Words()
     vectors: VectorsSection = VectorsSection()

@@ -628,6 +628,16 @@ def test_evaluation_and_inspection_know_classifiers(run, folder, tmp_path):
     assert 0.05 <= facts["temperature"] <= 20
 
 
+def test_a_few_lines_of_labels_and_texts_need_no_format(run, folder, tmp_path):
+    (tmp_path / "few.txt").write_text("city In Rome\nfruit An apple\n")
+    code, out, _ = run("eval", folder, "few.txt", "--json")
+    assert (code, json.loads(out)["sentences"]) == (0, 2)
+    options = ("--train", "few.txt", "--dev", "few.txt", "--out", "run", "--set", "encoder.size=4")
+    code, _, err = run("train", "--task", "classify", *options, "--set", "training.epochs=1")
+    assert code == 0
+    assert err.startswith("few.txt: read as labels.\n")
+
+
 def test_training_from_the_command_line_needs_the_task_alone(run, tmp_path):
     (tmp_path / "train.txt").write_text("\n".join(write_labelled_lines(read() * 2)) + "\n")
     small = [f"{s}.{k}={json.dumps(v)}" for s, section in TINY.items() for k, v in section.items()]

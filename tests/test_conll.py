@@ -415,6 +415,36 @@ def test_rows_read_at_once_are_those_read_one_by_one(lines):
         assert everything() == at_once
 
 
+ODD_TEXT = st.lists(
+    st.sampled_from(
+        ["a", "O", "B-X", "-DOCSTART-", "?", " ", "\t", "\n", "\r", "\u00a0", "\u2028"]
+    ),
+    max_size=30,
+).map("".join)
+
+
+@given(
+    st.sampled_from(["a O\n\n", "a\tO\n\n", "a a O\n\n", ""]),
+    ODD_TEXT,
+    st.sampled_from([None, ["token", "ner"], ["ner", "-", "token"]]),
+    st.sampled_from(["ner", None]),
+    st.booleans(),
+)
+def test_any_text_is_read_at_once_as_it_is_row_by_row(first, text, columns, tags, skips):
+    def everything():
+        problems = [] if skips else None
+        try:
+            lines = io.BytesIO((first + text).encode())
+            found = list(read_conll(lines, "x", columns, tags, problems))
+            return found, [str(problem) for problem in problems or ()]
+        except DataError as error:
+            return str(error)
+
+    at_once = everything()
+    with patch.object(Layout, "read_plain_rows", lambda *_: None):
+        assert everything() == at_once
+
+
 def test_conll2003_has_as_many_documents_as_boundaries(shared_data):
     # 946 rows of -DOCSTART-, the last of them at the end of the file, which begins with a sentence.
     sentences = read_conll(read_lines(shared_data("conll2003/eng.train")), "eng.train")

@@ -115,7 +115,7 @@ def test_files_that_are_not_there_are_data_errors(tmp_path):
     for of in (read_sentences, file_digest):
         with pytest.raises(DataError, match=r"none\.conll: no such file\.$"):
             of(tmp_path / "none.conll")
-    with pytest.raises(DataError, match="cannot be loaded as a data set"):
+    with pytest.raises(DataError, match="a folder with what save_to_disk wrote"):
         read_sentences(tmp_path)
     with pytest.raises(DataError, match=r"xxx: cannot be read\. File name too long\.$"):
         read_sentences("x" * 9999)

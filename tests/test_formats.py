@@ -389,7 +389,7 @@ def test_tags_are_sought_only_where_they_are(tmp_path):
     [
         ("jsonl", '{"text": "a", "labels": []}'),
         ("jsonl", '{"text": "a", "label": []}'),
-        ("csv", 'text,label\na,[]'),
+        ("csv", "text,label\na,[]"),
         ("spacy-json", '[["a", {"cats": {"x": 0.1, "y": 0.0}}]]'),
     ],
 )

@@ -18,7 +18,6 @@ PLAIN = {
     "affixes.rows": 64,
     "affixes.size": 4,
     "encoder.size": 8,
-    "pooling.size": 4,
     "training.epochs": 1,
     "training.batch_size": 4,
     "training.threads": 1,
@@ -30,9 +29,8 @@ COLUMNS = {"inputs.columns": ["pos"]}
 CNN = {"encoder.kind": "idcnn"}
 STACKED = {"encoder.layers": 2}
 SGD = {"training.optimizer": "sgd"}
-TEXTS = {"task": "classify"}
+TEXTS = {"task": "classify", "pooling.size": 4}
 HOPS = {**TEXTS, "pooling.kinds": "structured"}
-SENTENCES = {**TEXTS, "pooling.hierarchical": True}
 # By key: another value than the default or that of `PLAIN`, and what it needs beside it.
 SETTINGS = {
     "seed": (2, {}),
@@ -115,7 +113,6 @@ ELSEWHERE = {
     "vectors": "test_training and test_vectors",
     "transformer": "test_transformer",
     "pooling.language": "test_classifying",
-    "pooling.filled_lines": "test_classifying",
     "pooling.filled_lines": "test_classifying",
     "training.patience": "test_regularisation",
     "training.device": "test_loading",

@@ -147,7 +147,7 @@ def _wide_sentence(
     labels: tuple[str, ...] | None = None
     if label_column is not None and (cell := record[label_column]):
         several = _json(cell) if cell.startswith("[") else None
-        labels = tuple(several) if is_strings(several) else (cell,)
+        labels = tuple(several) if several is not None and is_strings(several) else (cell,)
     note_others(record, (text, span_column or "", label_column or "", *KNOWN), rules.notes)
     known: dict[str, Any] = {name: record[name] or None for name in KNOWN if name in names}
     return text_sentence(record[text], spans, source, tokenize, rules, labels=labels, **known)
@@ -175,9 +175,7 @@ def _read_long(
         )
     wanted = None if tags is None else tags.strip().lower()
     if wanted not in (None, TAGS[0], *names):
-        raise DataError(
-            f"{name}:1: a column {tags!r} of tags is needed. Got {short(list(names))}."
-        )
+        raise DataError(f"{name}:1: a column {tags!r} of tags is needed. Got {short(list(names))}.")
     usual = wanted if wanted is None or wanted in names else _first(TAGS, names)
     token = _first(TOKEN, names)
     layout = Layout(

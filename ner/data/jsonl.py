@@ -168,10 +168,11 @@ def _sentence(record: Any, tokenize: Tokenize, rules: SpanRules, source: Source)
     tags = None if key is None else _tags(record, key, len(sentence))
     if tags is not None and (partial or spans is not None):
         raise FieldError(f"{key}: stands in place of spans and partial. Got both.")
-    relations = record.get("relations")
-    if isinstance(relations, list):
-        rules.notes.ignored.update({"relations": len(relations)} if relations else {})
-    note_others(record, (*KNOWN_KEYS, "relations", key), rules.notes)
+    read = [*KNOWN_KEYS, key or ""]
+    if isinstance(relations := record.get("relations"), list) and relations:
+        rules.notes.ignored["relations"] += len(relations)
+        read.append("relations")
+    note_others(record, read, rules.notes)
     if partial:
         allowed = allowed_from_spans(sentence.spans or (), len(sentence))
         return sentence.replace(spans=None, allowed=allowed, columns=columns)

@@ -5,6 +5,7 @@ import itertools
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ner.data.packed import opened
@@ -163,7 +164,9 @@ def _recoded(chunks: Iterable[bytes], name: str, encoding: str) -> Iterator[byte
             text = decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
             place = offset - waiting + error.start
-            before = decoder.decode(chunk[: max(0, error.start - waiting)])
+            before = ""
+            with suppress(UnicodeError):  # decoders of whole files see no part of one
+                before = decoder.decode(chunk[: max(0, error.start - waiting)])
             number = lines + 1 + before.count("\n")
             raise DataError(
                 f"{name}:{number}: not {encoding}: byte 0x{error.object[error.start]:02x} "

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ner.exporting.graph import GraphBuilder
+from ner.exporting.graph import GraphBuilder, numbers
 from ner.exporting.layers import inside, layer_norm, linear, parts, swapped, zero_behind
 from ner.nn.encoders import SelfAttention
 
@@ -16,7 +16,8 @@ def self_attention(graph: GraphBuilder, module: SelfAttention, embedded: str, le
     hidden = swapped(graph, zero_behind(graph, embedded, tokens))
     width = module.size // module.heads
     shape = graph.constant(np.array([0, 0, module.heads, width]))
-    products = parts(graph, linear(graph, module.products, hidden), 3, module.size)
+    normal = layer_norm(graph, module.norm, hidden)
+    products = parts(graph, linear(graph, module.products, normal), 3, module.size)
     query, key, value = (graph.node("Reshape", each, shape) for each in products)
     # Axes: sentence (B) x head x token (T) x its share of the states, keys the other way round.
     query, value = (graph.node("Transpose", each, perm=[0, 2, 1, 3]) for each in (query, value))
@@ -30,5 +31,5 @@ def self_attention(graph: GraphBuilder, module: SelfAttention, embedded: str, le
     found = graph.node("MatMul", graph.node("Softmax", scores, axis=-1), value)
     together = graph.node("Transpose", found, perm=[0, 2, 1, 3])
     states = graph.node("Reshape", together, graph.constant(np.array([0, 0, module.size])))
-    total = graph.node("Add", hidden, linear(graph, module.output, states))
-    return layer_norm(graph, module.norm, total)
+    found = linear(graph, module.output, states)
+    return graph.node("Add", hidden, graph.node("Mul", found, graph.constant(numbers(module.scale))))
