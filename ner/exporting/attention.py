@@ -31,5 +31,6 @@ def self_attention(graph: GraphBuilder, module: SelfAttention, embedded: str, le
     found = graph.node("MatMul", graph.node("Softmax", scores, axis=-1), value)
     together = graph.node("Transpose", found, perm=[0, 2, 1, 3])
     states = graph.node("Reshape", together, graph.constant(np.array([0, 0, module.size])))
-    found = linear(graph, module.output, states)
-    return graph.node("Add", hidden, graph.node("Mul", found, graph.constant(numbers(module.scale))))
+    scales = graph.constant(numbers(module.scale))
+    found = graph.node("Mul", linear(graph, module.output, states), scales)
+    return graph.node("Add", hidden, found)
