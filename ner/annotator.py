@@ -80,8 +80,9 @@ class Annotator(Generic[AnyTarget]):
         """
         if isinstance(items, str):
             raise TypeError(f"items: many texts or sentences. For one text there is {self.verb}().")
-        if window < 1:
-            raise ValueError(f"window: at least 1. Got {window}.")
+        for name, value in (("window", window), ("batch_tokens", batch_tokens)):
+            if value < 1:
+                raise ValueError(f"{name}: at least 1. Got {value}.")
         if split is not None and not self.target.is_per_token:
             raise TypeError("split: for labels of tokens. A classifier takes texts as one.")
         tag = partial(self.tag_sentences, batch_tokens=batch_tokens)

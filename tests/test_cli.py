@@ -157,8 +157,10 @@ def test_conll_gets_a_last_column_and_keeps_its_rows(run, model):
     for row, longer in zip(given, tagged, strict=True):
         assert longer == (f"{row} {longer.rpartition(' ')[2]}" if row else "")
     assert tagged[2].endswith(" B-PER B-PER")
-    _, bioes, _ = run("tag", model, name, "--scheme", "BIOES")
-    assert bioes.splitlines()[3].endswith(" I-PER E-PER")
+    ends = {"BIOES": "E", "BMES": "E", "BILOU": "L", "IOB1": "I", "IOB2": "I"}
+    for scheme, prefix in ends.items():
+        _, other, _ = run("tag", model, name, "--scheme", scheme)
+        assert other.splitlines()[3].endswith(f" I-PER {prefix}-PER")
 
 
 @pytest.mark.parametrize("name", ["conll", "jsonl"])

@@ -149,6 +149,8 @@ def test_the_meaning_of_an_argument_is_never_guessed(tiny_tagger, call, words):
 def test_a_window_of_nothing_is_refused_rather_than_losing_all(tiny_tagger):
     with pytest.raises(ValueError, match="window: at least 1"):
         tiny_tagger.pipe(["Ada"], window=0)
+    with pytest.raises(ValueError, match="batch_tokens: at least 1"):
+        tiny_tagger.pipe(["Ada"], batch_tokens=0)
 
 
 @pytest.mark.parametrize("compiled", [True, False])

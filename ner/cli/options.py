@@ -59,7 +59,7 @@ class Task(StrEnum):
 
 
 class TagScheme(StrEnum):
-    """How tags are spelt."""
+    """How the tags of a file with predictions are scored."""
 
     BIO = "BIO"
     BIOES = "BIOES"

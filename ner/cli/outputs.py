@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ner.cli.options import TagScheme
+from ner.cli.options import WrittenScheme
 
 if TYPE_CHECKING:
     from ner.data.sentence import Prediction, Sentence
@@ -49,7 +49,9 @@ def print_lines(lines: Iterable[str]) -> None:
     sys.stdout.flush()
 
 
-def write_spans(tagged: "Iterable[Sentence]", output: Output, scheme: TagScheme) -> Iterator[str]:
+def write_spans(
+    tagged: "Iterable[Sentence]", output: Output, scheme: WrittenScheme
+) -> Iterator[str]:
     """Yield lines for sentences with predicted spans."""
     from ner.data.conll import write_conll
     from ner.data.jsonl import write_jsonl

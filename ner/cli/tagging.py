@@ -19,8 +19,8 @@ from ner.cli.options import (
     PrecisionOption,
     Runtime,
     RuntimeOption,
-    TagScheme,
     Threads,
+    WrittenScheme,
     list_skipped,
     split_columns,
 )
@@ -39,7 +39,9 @@ def tag(
         Output | None,
         typer.Option(help="By default pretty on a terminal, else conll for conll, else jsonl."),
     ] = None,
-    scheme: Annotated[TagScheme, typer.Option(help="Of the tags in conll output.")] = TagScheme.BIO,
+    scheme: Annotated[
+        WrittenScheme, typer.Option(help="Of the tags in conll output.")
+    ] = WrittenScheme.BIO,
     encoding: Encoding = "utf-8",
     columns: Columns = None,
     runtime: RuntimeOption = Runtime.AUTO,
