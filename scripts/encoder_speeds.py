@@ -16,7 +16,7 @@ from ner.training.setup import read_pretrained
 
 # isort: split
 import phases
-from comparison import LATENCY_50, TRAINING, WARM, Comparison
+from comparison import LATENCY_50, TRAINING, WARM, Comparison, Measure
 from ours import Learner
 from tagging_phase import tagging
 
@@ -62,7 +62,7 @@ def read(config: Config, split: str) -> Sequence[Sentence]:
     return ner.read_sentences(path, split=split, columns=columns, tags=data.tags)
 
 
-def _figures(comparison: Comparison, measure: Any, name: str) -> dict[str, float]:
+def _figures(comparison: Comparison, measure: Measure, name: str) -> dict[str, float]:
     series = comparison.series[measure, None, name]
     ratios = comparison.ratios(series) or [1.0]
     times = {"times": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
