@@ -8,7 +8,7 @@ from ner.corpora.check import check_corpus
 from ner.corpora.fixing import fix_parts
 from ner.corpora.parts import Options
 from ner.data.corpus import stream_sentences
-from ner.data.spelling import SPELLINGS
+from ner.data.spelling import SCHEME_SPELLINGS
 from ner.errors import ConfigError, DataError
 
 ODD = (
@@ -72,7 +72,7 @@ def test_the_form_is_mended_and_the_rest_stays(tmp_path):
 
 
 @settings(max_examples=40)
-@given(file=FILES, scheme=st.sampled_from([None, *SPELLINGS]))
+@given(file=FILES, scheme=st.sampled_from([None, *SCHEME_SPELLINGS]))
 def test_spans_and_tokens_stay_and_tags_become_legal(tmp_path_factory, file, scheme):
     separator, sentences, end, between = file
     folder = tmp_path_factory.mktemp("fix")

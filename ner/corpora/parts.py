@@ -10,7 +10,7 @@ from ner.data.columns import BLANKS, Layout
 from ner.data.corpus import stream_sentences
 from ner.data.detection import detect_format
 from ner.data.format_types import Format
-from ner.data.formats import TAGS, find_format
+from ner.data.formats import DEFAULT_TAGS, find_format
 from ner.data.lines import decode_lines, read_lines
 from ner.data.partial import allowed_labels, normalize_partial
 from ner.data.records import Tokenize
@@ -72,7 +72,9 @@ class Part:
         """Give the columns that the file was read with, as far as the caller named them."""
         options = self.options
         return Layout(
-            options.columns, None if options.target else options.tags or TAGS, options.target
+            options.columns,
+            None if options.target else options.tags or DEFAULT_TAGS,
+            options.target,
         )
 
 
@@ -109,7 +111,7 @@ def read_part(name: str, source: str | Path, options: Options | None = None) -> 
         (part.sentences if sentence.tokens else part.empty).append(sentence)
     if not (part.sentences or part.problems or part.empty):
         raise DataError(f"{source}: no sentences. At least one is needed.")
-    column = _tag_column(part.sentences, options.tags or TAGS)
+    column = _tag_column(part.sentences, options.tags or DEFAULT_TAGS)
     if format_.name == "conllu":
         part.tag_rows = _conllu_tags(part)
     elif column is not None:
@@ -188,7 +190,9 @@ def _conllu_tags(part: Part) -> list[list[str]] | None:
     """Read the tags out of the last column of CoNLL-U, as they are spelt there."""
     if all(sentence.spans is None and sentence.allowed is None for sentence in part.sentences):
         return None
-    key = re.compile(rf"(?:^|\|){re.escape(part.options.tags or TAGS)}=([^|]*)", re.IGNORECASE)
+    key = re.compile(
+        rf"(?:^|\|){re.escape(part.options.tags or DEFAULT_TAGS)}=([^|]*)", re.IGNORECASE
+    )
     rows: list[list[str]] = [[] for _ in part.sentences]
     by_line = {s.source.line: row for s, row in zip(part.sentences, rows, strict=True) if s.source}
     row: list[str] | None = None

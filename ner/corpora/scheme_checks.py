@@ -10,7 +10,7 @@ from ner.corpora.kinds import ILLEGAL, MIXED_SCHEMES, OTHER_SCHEME
 from ner.corpora.parts import Part, normalizer
 from ner.data.partial import is_partial
 from ner.data.schemes import PREFIXES, Scheme, is_legal
-from ner.data.spelling import SPELLINGS, Spelling
+from ner.data.spelling import SCHEME_SPELLINGS, Spelling
 
 # The strictest first: what is legal in one of them may be legal in those after it.
 STRICTEST_FIRST: tuple[Scheme, ...] = ("BIOES", "BIO", "IOB1")
@@ -66,7 +66,7 @@ def find_scheme(tag_rows: Iterable[Sequence[str]], declared: Spelling | None = N
         for scheme in STRICTEST_FIRST
     }
     if declared is not None:
-        return FoundScheme(SPELLINGS[declared][0], declared, True, illegal)
+        return FoundScheme(SCHEME_SPELLINGS[declared][0], declared, True, illegal)
     if all(before == after == "O" for before, after in steps):
         return FoundScheme(None, None, False, illegal)
     scheme = min(STRICTEST_FIRST, key=lambda one: illegal[one])
@@ -74,7 +74,7 @@ def find_scheme(tag_rows: Iterable[Sequence[str]], declared: Spelling | None = N
         return FoundScheme(scheme, scheme, False, illegal)
     spelling = max(
         FOUR_LETTERS,
-        key=lambda one: sum(n for tag, n in spelt.items() if tag[:1] in SPELLINGS[one][1]),
+        key=lambda one: sum(n for tag, n in spelt.items() if tag[:1] in SCHEME_SPELLINGS[one][1]),
     )
     return FoundScheme(scheme, spelling, False, illegal)
 
@@ -147,7 +147,7 @@ def _check_letters(part: Part, found: FoundScheme, findings: Findings) -> None:
     """Find letters of another spelling than most tags of a scheme with four letters have."""
     if found.scheme != "BIOES" or found.spelling is None:
         return
-    own = set(SPELLINGS[found.spelling][1])
+    own = set(SCHEME_SPELLINGS[found.spelling][1])
     for sentence, tags in zip(part.sentences, part.tag_rows or (), strict=True):
         for i, tag in enumerate(tags):
             if tag[0] not in own and tag != "O" and not is_partial(tag):

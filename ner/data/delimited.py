@@ -18,7 +18,7 @@ from ner.errors import DataError
 # Names of columns in headers, in any case; the first is the one that is written.
 SENTENCE = ("sentence", "sentence_id", "sentence #", "sentence_number", "sent_id")
 TOKEN = ("token", "word", "form")
-TAGS = ("ner", "tag", "tags", "ner_tag", "ner_tags", "label")
+TAG_NAMES = ("ner", "tag", "tags", "ner_tag", "ner_tags", "label")
 TEXT = ("text", "sentence", "review", "content")
 SPANS = ("spans", "entities")
 LABELS = ("label", "labels", "class", "category", "sentiment", "target")
@@ -174,9 +174,9 @@ def _read_long(
             f"Got {short(list(names))}."
         )
     wanted = None if tags is None else tags.strip().lower()
-    if wanted not in (None, TAGS[0], *names):
+    if wanted not in (None, TAG_NAMES[0], *names):
         raise DataError(f"{name}:1: a column {tags!r} of tags is needed. Got {short(list(names))}.")
-    usual = wanted if wanted is None or wanted in names else _first(TAGS, names)
+    usual = wanted if wanted is None or wanted in names else _first(TAG_NAMES, names)
     token = _first(TOKEN, names)
     layout = Layout(
         ["token" if n == token else "-" if n == number_column else n for n in names], usual

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ner.data.delimited import KNOWN, LABELS, SENTENCE, SPANS, TAGS, TEXT, TOKEN
+from ner.data.delimited import KNOWN, LABELS, SENTENCE, SPANS, TAG_NAMES, TEXT, TOKEN
 from ner.data.json_text import dump
 from ner.data.lines import replace_surrogates, short
 from ner.data.sentence import Sentence
@@ -32,7 +32,7 @@ def write_long(
         DataError: A TSV file cannot hold a field, or a sentence lacks a column.
     """
     cell = _cells(delimiter)
-    yield cell([SENTENCE[0], TOKEN[0], *columns, *([TAGS[0]] if tagged else [])], "header")
+    yield cell([SENTENCE[0], TOKEN[0], *columns, *([TAG_NAMES[0]] if tagged else [])], "header")
     for number, sentence in enumerate(sentences, 1):
         where = str(sentence.source or f"sentence {number}")
         fields = token_columns(sentence, columns, scheme if tagged else None, where)

@@ -43,7 +43,7 @@ from ner.data.lines import read_lines
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError
 
-TAGS = "ner"
+DEFAULT_TAGS = "ner"
 
 
 def find_format(name: str) -> Format:
@@ -65,7 +65,7 @@ def _name(source: str | Path) -> str:
 
 def _read_conll(source: str | Path, how: Reading) -> Iterator[Sentence]:
     lines = read_lines(source, how.encoding)
-    tags = None if how.target else how.tags or TAGS
+    tags = None if how.target else how.tags or DEFAULT_TAGS
     if how.tags and how.columns and tags not in (None, *how.columns):
         raise ConfigError(
             f"tags: one of the columns that are named ({' '.join(how.columns)}). Got {tags!r}."
@@ -85,7 +85,7 @@ def _read_records(source: str | Path, how: Reading, *, whole: bool) -> Iterator[
 
 def _read_delimited(source: str | Path, how: Reading, *, delimiter: str) -> Iterator[Sentence]:
     lines = read_lines(source, how.encoding)
-    tags = None if how.target else how.tags or TAGS
+    tags = None if how.target else how.tags or DEFAULT_TAGS
     return delimited.read_delimited(
         lines, _name(source), how.tokenize, delimiter, how.columns, tags, how.problems, how.rules
     )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Scheme = Literal["IOB1", "BIO", "BIOES"]
 PREFIXES: dict[Scheme, str] = {"IOB1": "BI", "BIO": "BI", "BIOES": "BIES"}
 # BMES calls the inside M; BILOU calls the last token L and a token alone U.
-SPELLINGS = {"B": "B", "I": "I", "E": "E", "S": "S", "M": "I", "L": "E", "U": "S"}
+PREFIX_LETTERS = {"B": "B", "I": "I", "E": "E", "S": "S", "M": "I", "L": "E", "U": "S"}
 
 
 class Span(NamedTuple):
@@ -35,9 +35,11 @@ def normalize_tag(tag: str) -> str:
     """
     if tag == "O":
         return tag
-    if len(tag) > 2 and tag[1] == "-" and tag[0] in SPELLINGS:
-        return SPELLINGS[tag[0]] + tag[1:]
-    raise ValueError(f"a tag is O or a prefix (one of {' '.join(SPELLINGS)}), a hyphen and a label")
+    if len(tag) > 2 and tag[1] == "-" and tag[0] in PREFIX_LETTERS:
+        return PREFIX_LETTERS[tag[0]] + tag[1:]
+    raise ValueError(
+        f"a tag is O or a prefix (one of {' '.join(PREFIX_LETTERS)}), a hyphen and a label"
+    )
 
 
 def spans_from_tags(tags: Sequence[str]) -> list[Span]:

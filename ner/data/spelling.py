@@ -10,7 +10,7 @@ from ner.errors import DataError
 
 Spelling = Literal["IOB1", "BIO", "IOB2", "BIOES", "BILOU", "BMES"]
 # The scheme behind a spelling, and the letters that it has for B, I, E and S.
-SPELLINGS: Mapping[Spelling, tuple[Scheme, str]] = {
+SCHEME_SPELLINGS: Mapping[Spelling, tuple[Scheme, str]] = {
     "IOB1": ("IOB1", "BIES"),
     "BIO": ("BIO", "BIES"),
     "IOB2": ("BIO", "BIES"),
@@ -26,7 +26,7 @@ def spelled_tags(spans: Iterable[Span], length: int, spelling: Spelling) -> list
     >>> spelled_tags([Span(0, 3, "LOC"), Span(3, 4, "PER")], 4, "BILOU")
     ['B-LOC', 'I-LOC', 'L-LOC', 'U-PER']
     """
-    scheme, letters = SPELLINGS[spelling]
+    scheme, letters = SCHEME_SPELLINGS[spelling]
     tags = tags_from_spans(spans, length, scheme)
     if letters == "BIES":
         return tags

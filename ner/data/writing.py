@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ner.data.delimited import TAGS as TAG_NAMES
+from ner.data.delimited import TAG_NAMES
 from ner.data.format_types import (
     DOCUMENTS,
     EMPTY,

@@ -2,12 +2,9 @@
 
 import numpy as np
 
-from ner.exporting.graph import GraphBuilder, numbers
+from ner.exporting.graph import LOWEST, GraphBuilder, numbers
 from ner.exporting.layers import inside, layer_norm, linear, parts, swapped, zero_behind
 from ner.nn.encoders import SelfAttention
-
-# Less than any product of a query and a key, far from the least number.
-LOWEST = -1e30
 
 
 def self_attention(graph: GraphBuilder, module: SelfAttention, embedded: str, lengths: str) -> str:

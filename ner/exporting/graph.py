@@ -16,6 +16,8 @@ from ner.runtime.graphs import WEIGHTS_KEY, header_digest, read_header
 
 # Of 2022 and 2021: as old as the operators allow, so that any ONNX Runtime since 1.12 reads them.
 OPSET, IR_VERSION = 17, 8
+# Less than any score of a network, and far enough from the smallest float that sums stay finite.
+LOWEST = -1e30
 # Name, type and axes of an input or output; an axis of unknown size has a name.
 Port = tuple[str, int, Sequence[int | str]]
 

@@ -9,7 +9,7 @@ from onnx import GraphProto, TensorProto, helper
 from ner.exporting.graph import GraphBuilder
 from ner.exporting.layers import inside, linear, parts, run_layers, swapped, zero_behind
 from ner.nn.encoders import MinimalRNN
-from ner.nn.encoders.minimal import LOWEST, PARTS
+from ner.nn.encoders.minimal import LOWEST_GATE, PARTS
 
 
 def minimal(graph: GraphBuilder, module: MinimalRNN, embedded: str, lengths: str) -> str:
@@ -32,7 +32,7 @@ def _states(graph: GraphBuilder, module: MinimalRNN, products: str, lengths: str
         decays = graph.node("Sigmoid", graph.node("Neg", gates[0]))
         share = graph.node("Sigmoid", gates[0])
     else:
-        lowest = graph.constant(np.array(LOWEST, dtype=np.float32))
+        lowest = graph.constant(np.array(LOWEST_GATE, dtype=np.float32))
         one = graph.constant(np.array(1, dtype=np.float32))
         powers = [graph.node("Neg", graph.node("Max", gate, lowest)) for gate in gates]
         forget, enter = (graph.node("Add", one, graph.node("Exp", power)) for power in powers)

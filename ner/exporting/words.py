@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ner.exporting.graph import GraphBuilder, numbers
+from ner.exporting.graph import LOWEST, GraphBuilder, numbers
 from ner.exporting.recurrent import last_states
 from ner.features.words import PADDING
 from ner.nn.embeddings import (
@@ -16,9 +16,6 @@ from ner.nn.embeddings import (
     ShapeEmbedding,
     WordEmbedding,
 )
-
-# Less than any score of characters, far from the least number, so that sums of it are finite.
-LOWEST = -1e30
 
 
 def word_embedding(graph: GraphBuilder, module: WordEmbedding) -> str:

@@ -1,6 +1,6 @@
 """What every target of a model has to offer, and what several of them share."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from ner.chain import Edges
 from ner.data.sentence import Prediction, Sentence
+from ner.features.featurizer import Arrays
 
-Arrays = Mapping[str, NDArray[Any]]
 # From what a network gives for a batch, and lengths (B), to one prediction a sentence.
 Decode = Callable[[Arrays, NDArray[np.int64]], Sequence[Prediction]]
 

@@ -14,7 +14,7 @@ from ner.nn.heads import length_mask
 PARTS = {"mingru": 2, "minlstm": 3}
 # So low that one over a gate is still a number of float32. (Differences of softplus would do
 # without a bound, at sixteen times the cost in ONNX Runtime, whose sigmoid is coarse near zero.)
-LOWEST = -80.0
+LOWEST_GATE = -80.0
 
 
 class MinimalRNN(LayeredEncoder):
@@ -79,7 +79,7 @@ class MinimalRNN(LayeredEncoder):
             decays, share = (-gates[0]).sigmoid(), gates[0].sigmoid()
         else:
             # One over each gate: of the two shares, the other's is the counter.
-            forget, enter = (1 + gate.clamp(min=LOWEST).neg().exp() for gate in gates)
+            forget, enter = (1 + gate.clamp(min=LOWEST_GATE).neg().exp() for gate in gates)
             total = forget + enter
             decays, share = enter / total, forget / total
         added = share * candidates
