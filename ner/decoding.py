@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.chain import Edges
+from ner.crf.forward_backward import Edges
 from ner.data.sentence import Sentence
 from ner.features.batches import TaggingBatches
 from ner.features.featurizer import Arrays, Featurizer

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.annotator import Annotator
+from ner.crf.span_lattice import SpanLattice
 from ner.data.lines import short
 from ner.data.schemes import Span
 from ner.data.sentence import Entity, Prediction, Sentence
 from ner.data.sentences import FindStarts, cut_sentence, join_predictions
 from ner.errors import DataError
 from ner.features.featurizer import Arrays
-from ner.span_lattice import SpanLattice
 from ner.targets import SpanTarget
 
 # A labelled stretch of a text in characters, as (start, end, label) or as an entity.

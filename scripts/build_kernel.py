@@ -1,4 +1,4 @@
-"""Compile ner/kernel.c when the package is built or installed; go without where that fails.
+"""Compile ner/crf/kernel.c when the package is built or installed; go without where that fails.
 
 A build hook of hatchling, named in pyproject.toml. By hand: python scripts/build_kernel.py
 """
@@ -10,14 +10,14 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-SOURCE = Path(__file__).parents[1] / "ner" / "kernel.c"
+SOURCE = Path(__file__).parents[1] / "ner" / "crf" / "kernel.c"
 LIBRARY = SOURCE.with_name("_kernel.so")
 # No -ffast-math: the sums rely on infinities and NaN.
 FLAGS = ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared"]
 
 
 def compile_kernel() -> bool:
-    """Write ner/_kernel.so; False where there is no compiler, or it does not know the flags."""
+    """Write ner/crf/_kernel.so; False where there is no compiler, or it does not know the flags."""
     compiler = shlex.split(os.environ.get("CC", "cc"))
     command = [*compiler, *FLAGS, str(SOURCE), "-lm", "-o", str(LIBRARY)]
     try:
@@ -41,7 +41,7 @@ class KernelHook(BuildHookInterface):  # pyright: ignore[reportGeneralTypeIssues
         """Compile; `version` is "editable" where the source tree itself is installed."""
         if self.target_name != "wheel" or not compile_kernel():
             return
-        build_data["artifacts"].append("ner/_kernel.so")
+        build_data["artifacts"].append("ner/crf/_kernel.so")
         build_data["pure_python"] = False
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["tag"] = f"py3-none-{platform}"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ner
-from ner import kernel
 from ner.annotator import Annotator
+from ner.crf import kernel
 from ner.data.schemes import Span
 from ner.data.sentence import Sentence
 

@@ -21,7 +21,7 @@ from ner.errors import NerError
 ROOT = Path(__file__).parents[1]
 # The compiled kernel is a library of its own, no module.
 MODULES = sorted(
-    m.name for m in pkgutil.walk_packages(ner.__path__, "ner.") if m.name != "ner._kernel"
+    m.name for m in pkgutil.walk_packages(ner.__path__, "ner.") if m.name != "ner.crf._kernel"
 )
 HEAVY = ("torch", "pydantic", "datasets", "seqeval", "matplotlib")
 WITHOUT_TORCH = [
@@ -30,11 +30,11 @@ WITHOUT_TORCH = [
         m
         for m in MODULES
         if m.startswith(
-            ("ner.data", "ner.features", "ner.evaluation", "ner.corpora", "ner.targets")
+            ("ner.data", "ner.features", "ner.crf", "ner.evaluation", "ner.corpora", "ner.targets")
         )
     ),
-    *("ner.errors", "ner.files", "ner.lattice", "ner.model_folder", "ner.plots", "ner.tagger"),
-    *("ner.span_lattice", "ner.attention_view", "ner.classifier", "ner.column_tagger"),
+    *("ner.errors", "ner.files", "ner.model_folder", "ner.plots", "ner.tagger"),
+    *("ner.attention_view", "ner.classifier", "ner.column_tagger"),
     *("ner.cli.app", "ner.config"),
 ]
 # Nothing beyond the base installation can be imported, as on a fresh machine.

@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional as F
 from torchcrf import CRF
 
+from ner.crf.lattice import TagLattice
 from ner.data.schemes import Span, spans_from_tags, tag_set, tags_from_spans
-from ner.lattice import TagLattice
 from ner.nn.heads import HEADS, CRFHead, length_mask, tag_weights
 from ner.targets import ColumnTarget, SpanTarget
 from ner.targets.base import free_edges

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ner
-from ner import kernel
+from ner.crf import kernel
 from ner.data.schemes import Span
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import ConfigError, DataError, ModelFolderError

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.chain import Edges
+from ner.crf.forward_backward import Edges
+from ner.crf.paths import viterbi
 from ner.data.sentence import Sentence
 from ner.errors import ModelFolderError
 from ner.features.batches import TaggingBatches
@@ -16,7 +17,6 @@ from ner.features.word_rows import CHUNK, WordRows
 from ner.model_folder import MODEL_GRAPH, WEIGHTS, WORDS_GRAPH, ModelFolder
 from ner.nn.loading import load_network
 from ner.nn.model import TorchRuntime
-from ner.paths import viterbi
 from ner.runtime import OnnxRuntime
 from ner.targets.base import free_edges
 

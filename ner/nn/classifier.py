@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ner.chain import Edges
+from ner.crf.forward_backward import Edges
 from ner.nn.pooled import Pooled
 from ner.nn.pooling import HierarchicalPooling
 

@@ -1,7 +1,7 @@
 """A linear-chain conditional random field: pytorch-crf's layer, with everything that it lacks.
 
 All of it follows from one quantity, the log sum over the paths that a lattice of allowed tags
-admits (`ner.nn.log_partition`).
+admits (`ner.nn.crf_gradient`).
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ner import chain, paths
+from ner.crf import forward_backward, paths
 from ner.data.schemes import Span, span_tags
+from ner.nn.crf_gradient import log_partition, sum_paths
+from ner.nn.crf_packing import Packed
+from ner.nn.crf_scan import step_posteriors, token_posteriors
 from ner.nn.likelihood import Likelihood
-from ner.nn.log_partition import forward_backward, log_partition
-from ner.nn.packing import Packed
-from ner.nn.scan import step_posteriors, token_posteriors
 
 
 class Path(NamedTuple):
@@ -109,7 +109,7 @@ class CRF(Likelihood):
         arrays = self._arrays(packed)
         best, scores = paths.k_best(*arrays, k)
         packed.check_possible(scores[:, 0] > -np.inf)
-        log_z = chain.forward_backward(*arrays).log_partition
+        log_z = forward_backward.sum_paths(*arrays).log_partition
         # Rounding may lift the score of a sure path above the sum.
         shares = torch.from_numpy(scores - log_z[:, None]).exp().clamp_(max=1)
         return [
@@ -146,7 +146,7 @@ class CRF(Likelihood):
         """
         packed = self._packed(emissions, mask, allowed, finite=True)
         scores, lengths, edges = self._arrays(packed)
-        sums = chain.forward_backward(scores, lengths, edges)
+        sums = forward_backward.sum_paths(scores, lengths, edges)
         packed.check_possible(sums.log_partition > -np.inf)
         uniform = torch.rand(num_samples, *scores.shape[:2], generator=generator)
         drawn = paths.sample(sums.alphas, lengths, edges, uniform.double().numpy())
@@ -262,11 +262,13 @@ class CRF(Likelihood):
         """Give emissions and transitions without a gradient, and the sums over them."""
         scores = packed.allowed_emissions().detach()
         start, transitions, end = (scores.detach() for scores in self._edges())
-        sums = forward_backward(scores, packed.lengths, (start, transitions, end))
+        sums = sum_paths(scores, packed.lengths, (start, transitions, end))
         return (scores.to(sums[2].dtype), transitions), sums
 
-    def _arrays(self, packed: Packed) -> tuple[chain.Scores, chain.Integers, chain.Edges]:
-        """Give what `ner.chain` takes."""
+    def _arrays(
+        self, packed: Packed
+    ) -> tuple[forward_backward.Scores, forward_backward.Integers, forward_backward.Edges]:
+        """Give what `ner.crf.forward_backward` takes."""
         scores = packed.allowed_emissions().detach().cpu().numpy()
         edges = (scores.detach().cpu().numpy() for scores in self._edges())
-        return scores, packed.lengths.cpu().numpy(), chain.Edges(*edges)
+        return scores, packed.lengths.cpu().numpy(), forward_backward.Edges(*edges)

@@ -8,8 +8,8 @@ import torchcrf
 from torch import Tensor, nn
 
 from ner.data.schemes import Scheme, legal_steps
-from ner.nn.log_partition import Edges, log_likelihood, log_partition
-from ner.nn.packing import Packed, pack
+from ner.nn.crf_gradient import Edges, log_likelihood, log_partition
+from ner.nn.crf_packing import Packed, pack
 
 REDUCTIONS = ("none", "sum", "mean", "token_mean")
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ner.chain import Edges
+from ner.crf.forward_backward import Edges
 from ner.errors import ConfigError
 from ner.features.featurizer import Arrays, Featurizer
 from ner.features.words import AFFIXES, SHAPES, num_character_rows

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ner.chain import Edges
+from ner.crf.forward_backward import Edges
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.featurizer import Arrays
 from ner.model_folder import GRAPHS, WEIGHTS, WORDS_GRAPH, StoredWeights

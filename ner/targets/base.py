@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.chain import Edges
+from ner.crf.forward_backward import Edges
 from ner.data.sentence import Prediction, Sentence
 from ner.features.featurizer import Arrays
 

@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.chain import Edges
+from ner.crf.forward_backward import Edges
+from ner.crf.lattice import TagLattice
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import DataError
-from ner.lattice import TagLattice
 from ner.targets.base import Arrays, Decode, free_edges
 
 

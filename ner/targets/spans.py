@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.chain import Edges
+from ner.crf.forward_backward import Edges
+from ner.crf.span_lattice import SpanLattice
 from ner.data.partial import allowed_labels, allowed_table
 from ner.data.schemes import PREFIXES, Scheme, normalize_tag, tag_set, tags_from_spans
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import DataError
-from ner.span_lattice import SpanLattice
 from ner.targets.base import Arrays, Decode, free_edges
 
 

@@ -1,4 +1,4 @@
-/* The inner loops over a linear chain, for ner/kernel.py. Arrays are contiguous, float64 and int64.
+/* The inner loops over a linear chain, for ner/crf/kernel.py. Arrays are contiguous, float64 and int64.
  *
  * Sums are in probability space: at each token the vector over tags is divided by its sum, and what
  * was divided by adds up to the log partition. A beginning that is lost this way, because it is

@@ -12,9 +12,9 @@ import torchcrf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ner.crf.span_lattice import SpanLattice
 from ner.data.schemes import Span, spans_from_tags, tag_set, tags_from_spans
-from ner.nn import CRF, log_partition
-from ner.span_lattice import SpanLattice
+from ner.nn import CRF, crf_gradient
 
 LENGTHS = [4, 1, 3, 2]
 MASK = torch.arange(4) < torch.tensor(LENGTHS)[:, None]
@@ -28,7 +28,7 @@ def take(monkeypatch):
 
     def choose(way):
         if way == "gpu":
-            monkeypatch.setattr(log_partition, "on_cpu", lambda scores: False)
+            monkeypatch.setattr(crf_gradient, "on_cpu", lambda scores: False)
 
     return choose
 
@@ -142,7 +142,7 @@ def test_skipped_positions_are_as_if_they_were_not_there(way, batch_first, data)
     gold = tags.masked_fill(~mask, -100)
     with pytest.MonkeyPatch.context() as patch:
         if way == "gpu":
-            patch.setattr(log_partition, "on_cpu", lambda scores: False)
+            patch.setattr(crf_gradient, "on_cpu", lambda scores: False)
         arguments = layout(crf, garbage, gold, mask)
         found = crf.log_likelihood(*arguments)
         scores, places = arguments[0], arguments[2]

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ner import chain, kernel, paths
+from ner.crf import forward_backward, kernel, paths
+from ner.crf.lattice import Allowed, Lattice, check_finite, check_possible, restrict
 from ner.data.schemes import Scheme, Span, legal_steps, span_tags, spans_from_tags
 from ner.errors import DataError
-from ner.lattice import Allowed, Lattice, check_finite, check_possible, restrict
 
 # The spans of a path, and its probability or theirs.
 DecodedSpans = tuple[tuple[Span, ...], tuple[float, ...]]
@@ -34,7 +34,7 @@ class SpanLattice(Lattice):
 
     scheme: Scheme
     _compiled: kernel.SpanDecoder = field(init=False, repr=False, compare=False)
-    _relative_sums: chain.RelativeSums = field(init=False, repr=False, compare=False)
+    _relative_sums: forward_backward.RelativeSums = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -45,7 +45,7 @@ class SpanLattice(Lattice):
         inside = np.array([self._inside(tag) for tag in self.tags])
         decoder = kernel.SpanDecoder(self.edges, self.tags.index("O"), goes_on, inside)
         object.__setattr__(self, "_compiled", decoder)
-        object.__setattr__(self, "_relative_sums", chain.RelativeSums(self.edges))
+        object.__setattr__(self, "_relative_sums", forward_backward.RelativeSums(self.edges))
 
     def _inside(self, tag: str) -> int:
         """Give the tag that continues a span at `tag`, or -1 if the scheme marks its end."""
@@ -191,12 +191,15 @@ class SpanLattice(Lattice):
         emissions, lengths = emissions[rows], lengths[rows]
         sums = self.sums(emissions, lengths)
         for b, row in enumerate(rows.tolist()):
-            own = chain.Sums(*(each[b] for each in sums))
+            own = forward_backward.Sums(*(each[b] for each in sums))
             probabilities[row] = self._posteriors(emissions[b, : lengths[b]], own, spans[row])
         return probabilities
 
     def _on_path(
-        self, emissions: chain.Scores, path: chain.Integers, spans: Sequence[Span]
+        self,
+        emissions: forward_backward.Scores,
+        path: forward_backward.Integers,
+        spans: Sequence[Span],
     ) -> tuple[float, ...]:
         """Compute the posteriors of the spans of the best path of one sentence (T C)."""
         found = self._relative_sums(emissions, path) if spans else None
@@ -205,7 +208,7 @@ class SpanLattice(Lattice):
         return self._posteriors(*found, spans)
 
     def _posteriors(
-        self, emissions: chain.Scores, sums: chain.Sums, spans: Sequence[Span]
+        self, emissions: forward_backward.Scores, sums: forward_backward.Sums, spans: Sequence[Span]
     ) -> tuple[float, ...]:
         """Compute the posteriors of spans of one sentence (T C), given the sums over its paths."""
         scores: list[float] = []
@@ -220,7 +223,7 @@ class SpanLattice(Lattice):
         return tuple(scores)
 
     def _closing(
-        self, emissions: chain.Scores, betas: NDArray[np.float64], t: int, tag: int
+        self, emissions: forward_backward.Scores, betas: NDArray[np.float64], t: int, tag: int
     ) -> float:
         """Sum over the ends of a path that follow `tag` at `t` and do not go on with its span."""
         inside = self._inside(self.tags[tag])

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from torchcrf import CRF
 
-from ner import kernel, paths
+from ner.crf import kernel, paths
+from ner.crf.span_lattice import SpanLattice
 from ner.data.schemes import Span, legal_steps, span_tags, spans_from_tags, tag_set, tags_from_spans
 from ner.errors import DataError
-from ner.span_lattice import SpanLattice
 
 SCHEMES = pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
 # Emissions of a size that doubles can take apart, and of one that exp() cannot take.

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from ner import kernel
+from ner.crf import kernel
+from ner.crf.lattice import TagLattice
 from ner.errors import DataError
-from ner.lattice import TagLattice
 
 LABELS = ("ADJ", "NOUN", "O", "VERB")
 LENGTHS = np.array([1, 4, 2, 3])

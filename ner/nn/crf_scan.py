@@ -17,7 +17,7 @@ from torch import Tensor
 LARGEST = 2**26
 
 
-def forward_backward(
+def sum_paths(
     emissions: Float[Tensor, "B T C"],
     lengths: Int[Tensor, " B"],
     start: Float[Tensor, " C"],
@@ -26,7 +26,7 @@ def forward_backward(
 ) -> tuple[Float[Tensor, "B T C"], Float[Tensor, "B T C"], Float[Tensor, " B"]]:
     """Sum over the beginnings, over the ends and over all paths.
 
-    See `ner.chain.forward_backward`, to which this is equal.
+    See `ner.crf.forward_backward.sum_paths`, to which this is equal.
     """
     B, T, C = emissions.shape
     if B == 0 or T == 0:

@@ -1,6 +1,6 @@
 """The compiled inner loops, where the installation has them: `library` is None where it has not.
 
-What they gain over numpy stands in `ner.nn.log_partition`.
+What they gain over numpy stands in `ner.nn.crf_gradient`.
 """
 
 import ctypes
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.chain import Edges, Floats, Integers, Scores, highest_of
+from ner.crf.forward_backward import Edges, Floats, Integers, Scores, highest_of
 
 VERSION = 2
 
@@ -59,8 +59,8 @@ def log_likelihood(
 ) -> tuple[Floats, State] | None:
     """Give path scores, 0 without `tags`, less log partitions (B), and what gradients need.
 
-    Arguments are those of `ner.chain.forward_backward` and `path_scores`. None where there is no
-    compiled kernel, or where the scores of a sentence leave the range of its sums.
+    Arguments are those of `sum_paths` and `path_scores` in `ner.crf.forward_backward`. None where
+    there is no compiled kernel, or where the scores of a sentence leave the range of its sums.
     """
     if library is None or 0 in emissions.shape:
         return None
@@ -101,7 +101,7 @@ def gradients(weights: Floats, state: State) -> tuple[Floats, Edges]:
 def viterbi(
     emissions: Scores, lengths: Integers, edges: Edges
 ) -> tuple[Integers, NDArray[np.bool_]] | None:
-    """Find the best path of each sentence; see `ner.paths.viterbi`. None without a kernel."""
+    """Find the best path of each sentence; see `ner.crf.paths.viterbi`. None without a kernel."""
     if library is None or 0 in emissions.shape:
         return None
     B, T, C = emissions.shape
@@ -115,7 +115,7 @@ def viterbi(
 
 
 class SpanDecoder:
-    """Finds the spans of best paths and their probabilities, in one call; for `ner.lattice`.
+    """Finds the spans of best paths and their probabilities, in one call; for `ner.crf.lattice`.
 
     Args:
         edges: The scores that do not depend on the tokens.

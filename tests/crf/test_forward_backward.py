@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ner import chain, kernel, paths
-from ner.nn import log_partition, scan
-from ner.nn.log_partition import log_likelihood
+from ner.crf import forward_backward, kernel, paths
+from ner.nn import crf_gradient, crf_scan
+from ner.nn.crf_gradient import log_likelihood
 
 
 @contextlib.contextmanager
@@ -39,17 +39,17 @@ def in_batches():
 @contextlib.contextmanager
 def without_cpu():
     """Take the way of a GPU."""
-    found, log_partition.on_cpu = log_partition.on_cpu, lambda scores: False
+    found, crf_gradient.on_cpu = crf_gradient.on_cpu, lambda scores: False
     try:
         yield
     finally:
-        log_partition.on_cpu = found
+        crf_gradient.on_cpu = found
 
 
 def by_numpy(emissions, lengths, edges, weights):
     with without_kernel():
-        sums = chain.forward_backward(emissions, lengths, edges)
-        tokens, others = chain.gradients(weights, emissions, lengths, edges, sums)
+        sums = forward_backward.sum_paths(emissions, lengths, edges)
+        tokens, others = forward_backward.gradients(weights, emissions, lengths, edges, sums)
     return sums.log_partition, tokens, others
 
 
@@ -65,20 +65,20 @@ def by_kernel(emissions, lengths, edges, weights):
 
 def by_scan(emissions, lengths, edges, weights):
     scores, start, steps, end = map(torch.from_numpy, (emissions, *edges))
-    sums = scan.forward_backward(scores, torch.from_numpy(lengths), start, steps, end)
-    found = scan.gradients(
+    sums = crf_scan.sum_paths(scores, torch.from_numpy(lengths), start, steps, end)
+    found = crf_scan.gradients(
         torch.from_numpy(weights), scores, torch.from_numpy(lengths), steps, *sums
     )
     tokens, *others = (each.numpy() for each in found)
-    return sums[2].numpy(), tokens, chain.Edges(*others)
+    return sums[2].numpy(), tokens, forward_backward.Edges(*others)
 
 
 def by_autograd(emissions, lengths, edges, weights):
     scores = [torch.from_numpy(each).requires_grad_() for each in (emissions, *edges)]
-    log_z = log_partition.log_partition(scores[0], torch.from_numpy(lengths), tuple(scores[1:]))
+    log_z = crf_gradient.log_partition(scores[0], torch.from_numpy(lengths), tuple(scores[1:]))
     found = torch.autograd.grad(log_z, scores, torch.from_numpy(weights))
     tokens, *others = (each.numpy() for each in found)
-    return log_z.detach().numpy(), tokens, chain.Edges(*others)
+    return log_z.detach().numpy(), tokens, forward_backward.Edges(*others)
 
 
 SUMS = pytest.mark.parametrize("sums", [by_numpy, by_kernel, by_scan, by_autograd])
@@ -114,12 +114,12 @@ def lattices(draw, scales=(1.0, 300.0, 1e4)):
         return np.where(random.random(shape) < share, -np.inf, values)
 
     lengths = random.integers(0, T + 1, B)
-    return scores(B, T, C), lengths, chain.Edges(scores(C), scores(C, C), scores(C))
+    return scores(B, T, C), lengths, forward_backward.Edges(scores(C), scores(C, C), scores(C))
 
 
 @SUMS
 def test_a_single_token_needs_no_step(sums):
-    edges = chain.Edges(np.array([1.0]), np.array([[-np.inf]]), np.array([2.0]))
+    edges = forward_backward.Edges(np.array([1.0]), np.array([[-np.inf]]), np.array([2.0]))
     found = sums(np.full((2, 2, 1), 3.0), np.array([1, 2]), edges, np.ones(2))
     if found is not None:
         assert found[0].tolist() == [6.0, -np.inf]
@@ -176,7 +176,7 @@ def test_a_sentence_has_the_same_best_path_alone_and_in_a_batch(data):
     scores = st.sampled_from([0.0, 0.1, 0.7, 1.0, 1e15, -1e15, 3e16])
     values = np.array(data.draw(st.lists(scores, min_size=63, max_size=63)))
     emissions, transitions, start, end = np.split(values, [48, 57, 60])
-    edges = chain.Edges(start, transitions.reshape(3, 3), end)
+    edges = forward_backward.Edges(start, transitions.reshape(3, 3), end)
     arguments = emissions.reshape(4, 4, 3), np.array([4, 3, 1, 0]), edges
     with in_batches():
         together, _ = paths.viterbi(*arguments)
@@ -189,7 +189,7 @@ def test_a_sentence_has_the_same_best_path_alone_and_in_a_batch(data):
 @given(data=st.data())
 def test_sums_relative_to_the_best_path_give_the_posteriors_of_all_paths(scale, data):
     emissions, lengths, edges = data.draw(lattices(scales=(scale,)))
-    sums = chain.RelativeSums(edges)
+    sums = forward_backward.RelativeSums(edges)
     for b, length in enumerate(lengths):
         candidates = all_paths(length, len(edges.start))
         scores = np.array([score_of(path, emissions[b], edges) for path in candidates])
@@ -215,9 +215,11 @@ def test_sums_relative_to_the_best_path_give_the_posteriors_of_all_paths(scale, 
 def test_relative_sums_are_refused_where_a_way_off_the_path_leaves_their_range(detour):
     # What the second tag wins at the first token it loses at the next.
     emissions = np.array([[0.0, detour], [0.0, 0.0]])
-    edges = chain.Edges(np.zeros(2), np.array([[0.0, 0.0], [-detour, -detour]]), np.zeros(2))
-    found = chain.RelativeSums(edges)(emissions, np.array([0, 0]))
-    if detour > np.log(chain.LARGEST_FACTOR):
+    edges = forward_backward.Edges(
+        np.zeros(2), np.array([[0.0, 0.0], [-detour, -detour]]), np.zeros(2)
+    )
+    found = forward_backward.RelativeSums(edges)(emissions, np.array([0, 0]))
+    if detour > np.log(forward_backward.LARGEST_FACTOR):
         assert found is None
     else:
         assert found is not None
@@ -245,7 +247,7 @@ def test_the_k_best_paths_are_the_best_of_all_and_each_is_found_once(lattice, k)
 def test_the_likelihood_of_a_path_is_its_score_less_the_partition(context, data):
     emissions, lengths, edges = data.draw(lattices(scales=(1.0, 50.0)))
     emissions, edges = np.nan_to_num(emissions, neginf=0), [np.nan_to_num(e) for e in edges]
-    edges = chain.Edges(*(np.clip(each, -100, 100) for each in edges))
+    edges = forward_backward.Edges(*(np.clip(each, -100, 100) for each in edges))
     B, T, C = emissions.shape
     tags = np.random.default_rng(1).integers(0, C, (B, T))
     scores = [torch.from_numpy(each).requires_grad_() for each in (emissions, *edges)]
@@ -255,7 +257,7 @@ def test_the_likelihood_of_a_path_is_its_score_less_the_partition(context, data)
         found = log_likelihood(scores[0], *arguments)
         tokens, *others = torch.autograd.grad(found, scores, torch.from_numpy(weights))
     log_z, posteriors, expected = by_numpy(emissions, lengths, edges, weights)
-    counts = np.zeros((B, T, C)), chain.Edges(np.zeros(C), np.zeros((C, C)), np.zeros(C))
+    counts = np.zeros((B, T, C)), forward_backward.Edges(np.zeros(C), np.zeros((C, C)), np.zeros(C))
     for b, length in enumerate(lengths):
         path = tags[b, :length]
         right = score_of(path, emissions[b], edges) - log_z[b]
@@ -275,7 +277,7 @@ def test_the_likelihood_of_a_path_is_its_score_less_the_partition(context, data)
 def test_ten_thousand_tokens_with_huge_emissions_are_exact(sums):
     random = np.random.default_rng(2)
     emissions = random.choice([-1e4, 1e4, 0.0], (1, 10_000, 3))
-    edges = chain.Edges(*(random.normal(size=shape) for shape in (3, (3, 3), 3)))
+    edges = forward_backward.Edges(*(random.normal(size=shape) for shape in (3, (3, 3), 3)))
     found = sums(emissions, np.array([10_000]), edges, np.ones(1))
     if found is None:
         return
@@ -292,18 +294,20 @@ def test_the_scan_holds_ten_thousand_tokens_in_single_precision():
     scores = random.choice([-1e4, 1e4, 0.0], (1, 10_000, 3)), *random.normal(size=(4, 3, 3))
     emissions, start, steps, end = (torch.from_numpy(s).float() for s in scores[:4])
     lengths = torch.tensor([10_000])
-    sums = scan.forward_backward(emissions, lengths, start[0], steps, end[0])
-    exact = chain.Edges(start[0].double().numpy(), steps.double().numpy(), end[0].double().numpy())
-    expected = chain.forward_backward(emissions.double().numpy(), lengths.numpy(), exact)
+    sums = crf_scan.sum_paths(emissions, lengths, start[0], steps, end[0])
+    exact = forward_backward.Edges(
+        start[0].double().numpy(), steps.double().numpy(), end[0].double().numpy()
+    )
+    expected = forward_backward.sum_paths(emissions.double().numpy(), lengths.numpy(), exact)
     assert sums[2].item() == pytest.approx(expected.log_partition[0], rel=1e-6)
 
 
 def test_large_products_of_the_scan_are_taken_in_parts(monkeypatch):
     random = np.random.default_rng(4)
-    edges = chain.Edges(*(random.normal(size=shape) for shape in (3, (3, 3), 3)))
+    edges = forward_backward.Edges(*(random.normal(size=shape) for shape in (3, (3, 3), 3)))
     arguments = random.normal(size=(4, 9, 3)), np.array([9, 3, 0, 7]), edges, np.ones(4)
     whole = by_scan(*arguments)
-    monkeypatch.setattr(scan, "LARGEST", 1)
+    monkeypatch.setattr(crf_scan, "LARGEST", 1)
     parts = by_scan(*arguments)
     for a, b in zip((whole[0], whole[1], *whole[2]), (parts[0], parts[1], *parts[2]), strict=True):
         assert a == pytest.approx(b, rel=1e-14)
@@ -311,9 +315,9 @@ def test_large_products_of_the_scan_are_taken_in_parts(monkeypatch):
 
 def test_random_paths_are_as_frequent_as_they_are_probable():
     random = np.random.default_rng(5)
-    edges = chain.Edges(*(random.normal(size=shape) for shape in (2, (2, 2), 2)))
+    edges = forward_backward.Edges(*(random.normal(size=shape) for shape in (2, (2, 2), 2)))
     emissions, lengths = random.normal(size=(2, 3, 2)), np.array([3, 2])
-    sums = chain.forward_backward(emissions, lengths, edges)
+    sums = forward_backward.sum_paths(emissions, lengths, edges)
     drawn = paths.sample(sums.alphas, lengths, edges, random.random((20_000, 2, 3)))
     for b, length in enumerate(lengths):
         for path in all_paths(length, 2):

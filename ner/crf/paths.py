@@ -2,14 +2,14 @@
 
 Whole batches at a time, but for the best paths of few sentences.
 
-Arguments and axes are those of `ner.chain`; besides, K is the number of paths.
+Arguments and axes are those of `ner.crf.forward_backward`; besides, K is the number of paths.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ner import kernel
-from ner.chain import LOWEST, Edges, Floats, Integers, Scores
+from ner.crf import kernel
+from ner.crf.forward_backward import LOWEST, Edges, Floats, Integers, Scores
 
 # So few sentences are sooner decoded one by one: for them, time goes by the number of array
 # operations, and one sentence needs fewer than a batch, measured with 11 tokens and 17 tags.
@@ -146,7 +146,7 @@ def sample(alphas: Floats, lengths: Integers, edges: Edges, uniform: Floats) -> 
     """Draw paths in proportion to exp(score): the last tag first, then each tag before it.
 
     Args:
-        alphas: Of `ner.chain.forward_backward` (B T C).
+        alphas: Of `ner.crf.forward_backward.sum_paths` (B T C).
         lengths: Tokens of each sentence (B).
         edges: The other scores.
         uniform: Numbers in [0, 1), one a draw and token (K B T).

@@ -62,7 +62,7 @@ class Sums(NamedTuple):
 
 # Scores that are not finite make sums that are not; whoever asked will see it.
 @np.errstate(divide="ignore", invalid="ignore")
-def forward_backward(emissions: Scores, lengths: Integers, edges: Edges) -> Sums:
+def sum_paths(emissions: Scores, lengths: Integers, edges: Edges) -> Sums:
     """Sum over the beginnings and over the ends of all paths.
 
     The backward recursion is the forward one on mirrored sentences and transposed transitions, so
@@ -201,9 +201,9 @@ def gradients(
 
     Args:
         weights: Of each sentence's log partition (B).
-        emissions: As for `forward_backward`.
-        lengths: As for `forward_backward`.
-        edges: As for `forward_backward`.
+        emissions: As for `sum_paths`.
+        lengths: As for `sum_paths`.
+        edges: As for `sum_paths`.
         sums: Its result.
 
     Returns:

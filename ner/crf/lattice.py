@@ -1,7 +1,7 @@
 """Decoding of score arrays in numpy, whole batches at a time: best paths and exact posteriors.
 
-A lattice is a linear chain of tags. The recursions are in `ner.chain` and `ner.paths`. Axes: B
-sentences, T tokens of the longest, C tags.
+A lattice is a linear chain of tags. The recursions are in `ner.crf.forward_backward` and
+`ner.crf.paths`. Axes: B sentences, T tokens of the longest, C tags.
 
 Source: Lafferty, McCallum and Pereira, "Conditional Random Fields", ICML 2001, section 3.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ner import chain, kernel, paths
+from ner.crf import forward_backward, kernel, paths
 from ner.errors import DataError
 
 Floats = NDArray[np.floating]
@@ -42,9 +42,9 @@ class Lattice:
             object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
 
     @property
-    def edges(self) -> chain.Edges:
-        """The scores, as `ner.chain` takes them."""
-        return chain.Edges(self.start, self.transitions, self.end)
+    def edges(self) -> forward_backward.Edges:
+        """The scores, as `ner.crf.forward_backward` takes them."""
+        return forward_backward.Edges(self.start, self.transitions, self.end)
 
     def viterbi(
         self, emissions: NDArray[np.floating], lengths: NDArray[np.int64]
@@ -65,9 +65,11 @@ class Lattice:
         check_possible(possible)
         return best
 
-    def sums(self, emissions: NDArray[np.floating], lengths: NDArray[np.int64]) -> chain.Sums:
+    def sums(
+        self, emissions: NDArray[np.floating], lengths: NDArray[np.int64]
+    ) -> forward_backward.Sums:
         """Sum, in log space, over the beginnings, the ends, and all of the paths."""
-        return chain.forward_backward(emissions, lengths, self.edges)
+        return forward_backward.sum_paths(emissions, lengths, self.edges)
 
     def nbest_tags(
         self,
