@@ -14,7 +14,7 @@ from ner.corpora.labels import _is_slip, likely_meant
 from ner.corpora.parts import Options
 from ner.corpora.scheme_checks import find_scheme
 from ner.data.schemes import Span
-from ner.data.spelling import SPELLINGS, spelled_tags
+from ner.data.spelling import SCHEME_SPELLINGS, spelled_tags
 from ner.errors import ConfigError, DataError
 
 SENTENCE = "The\tO\nman\tO\nleft\tO\nthe\tO\nmarketplace\tO\nof\tO\nToulon\tB-LOC\n\n"
@@ -153,7 +153,7 @@ def test_what_is_right_is_not_reported(tmp_path, text):
 SPANS_OF_TEN = st.lists(st.tuples(st.integers(1, 3), st.sampled_from(["", "A", "B"])), max_size=8)
 
 
-@pytest.mark.parametrize("spelling", [name for name in SPELLINGS if name != "IOB2"])
+@pytest.mark.parametrize("spelling", [name for name in SCHEME_SPELLINGS if name != "IOB2"])
 @given(parts=SPANS_OF_TEN)
 def test_tags_are_legal_in_the_scheme_that_wrote_them(spelling, parts):
     spans, length = [], 0
@@ -162,7 +162,7 @@ def test_tags_are_legal_in_the_scheme_that_wrote_them(spelling, parts):
             spans.append(Span(length, length + size, label))
         length += size
     tags = spelled_tags(spans, length, spelling)
-    scheme = SPELLINGS[spelling][0]
+    scheme = SCHEME_SPELLINGS[spelling][0]
     illegal = find_scheme([tags]).illegal
     assert illegal[scheme] == 0
     inferred = find_scheme([tags])

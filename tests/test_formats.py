@@ -26,7 +26,7 @@ from ner.data.formats import FORMATS, find_format
 from ner.data.schemes import Span
 from ner.data.sentence import Prediction, Sentence
 from ner.data.spans import Notes
-from ner.data.spelling import SPELLINGS
+from ner.data.spelling import SCHEME_SPELLINGS
 from ner.data.tokenizer import Tokenizer
 from ner.data.writing import write_sentences
 from ner.errors import ConfigError, DataError
@@ -197,7 +197,7 @@ def test_tokens_of_any_kind_are_kept_or_refused(tmp_path_factory, name, data):
     assert again.replace(source=None, columns={}) == sentence
 
 
-@pytest.mark.parametrize("scheme", SPELLINGS)
+@pytest.mark.parametrize("scheme", SCHEME_SPELLINGS)
 @pytest.mark.parametrize("name", ["conll", "conllu", "csv-long", "tsv-long", "hub"])
 def test_every_scheme_is_read_as_the_same_spans(tmp_path, scheme, name):
     spans = ((0, 1, "A"), (1, 3, "A"), (4, 7, "B"))
