@@ -9,7 +9,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-# Torch reads these once, when it is loaded; whoever has set them keeps their choice.
+# Torch reads these once, when it is loaded; a value that is already set is kept.
 # Threads that wait in an endless loop for the next piece of work take the processor from those
 # that have some: beside one busy neighbour, two threads are then ten times slower than one. Waiting
 # for some microseconds first, and only then sleeping, costs nothing there, and doubles the speed of
@@ -20,6 +20,10 @@ if "OMP_WAIT_POLICY" not in os.environ:
 # oneDNN keeps a compiled kernel for each shape it has met, 1024 by default; sentences have many
 # shapes, and memory would grow for a long while.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+# Official builds of ONNX Runtime send usage data to Microsoft, from a thread of their own, and keep
+# an identifier in the user's home. Only this, set before onnxruntime is imported, prevents it.
+# Source: https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from ner import nn

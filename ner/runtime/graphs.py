@@ -12,23 +12,16 @@ The tables of words.onnx lie in model.safetensors, and are mapped into memory fr
 """
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from ner.errors import ModelFolderError
 from ner.model_folder import WEIGHTS
-
-# Official builds send usage data to Microsoft, from a thread of their own, and keep an identifier
-# in the user's home. Only this, set before the import, prevents all of it.
-# Source: https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-import onnxruntime
 
 # Under this key a graph keeps the digest of the header of the weights that it was made with.
 WEIGHTS_KEY = "weights"
