@@ -27,13 +27,10 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from ner import nn
-    from ner.annotator import evaluate
-    from ner.classifier import TextClassifier
-    from ner.column_tagger import ColumnTagger
-    from ner.data.corpus import read_sentences
+    from ner.data.formats.read import read_sentences
     from ner.data.schemes import Span
     from ner.data.sentence import Entity, Prediction, Sentence
-    from ner.data.sentences import SentenceSplitter
+    from ner.data.sentence_splitter import SentenceSplitter
     from ner.errors import (
         ConfigError,
         DataError,
@@ -42,19 +39,21 @@ if TYPE_CHECKING:
         NerError,
         TrainingError,
     )
-    from ner.evaluation.label_report import ClassificationReport
-    from ner.evaluation.predictions import score_predictions
-    from ner.evaluation.report import Report
-    from ner.exporting.entry import export
-    from ner.loading import load
-    from ner.tagger import Tagger
-    from ner.training.entry import train
+    from ner.evaluation.predicted_file import score_predictions
+    from ner.evaluation.report import ClassificationReport, Report
+    from ner.export.model import export
+    from ner.inference.classifier import TextClassifier
+    from ner.inference.evaluate import evaluate
+    from ner.inference.loading import load
+    from ner.inference.tagger import Tagger
+    from ner.inference.token_tagger import ColumnTagger
+    from ner.training.train import train
 
 # Where each public name lives; it is imported when first asked for, so that `import ner` is fast
 # and needs no torch.
 _HOMES = {
-    "ClassificationReport": "ner.evaluation.label_report",
-    "ColumnTagger": "ner.column_tagger",
+    "ClassificationReport": "ner.evaluation.report",
+    "ColumnTagger": "ner.inference.token_tagger",
     "ConfigError": "ner.errors",
     "DataError": "ner.errors",
     "Entity": "ner.data.sentence",
@@ -64,17 +63,17 @@ _HOMES = {
     "Prediction": "ner.data.sentence",
     "Report": "ner.evaluation.report",
     "Sentence": "ner.data.sentence",
-    "SentenceSplitter": "ner.data.sentences",
+    "SentenceSplitter": "ner.data.sentence_splitter",
     "Span": "ner.data.schemes",
-    "Tagger": "ner.tagger",
-    "TextClassifier": "ner.classifier",
+    "Tagger": "ner.inference.tagger",
+    "TextClassifier": "ner.inference.classifier",
     "TrainingError": "ner.errors",
-    "evaluate": "ner.annotator",
-    "export": "ner.exporting.entry",
-    "load": "ner.loading",
-    "read_sentences": "ner.data.corpus",
-    "score_predictions": "ner.evaluation.predictions",
-    "train": "ner.training.entry",
+    "evaluate": "ner.inference.evaluate",
+    "export": "ner.export.model",
+    "load": "ner.inference.loading",
+    "read_sentences": "ner.data.formats.read",
+    "score_predictions": "ner.evaluation.predicted_file",
+    "train": "ner.training.train",
 }
 
 __all__ = [

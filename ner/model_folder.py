@@ -15,16 +15,23 @@ from ner.errors import DataError, ModelFolderError
 from ner.features.featurizer import Featurizer
 from ner.features.vectors import VectorStore
 from ner.files import read_json, read_manifest, write_folder, write_json
-from ner.targets import TARGETS, Target, read_target
+from ner.tasks import TARGETS, Target, read_target
 
 FORMAT = 1
+
 WEIGHTS = "model.safetensors"
+
 VECTORS = "vocabulary/vectors.safetensors"
+
 # What ONNX Runtime reads, where an export wrote it: vectors of words, and the rest by precision.
 WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
+
 GRAPHS = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
+
 VOCABULARIES = ("words", "characters", "columns")
+
 OPTIONAL = ("bigrams", "subwords")  # where the model reads them
+
 FILES = (
     "README.md",
     "config.toml",
@@ -33,6 +40,7 @@ FILES = (
     WEIGHTS,
     *(f"vocabulary/{name}.json" for name in VOCABULARIES),
 )
+
 # Keys of the manifest that have a meaning here; the others are the record.
 OWN_KEYS = ("format", "task", "features", "network", "files")
 

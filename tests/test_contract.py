@@ -15,7 +15,7 @@ import typer
 
 import ner
 from ner.cli.app import app
-from ner.config import Config, load_config, parse_setting
+from ner.config.loading import Config, load_config, parse_setting
 from ner.errors import NerError
 
 ROOT = Path(__file__).parents[1]
@@ -30,12 +30,12 @@ WITHOUT_TORCH = [
         m
         for m in MODULES
         if m.startswith(
-            ("ner.data", "ner.features", "ner.crf", "ner.evaluation", "ner.corpora", "ner.targets")
+            ("ner.data", "ner.features", "ner.crf", "ner.evaluation", "ner.data.tools", "ner.tasks")
         )
     ),
-    *("ner.errors", "ner.files", "ner.model_folder", "ner.plots", "ner.tagger"),
-    *("ner.attention_view", "ner.classifier", "ner.column_tagger"),
-    *("ner.cli.app", "ner.config"),
+    *("ner.errors", "ner.files", "ner.model_folder", "ner.plots", "ner.inference.tagger"),
+    *("ner.inference.attention_view", "ner.inference.classifier", "ner.inference.token_tagger"),
+    *("ner.cli.app", "ner.config.loading"),
 ]
 # Nothing beyond the base installation can be imported, as on a fresh machine.
 BARE = """

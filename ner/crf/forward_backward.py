@@ -14,19 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
 Integers = NDArray[np.int64]
+
 Scores = NDArray[np.floating]
 
 # exp() of anything lower is lost in double precision beside 1; sums that small are taken anew in
 # log space. (The smallest normal double is 2.2e-308.)
 TINY = 1e-290
+
 # Stands in for a maximum of -inf, from which nothing can be subtracted.
 LOWEST = -1e300
+
 # Tokens between two looks at how high the sums have risen: by 16 * log(C) at most, far from the
 # end of double precision (709) for any number of tags.
 RESCALED = 16
+
 # exp() of more than this is too close to that end.
 LARGEST_EXPONENT = 600.0
+
 # What an underflow loses is below the smallest normal double times three numbers of at most this
 # size, 1e-37: nothing beside the share 1 of the path that `RelativeSums` are relative to.
 LARGEST_FACTOR = 1e90

@@ -14,9 +14,9 @@ from ner.crf.forward_backward import Edges, Floats, Integers, Scores, highest_of
 
 VERSION = 2
 
-
 # Arguments of each function: sizes and numbers first, then pointers.
 SIZES = [ctypes.c_int64] * 3
+
 FUNCTIONS = {
     "ner_forward": [*SIZES, ctypes.c_double, *[ctypes.c_void_p] * 12],
     "ner_backward": [*SIZES, *[ctypes.c_void_p] * 13],

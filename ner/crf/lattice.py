@@ -16,7 +16,9 @@ from ner.crf import forward_backward, kernel, paths
 from ner.errors import DataError
 
 Floats = NDArray[np.floating]
+
 Allowed = NDArray[np.bool_]
+
 # One tag a token, and the probability of each.
 DecodedTags = tuple[tuple[int, ...], tuple[float, ...]]
 

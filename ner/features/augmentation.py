@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from ner.errors import ConfigError
 from ner.features.batches import Change, TrainingSentences
-from ner.features.mentions import MentionFinder, MentionPool, Mentions
-from ner.features.runs import Runs
-from ner.features.token_pool import TokenPool
+from ner.features.ragged import Runs
+from ner.features.replacements import MentionFinder, MentionPool, Mentions, TokenPool
 
 # By name, the tasks in which a change makes sense: names are replaced where names are learnt, and
 # words are left out and moved where no label belongs to a word.
@@ -154,7 +153,7 @@ class Respelling:
 class Augmentation:
     """How many sentences are changed in each way, and how much of them: numbers in [0, 1].
 
-    Names are those of the settings, see `ner.sections.AugmentationSection`.
+    Names are those of the settings, see `ner.config.AugmentationSection`.
     """
 
     upper: float

@@ -24,17 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
+from ner.features.batch_order import EpochPlan, cut_batches
+from ner.features.distinct_words import Lexicon, WordRows
+from ner.features.document_context import SURROUNDINGS, make_passage, passages_of, surrounding_rows
 from ner.features.featurizer import Arrays, Featurizer
-from ner.features.lexicon import Lexicon
-from ner.features.planning import EpochPlan, cut_batches
-from ner.features.runs import Runs
-from ner.features.surroundings import (
-    SURROUNDINGS,
-    make_passage,
-    passages_of,
-    surrounding_rows,
-)
-from ner.features.word_rows import WordRows
+from ner.features.ragged import Runs
 
 # Shows sentences otherwise than they are, at random.
 Change = Callable[[Runs, np.random.Generator], Runs]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ner.annotator import Annotator
-from ner.evaluation.scoring import AnyReport
+from ner.evaluation.report import AnyReport
+from ner.inference.predictor import Annotator
 
 METRIC_NAMES = {"f1": "F1", "accuracy": "accuracy"}
 

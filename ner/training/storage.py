@@ -9,19 +9,20 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.config import Config
-from ner.data.corpus import CorpusSource, file_digest
+from ner.config.loading import Config
+from ner.data.formats.read import CorpusSource, file_digest
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError
+from ner.features.arrow_store import StoredCorpus, StoredSentences, open_stored, store_sentences
 from ner.features.batches import EncodedSentences
 from ner.features.counts import CorpusCounts
+from ner.features.distinct_words import Lexicon
 from ner.features.featurizer import Featurizer
-from ner.features.lexicon import Lexicon
-from ner.features.stored import StoredCorpus, StoredSentences, open_stored, store_sentences
-from ner.targets import SpanTarget, Target
+from ner.tasks import SpanTarget, Target
 
 # In the folder of a run, until the run is over.
 ENCODED = "encoded"
+
 # Bytes of a training file above which its sentences, as Python objects, would fill several GB.
 LARGE = 1 << 28
 

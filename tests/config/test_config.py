@@ -1,0 +1,236 @@
+import math
+from typing import Annotated
+
+import pytest
+from annotated_types import Ge, Gt, Lt
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from ner.config.loading import Config, load_config, parse_config, parse_setting, to_toml
+from ner.errors import ConfigError
+
+SECTIONS = {n: f.annotation for n, f in Config.model_fields.items() if n not in ("task", "seed")}
+
+
+def values(section, name):
+    """Draw what a setting may be, from its type."""
+    field = section.model_fields[name]
+    metadata = tuple(m for m in field.metadata if isinstance(m, Ge | Gt | Lt))
+    annotation = Annotated[field.annotation, *metadata] if metadata else field.annotation
+
+    return st.from_type(annotation).filter(lambda value: is_valid(section, {name: value}))
+
+
+def is_valid(section, tree):
+    try:
+        section.model_validate(tree)
+    except ValidationError:
+        return False
+    return True
+
+
+def sections(section: type[BaseModel]):
+    optional = {name: values(section, name) for name in section.model_fields}
+    return st.fixed_dictionaries({}, optional=optional).filter(lambda tree: is_valid(section, tree))
+
+
+trees = st.fixed_dictionaries(
+    {}, optional={"seed": st.integers(0), **{n: sections(s) for n, s in SECTIONS.items()}}
+)
+
+
+def message(tree=None, changes=None):
+    with pytest.raises(ConfigError) as error:
+        parse_config(tree or {}).updated(changes or {})
+    return str(error.value)
+
+
+@given(trees)
+def test_a_configuration_comes_back_from_its_file(tmp_path_factory, tree):
+    config = parse_config(tree)
+    path = tmp_path_factory.mktemp("config") / "config.toml"
+    path.write_text(to_toml(config), encoding="utf-8")
+    assert load_config(path) == config
+
+
+@given(st.text(st.characters(codec=None)))
+def test_any_name_of_a_file_can_be_written(tmp_path_factory, name):
+    path = tmp_path_factory.mktemp("config") / "config.toml"
+    path.write_text(to_toml(parse_config({"data": {"train": name}})), encoding="utf-8")
+    assert load_config(path).data.train == name.encode("utf-8", "replace").decode()
+
+
+def test_every_setting_stands_in_the_file():
+    text = to_toml(Config())
+    for section in SECTIONS.values():
+        for name in section.model_fields:
+            assert f"\n{name} = " in text or f"\n# {name} = none" in text
+
+
+def test_every_setting_says_what_it_means():
+    text = to_toml(Config())
+    entries = {name: Config.model_fields[name] for name in ("task", "seed")}
+    for section in SECTIONS.values():
+        entries = entries | section.model_fields
+        for name, entry in entries.items():
+            assert entry.description, name
+            assert f"  # {entry.description}\n" in text
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("sed", "Did you mean 'seed'?"),
+        ("encoder.droput", "Did you mean 'dropout'?"),
+        ("epochs", "Did you mean 'training.epochs'?"),
+        ("dropout", "Did you mean 'bigrams.dropout' or 'embedder.dropout' or 'encoder.dropout'?"),
+        ("training.sed", "Did you mean 'seed'?"),
+        ("head.nonsense", "Known here: kind, scheme, cost, ends, weights,"),
+        ("", "Known here: task, seed, data,"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(key, hint):
+    assert message(changes={key: 3}).startswith(f"{key}: unknown key. {hint}")
+
+
+@pytest.mark.parametrize(
+    ("section", "settings", "words"),
+    [
+        ("encoder", {"size": "x"}, "encoder.size: must be a valid integer. Got 'x'."),
+        ("encoder", {"size": True}, "encoder.size: must be a valid integer. Got True."),
+        ("encoder", {"size": 0}, "encoder.size: must be greater than or equal to 1. Got 0."),
+        (
+            "encoder",
+            {"cell": "rnn"},
+            "encoder.cell: must be 'lstm', 'gru', 'mingru' or 'minlstm'. Got 'rnn'.",
+        ),
+        ("encoder", 3, "encoder: must be a section of settings. Got 3."),
+        ("affixes", {"rows": "x"}, "affixes.rows: must be 'auto' or be a valid integer. Got 'x'."),
+        ("data", {"columns": "a b"}, "data.columns: must be a list. Got 'a b'."),
+        ("data", {"columns": [1]}, "data.columns: must be a valid string. Got 1."),
+        ("training", {"betas": [0.9]}, "training.betas: must have more entries. Got [0.9]."),
+        (
+            "training",
+            {"betas": [0.9, 0.9, 0.9]},
+            "training.betas: must have at most 2 items. Got [0.9, 0.9, 0.9].",
+        ),
+        (
+            "training",
+            {"learning_rate": math.inf},
+            "training.learning_rate: must be a finite number. Got inf.",
+        ),
+        (
+            "characters",
+            {"output_size": 3},
+            "characters.output_size: must be a multiple of 2. Got 3.",
+        ),
+        ("head", {"cost": -1}, "head.cost: must be greater than or equal to 0. Got -1."),
+        (
+            "head",
+            {"kind": "softmax", "cost": 0.5},
+            "head.cost: must be 0 where the kind is softmax. Got 0.5.",
+        ),
+        ("head", {"weights": {"LOC": 0}}, "head.weights: must be greater than 0. Got 0."),
+        ("head", {"weights": 3}, "head.weights: must be a table. Got 3."),
+        ("words", {"lowercase": 1}, "words.lowercase: must be a valid boolean. Got 1."),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_must_hold(section, settings, words):
+    assert message({section: settings}) == words
+
+
+def test_every_fault_has_its_line():
+    faults = message({"encoder": {"size": 0, "droput": 1}, "seed": -1})
+    assert faults.splitlines() == [
+        "encoder.droput: unknown key. Did you mean 'dropout'?",
+        "seed: must be greater than or equal to 0. Got -1.",
+        "encoder.size: must be greater than or equal to 1. Got 0.",
+    ]
+
+
+def test_a_change_below_a_setting_is_refused():
+    assert message({"seed": 2}, {"seed.x": 3}) == "seed.x: 'seed' is a setting, not a section."
+
+
+def test_changes_leave_the_rest_as_it_was():
+    config = parse_config({"encoder": {"size": 7, "layers": 2}})
+    changed = config.updated({"encoder.size": 9, "data.columns": ("token", "ner")})
+    assert (changed.encoder.size, changed.encoder.layers) == (9, 2)
+    assert changed.data.columns == ("token", "ner")
+    assert config.encoder.size == 7
+
+
+def test_the_settings_of_the_caller_are_not_changed():
+    section = {"size": 7}
+    parse_config({}).updated({"encoder": section, "encoder.layers": 2})
+    assert section == {"size": 7}
+
+
+def test_weights_of_labels_are_set_one_by_one_or_as_a_table(tmp_path):
+    config = parse_config({"head": {"weights": {"LOC": 2}}}).updated({"head.weights.ORG": 0.5})
+    assert config.head.weights == {"LOC": 2.0, "ORG": 0.5}
+    key, value = parse_setting('head.weights={"a.b c" = 3}')
+    config = config.updated({key: value})
+    assert config.head.weights == {"a.b c": 3.0}
+    assert '\nweights = {"a.b c" = 3.0}  # how much' in to_toml(config)
+    path = tmp_path / "config.toml"
+    path.write_text(to_toml(config), encoding="utf-8")
+    assert load_config(path) == config
+
+
+def test_affixes_are_hashed_only_where_there_are_no_vectors():
+    assert Config().resolved().affixes.rows == 32768
+    assert parse_config({"vectors": {"path": "x"}}).resolved().affixes.rows == 0
+    assert parse_config({"affixes": {"rows": 5}}).resolved().affixes.rows == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        ("encoder.size=100", ("encoder.size", 100)),
+        ("words.lowercase = false", ("words.lowercase", False)),
+        ("data.columns=['token', 'ner']", ("data.columns", ["token", "ner"])),
+        ("data.train=a=b c.conll", ("data.train", "a=b c.conll")),
+    ],
+)
+def test_a_setting_is_read_as_toml_or_else_as_a_string(text, setting):
+    assert parse_setting(text) == setting
+
+
+@pytest.mark.parametrize("text", ["encoder.size", "=3", ""])
+def test_a_setting_without_key_or_value_is_refused(text):
+    with pytest.raises(ConfigError) as error:
+        parse_setting(text)
+    assert str(error.value) == f"--set: key=value, such as encoder.size=100. Got {text!r}."
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"[encoder]\ndroput = 1", "encoder.droput: unknown key. Did you mean 'dropout'?"),
+        (b"seed", "not TOML: "),
+        (b"seed = '\xe9'", "not TOML: "),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_name(tmp_path, content, words):
+    path = tmp_path / "bad.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as error:
+        load_config(path)
+    assert str(error.value).startswith(f"{path}: {words}")
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.toml: no such file or directory"):
+        load_config(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match=": is a directory"):
+        load_config(tmp_path)
+
+
+def test_a_fault_in_a_change_is_not_blamed_on_the_file(tmp_path):
+    path = tmp_path / "good.toml"
+    path.write_bytes(b"\xef\xbb\xbfseed = 2\r\n")  # a BOM, as editors on Windows write it
+    assert load_config(path).seed == 2
+    with pytest.raises(ConfigError, match=r"^sed: unknown key"):
+        load_config(path, {"sed": 3})
