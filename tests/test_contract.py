@@ -132,7 +132,7 @@ def described():
             yield pytest.param(field.description, id=f"{name}.{key}")
 
 
-@pytest.mark.parametrize("docstring", described())
+@pytest.mark.parametrize("docstring", list(described()))
 def test_every_section_and_setting_is_explained_in_full_sentences(docstring):
     assert docstring
     assert len(docstring.split()) > 4
