@@ -15,6 +15,7 @@ import typer
 
 import ner
 from ner.cli.app import app
+from ner.config import Section
 from ner.config.loading import Config, load_config, parse_setting
 from ner.errors import NerError
 
@@ -118,6 +119,25 @@ def test_every_configuration_loads_and_begins_with_its_command(path):
     load_config(path).resolved()
     comment = path.read_text(encoding="utf-8").partition("\n\n")[0]
     assert f"ner train configs/{path.name}" in comment
+
+
+def described():
+    """List each section and each setting of a configuration with its help."""
+    for name, value in Config():
+        if not isinstance(value, Section):
+            yield pytest.param(Config.model_fields[name].description, id=name)
+            continue
+        yield pytest.param(value.__doc__, id=name)
+        for key, field in type(value).model_fields.items():
+            yield pytest.param(field.description, id=f"{name}.{key}")
+
+
+@pytest.mark.parametrize("docstring", list(described()))
+def test_every_section_and_setting_is_explained_in_full_sentences(docstring):
+    assert docstring
+    assert len(docstring.split()) > 4
+    assert docstring[0].isupper()
+    assert docstring.rstrip().endswith(".")
 
 
 def programs():

@@ -149,12 +149,13 @@ def _flattened(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 
 @config_app.command()
 def show(
-    config: Annotated[Path | None, typer.Argument(help="A TOML file; defaults without.")] = None,
+    config: Annotated[Path | None, typer.Argument(help="A TOML file, or the defaults.")] = None,
 ) -> None:
-    """Print all settings, with what each one means."""
+    """Print all settings as a TOML file that explains each of them."""
     from ner.extras import require
 
     require("pydantic", "A configuration")
     from ner.config.loading import Config, load_config, to_toml
 
-    typer.echo(to_toml((load_config(config) if config else Config()).resolved()), nl=False)
+    settings = (load_config(config) if config else Config()).resolved()
+    typer.echo(to_toml(settings, explain=True), nl=False)

@@ -25,6 +25,16 @@ Names = Annotated[tuple[str, ...], Strict(False)]  # a list, in TOML
 
 
 class Section(BaseModel):
-    """Settings that belong together: checked, and never changed."""
+    """Settings that belong together: checked, and never changed.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    The docstring of a section, and the one under each of its settings, are the help that users
+    read.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )

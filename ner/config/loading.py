@@ -1,17 +1,16 @@
 """All settings of a run: checked, read, changed and written. Files are TOML."""
 
-# The checker does not see that the first argument of `Field` is a default.
-# pyright: reportCallIssue=false
-
 import difflib
 import json
 import re
+import textwrap
 import tomllib
 from collections.abc import Mapping
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from ner.config import (
     Affixes,
@@ -34,14 +33,27 @@ from ner.config import (
 )
 from ner.errors import ConfigError
 
+# Columns of the comments that explain settings.
+COMMENT_WIDTH = 88
+
 
 class Config(Section):
-    """All settings of a run."""
+    """All settings of a training run.
 
-    task: Literal["ner", "tag", "classify"] = Field(
-        default="ner", description="what is learnt: spans, a column of labels, or labels of texts"
-    )
-    seed: Natural = Field(default=1, description="of weights, order, dropout and parts held out")
+    Put those that you change into a TOML file, or pass them as `--set encoder.size=100`, which wins
+    over the file.
+    """
+
+    task: Literal["ner", "tag", "classify"] = "ner"
+    """What the model learns: `ner` finds labelled spans, such as names or chunks; `tag` gives each
+    token one label of the column `data.target`, such as its part of speech; `classify` labels whole
+    texts."""
+
+    seed: Natural = 1
+    """Seed of all random numbers, at least 0: first weights, order of sentences, dropout,
+    augmentation and held-out sentences. With the same seed, machine and thread count, a run gives
+    the same weights. Use several (`--seeds 3`) to see how much results vary by chance."""
+
     data: Data = Data()
     words: Words = Words()
     vectors: VectorsSection = VectorsSection()
@@ -128,23 +140,49 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return key.strip(), value.strip()
 
 
-def to_toml(config: Config) -> str:
-    """Write all settings, resolved, as TOML with what each one means."""
+def to_toml(config: Config, *, explain: bool = False) -> str:
+    """Write all settings as TOML, which `load_config` reads back.
+
+    Args:
+        config: The settings. Those without a value are left out, because TOML has no null.
+        explain: Write the help of each section and setting above it as comments, and settings
+            without a value as comments too.
+    """
+    blocks = [_section_toml(config, explain)]
+    for name, section in config:
+        if isinstance(section, Section):
+            heading = [*_comment(section.__doc__), f"[{name}]"] if explain else [f"[{name}]"]
+            blocks.append([*heading, *_section_toml(section, explain)])
+    if explain:
+        blocks[0] = [*_comment(config.__doc__), *blocks[0]]
+    return "\n\n".join(map("\n".join, blocks)) + "\n"
+
+
+def _section_toml(section: Section, explain: bool) -> list[str]:
+    """Write the settings of a section itself, without those of sections inside it."""
     lines: list[str] = []
-    for name, value in config:
-        if not isinstance(value, Section):
-            lines.append(f"{name} = {_toml(value)}  # {Config.model_fields[name].description}")
+    for key, field in type(section).model_fields.items():
+        value = getattr(section, key)
+        if isinstance(value, Section):
             continue
-        lines.append(f"\n[{name}]")
-        for key, entry in type(value).model_fields.items():
-            setting = getattr(value, key)
-            note = f"  # {entry.description}"
-            # TOML has no null: off is a comment where it is the default, and 0 elsewhere.
-            if setting is None and entry.default is None:
-                lines.append(f"# {key} = none{note}")
-            else:
-                lines.append(f"{key} = {_toml(0 if setting is None else setting)}{note}")
-    return "\n".join(lines) + "\n"
+        if explain:
+            lines += ["", *_comment(field.description)]
+        # What is off by default has no value; what is on by default is turned off by 0.
+        if value is not None or field.default is not None:
+            lines.append(f"{key} = {_toml(0 if value is None else value)}")
+        elif explain:
+            lines.append(f"# {key} = ...")
+    return lines
+
+
+def _comment(text: str | None) -> list[str]:
+    """Write a docstring as lines of comments, with an empty one between paragraphs."""
+    wrap = textwrap.TextWrapper(
+        COMMENT_WIDTH - len("# "), break_long_words=False, break_on_hyphens=False
+    ).wrap
+    paragraphs = cleandoc(text or "").split("\n\n")
+    lines = "\n\n".join("\n".join(wrap(paragraph)) for paragraph in paragraphs).split("\n")
+    return [f"# {line}".rstrip() for line in lines]
 
 
 def _toml(value: Any) -> str:

@@ -1,4 +1,5 @@
 import math
+import tomllib
 from typing import Annotated
 
 import pytest
@@ -61,21 +62,50 @@ def test_any_name_of_a_file_can_be_written(tmp_path_factory, name):
     assert load_config(path).data.train == name.encode("utf-8", "replace").decode()
 
 
-def test_every_setting_stands_in_the_file():
-    text = to_toml(Config())
-    for section in SECTIONS.values():
-        for name in section.model_fields:
-            assert f"\n{name} = " in text or f"\n# {name} = none" in text
+@given(trees)
+def test_an_explained_configuration_is_toml_for_the_same_settings(tree):
+    config = parse_config(tree)
+    assert parse_config(tomllib.loads(to_toml(config, explain=True))) == config
 
 
-def test_every_setting_says_what_it_means():
-    text = to_toml(Config())
-    entries = {name: Config.model_fields[name] for name in ("task", "seed")}
-    for section in SECTIONS.values():
-        entries = entries | section.model_fields
-        for name, entry in entries.items():
-            assert entry.description, name
-            assert f"  # {entry.description}\n" in text
+def test_without_an_explanation_a_file_has_no_comments_and_no_settings_without_a_value():
+    lines = to_toml(parse_config({"training": {"patience": 3}})).splitlines()
+    assert not any(line.startswith("#") for line in lines)
+    assert "patience = 3" in lines
+    assert not any(line.startswith("threads") for line in lines)
+
+
+def blocks(text):
+    """Split an explained file where it is empty: each setting with the comment above it."""
+    for block in text.rstrip("\n").split("\n\n"):
+        *comment, last = block.splitlines()
+        yield words(" ".join(line.removeprefix("#") for line in comment)), last
+
+
+def test_an_explained_file_has_the_help_of_each_section_and_setting_above_it():
+    expected = []
+    for name, field in Config.model_fields.items():
+        section = SECTIONS.get(name)
+        if section is None:
+            expected.append((words(field.description), f"{name} = "))
+            continue
+        expected.append((words(section.__doc__), f"[{name}]"))
+        for key, setting in section.model_fields.items():
+            start = f"# {key} = ..." if setting.default is None else f"{key} = "
+            expected.append((words(setting.description), start))
+    _, *found = blocks(to_toml(Config(), explain=True))
+    assert [help_ for help_, _ in found] == [help_ for help_, _ in expected]
+    for (_, line), (_, start) in zip(found, expected, strict=True):
+        assert line.startswith(start)
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+def test_comments_are_no_wider_than_a_screen():
+    comments = [line for line in to_toml(Config(), explain=True).splitlines() if line[:1] == "#"]
+    assert max(map(len, comments)) <= 88
 
 
 @pytest.mark.parametrize(
@@ -173,7 +203,7 @@ def test_weights_of_labels_are_set_one_by_one_or_as_a_table(tmp_path):
     key, value = parse_setting('head.weights={"a.b c" = 3}')
     config = config.updated({key: value})
     assert config.head.weights == {"a.b c": 3.0}
-    assert '\nweights = {"a.b c" = 3.0}  # how much' in to_toml(config)
+    assert '\nweights = {"a.b c" = 3.0}\n' in to_toml(config)
     path = tmp_path / "config.toml"
     path.write_text(to_toml(config), encoding="utf-8")
     assert load_config(path) == config
