@@ -60,7 +60,11 @@ def write(name, content):
     return name
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["tag", "--help"], ["config", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["tag", "--help"], ["config", "--help"]],
+    ids=["ner", "ner tag", "ner config"],
+)
 def test_help_is_no_failure(run, arguments):
     code, out, err = run(*arguments)
     assert (code, err) == (0, "")
@@ -76,25 +80,78 @@ def test_no_command_is_a_question_for_help(run):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["tg"], "ner: No such command 'tg'. Did you mean 'tag'?"),
-        (["tag"], "ner tag: Missing argument 'model'."),
-        (["tag", "m", "x", "y"], "ner tag: Got unexpected extra argument"),
-        (["tag", "m", "--formt", "text"], "ner tag: No such option: --formt"),
-        (
+        pytest.param(
+            ["tg"], "ner: No such command 'tg'. Did you mean 'tag'?", id="a mistyped command"
+        ),
+        pytest.param(["tag"], "ner tag: Missing argument 'model'.", id="no model"),
+        pytest.param(
+            ["tag", "m", "x", "y"],
+            "ner tag: Got unexpected extra argument",
+            id="too many arguments",
+        ),
+        pytest.param(
+            ["tag", "m", "--formt", "text"],
+            "ner tag: No such option: --formt",
+            id="a mistyped option",
+        ),
+        pytest.param(
             ["tag", "m", "x", "--format", "txt"],
             "format: must be one of text, lines,",
+            id="a mistyped format",
         ),
-        (["tag", "m", "x", "--columns", "token"], "ner tag: --columns names those of conll"),
-        (["eval"], "ner eval: needs MODEL and FILE, or --predictions FILE."),
-        (["eval", "m", "f", "--scheme", "BIO"], "ner eval: --scheme is for --predictions"),
-        (["eval", "m", "--predictions", "f"], "ner eval: --predictions FILE takes no model"),
-        (["eval", "--predictions", "f", "--format", "jsonl"], "--predictions FILE takes no model"),
-        (["train"], "data.train: a file, a folder, hub:NAME or sample:train. Got none."),
-        (["train", "--seeds", "0"], "ner train: Invalid value for '--seeds'"),
-        (["train", "--set", "seed"], "--set: key=value, such as encoder.size=100. Got 'seed'."),
-        (["train", "--set", "sed=3"], "sed: unknown key. Did you mean 'seed'?"),
-        (["train", "none.toml"], "none.toml: no such file or directory."),
-        (["config", "show", "none.toml"], "none.toml: no such file or directory."),
+        pytest.param(
+            ["tag", "m", "x", "--columns", "token"],
+            "ner tag: --columns names those of conll",
+            id="columns of a text",
+        ),
+        pytest.param(
+            ["eval"],
+            "ner eval: needs MODEL and FILE, or --predictions FILE.",
+            id="eval without model",
+        ),
+        pytest.param(
+            ["eval", "m", "f", "--scheme", "BIO"],
+            "ner eval: --scheme is for --predictions",
+            id="eval, a scheme without predictions",
+        ),
+        pytest.param(
+            ["eval", "m", "--predictions", "f"],
+            "ner eval: --predictions FILE takes no model",
+            id="eval, predictions beside a model",
+        ),
+        pytest.param(
+            ["eval", "--predictions", "f", "--format", "jsonl"],
+            "--predictions FILE takes no model",
+            id="eval, predictions beside a format",
+        ),
+        pytest.param(
+            ["train"],
+            "data.train: a file, a folder, hub:NAME or sample:train. Got none.",
+            id="train without corpus",
+        ),
+        pytest.param(
+            ["train", "--seeds", "0"], "ner train: Invalid value for '--seeds'", id="train, no seed"
+        ),
+        pytest.param(
+            ["train", "--set", "seed"],
+            "--set: key=value, such as encoder.size=100. Got 'seed'.",
+            id="train, a setting without value",
+        ),
+        pytest.param(
+            ["train", "--set", "sed=3"],
+            "sed: unknown key. Did you mean 'seed'?",
+            id="train, a mistyped setting",
+        ),
+        pytest.param(
+            ["train", "none.toml"],
+            "none.toml: no such file or directory.",
+            id="train, no such file",
+        ),
+        pytest.param(
+            ["config", "show", "none.toml"],
+            "none.toml: no such file or directory.",
+            id="config, no such file",
+        ),
     ],
 )
 def test_a_wrong_call_is_one_line_and_code_2(run, arguments, words):
@@ -136,13 +193,28 @@ def test_standard_input_is_read_by_default(run, model):
     assert run("tag", model, stdin=b"") == (0, "", "")
 
 
-@pytest.mark.parametrize("text", ["", " ", "word " * 2000, "x" * 50_000, "😀 \u2028", "U.S./UK"])
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "word " * 2000, "x" * 50_000, "😀 \u2028", "U.S./UK"],
+    ids=[
+        "empty",
+        "a blank",
+        "many words",
+        "one long word",
+        "an emoji and a line separator",
+        "a slash",
+    ],
+)
 def test_any_text_is_a_text(run, model, text):
     code, out, _ = run("tag", model, text)
     assert (code, records(out)[0]["text"]) == (0, text)
 
 
-@pytest.mark.parametrize("name", ["none.txt", "none.conll", "eng.testa", "./none", "/none/x"])
+@pytest.mark.parametrize(
+    "name",
+    ["none.txt", "none.conll", "eng.testa", "./none", "/none/x"],
+    ids=["txt", "conll", "eng.testa", "relative path", "absolute path"],
+)
 def test_a_text_that_looks_like_a_file_is_taken_for_one(run, model, name):
     fails(run("tag", model, name), 1, f"{name}: no such file. If it is a text, say --format text.")
     assert run("tag", model, name, "--format", "text")[0] == 0
@@ -215,11 +287,28 @@ def test_halves_of_pairs_can_be_printed(run, model, output):
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.txt", b"caf\xe9", "a.txt:1: not UTF-8: byte 0xe9 at column 4"),
-        ("a.conll", b"a O\ncaf\xe9 O", "a.conll:2: not UTF-8: byte 0xe9 at column 4"),
-        ("a.conll", "a\nb O", "a.conll:2: 2 columns, but the line before has 1."),
-        ("a.jsonl", '{"txt": "a"}', "a.jsonl:1: text: a string is needed. Got None."),
-        ("a.jsonl", "{", "a.jsonl:1: not JSON: "),
+        pytest.param(
+            "a.txt", b"caf\xe9", "a.txt:1: not UTF-8: byte 0xe9 at column 4", id="text, latin-1"
+        ),
+        pytest.param(
+            "a.conll",
+            b"a O\ncaf\xe9 O",
+            "a.conll:2: not UTF-8: byte 0xe9 at column 4",
+            id="conll, latin-1",
+        ),
+        pytest.param(
+            "a.conll",
+            "a\nb O",
+            "a.conll:2: 2 columns, but the line before has 1.",
+            id="conll, one column",
+        ),
+        pytest.param(
+            "a.jsonl",
+            '{"txt": "a"}',
+            "a.jsonl:1: text: a string is needed. Got None.",
+            id="jsonl, no text",
+        ),
+        pytest.param("a.jsonl", "{", "a.jsonl:1: not JSON: ", id="jsonl, no JSON"),
     ],
 )
 def test_bad_input_is_one_line_and_code_1_or_skipped(run, model, name, content, words):
@@ -250,7 +339,9 @@ def test_an_empty_file_gives_an_empty_answer(run, model, name):
     assert run("tag", model, name) == (0, "", "")
 
 
-@pytest.mark.parametrize("command", [["tag", "x"], ["eval", "sample:test"], ["info"]])
+@pytest.mark.parametrize(
+    "command", [["tag", "x"], ["eval", "sample:test"], ["info"]], ids=["tag", "eval", "info"]
+)
 def test_a_bad_model_is_one_line_and_code_1(run, model, command):
     name, *rest = command
     fails(run(name, "none", *rest), 1, "none: no such folder.")
@@ -262,10 +353,14 @@ def test_a_bad_model_is_one_line_and_code_1(run, model, command):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "x.conll: no sentences. At least one is needed."),
-        ("Paris PER\n", "x.conll:1: a tag is O or a prefix (one of B I E S M L U), a hyphen"),
-        ("Paris\n", "x.conll:1: gold data must have tags. Got none."),
-        (b"caf\xe9 O\n", "x.conll:1: not UTF-8: byte 0xe9 at column 4"),
+        pytest.param("", "x.conll: no sentences. At least one is needed.", id="no sentences"),
+        pytest.param(
+            "Paris PER\n",
+            "x.conll:1: a tag is O or a prefix (one of B I E S M L U), a hyphen",
+            id="a tag without prefix",
+        ),
+        pytest.param("Paris\n", "x.conll:1: gold data must have tags. Got none.", id="no tags"),
+        pytest.param(b"caf\xe9 O\n", "x.conll:1: not UTF-8: byte 0xe9 at column 4", id="latin-1"),
     ],
 )
 def test_data_that_cannot_be_evaluated_are_one_line_and_code_1(run, model, content, words):
@@ -317,7 +412,7 @@ def test_settings_are_shown_as_a_file_that_can_be_used(run):
     assert run("config", "show", write("all.toml", out))[1] == out
 
 
-@pytest.mark.parametrize("command", [["tag", "text"], ["eval", "sample:dev"]])
+@pytest.mark.parametrize("command", [["tag", "text"], ["eval", "sample:dev"]], ids=["tag", "eval"])
 def test_an_unknown_device_is_code_2(run, model, command):
     name, *rest = command
     fails(run(name, model, *rest, "--device", "gpu"), 2, "device: must be auto, cpu, cuda")
@@ -393,7 +488,11 @@ def test_sentences_of_a_text_are_tagged_by_themselves_if_asked(run, model):
     fails(run("tag", model, text, "--split-sentences", "--language", "English"), 2, "language: ")
 
 
-@pytest.mark.parametrize("options", [("--runtime", "torch"), ("--threads", 1, "--batch-tokens", 7)])
+@pytest.mark.parametrize(
+    "options",
+    [("--runtime", "torch"), ("--threads", 1, "--batch-tokens", 7)],
+    ids=["torch", "one thread, small batches"],
+)
 def test_runtime_threads_and_batches_change_no_answer(run, model, options):
     lines = b"Ada met Bob.\n\nTuring saw Berlin in June .\n"
     code, expected, _ = run("tag", model, "-", stdin=lines)

@@ -35,13 +35,13 @@ def write(tmp_path):
 @pytest.mark.parametrize(
     ("text", "options", "code"),
     [
-        (CLEAN, [], 0),
-        (CLEAN, ["--strict"], 0),
-        (ODD, [], 0),
-        (ODD, ["--strict"], 1),
-        (ILLEGAL, [], 1),
-        (CLEAN, ["--scheme", "BIOES"], 1),
-        (CLEAN * 2, ["--strict"], 0),
+        pytest.param(CLEAN, [], 0, id="clean"),
+        pytest.param(CLEAN, ["--strict"], 0, id="clean and strict"),
+        pytest.param(ODD, [], 0, id="odd"),
+        pytest.param(ODD, ["--strict"], 1, id="odd and strict"),
+        pytest.param(ILLEGAL, [], 1, id="illegal"),
+        pytest.param(CLEAN, ["--scheme", "BIOES"], 1, id="clean in another scheme"),
+        pytest.param(CLEAN * 2, ["--strict"], 0, id="twice the same and strict"),
     ],
 )
 def test_the_exit_code_says_whether_all_is_well(write, text, options, code):

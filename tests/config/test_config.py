@@ -111,13 +111,19 @@ def test_comments_are_no_wider_than_a_screen():
 @pytest.mark.parametrize(
     ("key", "hint"),
     [
-        ("sed", "Did you mean 'seed'?"),
-        ("encoder.droput", "Did you mean 'dropout'?"),
-        ("epochs", "Did you mean 'training.epochs'?"),
-        ("dropout", "Did you mean 'bigrams.dropout' or 'embedder.dropout' or 'encoder.dropout'?"),
-        ("training.sed", "Did you mean 'seed'?"),
-        ("head.nonsense", "Known here: kind, scheme, cost, ends, weights,"),
-        ("", "Known here: task, seed, data,"),
+        pytest.param("sed", "Did you mean 'seed'?", id="sed"),
+        pytest.param("encoder.droput", "Did you mean 'dropout'?", id="encoder.droput"),
+        pytest.param("epochs", "Did you mean 'training.epochs'?", id="epochs"),
+        pytest.param(
+            "dropout",
+            "Did you mean 'bigrams.dropout' or 'embedder.dropout' or 'encoder.dropout'?",
+            id="dropout",
+        ),
+        pytest.param("training.sed", "Did you mean 'seed'?", id="training.sed"),
+        pytest.param(
+            "head.nonsense", "Known here: kind, scheme, cost, ends, weights,", id="head.nonsense"
+        ),
+        pytest.param("", "Known here: task, seed, data,", id="empty"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_known_one(key, hint):
@@ -127,43 +133,105 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(key, hint):
 @pytest.mark.parametrize(
     ("section", "settings", "words"),
     [
-        ("encoder", {"size": "x"}, "encoder.size: must be a valid integer. Got 'x'."),
-        ("encoder", {"size": True}, "encoder.size: must be a valid integer. Got True."),
-        ("encoder", {"size": 0}, "encoder.size: must be greater than or equal to 1. Got 0."),
-        (
+        pytest.param(
+            "encoder", {"size": "x"}, "encoder.size: must be a valid integer. Got 'x'.", id="size x"
+        ),
+        pytest.param(
+            "encoder",
+            {"size": True},
+            "encoder.size: must be a valid integer. Got True.",
+            id="size True",
+        ),
+        pytest.param(
+            "encoder",
+            {"size": 0},
+            "encoder.size: must be greater than or equal to 1. Got 0.",
+            id="size 0",
+        ),
+        pytest.param(
             "encoder",
             {"cell": "rnn"},
             "encoder.cell: must be 'lstm', 'gru', 'mingru' or 'minlstm'. Got 'rnn'.",
+            id="cell rnn",
         ),
-        ("encoder", 3, "encoder: must be a section of settings. Got 3."),
-        ("affixes", {"rows": "x"}, "affixes.rows: must be 'auto' or be a valid integer. Got 'x'."),
-        ("data", {"columns": "a b"}, "data.columns: must be a list. Got 'a b'."),
-        ("data", {"columns": [1]}, "data.columns: must be a valid string. Got 1."),
-        ("training", {"betas": [0.9]}, "training.betas: must have more entries. Got [0.9]."),
-        (
+        pytest.param(
+            "encoder",
+            3,
+            "encoder: must be a section of settings. Got 3.",
+            id="a section that is a number",
+        ),
+        pytest.param(
+            "affixes",
+            {"rows": "x"},
+            "affixes.rows: must be 'auto' or be a valid integer. Got 'x'.",
+            id="rows x",
+        ),
+        pytest.param(
+            "data",
+            {"columns": "a b"},
+            "data.columns: must be a list. Got 'a b'.",
+            id="columns that are a string",
+        ),
+        pytest.param(
+            "data",
+            {"columns": [1]},
+            "data.columns: must be a valid string. Got 1.",
+            id="columns that are numbers",
+        ),
+        pytest.param(
+            "training",
+            {"betas": [0.9]},
+            "training.betas: must have more entries. Got [0.9].",
+            id="one beta",
+        ),
+        pytest.param(
             "training",
             {"betas": [0.9, 0.9, 0.9]},
             "training.betas: must have at most 2 items. Got [0.9, 0.9, 0.9].",
+            id="three betas",
         ),
-        (
+        pytest.param(
             "training",
             {"learning_rate": math.inf},
             "training.learning_rate: must be a finite number. Got inf.",
+            id="an infinite learning rate",
         ),
-        (
+        pytest.param(
             "characters",
             {"output_size": 3},
             "characters.output_size: must be a multiple of 2. Got 3.",
+            id="an odd output size",
         ),
-        ("head", {"cost": -1}, "head.cost: must be greater than or equal to 0. Got -1."),
-        (
+        pytest.param(
+            "head",
+            {"cost": -1},
+            "head.cost: must be greater than or equal to 0. Got -1.",
+            id="a negative cost",
+        ),
+        pytest.param(
             "head",
             {"kind": "softmax", "cost": 0.5},
             "head.cost: must be 0 where the kind is softmax. Got 0.5.",
+            id="a cost of softmax",
         ),
-        ("head", {"weights": {"LOC": 0}}, "head.weights: must be greater than 0. Got 0."),
-        ("head", {"weights": 3}, "head.weights: must be a table. Got 3."),
-        ("words", {"lowercase": 1}, "words.lowercase: must be a valid boolean. Got 1."),
+        pytest.param(
+            "head",
+            {"weights": {"LOC": 0}},
+            "head.weights: must be greater than 0. Got 0.",
+            id="a weight of 0",
+        ),
+        pytest.param(
+            "head",
+            {"weights": 3},
+            "head.weights: must be a table. Got 3.",
+            id="weights that are a number",
+        ),
+        pytest.param(
+            "words",
+            {"lowercase": 1},
+            "words.lowercase: must be a valid boolean. Got 1.",
+            id="lowercase 1",
+        ),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_must_hold(section, settings, words):
@@ -218,17 +286,19 @@ def test_affixes_are_hashed_only_where_there_are_no_vectors():
 @pytest.mark.parametrize(
     ("text", "setting"),
     [
-        ("encoder.size=100", ("encoder.size", 100)),
-        ("words.lowercase = false", ("words.lowercase", False)),
-        ("data.columns=['token', 'ner']", ("data.columns", ["token", "ner"])),
-        ("data.train=a=b c.conll", ("data.train", "a=b c.conll")),
+        pytest.param("encoder.size=100", ("encoder.size", 100), id="number"),
+        pytest.param("words.lowercase = false", ("words.lowercase", False), id="boolean"),
+        pytest.param(
+            "data.columns=['token', 'ner']", ("data.columns", ["token", "ner"]), id="list"
+        ),
+        pytest.param("data.train=a=b c.conll", ("data.train", "a=b c.conll"), id="string"),
     ],
 )
 def test_a_setting_is_read_as_toml_or_else_as_a_string(text, setting):
     assert parse_setting(text) == setting
 
 
-@pytest.mark.parametrize("text", ["encoder.size", "=3", ""])
+@pytest.mark.parametrize("text", ["encoder.size", "=3", ""], ids=["no value", "no key", "empty"])
 def test_a_setting_without_key_or_value_is_refused(text):
     with pytest.raises(ConfigError) as error:
         parse_setting(text)
@@ -238,9 +308,13 @@ def test_a_setting_without_key_or_value_is_refused(text):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"[encoder]\ndroput = 1", "encoder.droput: unknown key. Did you mean 'dropout'?"),
-        (b"seed", "not TOML: "),
-        (b"seed = '\xe9'", "not TOML: "),
+        pytest.param(
+            b"[encoder]\ndroput = 1",
+            "encoder.droput: unknown key. Did you mean 'dropout'?",
+            id="an unknown key",
+        ),
+        pytest.param(b"seed", "not TOML: ", id="no TOML"),
+        pytest.param(b"seed = '\xe9'", "not TOML: ", id="latin-1"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_name(tmp_path, content, words):

@@ -1,6 +1,7 @@
 import gzip
 import io
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from ner.errors import DataError, MissingExtraError
 zstandard = pytest.importorskip("zstandard")
 
 ROWS = "Ada B-PER\nleft O\n\nGötz B-PER\n"
-COMPRESS = {"gz": gzip.compress, "zst": zstandard.ZstdCompressor().compress}
+COMPRESS = {"gz": partial(gzip.compress, mtime=0), "zst": zstandard.ZstdCompressor().compress}
 
 
 def lines_of(path, **options):
@@ -22,7 +23,7 @@ def lines_of(path, **options):
 
 
 @pytest.mark.parametrize("kind", COMPRESS)
-@pytest.mark.parametrize("name", ["x.conll", "x.conll.{}"])
+@pytest.mark.parametrize("name", ["x.conll", "x.conll.{}"], ids=["plain name", "packed name"])
 def test_packed_files_are_told_by_how_they_begin(tmp_path, kind, name):
     path = tmp_path / name.format(kind)
     path.write_bytes(COMPRESS[kind](ROWS.encode()))
@@ -38,7 +39,7 @@ def test_packed_files_may_have_several_parts(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", COMPRESS)
-@pytest.mark.parametrize("end", [20, -1, -4, -9])
+@pytest.mark.parametrize("end", [20, -1, -4, -9], ids=["near the start", "by 1", "by 4", "by 9"])
 def test_a_packed_file_that_is_cut_off_is_an_error_of_one_line(tmp_path, kind, end):
     path = tmp_path / f"x.conll.{kind}"
     path.write_bytes(COMPRESS[kind](ROWS.encode() * 1000)[:end])
@@ -71,7 +72,7 @@ def test_zstandard_that_is_not_installed_says_what_to_install(tmp_path, monkeypa
         list(read_lines(path))
 
 
-@pytest.mark.parametrize("ending", ["", ".gz", ".zst"])
+@pytest.mark.parametrize("ending", ["", ".gz", ".zst"], ids=["plain", "gz", "zst"])
 def test_what_is_created_appears_whole_or_not_at_all(tmp_path, ending):
     path = tmp_path / f"x{ending}"
     with created(path) as file:
@@ -108,7 +109,7 @@ def test_a_device_is_written_to_and_not_replaced():
     "encoding", ["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16", "utf-16-le", "utf-16-be",
                  "utf-32", "mac_roman"]
 )  # fmt: skip
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
 def test_files_are_read_in_the_encoding_that_is_named(tmp_path, encoding, end):
     path = tmp_path / "x"
     path.write_bytes((ROWS.replace("\n", end) * 9999).encode(encoding))
@@ -134,19 +135,41 @@ def test_a_byte_order_mark_says_the_encoding(tmp_path, encoding):
 @pytest.mark.parametrize(
     ("encoding", "content", "message"),
     [
-        (
+        pytest.param(
             "utf-8",
             b"\xef\xbb\xbfa O\n\xc3\xa9\xe9 O\n",
             "x:2: not UTF-8: byte 0xe9 at column 2 (byte 9 of the file)",
+            id="utf-8",
         ),
-        ("ascii", b"a O\nb\xe9 O\n", "x:2: not ascii: byte 0xe9 (byte 5 of the file)"),
-        ("cp1252", b"a\n" * 40_000 + b"b\x81", "x:40001: not cp1252: byte 0x81 (byte 8000"),
-        ("utf-16-le", "a\nb".encode("utf-16-le") + b"\x00\xd8c\x00", "x:2: not utf-16-le: byte "
-         "0x00 (byte 6 of the file)"),
-        ("utf-16", "a\nb".encode("utf-16") + b"c", "x:2: not utf-16: byte 0x63 (byte 8 of"),
-        ("shift_jis", "東\n京".encode("shift_jis") + b"\x81", "x:2: not shift_jis: byte 0x81 (by"),
+        pytest.param(
+            "ascii", b"a O\nb\xe9 O\n", "x:2: not ascii: byte 0xe9 (byte 5 of the file)", id="ascii"
+        ),
+        pytest.param(
+            "cp1252",
+            b"a\n" * 40_000 + b"b\x81",
+            "x:40001: not cp1252: byte 0x81 (byte 8000",
+            id="cp1252",
+        ),
+        pytest.param(
+            "utf-16-le",
+            "a\nb".encode("utf-16-le") + b"\x00\xd8c\x00",
+            "x:2: not utf-16-le: byte 0x00 (byte 6 of the file)",
+            id="utf-16-le",
+        ),
+        pytest.param(
+            "utf-16",
+            "a\nb".encode("utf-16") + b"c",
+            "x:2: not utf-16: byte 0x63 (byte 8 of",
+            id="utf-16",
+        ),
+        pytest.param(
+            "shift_jis",
+            "東\n京".encode("shift_jis") + b"\x81",
+            "x:2: not shift_jis: byte 0x81 (by",
+            id="shift_jis",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_encoding_is_an_error_with_line_and_byte(tmp_path, encoding, content, message):
     path = tmp_path / "x"
     path.write_bytes(content)
@@ -172,7 +195,7 @@ def test_only_the_ending_of_a_packed_file_is_taken_off():
 
 def test_packed_lines_are_as_good_as_others(tmp_path):
     path = tmp_path / "x.gz"
-    path.write_bytes(gzip.compress(b"a O\nb NONE\n"))
+    path.write_bytes(gzip.compress(b"a O\nb NONE\n", mtime=0))
     with pytest.raises(DataError, match=r"x\.gz:2: a tag is O or a prefix"):
         list(read_conll(read_lines(path), str(path)))
 

@@ -63,13 +63,30 @@ def test_bmes_and_bilou_are_spellings_of_bioes(spelling, tags):
     assert [normalize_tag(tag) for tag in spelled] == tags
 
 
-@pytest.mark.parametrize("label", ["PER-x", "I-am", "a b", "-"])
+@pytest.mark.parametrize(
+    "label", ["PER-x", "I-am", "a b", "-"], ids=["hyphen", "prefix", "blank", "hyphen alone"]
+)
 def test_a_label_may_hold_hyphens_and_anything_else(label):
     assert normalize_tag(f"L-{label}") == f"E-{label}"
     assert spans_from_tags([f"B-{label}", f"I-{label}"]) == [Span(0, 2, label)]
 
 
-@pytest.mark.parametrize("tag", ["PER", "", "B", "B-", "b-PER", "X-PER", "0", "BPER", "o", "-PER"])
+@pytest.mark.parametrize(
+    "tag",
+    ["PER", "", "B", "B-", "b-PER", "X-PER", "0", "BPER", "o", "-PER"],
+    ids=[
+        "PER",
+        "empty",
+        "B",
+        "B and a hyphen",
+        "small b",
+        "X",
+        "0",
+        "no hyphen",
+        "small o",
+        "hyphen first",
+    ],
+)
 def test_a_tag_without_prefix_is_refused(tag):
     with pytest.raises(
         ValueError, match=r"a tag is O or a prefix \(one of B I E S M L U\), a hyph"

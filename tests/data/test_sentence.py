@@ -58,7 +58,9 @@ def test_a_source_reads_as_file_and_line():
 
 
 @pytest.mark.parametrize(
-    "spans", [[(0, 3, "X")], [(1, 1, "X")], [(-1, 1, "X")], [(0, 2, "X"), (1, 2, "Y")]]
+    "spans",
+    [[(0, 3, "X")], [(1, 1, "X")], [(-1, 1, "X")], [(0, 2, "X"), (1, 2, "Y")]],
+    ids=["too long", "empty", "before the start", "overlap"],
 )
 def test_spans_that_overlap_or_leave_the_sentence_are_refused(spans):
     with pytest.raises(ValueError, match="spans: ascending, not empty, not overlapping and inside"):
@@ -68,9 +70,19 @@ def test_spans_that_overlap_or_leave_the_sentence_are_refused(spans):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"tokens": "a b"}, "tokens: a list of strings, not one string"),
-        ({"tokens": ["a"], "text": "a"}, "offsets: one a token. Got 0 for 1 tokens"),
-        ({"tokens": ["a"], "columns": {"pos": ()}}, "columns: one value a token. Got 0 in 'pos'"),
+        pytest.param(
+            {"tokens": "a b"}, "tokens: a list of strings, not one string", id="a string of tokens"
+        ),
+        pytest.param(
+            {"tokens": ["a"], "text": "a"},
+            "offsets: one a token. Got 0 for 1 tokens",
+            id="a text without offsets",
+        ),
+        pytest.param(
+            {"tokens": ["a"], "columns": {"pos": ()}},
+            "columns: one value a token. Got 0 in 'pos'",
+            id="a column too short",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_refused(arguments, message):

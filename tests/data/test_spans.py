@@ -32,14 +32,14 @@ def test_whole_tokens_need_no_rule():
 @pytest.mark.parametrize(
     ("span", "snapped"),
     [
-        ((4, 6), (1, 2)),
-        ((3, 5), (1, 2)),
-        ((4, 8), (1, 3)),
-        ((2, 6), (1, 2)),
-        ((3, 7), (1, 2)),
-        ((6, 12), (2, 4)),
-        ((0, 20), (0, 6)),
-        ((5, 14), (1, 5)),
+        pytest.param((4, 6), (1, 2), id="end inside"),
+        pytest.param((3, 5), (1, 2), id="start in the blank before"),
+        pytest.param((4, 8), (1, 3), id="end of the next"),
+        pytest.param((2, 6), (1, 2), id="start inside"),
+        pytest.param((3, 7), (1, 2), id="both in blanks"),
+        pytest.param((6, 12), (2, 4), id="start in a blank"),
+        pytest.param((0, 20), (0, 6), id="the whole text"),
+        pytest.param((5, 14), (1, 5), id="start and end inside"),
     ],
 )
 def test_misaligned_spans_are_refused_snapped_outwards_or_dropped(span, snapped):
@@ -60,7 +60,11 @@ def test_a_span_of_white_space_cannot_be_snapped():
     assert notes.changes == ["x:1: dropped: span [2, 3) ' ' touches no token."]
 
 
-@pytest.mark.parametrize("span", [(3, 3), (-1, 2), (3, 21), (6, 3)])
+@pytest.mark.parametrize(
+    "span",
+    [(3, 3), (-1, 2), (3, 21), (6, 3)],
+    ids=["empty", "before the text", "beyond the text", "backwards"],
+)
 def test_spans_outside_the_text_are_refused_unless_dropped(span):
     for misaligned in ("refuse", "snap"):
         message = error_of((*span, "X"), misaligned=misaligned)

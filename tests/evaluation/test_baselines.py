@@ -44,7 +44,11 @@ def test_equally_frequent_labels_are_settled_by_the_alphabet():
     assert predicted(NameDictionary(train), "Paris").spans == (Span(0, 1, "LOC"),)
 
 
-@pytest.mark.parametrize("train", [[], [Sentence(["Paris"])], [sentence("Paris")]])
+@pytest.mark.parametrize(
+    "train",
+    [[], [Sentence(["Paris"])], [sentence("Paris")]],
+    ids=["no sentences", "no annotation", "no names"],
+)
 def test_without_names_nothing_is_found(train):
     assert predicted(NameDictionary(train), "Paris").spans == ()
 

@@ -202,10 +202,16 @@ def test_nothing_at_all_gives_a_report_of_zeros():
 @pytest.mark.parametrize(
     ("labels", "multi_label", "message"),
     [
-        (None, False, "one gold label is needed. Got none."),
-        (None, True, "gold labels are needed. Got none."),
-        ((), False, "one gold label is needed. Got []."),
-        (("A", "B"), False, "one gold label is needed. Got ['A', 'B']."),
+        pytest.param(
+            None, False, "one gold label is needed. Got none.", id="one label, none known"
+        ),
+        pytest.param(
+            None, True, "gold labels are needed. Got none.", id="several labels, none known"
+        ),
+        pytest.param((), False, "one gold label is needed. Got [].", id="one label, of none"),
+        pytest.param(
+            ("A", "B"), False, "one gold label is needed. Got ['A', 'B'].", id="one label, of two"
+        ),
     ],
 )
 def test_gold_sentences_need_labels(labels, multi_label, message):

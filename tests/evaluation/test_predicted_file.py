@@ -118,11 +118,11 @@ def test_tags_that_the_scheme_lacks_are_counted_and_named():
 @pytest.mark.parametrize(
     ("tags", "scheme"),
     [
-        ([["O"]], "BIO"),
-        ([["B-X", "I-X", "O"]], "BIO"),
-        ([["I-X", "I-X", "B-X"]], "IOB1"),
-        ([["B-X", "O"], ["B-X", "O"], ["I-X"]], "BIO"),
-        ([["S-X", "O"]], "BIOES"),
+        pytest.param([["O"]], "BIO", id="O alone"),
+        pytest.param([["B-X", "I-X", "O"]], "BIO", id="BIO"),
+        pytest.param([["I-X", "I-X", "B-X"]], "IOB1", id="IOB1"),
+        pytest.param([["B-X", "O"], ["B-X", "O"], ["I-X"]], "BIO", id="mostly BIO"),
+        pytest.param([["S-X", "O"]], "BIOES", id="BIOES"),
     ],
 )
 def test_the_scheme_is_the_one_that_fits_the_gold_tags_best(tags, scheme):
@@ -139,13 +139,31 @@ def test_a_report_on_predictions_can_be_written_as_json():
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([b"a O O\n", b"b O\n"], "p.txt:2: 2 columns, but the line before has 3."),
-        ([b"a O O\n", b"b O PER\n"], "p.txt:2: a tag is O or a prefix"),
-        ([b"a O O\n", b"b PER O\n"], "Got 'PER'."),
-        ([b"\n", b"a\n"], "p.txt:2: a row holds a token and the tags; column -2"),
-        ([b"a O\n"], "p.txt:1: a row holds a token and the tags; column -2 is not there. Got 2"),
-        ([], "p.txt: a token, a gold tag and a predicted tag in each row. Got no rows."),
-        ([b"a O \xe9\n"], "p.txt:1: not UTF-8"),
+        pytest.param(
+            [b"a O O\n", b"b O\n"],
+            "p.txt:2: 2 columns, but the line before has 3.",
+            id="a column too few",
+        ),
+        pytest.param(
+            [b"a O O\n", b"b O PER\n"],
+            "p.txt:2: a tag is O or a prefix",
+            id="a predicted tag without prefix",
+        ),
+        pytest.param([b"a O O\n", b"b PER O\n"], "Got 'PER'.", id="a gold tag without prefix"),
+        pytest.param(
+            [b"\n", b"a\n"], "p.txt:2: a row holds a token and the tags; column -2", id="one column"
+        ),
+        pytest.param(
+            [b"a O\n"],
+            "p.txt:1: a row holds a token and the tags; column -2 is not there. Got 2",
+            id="two columns",
+        ),
+        pytest.param(
+            [],
+            "p.txt: a token, a gold tag and a predicted tag in each row. Got no rows.",
+            id="empty",
+        ),
+        pytest.param([b"a O \xe9\n"], "p.txt:1: not UTF-8", id="latin-1"),
     ],
 )
 def test_a_file_that_is_no_prediction_file_is_an_error_with_its_line(lines, message):

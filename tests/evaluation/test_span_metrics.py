@@ -141,7 +141,9 @@ def test_confusions_are_those_found_by_comparing_all_pairs(sentences):
 
 
 @pytest.mark.parametrize(
-    "sentences", [[], [(["O"], ["O"])], [(["B-X"], ["O"])], [(["O"], ["B-X"])]]
+    "sentences",
+    [[], [(["O"], ["O"])], [(["B-X"], ["O"])], [(["O"], ["B-X"])]],
+    ids=["no sentences", "no spans", "none predicted", "none gold"],
 )
 def test_no_right_span_means_zeros_and_no_warning(sentences):
     report = evaluate(sentences)

@@ -107,7 +107,8 @@ TRAINING = [sentence(line.split()) for line in LINES.strip().splitlines()]
 
 
 def case_name(value):
-    return "-".join(str(v) for v in value.values())
+    words = (" ".join(v) or "none" if isinstance(v, tuple) else str(v) for v in value.values())
+    return "-".join(words) or "default"
 
 
 @pytest.fixture(scope="module")
@@ -241,20 +242,27 @@ def test_graphs_are_the_same_each_time(store, tmp_path):
 @pytest.mark.parametrize(
     ("where", "kind", "known"),
     [
-        ("", Model, "Model"),
-        ("embedder", Embedder, "Embedder"),
-        (
+        pytest.param("", Model, "Model", id="model"),
+        pytest.param("embedder", Embedder, "Embedder", id="embedder"),
+        pytest.param(
             "embedder.word_parts.words",
             WordEmbedding,
             "WordEmbedding or CharacterCNN or CharacterLSTM or ShapeEmbedding or AffixEmbedding",
+            id="words",
         ),
-        ("embedder.token_parts.columns", ColumnEmbedding, "ColumnEmbedding or BigramEmbedding"),
-        (
+        pytest.param(
+            "embedder.token_parts.columns",
+            ColumnEmbedding,
+            "ColumnEmbedding or BigramEmbedding",
+            id="columns",
+        ),
+        pytest.param(
             "encoder",
             RecurrentEncoder,
             "RecurrentEncoder or MinimalRNN or DilatedCNN or SelfAttention or EncoderStack",
+            id="encoder",
         ),
-        ("head", CRFHead, "CRFHead or SoftmaxHead or ClassifierHead"),
+        pytest.param("head", CRFHead, "CRFHead or SoftmaxHead or ClassifierHead", id="head"),
     ],
 )
 def test_a_module_of_another_kind_is_refused_by_name(where, kind, known, store, tmp_path):
@@ -415,9 +423,9 @@ def test_units_whose_weights_are_all_zero_stay_so_in_int8(store, tmp_path):
 @pytest.mark.parametrize(
     ("encoder", "got"),
     [
-        ({"encoder.cell": "gru"}, "gru"),
-        ({"encoder.cell": "mingru"}, "an encoder of another kind"),
-        ({"encoder.kind": "idcnn"}, "an encoder of another kind"),
+        pytest.param({"encoder.cell": "gru"}, "gru", id="gru"),
+        pytest.param({"encoder.cell": "mingru"}, "an encoder of another kind", id="mingru"),
+        pytest.param({"encoder.kind": "idcnn"}, "an encoder of another kind", id="idcnn"),
     ],
 )
 def test_int8_is_refused_where_onnx_runtime_lacks_it(encoder, got, store, tmp_path):
@@ -465,11 +473,16 @@ def test_without_annotated_sentences_int8_is_compared_on_words_at_random(tiny_fo
 @pytest.mark.parametrize(
     ("sentences", "message"),
     [
-        (
+        pytest.param(
             [Sentence(["Ada"])],
             "development: development data must have tags. Got none.",
+            id="no tags",
         ),
-        ([Sentence([], spans=())], "sentences: at least one that is not empty. Got none."),
+        pytest.param(
+            [Sentence([], spans=())],
+            "sentences: at least one that is not empty. Got none.",
+            id="no tokens",
+        ),
     ],
 )
 def test_the_cost_of_int8_cannot_be_measured_without_gold_spans(tiny_folder, sentences, message):

@@ -108,7 +108,11 @@ def assert_same(left, right):
 
 
 @pytest.mark.parametrize("kind", TARGETS)
-@pytest.mark.parametrize("limits", [{"batch_size": 7}, {"batch_size": 1, "batch_tokens": 60}])
+@pytest.mark.parametrize(
+    "limits",
+    [{"batch_size": 7}, {"batch_size": 1, "batch_tokens": 60}],
+    ids=["by sentences", "by tokens"],
+)
 def test_batches_from_the_disk_are_those_from_memory(tmp_path, small_chunks, kind, limits):
     blank, make, column = TARGETS[kind]
     in_memory = encoded(make(), blank, column)
@@ -185,9 +189,13 @@ def test_what_is_stored_is_a_table_of_datasets(tmp_path, small_chunks):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: s[:-1], "Got 60 at first, then 59."),
-        (lambda s: [*s, s[0]], "Got 60 at first, then 61."),
-        (lambda s: [*s[:-1], Sentence(["new"], spans=())], "Got the new word 'new'."),
+        pytest.param(lambda s: s[:-1], "Got 60 at first, then 59.", id="shorter"),
+        pytest.param(lambda s: [*s, s[0]], "Got 60 at first, then 61.", id="longer"),
+        pytest.param(
+            lambda s: [*s[:-1], Sentence(["new"], spans=())],
+            "Got the new word 'new'.",
+            id="another word",
+        ),
     ],
 )
 def test_a_corpus_that_changes_between_readings_is_refused(tmp_path, change, message):
@@ -391,9 +399,27 @@ def test_large_files_go_to_the_disk_by_themselves(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("train", "dev", "context", "message"),
     [
-        ("a", "", 0, "data.dev: is needed where data.storage is 'disk'. Got none."),
-        ("-", "b", 0, "data.train: a file, where data.storage is 'disk'. Got '-'."),
-        ("a", "b", 9, "transformer.context: must be 0 where data.storage is 'disk'. Got 9."),
+        pytest.param(
+            "a",
+            "",
+            0,
+            "data.dev: is needed where data.storage is 'disk'. Got none.",
+            id="no development data",
+        ),
+        pytest.param(
+            "-",
+            "b",
+            0,
+            "data.train: a file, where data.storage is 'disk'. Got '-'.",
+            id="standard input",
+        ),
+        pytest.param(
+            "a",
+            "b",
+            9,
+            "transformer.context: must be 0 where data.storage is 'disk'. Got 9.",
+            id="context",
+        ),
     ],
 )
 def test_what_cannot_go_to_the_disk_is_refused(train, dev, context, message):
@@ -406,11 +432,11 @@ def test_what_cannot_go_to_the_disk_is_refused(train, dev, context, message):
 @pytest.mark.parametrize(
     ("setting", "counts"),
     [
-        ({"data.columns": ["token", "ner"]}, True),
-        ({"head.scheme": "BIO"}, True),
-        ({"inputs.columns": ["pos"]}, True),
-        ({"data.dev": "other"}, False),
-        ({"training.epochs": 3}, False),
+        pytest.param({"data.columns": ["token", "ner"]}, True, id="columns"),
+        pytest.param({"head.scheme": "BIO"}, True, id="scheme"),
+        pytest.param({"inputs.columns": ["pos"]}, True, id="input columns"),
+        pytest.param({"data.dev": "other"}, False, id="development data"),
+        pytest.param({"training.epochs": 3}, False, id="epochs"),
     ],
 )
 def test_only_what_changes_the_arrays_has_them_encoded_again(setting, counts):

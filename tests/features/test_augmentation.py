@@ -318,7 +318,11 @@ def test_a_sentence_has_one_spelling_at_most():
     assert all(is_near(counts[i], 4000, expected[i]) for i in expected)
 
 
-@pytest.mark.parametrize(("shares", "got"), [((0.5, 0.4, 0.2), "0.2"), ((0.7, 0.7, None), "0.0")])
+@pytest.mark.parametrize(
+    ("shares", "got"),
+    [((0.5, 0.4, 0.2), "0.2"), ((0.7, 0.7, None), "0.0")],
+    ids=["all three", "two of three"],
+)
 def test_shares_of_spellings_that_pass_one_are_refused(shares, got):
     given = zip(("upper", "lower", "title"), shares, strict=True)
     section = {name: share for name, share in given if share is not None}
@@ -365,7 +369,9 @@ def test_batches_with_changes_are_a_function_of_seed_epoch_and_step():
         assert all(np.array_equal(again[name], first[step][name]) for name in again)
 
 
-@pytest.mark.parametrize("other", [{"seed": 2}, {"epoch": 1}, {"step": 1}])
+@pytest.mark.parametrize(
+    "other", [{"seed": 2}, {"epoch": 1}, {"step": 1}], ids=["seed", "epoch", "step"]
+)
 def test_another_seed_epoch_or_step_shows_other_sentences(other):
     def sums(seed=1, epoch=0, step=0):
         batches = Shown(tokens=0.5, seed=seed).batches

@@ -158,7 +158,9 @@ def test_tagging_takes_every_sentence_once_by_length(batch_tokens):
         assert (batch["rows"][batch["tokens"]][inside] == vectors[inside]).all()
 
 
-@pytest.mark.parametrize("limits", [{"batch_size": 7}, {"batch_tokens": 50}])
+@pytest.mark.parametrize(
+    "limits", [{"batch_size": 7}, {"batch_tokens": 50}], ids=["sentences", "tokens"]
+)
 def test_an_epoch_takes_each_sentence_once_within_the_limits(limits):
     batches = training_batches(**limits)
     for epoch in range(3):
@@ -182,7 +184,7 @@ def test_batches_are_a_function_of_seed_epoch_and_step():
     assert same(one.batch(4, last, plan[last]), other.batch(4, last, plan[last]))
 
 
-@pytest.mark.parametrize("changed", [{"seed": 2}, {"epoch": 1}])
+@pytest.mark.parametrize("changed", [{"seed": 2}, {"epoch": 1}], ids=["seed", "epoch"])
 def test_another_seed_or_epoch_has_other_batches(changed):
     def plan(seed=1, epoch=0):
         batches = training_batches(seed=seed, batch_size=8).plan(epoch)

@@ -75,14 +75,16 @@ def test_columns_are_encoded_end_to_end():
 @pytest.mark.parametrize(
     ("sentence", "message"),
     [
-        (
+        pytest.param(
             Sentence(["a"], columns={"lemma": ("a",), "ner": ("O",)}, source=Source("x.conll", 7)),
             "x.conll:7: the model reads the column 'pos' beside the tokens. "
             "Got the columns: lemma, ner.",
+            id="other columns",
         ),
-        (
+        pytest.param(
             Sentence(["a"]),
             "input: the model reads the column 'pos' beside the tokens. Got the columns: none.",
+            id="no columns",
         ),
     ],
 )

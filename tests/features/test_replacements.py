@@ -64,22 +64,22 @@ def test_mentions_are_the_spans_of_the_sentences(scheme, tags):
     ("scheme", "tags", "expected"),
     [
         # The last token ends the mention, whatever comes behind.
-        ("BIOES", "? B-PER E-PER ?", [(1, 3)]),
-        ("BIOES", "S-PER ?", [(0, 1)]),
+        pytest.param("BIOES", "? B-PER E-PER ?", [(1, 3)], id="the last token ends it"),
+        pytest.param("BIOES", "S-PER ?", [(0, 1)], id="a single token"),
         # An unknown token may go on with it.
-        ("BIO", "? B-PER I-PER ?", []),
-        ("BIO", "? B-PER I-PER O", [(1, 3)]),
-        ("BIO", "B-PER B-PER ?", [(0, 1)]),
+        pytest.param("BIO", "? B-PER I-PER ?", [], id="an unknown token may go on"),
+        pytest.param("BIO", "? B-PER I-PER O", [(1, 3)], id="O ends it"),
+        pytest.param("BIO", "B-PER B-PER ?", [(0, 1)], id="a beginning ends it"),
         # Here I-PER|O may go on, O|B-LOC may not.
-        ("BIO", "B-PER I-PER|O O", []),
-        ("BIO", "B-PER O|B-LOC ?", [(0, 1)]),
-        ("BIOES", "B-PER I-PER|O O", []),
+        pytest.param("BIO", "B-PER I-PER|O O", [], id="O or go on"),
+        pytest.param("BIO", "B-PER O|B-LOC ?", [(0, 1)], id="O or begin"),
+        pytest.param("BIOES", "B-PER I-PER|O O", [], id="BIOES, O or go on"),
         # The label is open, or where it starts.
-        ("BIOES", "S-PER|S-LOC O ?", []),
-        ("BIO", "B-PER|O O ?", []),
-        ("BIO", "? I-PER O", []),
+        pytest.param("BIOES", "S-PER|S-LOC O ?", [], id="an open label"),
+        pytest.param("BIO", "B-PER|O O ?", [], id="an open start"),
+        pytest.param("BIO", "? I-PER O", [], id="a start that is unknown"),
         # The end of the sentence ends it.
-        ("BIO", "? B-PER", [(1, 2)]),
+        pytest.param("BIO", "? B-PER", [(1, 2)], id="the sentence ends it"),
     ],
 )
 def test_a_mention_in_a_partial_annotation_counts_if_its_borders_are_certain(

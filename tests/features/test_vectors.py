@@ -32,15 +32,18 @@ def random_store(folder, words, size=4):
 @pytest.mark.parametrize(
     "content",
     [
-        TEXT,
-        b"3 3\n" + TEXT,
-        b"\xef\xbb\xbf" + TEXT,
-        b"\xef\xbb\xbf3 3\r\n" + TEXT.replace(b"\n", b" \r\n"),
-        TEXT.removesuffix(b"\n"),
-        TEXT.replace(b" ", b"\t"),
-        TEXT.replace(b" ", b"  "),
-        gzip.compress(TEXT),
-        gzip.compress(b"3 3\n" + TEXT),
+        pytest.param(TEXT, id="plain"),
+        pytest.param(b"3 3\n" + TEXT, id="header"),
+        pytest.param(b"\xef\xbb\xbf" + TEXT, id="byte order mark"),
+        pytest.param(
+            b"\xef\xbb\xbf3 3\r\n" + TEXT.replace(b"\n", b" \r\n"),
+            id="byte order mark, header and CRLF",
+        ),
+        pytest.param(TEXT.removesuffix(b"\n"), id="no newline at the end"),
+        pytest.param(TEXT.replace(b" ", b"\t"), id="tabs"),
+        pytest.param(TEXT.replace(b" ", b"  "), id="two blanks"),
+        pytest.param(gzip.compress(TEXT, mtime=0), id="gzip"),
+        pytest.param(gzip.compress(b"3 3\n" + TEXT, mtime=0), id="gzip with header"),
     ],
 )
 def test_vectors_are_read_from_every_kind_of_file(tmp_path, content):
@@ -90,7 +93,7 @@ def test_words_that_are_not_utf8_are_left_out_and_counted(tmp_path):
     assert (vectors.words, vectors.skipped) == (("a", "b"), 1)
 
 
-@pytest.mark.parametrize("header", [b"", b"3 3\n"])
+@pytest.mark.parametrize("header", [b"", b"3 3\n"], ids=["no header", "header"])
 def test_the_most_frequent_words_are_kept_and_those_asked_for(tmp_path, header):
     path = written(tmp_path, header + TEXT)
     assert read_vectors(path, keep=2).words == WORDS[:2]
@@ -104,23 +107,67 @@ def test_the_most_frequent_words_are_kept_and_those_asked_for(tmp_path, header):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", ":1: a word and its numbers in each line. Got ''."),
-        (b"\nthe 1 2\n", ":1: a word and its numbers in each line. Got ''."),
-        (b"the\n", ":1: a word and its numbers in each line. Got 'the'."),
-        (b"the 1 2\nof 1\n", ":2: 1 numbers, but the first line has 2."),
-        (b"the 1 2\nof 1 2 3\n", ":2: 3 numbers, but the first line has 2."),
-        (b"the 1 2\n\n", ":2: 0 numbers, but the first line has 2."),
-        (b"9 2\nthe 1 2\nof 1\n", ":3: 1 numbers, but the first line has 2."),
-        (b"9 2\nthe 1 2\nof 1 2\n", ": 9 words, as its first line says. Got 2."),
-        (b"the 1 2\nof 1 x\n", ":2: finite numbers after the word. Got 'x'."),
-        (b"the 1 2\nof nan 1\n", ":2: finite numbers after the word. Got 'nan'."),
-        (b"the 1 2\nof 1 inf\n", ":2: finite numbers after the word. Got 'inf'."),
-        (b"the 1 2\nof 1 1e39\n", ":2: finite numbers after the word. Got '1e39'."),
-        (b"the 1 2 3\nof 1  2\n", ":2: finite numbers after the word. Got ''."),
-        (b"the 1 2\nof 1 0,5\n", ":2: finite numbers after the word. Got '0,5'."),
-        (gzip.compress(TEXT)[:-12], ": must be readable to its end. Got: "),
-        (gzip.compress(TEXT)[:12] + b"\xff" * 30, ": must be readable to its end. Got: "),
-        (b"PK\x03\x04 no zip", ": must be readable to its end. Got: "),
+        pytest.param(b"", ":1: a word and its numbers in each line. Got ''.", id="empty"),
+        pytest.param(
+            b"\nthe 1 2\n",
+            ":1: a word and its numbers in each line. Got ''.",
+            id="a blank first line",
+        ),
+        pytest.param(
+            b"the\n", ":1: a word and its numbers in each line. Got 'the'.", id="a word alone"
+        ),
+        pytest.param(
+            b"the 1 2\nof 1\n", ":2: 1 numbers, but the first line has 2.", id="a number too few"
+        ),
+        pytest.param(
+            b"the 1 2\nof 1 2 3\n",
+            ":2: 3 numbers, but the first line has 2.",
+            id="a number too many",
+        ),
+        pytest.param(b"the 1 2\n\n", ":2: 0 numbers, but the first line has 2.", id="a blank line"),
+        pytest.param(
+            b"9 2\nthe 1 2\nof 1\n",
+            ":3: 1 numbers, but the first line has 2.",
+            id="a short row after a header",
+        ),
+        pytest.param(
+            b"9 2\nthe 1 2\nof 1 2\n",
+            ": 9 words, as its first line says. Got 2.",
+            id="a row too few",
+        ),
+        pytest.param(
+            b"the 1 2\nof 1 x\n", ":2: finite numbers after the word. Got 'x'.", id="no number"
+        ),
+        pytest.param(
+            b"the 1 2\nof nan 1\n", ":2: finite numbers after the word. Got 'nan'.", id="nan"
+        ),
+        pytest.param(
+            b"the 1 2\nof 1 inf\n", ":2: finite numbers after the word. Got 'inf'.", id="inf"
+        ),
+        pytest.param(
+            b"the 1 2\nof 1 1e39\n",
+            ":2: finite numbers after the word. Got '1e39'.",
+            id="beyond float32",
+        ),
+        pytest.param(
+            b"the 1 2 3\nof 1  2\n", ":2: finite numbers after the word. Got ''.", id="two blanks"
+        ),
+        pytest.param(
+            b"the 1 2\nof 1 0,5\n",
+            ":2: finite numbers after the word. Got '0,5'.",
+            id="a comma in a number",
+        ),
+        pytest.param(
+            gzip.compress(TEXT, mtime=0)[:-12],
+            ": must be readable to its end. Got: ",
+            id="gzip cut off",
+        ),
+        pytest.param(
+            gzip.compress(TEXT, mtime=0)[:12] + b"\xff" * 30,
+            ": must be readable to its end. Got: ",
+            id="gzip damaged",
+        ),
+        pytest.param(b"PK\x03\x04 no zip", ": must be readable to its end. Got: ", id="no zip"),
     ],
 )
 def test_a_damaged_file_is_an_error_with_its_line(tmp_path, content, message):
@@ -228,19 +275,38 @@ def damage_header(content, **changes):
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (lambda content: b"", ""),
-        (lambda content: b"abc", ""),
-        (lambda content: b"\xff" * 8 + content[8:], ""),
-        (lambda content: content[:-1], "words is cut off"),
-        (lambda content: content.replace(b'"hashes"', b'"bashes"'), "'hashes'"),
-        (lambda content: content.replace(b"F16", b"I16"), "vectors is cut off or not F16"),
-        (lambda content: damage_header(content, rows={"data_offsets": [8, 0]}), "rows is cut off"),
-        (
+        pytest.param(lambda content: b"", "", id="empty"),
+        pytest.param(lambda content: b"abc", "", id="three bytes"),
+        pytest.param(lambda content: b"\xff" * 8 + content[8:], "", id="a huge header"),
+        pytest.param(lambda content: content[:-1], "words is cut off", id="cut off"),
+        pytest.param(
+            lambda content: content.replace(b'"hashes"', b'"bashes"'), "'hashes'", id="no hashes"
+        ),
+        pytest.param(
+            lambda content: content.replace(b"F16", b"I16"),
+            "vectors is cut off or not F16",
+            id="another type",
+        ),
+        pytest.param(
+            lambda content: damage_header(content, rows={"data_offsets": [8, 0]}),
+            "rows is cut off",
+            id="a range backwards",
+        ),
+        pytest.param(
             lambda content: damage_header(content, rows={"shape": [1, 2]}),
             "rows has the shape (1, 2)",
+            id="rows of another shape",
         ),
-        (lambda content: damage_header(content, vectors={"shape": [8]}), ""),
-        (lambda content: damage_header(content, vectors={"shape": [4, 2]}), "has the shape"),
+        pytest.param(
+            lambda content: damage_header(content, vectors={"shape": [8]}),
+            "",
+            id="vectors of one axis",
+        ),
+        pytest.param(
+            lambda content: damage_header(content, vectors={"shape": [4, 2]}),
+            "has the shape",
+            id="vectors of too many rows",
+        ),
     ],
 )
 def test_a_damaged_store_is_an_error_that_names_the_file(tmp_path, damage, reason):

@@ -57,10 +57,10 @@ def test_row_0_is_for_all_that_a_vocabulary_lacks():
 @pytest.mark.parametrize(
     ("entries", "row"),
     [
-        (["may-05", "may-17", "May-17"], 3),
-        (["may-05", "may-17"], 2),
-        (["may-00"], 1),
-        (["may-05", "MAY-17"], UNKNOWN),
+        pytest.param(["may-05", "may-17", "May-17"], 3, id="exactly"),
+        pytest.param(["may-05", "may-17"], 2, id="lower-cased"),
+        pytest.param(["may-00"], 1, id="digits as 0"),
+        pytest.param(["may-05", "MAY-17"], UNKNOWN, id="not at all"),
     ],
 )
 def test_a_word_is_found_exactly_then_lower_cased_then_with_digits_as_0(entries, row):
@@ -81,11 +81,11 @@ def test_a_word_without_a_row_has_its_own_vector(store):
 @pytest.mark.parametrize(
     ("entries", "in_store", "row"),
     [
-        (["Rome-1"], ["Rome-1"], 1),
-        (["rome-1"], ["Rome-1"], OWN_VECTOR),
-        (["rome-1"], ["rome-1"], 1),
-        (["rome-0"], ["rome-1"], OWN_VECTOR),
-        (["rome-0"], ["other"], 1),
+        pytest.param(["Rome-1"], ["Rome-1"], 1, id="both exact"),
+        pytest.param(["rome-1"], ["Rome-1"], OWN_VECTOR, id="vector exact"),
+        pytest.param(["rome-1"], ["rome-1"], 1, id="both lower-cased"),
+        pytest.param(["rome-0"], ["rome-1"], OWN_VECTOR, id="vector lower-cased"),
+        pytest.param(["rome-0"], ["other"], 1, id="no vector"),
     ],
 )
 def test_a_closer_form_wins_and_a_trained_row_wins_over_a_vector_of_the_same_form(
@@ -139,7 +139,11 @@ def test_an_extended_vocabulary_keeps_its_rows(entries, more):
 
 
 @pytest.mark.parametrize(
-    ("lowercase", "expected"), [(True, {"ada", "Ada", "1999"}), (False, {"Ada", "1999"})]
+    ("lowercase", "expected"),
+    [
+        pytest.param(True, {"ada", "Ada", "1999"}, id="lower-cased"),
+        pytest.param(False, {"Ada", "1999"}, id="as written"),
+    ],
 )
 def test_known_words_are_those_of_training_themselves(lowercase, expected):
     words = ["Ada", "left", "1999"]

@@ -67,14 +67,14 @@ def test_every_character_has_a_row_in_a_table_of_that_size():
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ("lower", "house don't it- é"),
-        ("Capital", "House A Élan Don't"),
-        ("UPPER", "UN U.S. AT&T I."),
-        ("miXed", "iPhone McDonald eBay Al-Qaeda"),
-        ("0000", "7 1999 ٣٤"),
-        ("with0", "B-52 3,000 1st U2 1999-2000 3.5"),
-        ("punctuation", ". -- $ \U0001f600 \ud800"),
-        ("other", "東京 مدينة"),
+        pytest.param("lower", "house don't it- é", id="lower"),
+        pytest.param("Capital", "House A Élan Don't", id="capital"),
+        pytest.param("UPPER", "UN U.S. AT&T I.", id="upper"),
+        pytest.param("miXed", "iPhone McDonald eBay Al-Qaeda", id="mixed"),
+        pytest.param("0000", "7 1999 ٣٤", id="digits"),
+        pytest.param("with0", "B-52 3,000 1st U2 1999-2000 3.5", id="with digits"),
+        pytest.param("punctuation", ". -- $ \U0001f600 \ud800", id="punctuation"),
+        pytest.param("other", "東京 مدينة", id="other"),
     ],
 )
 def test_shapes(shape, words):

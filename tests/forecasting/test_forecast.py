@@ -83,26 +83,49 @@ def test_rows_without_a_header_are_estimated_from_each_other(forecast, tmp_path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--column", "Profit"), "{}: a column must be one of Month, Sales. Got 'Profit'."),
-        (("--column", "Month"), "{}:2: column 'Month' must hold a finite number. Got '1949-01'."),
-        (
+        pytest.param(
+            ("--column", "Profit"),
+            "{}: a column must be one of Month, Sales. Got 'Profit'.",
+            id="an unknown column",
+        ),
+        pytest.param(
+            ("--column", "Month"),
+            "{}:2: column 'Month' must hold a finite number. Got '1949-01'.",
+            id="a column of dates",
+        ),
+        pytest.param(
             ("--inputs", "Sales"),
             "{}: inputs must differ from each other and from the column that is forecast. "
             "Got Sales, Sales.",
+            id="inputs twice",
         ),
-        (
+        pytest.param(
             ("--window", 90),
             "{}: the training part must reach to row 91 or beyond, for a window of 90 rows with "
             "what it is compared to and a horizon of 1. Got 58 rows.",
+            id="a long window",
         ),
-        (("--horizon", 0), "horizon: must be at least 1. Got 0."),
-        (("--epochs", 0), "training.epochs: must be greater than or equal to 1. Got 0."),
-        (("--device", "tpu"), "device: must be auto, cpu, cuda or cuda:N. Got 'tpu'."),
-        (
+        pytest.param(("--horizon", 0), "horizon: must be at least 1. Got 0.", id="no horizon"),
+        pytest.param(
+            ("--epochs", 0),
+            "training.epochs: must be greater than or equal to 1. Got 0.",
+            id="no epochs",
+        ),
+        pytest.param(
+            ("--device", "tpu"),
+            "device: must be auto, cpu, cuda or cuda:N. Got 'tpu'.",
+            id="an unknown device",
+        ),
+        pytest.param(
             ("--split", 90, 10, 10),
             "split: must add up to at most the 96 rows of {}. Got 110.",
+            id="a long split",
         ),
-        (("--task", "rows"), "{}: rows need columns of numbers beside 'Sales'. Got none."),
+        pytest.param(
+            ("--task", "rows"),
+            "{}: rows need columns of numbers beside 'Sales'. Got none.",
+            id="rows of one column",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(series, forecast, tmp_path, arguments, message):

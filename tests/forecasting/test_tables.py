@@ -20,10 +20,15 @@ def write(tmp_path):
 @pytest.mark.parametrize(
     "text",
     [
-        "month,value\n1949-01,112\n1949-02,118.5\n",
-        '"month","value"\r\n"1949-01",112\r\n"1949-02"," 118.5"\r\n',
-        "\ufeffmonth,value\n1949-01,112\n1949-02,1.185e2\n\n\n",
-        "month,value\n1949-01,112\n1949-02,118.5",
+        pytest.param("month,value\n1949-01,112\n1949-02,118.5\n", id="plain"),
+        pytest.param(
+            '"month","value"\r\n"1949-01",112\r\n"1949-02"," 118.5"\r\n', id="quotes and CRLF"
+        ),
+        pytest.param(
+            "\ufeffmonth,value\n1949-01,112\n1949-02,1.185e2\n\n\n",
+            id="byte order mark and blank lines",
+        ),
+        pytest.param("month,value\n1949-01,112\n1949-02,118.5", id="no newline at the end"),
     ],
 )
 def test_a_table_is_the_same_in_any_spelling(write, text):
@@ -59,13 +64,35 @@ def test_other_delimiters(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,b\n1,2\n3\n", "series.csv:3: 1 column, but the first row has 2."),
-        ("a\n1\n2,3\n", "series.csv:3: 2 columns, but the first row has 1."),
-        ("a\n1\n\n2\n", "series.csv:3: a row of numbers is needed. Got a blank line."),
-        ("", "series.csv: at least one row of numbers is needed. Got none."),
-        ("a,b\n", "series.csv: at least one row of numbers is needed. Got none."),
-        ("a,a\n1,2\n", "series.csv: columns need different names. Got a, a."),
-        ('a\n"1', "series.csv:2: not CSV: unexpected end of data."),
+        pytest.param(
+            "a,b\n1,2\n3\n",
+            "series.csv:3: 1 column, but the first row has 2.",
+            id="a column too few",
+        ),
+        pytest.param(
+            "a\n1\n2,3\n",
+            "series.csv:3: 2 columns, but the first row has 1.",
+            id="a column too many",
+        ),
+        pytest.param(
+            "a\n1\n\n2\n",
+            "series.csv:3: a row of numbers is needed. Got a blank line.",
+            id="a blank line",
+        ),
+        pytest.param(
+            "", "series.csv: at least one row of numbers is needed. Got none.", id="empty"
+        ),
+        pytest.param(
+            "a,b\n",
+            "series.csv: at least one row of numbers is needed. Got none.",
+            id="a header alone",
+        ),
+        pytest.param(
+            "a,a\n1,2\n", "series.csv: columns need different names. Got a, a.", id="a name twice"
+        ),
+        pytest.param(
+            'a\n"1', "series.csv:2: not CSV: unexpected end of data.", id="a quote without end"
+        ),
     ],
 )
 def test_a_table_that_cannot_be_read_says_where(write, text, message):
@@ -77,11 +104,11 @@ def test_a_table_that_cannot_be_read_says_where(write, text, message):
 @pytest.mark.parametrize(
     ("cell", "got"),
     [
-        ("", "a blank cell"),
-        ("  ", "a blank cell"),
-        ("x", "'x'"),
-        ("nan", "'nan'"),
-        ("1_0", "'1_0'"),
+        pytest.param("", "a blank cell", id="empty"),
+        pytest.param("  ", "a blank cell", id="blank"),
+        pytest.param("x", "'x'", id="letter"),
+        pytest.param("nan", "'nan'", id="nan"),
+        pytest.param("1_0", "'1_0'", id="underscore"),
     ],
 )
 def test_a_cell_that_is_no_number_is_refused_where_it_is_read(write, cell, got):
@@ -93,13 +120,15 @@ def test_a_cell_that_is_no_number_is_refused_where_it_is_read(write, cell, got):
     assert str(error.value) == f"{path}:3: column 'b' must hold a finite number. Got {got}."
 
 
-@pytest.mark.parametrize("delimiter", ["", ",,"])
+@pytest.mark.parametrize("delimiter", ["", ",,"], ids=["none", "two"])
 def test_a_delimiter_is_one_character(write, delimiter):
     with pytest.raises(ConfigError, match=rf"delimiter: must be one .*\. Got '{delimiter}'\.$"):
         read_table(write("a,b\n1,2\n"), delimiter=delimiter)
 
 
-@pytest.mark.parametrize("name", ["c", "3", "0", "-3", ""])
+@pytest.mark.parametrize(
+    "name", ["c", "3", "0", "-3", ""], ids=["a name", "beyond the last", "0", "below 0", "empty"]
+)
 def test_an_unknown_column_is_refused_with_those_there_are(write, name):
     with pytest.raises(DataError, match=rf"a column must be one of a, b\. Got '{name}'\."):
         read_table(write("a,b\n1,2\n")).index(name)
@@ -112,7 +141,11 @@ def test_a_file_that_is_not_there(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "shape"),
-    [("airline-passengers.csv", (144, 2)), ("ETTh1.csv", (17420, 8)), ("housing.csv", (506, 14))],
+    [
+        pytest.param("airline-passengers.csv", (144, 2), id="airline passengers"),
+        pytest.param("ETTh1.csv", (17420, 8), id="ETTh1"),
+        pytest.param("housing.csv", (506, 14), id="housing"),
+    ],
 )
 def test_the_shared_tables_are_read_whole(shared_data, name, shape):
     table = read_table(shared_data(f"timeseries/{name}"))

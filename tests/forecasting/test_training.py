@@ -270,7 +270,11 @@ def test_a_model_of_a_series_is_none_of_text(trained):
         ner.load(trained.model)
 
 
-@pytest.mark.parametrize("encoder", [{"cell": "gru"}, {"layers": 2}, {"bidirectional": True}])
+@pytest.mark.parametrize(
+    "encoder",
+    [{"cell": "gru"}, {"layers": 2}, {"bidirectional": True}],
+    ids=["gru", "two layers", "both directions"],
+)
 @pytest.mark.parametrize("projection", [0, 5])
 def test_any_encoder_takes_values(encoder, projection):
     settings = settings_of(encoder={"size": 4, **encoder}, projection=projection)

@@ -214,10 +214,22 @@ def test_what_is_left_over_is_not_used():
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        ((0.5, 0.5), "split: must be three numbers of rows, or three shares that add up to at "),
-        ((0.5, 0.6, 0.2), r"split: must be .* at most 1\. Got 0\.5 0\.6 0\.2\."),
-        ((0.5, 0.5, 0), "split: must be three"),
-        ((10, 10, 20), r"split: must add up to at most the 30 rows of file\. Got 40\."),
+        pytest.param(
+            (0.5, 0.5),
+            "split: must be three numbers of rows, or three shares that add up to at ",
+            id="two shares",
+        ),
+        pytest.param(
+            (0.5, 0.6, 0.2),
+            r"split: must be .* at most 1\. Got 0\.5 0\.6 0\.2\.",
+            id="shares above 1",
+        ),
+        pytest.param((0.5, 0.5, 0), "split: must be three", id="a share of 0"),
+        pytest.param(
+            (10, 10, 20),
+            r"split: must add up to at most the 30 rows of file\. Got 40\.",
+            id="more rows than there are",
+        ),
     ],
 )
 def test_a_split_that_is_none_is_refused(split, message):
@@ -227,7 +239,10 @@ def test_a_split_that_is_none_is_refused(split, message):
 
 @pytest.mark.parametrize(
     ("split", "part", "need", "got"),
-    [((8, 10, 10), "training", 9, 8), ((12, 2, 10), "development", 15, 14)],
+    [
+        pytest.param((8, 10, 10), "training", 9, 8, id="training"),
+        pytest.param((12, 2, 10), "development", 15, 14, id="development"),
+    ],
 )
 def test_a_part_that_is_too_short_says_what_it_needs(split, part, need, got):
     settings = series_settings(window=6, horizon=3)
@@ -242,9 +257,21 @@ def test_a_part_that_is_too_short_says_what_it_needs(split, part, need, got):
 @pytest.mark.parametrize(
     ("value", "log", "message"),
     [
-        (-2, True, "file: values must be above 0 to have logarithms. Got -2 in row 8."),
-        (0, True, "file: values must be above 0 to have logarithms. Got 0 in row 8."),
-        (1e200, False, "file: values must lie between -1e+100 and 1e+100. Got 1e+200 in row 8."),
+        pytest.param(
+            -2,
+            True,
+            "file: values must be above 0 to have logarithms. Got -2 in row 8.",
+            id="negative",
+        ),
+        pytest.param(
+            0, True, "file: values must be above 0 to have logarithms. Got 0 in row 8.", id="zero"
+        ),
+        pytest.param(
+            1e200,
+            False,
+            "file: values must lie between -1e+100 and 1e+100. Got 1e+200 in row 8.",
+            id="huge",
+        ),
     ],
 )
 def test_values_that_cannot_be_worked_with_are_refused(value, log, message):
@@ -290,32 +317,58 @@ def test_ridge_is_the_least_penalised_error():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"horizon": 0}, "horizon: must be at least 1. Got 0."),
-        ({"window": -1}, "window: must be at least 1. Got -1."),
-        ({"window": 12, "patch": 5}, "patch: must divide the window, 12. Got 5."),
-        ({"seeds": 0}, "seeds: must be at least 1. Got 0."),
-        ({"period": 1}, "period: must be at least 2. Got 1."),
-        ({"phases": True}, "period: must be given for phases. Got none."),
-        ({"reference": "drift"}, "period: must be given for the reference drift. Got none."),
-        (
+        pytest.param({"horizon": 0}, "horizon: must be at least 1. Got 0.", id="horizon 0"),
+        pytest.param({"window": -1}, "window: must be at least 1. Got -1.", id="window below 0"),
+        pytest.param(
+            {"window": 12, "patch": 5}, "patch: must divide the window, 12. Got 5.", id="patch"
+        ),
+        pytest.param({"seeds": 0}, "seeds: must be at least 1. Got 0.", id="seeds 0"),
+        pytest.param({"period": 1}, "period: must be at least 2. Got 1.", id="period 1"),
+        pytest.param(
+            {"phases": True},
+            "period: must be given for phases. Got none.",
+            id="phases without period",
+        ),
+        pytest.param(
+            {"reference": "drift"},
+            "period: must be given for the reference drift. Got none.",
+            id="drift without period",
+        ),
+        pytest.param(
             {"reference": "x"},
             "reference: must be one of none, last, season, drift. Got 'x'.",
+            id="an unknown reference",
         ),
-        ({"scaling": "x"}, "scaling: must be one of standard, min-max. Got 'x'."),
-        ({"task": "rows", "horizon": 2}, "horizon: must be 1 for rows. Got 2."),
-        ({"task": "rows", "reference": "last"}, "reference: must be none for rows. Got last."),
-        (
+        pytest.param(
+            {"scaling": "x"},
+            "scaling: must be one of standard, min-max. Got 'x'.",
+            id="an unknown scaling",
+        ),
+        pytest.param(
+            {"task": "rows", "horizon": 2},
+            "horizon: must be 1 for rows. Got 2.",
+            id="rows far ahead",
+        ),
+        pytest.param(
+            {"task": "rows", "reference": "last"},
+            "reference: must be none for rows. Got last.",
+            id="rows with a reference",
+        ),
+        pytest.param(
             {"task": "many-to-many", "encoder": {"bidirectional": True}},
             "encoder.bidirectional: must be False for many-to-many, where no step may see those "
             "that it forecasts. Got True.",
+            id="both directions",
         ),
-        (
+        pytest.param(
             {"training": {"export": True}},
             "training.export: has no meaning for a series. Leave it out.",
+            id="export",
         ),
-        (
+        pytest.param(
             {"training": {"epochs": 0}},
             "training.epochs: must be greater than or equal to 1. Got 0.",
+            id="epochs 0",
         ),
     ],
 )

@@ -141,7 +141,11 @@ def test_one_head_is_shown_or_the_mean_of_all():
         assert str(error.value) == f"head: must be from 0 to 1. Got {head}."
 
 
-@pytest.mark.parametrize("prediction", [None, Prediction(labels=("X",))])
+@pytest.mark.parametrize(
+    "prediction",
+    [None, Prediction(labels=("X",))],
+    ids=["no prediction", "a prediction without attention"],
+)
 def test_a_view_needs_attention(prediction):
     with pytest.raises(ConfigError) as error:
         token_weights(Sentence(["a"], prediction=prediction))

@@ -44,24 +44,28 @@ def test_a_network_has_the_weights_of_its_files():
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        (
+        pytest.param(
             {"head__crf__transitions": None},
             "m: model.safetensors lacks head.crf.transitions. Was a file of the model exchanged?",
+            id="one is missing",
         ),
-        (
+        pytest.param(
             {f"head__crf__{name}_transitions": None for name in ("start", "end")}
             | {f"head__projection__{name}": None for name in ("weight", "bias")},
             "m: model.safetensors lacks head.crf.end_transitions, head.crf.start_transitions, "
             "head.projection.bias and 1 more. Was a file of the model exchanged?",
+            id="four are missing",
         ),
-        (
+        pytest.param(
             {"extra": np.zeros(2)},
             "m: model.safetensors has too much extra. Was a file of the model exchanged?",
+            id="one too many",
         ),
-        (
+        pytest.param(
             {"head__projection__bias": np.zeros(4)},
             "m: model.safetensors: head.projection.bias has the shape (3,). Got (4,). "
             "Was a file of the model exchanged?",
+            id="another shape",
         ),
     ],
 )
@@ -104,7 +108,18 @@ def test_a_device_that_is_there_is_taken(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:٣", "cpu:1", "", "CPU"]
+    "name",
+    ["gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:٣", "cpu:1", "", "CPU"],
+    ids=[
+        "gpu",
+        "cuda without number",
+        "cuda x",
+        "cuda below 0",
+        "cuda with an Arabic digit",
+        "second cpu",
+        "empty",
+        "capitals",
+    ],
 )
 def test_a_device_of_another_name_is_refused(name):
     with pytest.raises(ConfigError) as error:

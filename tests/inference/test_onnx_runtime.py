@@ -116,8 +116,10 @@ def test_a_batch_a_core_is_run_at_once(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"precision": "fp16"}, "precision: must be fp32 or int8. Got 'fp16'."),
-        ({"threads": 0}, "threads: must be at least 1. Got 0."),
+        pytest.param(
+            {"precision": "fp16"}, "precision: must be fp32 or int8. Got 'fp16'.", id="precision"
+        ),
+        pytest.param({"threads": 0}, "threads: must be at least 1. Got 0.", id="threads"),
     ],
 )
 def test_options_that_there_are_not_are_refused(folder, options, message):

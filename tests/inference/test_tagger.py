@@ -109,7 +109,11 @@ def test_an_endless_stream_is_tagged(tiny_tagger):
     assert [len(next(stream)) for _ in range(5)] == [2] * 5
 
 
-@pytest.mark.parametrize("blank", ["", " ", "\n", "\u00a0\u2028", "\u200b"])
+@pytest.mark.parametrize(
+    "blank",
+    ["", " ", "\n", "\u00a0\u2028", "\u200b"],
+    ids=["empty", "blank", "newline", "no-break space", "zero-width space"],
+)
 def test_a_blank_text_has_no_tokens_and_no_entities(tiny_tagger, blank):
     tagged = tiny_tagger.tag(blank)
     assert (tagged.text, tagged.tokens, tagged.entities) == (blank, (), ())
@@ -131,13 +135,35 @@ def test_no_sentence_is_too_long(tiny_tagger):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda t: t.tag(["Ada", "L."]), "a text is a str. Got list. For tokens there are tag_tok"),
-        (lambda t: t.tag(b"Ada"), "a text is a str. Got bytes."),
-        (lambda t: t.tag_tokens("Ada"), "tokens: a list of strings. For raw text there is tag()"),
-        (lambda t: t.pipe("Ada"), "items: many texts or sentences. For one text there is tag()"),
-        (lambda t: list(t.pipe([["Ada"]])), "a text is a str. Got list."),
-        (lambda t: t.tag_sentences(["Ada"]), "sentences: a list of Sentence. Got str."),
-        (lambda _: ner.evaluate("model", []), "model: made by load() or train()."),
+        pytest.param(
+            lambda t: t.tag(["Ada", "L."]),
+            "a text is a str. Got list. For tokens there are tag_tok",
+            id="a list for a text",
+        ),
+        pytest.param(lambda t: t.tag(b"Ada"), "a text is a str. Got bytes.", id="bytes for a text"),
+        pytest.param(
+            lambda t: t.tag_tokens("Ada"),
+            "tokens: a list of strings. For raw text there is tag()",
+            id="a text for tokens",
+        ),
+        pytest.param(
+            lambda t: t.pipe("Ada"),
+            "items: many texts or sentences. For one text there is tag()",
+            id="a text for texts",
+        ),
+        pytest.param(
+            lambda t: list(t.pipe([["Ada"]])), "a text is a str. Got list.", id="a list in a stream"
+        ),
+        pytest.param(
+            lambda t: t.tag_sentences(["Ada"]),
+            "sentences: a list of Sentence. Got str.",
+            id="a list for sentences",
+        ),
+        pytest.param(
+            lambda _: ner.evaluate("model", []),
+            "model: made by load() or train().",
+            id="a name for a model",
+        ),
     ],
 )
 def test_the_meaning_of_an_argument_is_never_guessed(tiny_tagger, call, words):
@@ -265,27 +291,32 @@ def test_a_constraint_that_is_met_anyway_changes_no_span_and_raises_its_score(ti
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (
+        pytest.param(
             lambda t: t.tag("Ada saw Berlins", required=[(8, 14, "LOC")]),
             "text: span [8, 14) 'Berlin' does not start and end at token borders.",
+            id="inside a token",
         ),
-        (
+        pytest.param(
             lambda t: t.tag("", forbidden=[(0, 3, "LOC")]),
             "text: span [0, 3) '' does not start and end at token borders.",
+            id="beyond an empty text",
         ),
-        (
+        pytest.param(
             lambda t: t.tag_tokens(["Ada"], required=[(0, 2, "LOC")]),
             "sentence 0: a span must lie inside its 1 tokens and have a known label. "
             "Got (0, 2, 'LOC').",
+            id="beyond the tokens",
         ),
-        (
+        pytest.param(
             lambda t: t.tag_tokens([], required=[(0, 1, "LOC")]),
             "sentence 0: a span must lie inside its 0 tokens and have a known label. "
             "Got (0, 1, 'LOC').",
+            id="no tokens",
         ),
-        (
+        pytest.param(
             lambda t: t.tag_tokens(["Ada"], required=[(0, 1, "LOC")], forbidden=[(0, 1, "LOC")]),
             "sentence 0: at least one legal path must be allowed. Got none.",
+            id="required and forbidden",
         ),
     ],
 )

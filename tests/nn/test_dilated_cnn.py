@@ -38,7 +38,11 @@ def convolve(layer, x, dilation):
     return np.maximum(states, 0)
 
 
-@pytest.mark.parametrize(("layers", "dilations"), [(1, [1, 1]), (2, [1, 2, 1]), (3, [1, 2, 4, 1])])
+@pytest.mark.parametrize(
+    ("layers", "dilations"),
+    [(1, [1, 1]), (2, [1, 2, 1]), (3, [1, 2, 4, 1])],
+    ids=["1 layer", "2 layers", "3 layers"],
+)
 @pytest.mark.parametrize("iterations", [1, 2, 4])
 @pytest.mark.parametrize("residual", [False, True])
 def test_states_are_those_of_loops_over_tokens(layers, dilations, iterations, residual):

@@ -152,11 +152,11 @@ def test_dropout_comes_between_the_layers_too():
 @pytest.mark.parametrize(
     ("settings", "kind"),
     [
-        ({}, RecurrentEncoder),
-        ({"cell": "gru"}, RecurrentEncoder),
-        ({"cell": "mingru"}, MinimalRNN),
-        ({"cell": "minlstm"}, MinimalRNN),
-        ({"kind": "idcnn", "cell": "gru"}, DilatedCNN),
+        pytest.param({}, RecurrentEncoder, id="default"),
+        pytest.param({"cell": "gru"}, RecurrentEncoder, id="gru"),
+        pytest.param({"cell": "mingru"}, MinimalRNN, id="mingru"),
+        pytest.param({"cell": "minlstm"}, MinimalRNN, id="minlstm"),
+        pytest.param({"kind": "idcnn", "cell": "gru"}, DilatedCNN, id="idcnn"),
     ],
 )
 def test_the_section_says_which_encoder_is_built(settings, kind):
@@ -186,30 +186,55 @@ def test_a_section_of_an_older_version_builds_what_it_did(cell):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (
+        pytest.param(
             {"kind": "idcnn", "bidirectional": False},
             "bidirectional: must be true where the kind is",
+            id="idcnn of one direction",
         ),
-        ({"projection": 5, "cell": "gru"}, "projection: must be 0 where the cell is gru. Got 5."),
-        ({"projection": 5, "kind": "idcnn"}, "projection: must be 0 where the kind is idcnn."),
-        ({"projection": 8, "size": 8}, "projection: must be less than the size, 8. Got 8."),
-        (
+        pytest.param(
+            {"projection": 5, "cell": "gru"},
+            "projection: must be 0 where the cell is gru. Got 5.",
+            id="gru with projection",
+        ),
+        pytest.param(
+            {"projection": 5, "kind": "idcnn"},
+            "projection: must be 0 where the kind is idcnn.",
+            id="idcnn with projection",
+        ),
+        pytest.param(
+            {"projection": 8, "size": 8},
+            "projection: must be less than the size, 8. Got 8.",
+            id="a projection as wide as the states",
+        ),
+        pytest.param(
             {"weight_drop": 0.5, "cell": "mingru"},
             "weight_drop: must be 0 where the cell is mingru.",
+            id="mingru with weight drop",
         ),
-        ({"weight_drop": 0.5, "kind": "idcnn"}, "weight_drop: must be 0 where the kind is idcnn."),
-        ({"residual": True}, "residual: must be false where there is one layer. Got True."),
-        (
+        pytest.param(
+            {"weight_drop": 0.5, "kind": "idcnn"},
+            "weight_drop: must be 0 where the kind is idcnn.",
+            id="idcnn with weight drop",
+        ),
+        pytest.param(
+            {"residual": True},
+            "residual: must be false where there is one layer. Got True.",
+            id="residual of one layer",
+        ),
+        pytest.param(
             {"attention_heads": 3, "size": 8},
             "attention_heads: must divide the width of the states, 16. Got 3.",
+            id="3 heads for 16",
         ),
-        (
+        pytest.param(
             {"attention_heads": 4, "size": 8, "projection": 3},
             "attention_heads: must divide the width of the states, 6. Got 4.",
+            id="4 heads for 6 projected",
         ),
-        (
+        pytest.param(
             {"attention_heads": 4, "kind": "idcnn", "size": 6},
             "attention_heads: must divide the width of the states, 6. Got 4.",
+            id="4 heads for 6 filters",
         ),
     ],
 )
@@ -223,9 +248,14 @@ def test_settings_without_a_use_are_refused(settings, message):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"kind": "idcnn", "residual": True, "attention_heads": 4},
-        {"attention_heads": 8, "bidirectional": False, "size": 8},
-        {"projection": 4, "weight_drop": 0.2, "layers": 2, "residual": True},
+        pytest.param({"kind": "idcnn", "residual": True, "attention_heads": 4}, id="idcnn"),
+        pytest.param(
+            {"attention_heads": 8, "bidirectional": False, "size": 8},
+            id="attention of one direction",
+        ),
+        pytest.param(
+            {"projection": 4, "weight_drop": 0.2, "layers": 2, "residual": True}, id="projection"
+        ),
     ],
 )
 def test_settings_with_a_use_are_taken(settings):

@@ -100,7 +100,8 @@ def sentences_of(text):
 
 
 def case_name(value):
-    return "-".join(str(v) for v in value.values())
+    words = (" ".join(v) or "none" if isinstance(v, tuple) else str(v) for v in value.values())
+    return "-".join(words) or "default"
 
 
 @pytest.fixture(scope="module")

@@ -44,12 +44,17 @@ def batch_of(featurizer, sentences=SENTENCES):
 @pytest.mark.parametrize(
     ("features", "expected"),
     [
-        ({"characters": False, "shapes": False}, {"words": 6}),
-        ({}, {"words": 6, "characters": 4, "shapes": 10}),
-        ({"shapes": False, "affix_rows": 9}, {"words": 6, "characters": 4, "affixes": 100}),
-        (
+        pytest.param({"characters": False, "shapes": False}, {"words": 6}, id="words alone"),
+        pytest.param({}, {"words": 6, "characters": 4, "shapes": 10}, id="default"),
+        pytest.param(
+            {"shapes": False, "affix_rows": 9},
+            {"words": 6, "characters": 4, "affixes": 100},
+            id="affixes",
+        ),
+        pytest.param(
             {"characters": False, "columns": ["pos"]},
             {"words": 6, "shapes": 10, "columns": 20},
+            id="columns",
         ),
     ],
 )
@@ -64,10 +69,11 @@ def test_the_featurizer_decides_which_parts_there_are(features, expected):
 @pytest.mark.parametrize(
     ("changes", "kinds"),
     [
-        ({}, ("CharacterCNN", "LSTM", "CRFHead")),
-        (
+        pytest.param({}, ("CharacterCNN", "LSTM", "CRFHead"), id="default"),
+        pytest.param(
             {"characters__kind": "lstm", "encoder__cell": "gru", "head__kind": "softmax"},
             ("CharacterLSTM", "GRU", "SoftmaxHead"),
+            id="other kinds",
         ),
     ],
 )

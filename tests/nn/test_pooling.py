@@ -251,7 +251,7 @@ def log_probabilities(logits):
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("weights", [None, {"Y": 3.0}])
+@pytest.mark.parametrize("weights", [None, {"Y": 3.0}], ids=["unweighted", "weighted"])
 def test_the_loss_of_one_label_is_weighted_cross_entropy(smoothing, weights):
     case = {"kinds": ("structured",), "heads": 1, "hierarchical": False}
     head = make_head(case, weights=weights, label_smoothing=smoothing, penalty=0.2)
@@ -268,7 +268,7 @@ def test_the_loss_of_one_label_is_weighted_cross_entropy(smoothing, weights):
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("weights", [None, {"Y": 3.0}])
+@pytest.mark.parametrize("weights", [None, {"Y": 3.0}], ids=["unweighted", "weighted"])
 def test_the_loss_of_several_labels_is_that_of_a_decision_for_each(smoothing, weights):
     case = {"kinds": ("max",), "heads": 1, "hierarchical": False}
     head = make_head(case, multi_label=True, weights=weights, label_smoothing=smoothing)
@@ -390,16 +390,26 @@ def test_a_pooling_of_another_kind_is_refused_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kinds": []}, "kinds: must name at least one kind, and each once. Got []."),
-        (
+        pytest.param(
+            {"kinds": []},
+            "kinds: must name at least one kind, and each once. Got [].",
+            id="no kinds",
+        ),
+        pytest.param(
             {"kinds": ["max", "max"]},
             "kinds: must name at least one kind, and each once. Got ['max', 'max'].",
+            id="a kind twice",
         ),
-        (
+        pytest.param(
             {"kinds": ["median"]},
             "kinds: must be 'attention', 'structured', 'max', 'mean' or 'last'. Got 'median'.",
+            id="an unknown kind",
         ),
-        ({"penalty": 1.0}, "penalty: must be 0 where structured is not among the kinds. Got 1.0."),
+        pytest.param(
+            {"penalty": 1.0},
+            "penalty: must be 0 where structured is not among the kinds. Got 1.0.",
+            id="a penalty of nothing",
+        ),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(changes, message):

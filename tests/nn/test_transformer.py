@@ -608,7 +608,9 @@ def test_code_of_a_model_is_never_run(folder, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("key", ["_attn_implementation", "attn_implementation"])
+@pytest.mark.parametrize(
+    "key", ["_attn_implementation", "attn_implementation"], ids=["private", "public"]
+)
 def test_what_asks_for_other_attention_gets_that_of_torch(folder, tmp_path, key):
     """Such a name is that of code on the hub."""
     target = copied(folder, tmp_path / "kernel", **{key: "someone/kernel"})
@@ -745,9 +747,9 @@ def same(found, expected):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"context": 4, "layers": "mix"},
-        {"alone": True, "pooling": "first"},
-        {"tuned": True, "rate": 0.1, "alone": True},
+        pytest.param({"context": 4, "layers": "mix"}, id="context and mixed layers"),
+        pytest.param({"alone": True, "pooling": "first"}, id="alone and first piece"),
+        pytest.param({"tuned": True, "rate": 0.1, "alone": True}, id="tuned"),
     ],
 )
 def test_sentences_are_learnt_by_heart_and_the_model_needs_its_encoder_no_more(

@@ -45,10 +45,16 @@ def test_every_part_of_a_training_is_measured_and_nothing_is_left(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--tokens", 10**15], "{folder}: needs 25000000.0 GB free. Got "),
-        (["--tokens", 9], "--tokens, --steps: at least 1000 and 1. Got 9, 2000."),
-        (["--folder", "none"], "--folder: must be there. Got 'none'."),
-        (["--file", "none.conll"], "none.conll: no such file."),
+        pytest.param(
+            ["--tokens", 10**15], "{folder}: needs 25000000.0 GB free. Got ", id="a disk too small"
+        ),
+        pytest.param(
+            ["--tokens", 9],
+            "--tokens, --steps: at least 1000 and 1. Got 9, 2000.",
+            id="too few tokens",
+        ),
+        pytest.param(["--folder", "none"], "--folder: must be there. Got 'none'.", id="no folder"),
+        pytest.param(["--file", "none.conll"], "none.conll: no such file.", id="no file"),
     ],
 )
 def test_what_cannot_be_measured_is_said_in_one_line(tmp_path, options, message):

@@ -18,12 +18,16 @@ with pytest.MonkeyPatch.context() as patch:
 @pytest.mark.parametrize(
     ("tokens", "text"),
     [
-        ("Ada 's son , ( who did n't ) .", "Ada's son, (who didn't)."),
-        ('He said " yes " and " no "', 'He said "yes" and "no"'),
-        ("the players ' cup ' no '", "the players' cup 'no'"),
-        ("' yes ' in ' 96", "'yes' in '96"),
-        ("C$ 5 , $ 6 , 7 % ...", "C$5, $6, 7%..."),
-        ("[ 1 ] a -- b / c", "[1] a -- b / c"),
+        pytest.param(
+            "Ada 's son , ( who did n't ) .", "Ada's son, (who didn't).", id="clitics and brackets"
+        ),
+        pytest.param('He said " yes " and " no "', 'He said "yes" and "no"', id="double quotes"),
+        pytest.param(
+            "the players ' cup ' no '", "the players' cup 'no'", id="apostrophe and quotes"
+        ),
+        pytest.param("' yes ' in ' 96", "'yes' in '96", id="year"),
+        pytest.param("C$ 5 , $ 6 , 7 % ...", "C$5, $6, 7%...", id="currencies"),
+        pytest.param("[ 1 ] a -- b / c", "[1] a -- b / c", id="square brackets"),
     ],
 )
 def test_tokens_become_running_text(tokens, text):

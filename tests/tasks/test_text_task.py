@@ -183,7 +183,7 @@ def test_attention_is_of_all_tokens_at_their_place(runs, pooling, text):
         assert found.label == max(found.probabilities, key=found.probabilities.__getitem__)
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n\t"])
+@pytest.mark.parametrize("text", ["", " ", "\n\t"], ids=["empty", "a blank", "a newline and a tab"])
 def test_a_text_without_tokens_gets_no_label(classifier, text):
     found = classifier.classify(text)
     assert (found.label, found.labels, found.attention) == (None, (), ())
@@ -211,10 +211,26 @@ def test_tokens_are_taken_as_they_are(classifier):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda c: c.classify(["a"]), "a text is a str. Got list. For tokens there are classify_"),
-        (lambda c: c.classify_tokens("a"), "tokens: a list of strings. For raw text there is cla"),
-        (lambda c: c.pipe("a"), "items: many texts or sentences. For one text there is classify"),
-        (lambda c: c.pipe(["a"], split=lambda text: []), "split: for labels of tokens."),
+        pytest.param(
+            lambda c: c.classify(["a"]),
+            "a text is a str. Got list. For tokens there are classify_",
+            id="a list for a text",
+        ),
+        pytest.param(
+            lambda c: c.classify_tokens("a"),
+            "tokens: a list of strings. For raw text there is cla",
+            id="a text for tokens",
+        ),
+        pytest.param(
+            lambda c: c.pipe("a"),
+            "items: many texts or sentences. For one text there is classify",
+            id="a text for texts",
+        ),
+        pytest.param(
+            lambda c: c.pipe(["a"], split=lambda text: []),
+            "split: for labels of tokens.",
+            id="a splitter",
+        ),
     ],
 )
 def test_the_meaning_of_an_argument_is_never_guessed(classifier, call, words):
@@ -271,7 +287,9 @@ def test_labels_that_do_not_fit_the_network_are_refused(folder, tmp_path, runtim
     assert str(error.value).startswith(f"{copy}: {fault[runtime]}")
 
 
-@pytest.mark.parametrize("temperature", [0, -1, float("nan"), None])
+@pytest.mark.parametrize(
+    "temperature", [0, -1, float("nan"), None], ids=["zero", "negative", "nan", "none"]
+)
 def test_a_temperature_must_be_positive(folder, tmp_path, temperature):
     copy = relabelled(folder, tmp_path, lambda _: {"temperature": temperature})
     with pytest.raises(ModelFolderError, match="not a whole model"):
@@ -391,10 +409,15 @@ def test_a_classifier_goes_on_with_a_further_label(tmp_path, runs):
 @pytest.mark.parametrize(
     ("encoder", "message"),
     [
-        ({"kind": "idcnn"}, "encoder.kind: must be rnn where 'last' is among pooling.kinds."),
-        (
+        pytest.param(
+            {"kind": "idcnn"},
+            "encoder.kind: must be rnn where 'last' is among pooling.kinds.",
+            id="idcnn",
+        ),
+        pytest.param(
             {"attention_heads": 2},
             "encoder.attention_heads: must be 0 where 'last' is among pooling.kinds. Got 2.",
+            id="attention",
         ),
     ],
 )

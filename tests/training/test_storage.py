@@ -67,11 +67,13 @@ def refuse(*_, **__):
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
-        {"training": {"batch_tokens": 30}},
-        {"bigrams": {"size": 4}},
-        {"head": {"scheme": "BIO"}},
-        {"augmentation": {"mentions": 0.5, "tokens": 0.5, "upper": 0.5}},
+        pytest.param({}, id="default"),
+        pytest.param({"training": {"batch_tokens": 30}}, id="batches by tokens"),
+        pytest.param({"bigrams": {"size": 4}}, id="bigrams"),
+        pytest.param({"head": {"scheme": "BIO"}}, id="BIO"),
+        pytest.param(
+            {"augmentation": {"mentions": 0.5, "tokens": 0.5, "upper": 0.5}}, id="augmentation"
+        ),
     ],
 )
 def test_a_run_from_the_disk_is_the_run_from_memory(tmp_path, file, settings):

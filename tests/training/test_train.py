@@ -116,11 +116,14 @@ def test_without_development_data_a_tenth_is_held_out(tmp_path):
 @pytest.mark.parametrize(
     "training",
     [
-        {"optimizer": "sgd", "learning_rate": 0.1, "schedule": "plateau"},
-        {"precision": "bf16"},
-        {"batch_tokens": 64, "schedule": "inverse-epoch"},
-        {"clip_norm": None, "ema": 0.0, "weight_decay": 0.01, "schedule": "constant"},
-        {"patience": 1, "schedule": "cosine"},
+        pytest.param({"optimizer": "sgd", "learning_rate": 0.1, "schedule": "plateau"}, id="sgd"),
+        pytest.param({"precision": "bf16"}, id="bf16"),
+        pytest.param({"batch_tokens": 64, "schedule": "inverse-epoch"}, id="batches by tokens"),
+        pytest.param(
+            {"clip_norm": None, "ema": 0.0, "weight_decay": 0.01, "schedule": "constant"},
+            id="weight decay",
+        ),
+        pytest.param({"patience": 1, "schedule": "cosine"}, id="cosine"),
     ],
 )
 def test_other_ways_to_train_lower_the_loss_too(tmp_path, training):
@@ -435,9 +438,9 @@ def test_a_run_with_a_cost_learns_and_its_model_loads(tmp_path):
 @pytest.mark.parametrize(
     ("label", "hint"),
     [
-        ("per", "Did you mean 'PER'?"),
-        ("PERS", "Did you mean 'PER'?"),
-        ("", "Known: LOC, ORG, PER."),
+        pytest.param("per", "Did you mean 'PER'?", id="another case"),
+        pytest.param("PERS", "Did you mean 'PER'?", id="a letter too many"),
+        pytest.param("", "Known: LOC, ORG, PER.", id="empty"),
     ],
 )
 def test_weights_of_labels_that_the_data_lack_are_refused(tmp_path, label, hint):

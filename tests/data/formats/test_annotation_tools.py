@@ -137,16 +137,32 @@ def test_every_shape_is_detected_and_gives_the_same_spans(tmp_path, shape, inden
 @pytest.mark.parametrize(
     ("name", "content", "labels"),
     [
-        ("jsonl", {"text": "a", "label": ["x", "y"]}, ("x", "y")),
-        ("jsonl", {"text": "a", "label": 1}, ("1",)),
-        ("jsonl", {"text": "a", "labels": ["x"]}, ("x",)),
-        ("jsonl", {"text": "a", "accept": ["x"], "answer": "accept"}, ("x",)),
-        ("spacy-json", [["a", {"cats": {"x": 0.9, "y": 0, "z": True}}]], ("x", "z")),
-        ("lighttag", [{"content": "a", "classifications": [{"classname": "x"}]}], ("x",)),
-        (
+        pytest.param("jsonl", {"text": "a", "label": ["x", "y"]}, ("x", "y"), id="several labels"),
+        pytest.param("jsonl", {"text": "a", "label": 1}, ("1",), id="a number"),
+        pytest.param("jsonl", {"text": "a", "labels": ["x"]}, ("x",), id="a field named labels"),
+        pytest.param(
+            "jsonl",
+            {"text": "a", "accept": ["x"], "answer": "accept"},
+            ("x",),
+            id="an accepted choice of Prodigy",
+        ),
+        pytest.param(
+            "spacy-json",
+            [["a", {"cats": {"x": 0.9, "y": 0, "z": True}}]],
+            ("x", "z"),
+            id="categories of spaCy",
+        ),
+        pytest.param(
+            "lighttag",
+            [{"content": "a", "classifications": [{"classname": "x"}]}],
+            ("x",),
+            id="classes of LightTag",
+        ),
+        pytest.param(
             "label-studio",
             label_studio({"type": "choices", "value": {"choices": ["x"]}}, data={"text": "a"}),
             ("x",),
+            id="choices of Label Studio",
         ),
     ],
 )
@@ -160,12 +176,20 @@ def test_labels_of_texts_are_read(tmp_path, name, content, labels):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("jsonl", {"text": "a"}),
-        ("spacy-json", [["a", {}]]),
-        ("lighttag", {"examples": [{"content": "a"}]}),
-        ("label-studio", [{"data": {"text": "a"}}]),
-        ("label-studio", [{"data": {"text": "a"}, "annotations": []}]),
-        ("label-studio", label_studio(data={"text": "a"}, was_cancelled=True)),
+        pytest.param("jsonl", {"text": "a"}, id="jsonl"),
+        pytest.param("spacy-json", [["a", {}]], id="spaCy"),
+        pytest.param("lighttag", {"examples": [{"content": "a"}]}, id="LightTag"),
+        pytest.param("label-studio", [{"data": {"text": "a"}}], id="Label Studio without a list"),
+        pytest.param(
+            "label-studio",
+            [{"data": {"text": "a"}, "annotations": []}],
+            id="Label Studio with an empty list",
+        ),
+        pytest.param(
+            "label-studio",
+            label_studio(data={"text": "a"}, was_cancelled=True),
+            id="Label Studio with a cancelled one",
+        ),
     ],
 )
 def test_what_nobody_annotated_is_not_annotated(tmp_path, name, content):
@@ -184,9 +208,13 @@ def two_annotators(*spans, **second):
 @pytest.mark.parametrize(
     "content",
     [
-        two_annotators((0, 3, "PER", "Ada")),
-        two_annotators((0, 3, "LOC", "Ada"), was_cancelled=True),
-        two_annotators((0, 3, "PER", "Ada"), ground_truth=True),
+        pytest.param(two_annotators((0, 3, "PER", "Ada")), id="they agree"),
+        pytest.param(
+            two_annotators((0, 3, "LOC", "Ada"), was_cancelled=True), id="one is cancelled"
+        ),
+        pytest.param(
+            two_annotators((0, 3, "PER", "Ada"), ground_truth=True), id="one is the ground truth"
+        ),
     ],
 )
 def test_annotators_that_agree_are_one(tmp_path, content):
@@ -207,46 +235,228 @@ def error_of(tmp_path, name, content, **options):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("label-studio", two_annotators((0, 3, "LOC", "Ada")), "x:2: 2 annotations that differ; o"),
-        ("label-studio", label_studio(span(0, 3, "A", "B", "Ada")), "x:2: spans [0, 3) and [0, 3)"),
-        ("label-studio", [{"text": "a"}], "x:2: a task is an object with 'data'. Got {'text': 'a'"),
-        ("label-studio", [{"data": {"a": 1}}], "x:2: data: a text, or just one string, is needed."),
-        ("label-studio", label_studio(span("0", 3, "A", "x")), "x:2: spans: each has whole number"),
-        ("label-studio", '[{"data": {"text": "a"}},\n{"data" 1}]', "x:2: not JSON: Expecting ':'"),
-        ("label-studio", '[{"data": {"text": "a"}}', "x:1: not JSON: ',' is needed. Got the end o"),
-        ("label-studio", "", "x:1: a list is needed. Got nothing."),
-        ("label-studio", "{}", "x:1: a list is needed. Got {."),
-        ("lighttag", {"a": [1]}, "x: an object with a list 'examples' is needed. It has no such."),
-        ("lighttag", '{"examples": 1}', "x:1: a list, or an object with a list 'examples' is need"),
-        ("lighttag", {"examples": [{"content": 1}]}, "x:3: content: a string is needed. Got 1."),
-        ("lighttag", [{"content": "", "annotations": {}}], "x:2: annotations: a list of objects."),
-        ("lighttag", '{"examples": [' + "[" * 100_000, "x:1: not JSON that can be read: "),
-        ("spacy-json", [["a"]], "x:2: a text and an object with its entities. Got ['a']."),
-        ("spacy-json", [["a", {"entities": [[0, 1]]}]], "x:2: entities: a list of [start, end, la"),
-        ("spacy-json", [["a", {"cats": []}]], "x:2: cats: an object of numbers. Got []."),
-        ("json", "[1]", "x:1: one JSON object a line. Got 1."),
-        ("jsonl", '{"text": "a", "label": [1.5]}', "x:1: label: a label, or a list of them. Got ["),
-        ("jsonl", '{"text": "a", "tokens": [[0, 1]], "words": []}', "x:1: words: one string for e"),
-        ("labels", "a\n", "x:1: a label, a blank or a tab, and a text. Got 'a'."),
-        ("labels", "0 a\n b c\n", "x:2: a label, a blank or a tab, and a text. Got ' b c'."),
-        ("csv", "a,b\n1,2\n", "x:1: a header with a column 'token' or 'text', separated by com"),
-        ("csv", "text,label,Text\na,b,c\n", "x:1: each column has a name of its own. Got ['text']"),
-        ("csv", 'text,label\na,b\n"a', "x:3: not CSV: unexpected end of data."),
-        ("csv", "text,label\na\n", "x:2: 1 column, but the header has 2."),
-        ("csv", "text,spans\na,b\n", "x:2: spans: a JSON list of spans. Got 'b'."),
-        ("csv", "token,ner\na,O\n", "x:1: a column 'sentence' that numbers the sentences is neede"),
-        ("csv", "sentence,token,ner\n1,a,O\n1,b\n", "x:3: 2 columns, but the header has 3."),
-        ("csv", "sentence,token,ner\n1,a,O\n1,b,X\n", "x:3: a tag is O or a prefix"),
-        ("csv", "sentence,token,ner\n1,,O\n", "x:2: a token must not be empty."),
-        ("conllu", "1\ta\n", "x:1: 2 columns, but CoNLL-U has 10, separated by single tabs."),
-        ("conllu", "2\ta" + "\t_" * 8, "x:1: words are counted from 1. Got '2' where 1 should be."),
-        ("conllu", "x\ta" + "\t_" * 8, "x:1: words are counted from 1. Got 'x' where 1 should be."),
-        ("conllu", "2-3\ta" + "\t_" * 8, "x:1: a multi-word token starts at the next word, 1. Got"),
-        ("conllu", "1-2\tab" + "\t_" * 8 + "\n1\ta" + "\t_" * 8, "x:2: the last multi-word token"),
-        ("conllu", "1\t" + "\t_" * 8, "x:1: a form must not be empty."),
-        ("conllu", "1\ta" + "\t_" * 7 + "\tNER=PER", "x:1: a tag is O or a prefix"),
+        pytest.param(
+            "label-studio",
+            two_annotators((0, 3, "LOC", "Ada")),
+            "x:2: 2 annotations that differ; o",
+            id="Label Studio, annotators differ",
+        ),
+        pytest.param(
+            "label-studio",
+            label_studio(span(0, 3, "A", "B", "Ada")),
+            "x:2: spans [0, 3) and [0, 3)",
+            id="Label Studio, spans overlap",
+        ),
+        pytest.param(
+            "label-studio",
+            [{"text": "a"}],
+            "x:2: a task is an object with 'data'. Got {'text': 'a'",
+            id="Label Studio, no data",
+        ),
+        pytest.param(
+            "label-studio",
+            [{"data": {"a": 1}}],
+            "x:2: data: a text, or just one string, is needed.",
+            id="Label Studio, no text",
+        ),
+        pytest.param(
+            "label-studio",
+            label_studio(span("0", 3, "A", "x")),
+            "x:2: spans: each has whole number",
+            id="Label Studio, a start that is a string",
+        ),
+        pytest.param(
+            "label-studio",
+            '[{"data": {"text": "a"}},\n{"data" 1}]',
+            "x:2: not JSON: Expecting ':'",
+            id="Label Studio, no colon",
+        ),
+        pytest.param(
+            "label-studio",
+            '[{"data": {"text": "a"}}',
+            "x:1: not JSON: ',' is needed. Got the end o",
+            id="Label Studio, a list without end",
+        ),
+        pytest.param(
+            "label-studio",
+            "",
+            "x:1: a list is needed. Got nothing.",
+            id="Label Studio, an empty file",
+        ),
+        pytest.param(
+            "label-studio", "{}", "x:1: a list is needed. Got {.", id="Label Studio, an object"
+        ),
+        pytest.param(
+            "lighttag",
+            {"a": [1]},
+            "x: an object with a list 'examples' is needed. It has no such.",
+            id="LightTag, no examples",
+        ),
+        pytest.param(
+            "lighttag",
+            '{"examples": 1}',
+            "x:1: a list, or an object with a list 'examples' is need",
+            id="LightTag, examples that are no list",
+        ),
+        pytest.param(
+            "lighttag",
+            {"examples": [{"content": 1}]},
+            "x:3: content: a string is needed. Got 1.",
+            id="LightTag, content that is a number",
+        ),
+        pytest.param(
+            "lighttag",
+            [{"content": "", "annotations": {}}],
+            "x:2: annotations: a list of objects.",
+            id="LightTag, annotations that are no list",
+        ),
+        pytest.param(
+            "lighttag",
+            '{"examples": [' + "[" * 100_000,
+            "x:1: not JSON that can be read: ",
+            id="LightTag, nested too deep",
+        ),
+        pytest.param(
+            "spacy-json",
+            [["a"]],
+            "x:2: a text and an object with its entities. Got ['a'].",
+            id="spaCy, a text alone",
+        ),
+        pytest.param(
+            "spacy-json",
+            [["a", {"entities": [[0, 1]]}]],
+            "x:2: entities: a list of [start, end, la",
+            id="spaCy, an entity without label",
+        ),
+        pytest.param(
+            "spacy-json",
+            [["a", {"cats": []}]],
+            "x:2: cats: an object of numbers. Got [].",
+            id="spaCy, categories that are no object",
+        ),
+        pytest.param("json", "[1]", "x:1: one JSON object a line. Got 1.", id="json, a number"),
+        pytest.param(
+            "jsonl",
+            '{"text": "a", "label": [1.5]}',
+            "x:1: label: a label, or a list of them. Got [",
+            id="jsonl, a label that is a fraction",
+        ),
+        pytest.param(
+            "jsonl",
+            '{"text": "a", "tokens": [[0, 1]], "words": []}',
+            "x:1: words: one string for e",
+            id="jsonl, fewer words than tokens",
+        ),
+        pytest.param(
+            "labels",
+            "a\n",
+            "x:1: a label, a blank or a tab, and a text. Got 'a'.",
+            id="labels, no text",
+        ),
+        pytest.param(
+            "labels",
+            "0 a\n b c\n",
+            "x:2: a label, a blank or a tab, and a text. Got ' b c'.",
+            id="labels, no label",
+        ),
+        pytest.param(
+            "csv",
+            "a,b\n1,2\n",
+            "x:1: a header with a column 'token' or 'text', separated by com",
+            id="csv, no column of text",
+        ),
+        pytest.param(
+            "csv",
+            "text,label,Text\na,b,c\n",
+            "x:1: each column has a name of its own. Got ['text']",
+            id="csv, a name twice",
+        ),
+        pytest.param(
+            "csv",
+            'text,label\na,b\n"a',
+            "x:3: not CSV: unexpected end of data.",
+            id="csv, a quote without end",
+        ),
+        pytest.param(
+            "csv",
+            "text,label\na\n",
+            "x:2: 1 column, but the header has 2.",
+            id="csv, a column too few",
+        ),
+        pytest.param(
+            "csv",
+            "text,spans\na,b\n",
+            "x:2: spans: a JSON list of spans. Got 'b'.",
+            id="csv, spans that are no JSON",
+        ),
+        pytest.param(
+            "csv",
+            "token,ner\na,O\n",
+            "x:1: a column 'sentence' that numbers the sentences is neede",
+            id="csv, no column of sentences",
+        ),
+        pytest.param(
+            "csv",
+            "sentence,token,ner\n1,a,O\n1,b\n",
+            "x:3: 2 columns, but the header has 3.",
+            id="csv, a short row",
+        ),
+        pytest.param(
+            "csv",
+            "sentence,token,ner\n1,a,O\n1,b,X\n",
+            "x:3: a tag is O or a prefix",
+            id="csv, a tag without prefix",
+        ),
+        pytest.param(
+            "csv",
+            "sentence,token,ner\n1,,O\n",
+            "x:2: a token must not be empty.",
+            id="csv, an empty token",
+        ),
+        pytest.param(
+            "conllu",
+            "1\ta\n",
+            "x:1: 2 columns, but CoNLL-U has 10, separated by single tabs.",
+            id="conllu, two columns",
+        ),
+        pytest.param(
+            "conllu",
+            "2\ta" + "\t_" * 8,
+            "x:1: words are counted from 1. Got '2' where 1 should be.",
+            id="conllu, words counted from 2",
+        ),
+        pytest.param(
+            "conllu",
+            "x\ta" + "\t_" * 8,
+            "x:1: words are counted from 1. Got 'x' where 1 should be.",
+            id="conllu, a number that is none",
+        ),
+        pytest.param(
+            "conllu",
+            "2-3\ta" + "\t_" * 8,
+            "x:1: a multi-word token starts at the next word, 1. Got",
+            id="conllu, a multi-word token too early",
+        ),
+        pytest.param(
+            "conllu",
+            "1-2\tab" + "\t_" * 8 + "\n1\ta" + "\t_" * 8,
+            "x:2: the last multi-word token",
+            id="conllu, a multi-word token cut off",
+        ),
+        pytest.param(
+            "conllu",
+            "1\t" + "\t_" * 8,
+            "x:1: a form must not be empty.",
+            id="conllu, an empty form",
+        ),
+        pytest.param(
+            "conllu",
+            "1\ta" + "\t_" * 7 + "\tNER=PER",
+            "x:1: a tag is O or a prefix",
+            id="conllu, a tag without prefix",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_one_line_with_its_place(tmp_path, name, content, message):
     assert error_of(tmp_path, name, content).startswith(message)
 
@@ -264,14 +474,22 @@ def read_skipping(path, name, **rules):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("jsonl", '{"text": "a"}\n{"text": 1}\n{"text": "b"}\n'),
-        ("json", '[{"text": "a"},\n{"text": 1},\n{"text": "b"}]'),
-        ("lighttag", '[{"content": "a"},\n{"content": 1},\n{"content": "b"}]'),
-        ("label-studio", '[{"data": {"text": "a"}},\n{"data": {}},\n{"data": {"text": "b"}}]'),
-        ("spacy-json", '[["a", {}],\n[1, {}],\n["b", {}]]'),
-        ("labels", "0 a\n0\n0 b\n"),
-        ("csv", "0,text\n0\n"),
-        ("conllu", "1\ta" + "\t_" * 8 + "\n\n2\ta\n3\tb\n\n1\tb" + "\t_" * 8),
+        pytest.param("jsonl", '{"text": "a"}\n{"text": 1}\n{"text": "b"}\n', id="jsonl"),
+        pytest.param("json", '[{"text": "a"},\n{"text": 1},\n{"text": "b"}]', id="json"),
+        pytest.param(
+            "lighttag", '[{"content": "a"},\n{"content": 1},\n{"content": "b"}]', id="LightTag"
+        ),
+        pytest.param(
+            "label-studio",
+            '[{"data": {"text": "a"}},\n{"data": {}},\n{"data": {"text": "b"}}]',
+            id="Label Studio",
+        ),
+        pytest.param("spacy-json", '[["a", {}],\n[1, {}],\n["b", {}]]', id="spaCy"),
+        pytest.param("labels", "0 a\n0\n0 b\n", id="labels"),
+        pytest.param("csv", "0,text\n0\n", id="csv"),
+        pytest.param(
+            "conllu", "1\ta" + "\t_" * 8 + "\n\n2\ta\n3\tb\n\n1\tb" + "\t_" * 8, id="conllu"
+        ),
     ],
 )
 def test_bad_records_are_left_out_and_listed(tmp_path, name, content):
@@ -358,11 +576,27 @@ def test_what_else_brat_holds_is_counted(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("T1\tX 0\ta", "a.ann:1: a label, a blank, start and end (several with ; between them)."),
-        ("T1\tX 0 9\ta", "a.ann:1: span [0, 9): not empty, and within a text of 1 characters."),
-        ("T1\tX 0 1\tb", "a.ann:1: span [0, 1) 'a': the file says 'b' stands there."),
-        ("T1", "a.ann:1: a label, a blank, start and end"),
-        ("? x", "a.ann:1: an annotation begins with one of T R * E A M N #. Got '? x'."),
+        pytest.param(
+            "T1\tX 0\ta",
+            "a.ann:1: a label, a blank, start and end (several with ; between them).",
+            id="no end",
+        ),
+        pytest.param(
+            "T1\tX 0 9\ta",
+            "a.ann:1: span [0, 9): not empty, and within a text of 1 characters.",
+            id="beyond the text",
+        ),
+        pytest.param(
+            "T1\tX 0 1\tb",
+            "a.ann:1: span [0, 1) 'a': the file says 'b' stands there.",
+            id="another text",
+        ),
+        pytest.param("T1", "a.ann:1: a label, a blank, start and end", id="nothing but a name"),
+        pytest.param(
+            "? x",
+            "a.ann:1: an annotation begins with one of T R * E A M N #. Got '? x'.",
+            id="an unknown kind",
+        ),
     ],
 )
 def test_a_bad_annotation_of_brat_is_one_line(tmp_path, line, message):

@@ -72,7 +72,7 @@ def test_every_spelling_of_a_file_is_the_same_corpus(spelled):
     assert sentences[0].columns["column2"] == ("NNP", "NNP", "VBD")
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(["token", "pos", "ner"])))
+@pytest.mark.parametrize("order", [*itertools.permutations(["token", "pos", "ner"])], ids=" ".join)
 def test_columns_come_in_any_order(order):
     rows = [
         dict(zip(["token", "pos", "ner"], row.split(), strict=False)) for row in ROWS.split("\n")
@@ -103,14 +103,28 @@ def test_without_a_tag_column_nothing_is_parsed_as_tags():
 
 
 @pytest.mark.parametrize(
-    "odd", ["\u00a0", "a\u00a0b", "a\u2028b", "\u3000", "a b", "a\x0bb", "\x85"]
+    "odd",
+    ["\u00a0", "a\u00a0b", "a\u2028b", "\u3000", "a b", "a\x0bb", "\x85"],
+    ids=[
+        "no-break space",
+        "no-break space inside",
+        "line separator inside",
+        "ideographic space",
+        "blank inside",
+        "vertical tab inside",
+        "next line",
+    ],
 )
 def test_tokens_of_tab_files_may_hold_any_other_white_space(odd):
     sentence = read(f"{odd}\tB-X\nend\tO\n")[0]
     assert (sentence.tokens, sentence.spans) == ((odd, "end"), (Span(0, 1, "X"),))
 
 
-@pytest.mark.parametrize("odd", ["a\u00a0b", "\u2028", "a\u3000", "\u1680"])
+@pytest.mark.parametrize(
+    "odd",
+    ["a\u00a0b", "\u2028", "a\u3000", "\u1680"],
+    ids=["no-break space inside", "line separator", "ideographic space at the end", "ogham space"],
+)
 def test_tokens_of_blank_separated_files_are_cut_at_blanks_and_tabs_alone(odd):
     assert read(f"{odd} B-X\nend O\n")[0].tokens == (odd, "end")
 
@@ -127,7 +141,11 @@ def test_docstart_rows_are_boundaries_and_never_tokens(blank_line):
     ]
 
 
-@pytest.mark.parametrize("boundary", ["-DOCSTART-", "-DOCSTART-\tO", "O -DOCSTART-"])
+@pytest.mark.parametrize(
+    "boundary",
+    ["-DOCSTART-", "-DOCSTART-\tO", "O -DOCSTART-"],
+    ids=["alone", "before a tag", "after a tag"],
+)
 def test_docstart_rows_may_have_other_columns_than_tokens(boundary):
     sentences = read(f"{boundary}\n\nO a\n{boundary}\nO b\n", ["ner", "token"])
     assert [(s.tokens, s.document) for s in sentences] == [(("a",), "0"), (("b",), "1")]
@@ -190,7 +208,11 @@ def test_the_column_of_a_bad_byte_counts_characters_after_the_bom():
     assert "x.conll:1: not UTF-8: byte 0xff at column 3" in error_of(b"\xef\xbb\xbf\xc3\xa9a\xff O")
 
 
-@pytest.mark.parametrize("columns", [["word", "ner"], ["token", "ner", "ner"], ["token", "token"]])
+@pytest.mark.parametrize(
+    "columns",
+    [["word", "ner"], ["token", "ner", "ner"], ["token", "token"]],
+    ids=["no token", "ner twice", "token twice"],
+)
 def test_columns_must_name_one_token_and_nothing_twice(columns):
     with pytest.raises(
         ConfigError, match="columns: one of them must be 'token', and none may come"
@@ -258,7 +280,9 @@ def test_predicted_spans_are_written_before_gold_ones():
     assert list(write_conll([sentence])) == ["Ada\tB-PER", ""]
 
 
-@pytest.mark.parametrize("token", ["a\tb", "a\nb", "-DOCSTART-"])
+@pytest.mark.parametrize(
+    "token", ["a\tb", "a\nb", "-DOCSTART-"], ids=["tab", "newline", "DOCSTART"]
+)
 def test_a_token_that_a_column_file_cannot_hold_is_refused(token):
     with pytest.raises(DataError, match="sentence 2: in a column file, tokens and labels hold no"):
         list(write_conll([Sentence(["a"]), Sentence([token], text=" ", offsets=[(0, 0)])]))

@@ -131,18 +131,25 @@ def test_sentences_are_read_as_they_are_asked_for():
 @pytest.mark.parametrize(
     ("sentence", "message"),
     [
-        (
+        pytest.param(
             Sentence(["a\tb"]),
             "sentence 1: in a CoNLL-U file, words, labels and columns hold no tab",
+            id="a tab",
         ),
-        (
+        pytest.param(
             Sentence(["a"], spans=[(0, 1, "x|y")]),
             "sentence 1: in a CoNLL-U file, labels hold no |.",
+            id="a bar in a label",
         ),
-        (Sentence(["a"], id=" b"), "sentence 1: in a CoNLL-U file, names of sentences and documen"),
-        (
+        pytest.param(
+            Sentence(["a"], id=" b"),
+            "sentence 1: in a CoNLL-U file, names of sentences and documen",
+            id="a blank before an id",
+        ),
+        pytest.param(
             Sentence(["a"], text="b", offsets=[(0, 1)]),
             "sentence 1: in a CoNLL-U file, a word is what stands in the text. Got 'a' for 'b'.",
+            id="another text",
         ),
     ],
 )

@@ -377,10 +377,10 @@ def test_tags_are_sought_only_where_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("jsonl", '{"text": "a", "labels": []}'),
-        ("jsonl", '{"text": "a", "label": []}'),
-        ("csv", "text,label\na,[]"),
-        ("spacy-json", '[["a", {"cats": {"x": 0.1, "y": 0.0}}]]'),
+        pytest.param("jsonl", '{"text": "a", "labels": []}', id="jsonl, labels"),
+        pytest.param("jsonl", '{"text": "a", "label": []}', id="jsonl, label"),
+        pytest.param("csv", "text,label\na,[]", id="csv"),
+        pytest.param("spacy-json", '[["a", {"cats": {"x": 0.1, "y": 0.0}}]]', id="spaCy"),
     ],
 )
 def test_no_label_of_several_is_another_thing_than_no_annotation(tmp_path, name, content):
@@ -406,35 +406,58 @@ TEXTS_WITH_LABELS = "0 one long string .\n1 a stirring , funny re-imagining\n0 n
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("a.txt", "Ada B-PER\nleft O\n\nParis B-LOC\n", "conll"),
-        ("a.tsv", "Ada\tB-PER\nleft\tO\n", "conll"),
-        ("eng.testa", TEXTS_WITH_LABELS, "conll"),
-        ("a", "[ O\n( O\n{ O\n", "conll"),
-        ("a", "{ O\n( O\n", "conll"),
-        ("a", "", "conll"),
-        ("a.txt", "# newdoc\n# text = Ada\n" + CONLLU_ROW, "conllu"),
-        ("a", CONLLU_ROW.replace("1\t", "1-2\t"), "conllu"),
-        ("a.conllu", "", "conllu"),
-        ("a.txt", TEXTS_WITH_LABELS, "labels"),
-        ("a.csv", "text,label\nx,y\n", "csv"),
-        ("a.csv", '\ufeff"Text",label\r\nx,y\r\n', "csv"),
-        ("a.csv", "0,x\n", "csv"),
-        ("a.txt", "text\tlabel\nx\ty\n", "tsv"),
-        ("ner.csv", "Sentence #,Word,POS,Tag\nSentence: 1,Ada,N,B-PER\n", "csv-long"),
-        ("a.tsv", "sentence\ttoken\tner\n1\tAda\tO\n", "tsv-long"),
-        ("a.ndjson", "", "jsonl"),
-        ("a.json", '{"text": "a"}\n{"text": "b"}\n', "jsonl"),
-        ("a.json", '[{"text": "a"}]', "json"),
-        ("a.json", "[]", "json"),
-        ("a.json", '[\n ["a", {"entities": []}]]', "spacy-json"),
-        ("a.json", '{"classes": [], "annotations": [["a", {"entities": []}]]}', "spacy-json"),
-        ("a.json", '[{"id": 1, "data": {"text": "a"}, "annotations": []}]', "label-studio"),
-        ("a.json", '{"id": "1", "examples": [{"content": "a"}]}', "lighttag"),
-        ("a.json", '{"examples": []}', "lighttag"),
-        ("a.json", '{\n"text": "a"\n}', "json"),
-        ("a.json", "", "json"),
-        ("a.spacy", "", "spacy"),
-        ("a.parquet", "", "hub"),
+        pytest.param("a.txt", "Ada B-PER\nleft O\n\nParis B-LOC\n", "conll", id="conll in txt"),
+        pytest.param("a.tsv", "Ada\tB-PER\nleft\tO\n", "conll", id="conll in tsv"),
+        pytest.param("eng.testa", TEXTS_WITH_LABELS, "conll", id="conll in testa"),
+        pytest.param("a", "[ O\n( O\n{ O\n", "conll", id="conll of brackets"),
+        pytest.param("a", "{ O\n( O\n", "conll", id="conll of braces"),
+        pytest.param("a", "", "conll", id="conll if empty"),
+        pytest.param(
+            "a.txt", "# newdoc\n# text = Ada\n" + CONLLU_ROW, "conllu", id="conllu with comments"
+        ),
+        pytest.param(
+            "a", CONLLU_ROW.replace("1\t", "1-2\t"), "conllu", id="conllu with a multi-word token"
+        ),
+        pytest.param("a.conllu", "", "conllu", id="conllu if empty"),
+        pytest.param("a.txt", TEXTS_WITH_LABELS, "labels", id="labels"),
+        pytest.param("a.csv", "text,label\nx,y\n", "csv", id="csv"),
+        pytest.param(
+            "a.csv", '\ufeff"Text",label\r\nx,y\r\n', "csv", id="csv with byte order mark"
+        ),
+        pytest.param("a.csv", "0,x\n", "csv", id="csv without header"),
+        pytest.param("a.txt", "text\tlabel\nx\ty\n", "tsv", id="tsv in txt"),
+        pytest.param(
+            "ner.csv",
+            "Sentence #,Word,POS,Tag\nSentence: 1,Ada,N,B-PER\n",
+            "csv-long",
+            id="csv-long",
+        ),
+        pytest.param("a.tsv", "sentence\ttoken\tner\n1\tAda\tO\n", "tsv-long", id="tsv-long"),
+        pytest.param("a.ndjson", "", "jsonl", id="jsonl if empty"),
+        pytest.param("a.json", '{"text": "a"}\n{"text": "b"}\n', "jsonl", id="jsonl in json"),
+        pytest.param("a.json", '[{"text": "a"}]', "json", id="json"),
+        pytest.param("a.json", "[]", "json", id="json of nothing"),
+        pytest.param("a.json", '[\n ["a", {"entities": []}]]', "spacy-json", id="spaCy, list"),
+        pytest.param(
+            "a.json",
+            '{"classes": [], "annotations": [["a", {"entities": []}]]}',
+            "spacy-json",
+            id="spaCy, object",
+        ),
+        pytest.param(
+            "a.json",
+            '[{"id": 1, "data": {"text": "a"}, "annotations": []}]',
+            "label-studio",
+            id="Label Studio",
+        ),
+        pytest.param(
+            "a.json", '{"id": "1", "examples": [{"content": "a"}]}', "lighttag", id="LightTag"
+        ),
+        pytest.param("a.json", '{"examples": []}', "lighttag", id="LightTag of nothing"),
+        pytest.param("a.json", '{\n"text": "a"\n}', "json", id="json over several lines"),
+        pytest.param("a.json", "", "json", id="json if empty"),
+        pytest.param("a.spacy", "", "spacy", id="spacy"),
+        pytest.param("a.parquet", "", "hub", id="hub"),
     ],
 )
 def test_a_format_is_told_by_its_name_or_how_it_begins(tmp_path, name, content, expected):
@@ -446,11 +469,11 @@ def test_a_format_is_told_by_its_name_or_how_it_begins(tmp_path, name, content, 
 @pytest.mark.parametrize(
     ("content", "alone", "labelled"),
     [
-        ("A one\nB two\n", "conll", "labels"),
-        ("A one\n\nB two three\n", "conll", "labels"),
-        ("Ada B-PER\nmet O\n\n. O\n", "conll", "conll"),
-        ("Ada\n\nmet\n", "conll", "conll"),
-        ('{"text": "a"}\n', "jsonl", "jsonl"),
+        pytest.param("A one\nB two\n", "conll", "labels", id="two lines"),
+        pytest.param("A one\n\nB two three\n", "conll", "labels", id="two lines and a blank one"),
+        pytest.param("Ada B-PER\nmet O\n\n. O\n", "conll", "conll", id="tags"),
+        pytest.param("Ada\n\nmet\n", "conll", "conll", id="single words"),
+        pytest.param('{"text": "a"}\n', "jsonl", "jsonl", id="jsonl"),
     ],
 )
 def test_where_texts_have_labels_few_lines_tell_enough(tmp_path, content, alone, labelled):
@@ -557,41 +580,53 @@ def test_telling_and_reading_import_no_library_of_a_format():
 @pytest.mark.parametrize(
     ("name", "sentence", "message"),
     [
-        (
+        pytest.param(
             "brat",
             Sentence(["a"], spans=[(0, 1, "x y")]),
             "sentence 1: in brat's files, a label hold",
+            id="brat, a blank in a label",
         ),
-        ("labels", Sentence(["a"]), "sentence 1: a line has one label. Got none."),
-        (
+        pytest.param(
+            "labels",
+            Sentence(["a"]),
+            "sentence 1: a line has one label. Got none.",
+            id="labels, none",
+        ),
+        pytest.param(
             "labels",
             Sentence(["a"], labels=["x", "y"]),
             "sentence 1: a line has one label. Got x y.",
+            id="labels, two",
         ),
-        (
+        pytest.param(
             "labels",
             Sentence(["a"], labels=["x y"]),
             "sentence 1: in a line, a label holds no blank.",
+            id="labels, a blank in a label",
         ),
-        (
+        pytest.param(
             "labels",
             Sentence(["a\nb"], labels=["x"]),
             "sentence 1: a line holds a text without newl",
+            id="labels, a newline in a text",
         ),
-        (
+        pytest.param(
             "tsv",
             Sentence(["a\tb"]),
             "sentence 1: in a TSV file, no field holds a tab or a newline;",
+            id="tsv, a tab",
         ),
-        (
+        pytest.param(
             "doccano",
             FULL.replace(columns={}),
             "sentence 1: doccano has one field for spans and label",
+            id="doccano, spans and labels",
         ),
-        (
+        pytest.param(
             "conll",
             Sentence(["-DOCSTART-"]),
             "sentence 1: in a column file, tokens and labels hold no",
+            id="conll, DOCSTART",
         ),
     ],
 )

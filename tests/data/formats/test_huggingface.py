@@ -168,13 +168,25 @@ def test_a_data_set_without_strings_has_no_tokens(tmp_path, tokens):
 @pytest.mark.parametrize(
     ("tokens", "tags", "message"),
     [
-        (["a", "b"], [1], "ner_tags: a list of 2, one a token. Got [1]."),
-        (["a"], None, "ner_tags: a list of 1, one a token. Got None."),
-        (["a"], [-1], "ner_tags: classes from 0 to 3. Got -1."),
-        (["a"], [None], "ner_tags: classes from 0 to 3. Got None."),
-        (["a", ""], [1, 1], "tokens: strings, and no empty token. Got ['a', '']."),
-        (["a", None], [1, 1], "tokens: strings, and no empty token. Got ['a', None]."),
-        (None, [1], "tokens: a list. Got None."),
+        pytest.param(
+            ["a", "b"], [1], "ner_tags: a list of 2, one a token. Got [1].", id="a tag too few"
+        ),
+        pytest.param(["a"], None, "ner_tags: a list of 1, one a token. Got None.", id="no tags"),
+        pytest.param(["a"], [-1], "ner_tags: classes from 0 to 3. Got -1.", id="a tag below 0"),
+        pytest.param(["a"], [None], "ner_tags: classes from 0 to 3. Got None.", id="an empty tag"),
+        pytest.param(
+            ["a", ""],
+            [1, 1],
+            "tokens: strings, and no empty token. Got ['a', ''].",
+            id="an empty token",
+        ),
+        pytest.param(
+            ["a", None],
+            [1, 1],
+            "tokens: strings, and no empty token. Got ['a', None].",
+            id="a token that is none",
+        ),
+        pytest.param(None, [1], "tokens: a list. Got None.", id="no tokens"),
     ],
 )
 def test_a_bad_row_is_one_line_and_may_be_left_out(tmp_path, tokens, tags, message):
@@ -235,12 +247,14 @@ def texts(label, feature, **more):
 @pytest.mark.parametrize(
     ("label", "feature", "expected"),
     [
-        ([1, 0], CLASSES, [("pos",), ("neg",)]),
-        (["pos", "neg"], STRING, [("pos",), ("neg",)]),
-        ([7, -1], INTEGER, [("7",), ("-1",)]),
-        ([[1, 0], []], datasets.List(CLASSES), [("pos", "neg"), ()]),
-        ([["a"], ["b", "c"]], datasets.List(STRING), [("a",), ("b", "c")]),
-        (["pos", None], STRING, [("pos",), None]),
+        pytest.param([1, 0], CLASSES, [("pos",), ("neg",)], id="class"),
+        pytest.param(["pos", "neg"], STRING, [("pos",), ("neg",)], id="string"),
+        pytest.param([7, -1], INTEGER, [("7",), ("-1",)], id="integer"),
+        pytest.param([[1, 0], []], datasets.List(CLASSES), [("pos", "neg"), ()], id="classes"),
+        pytest.param(
+            [["a"], ["b", "c"]], datasets.List(STRING), [("a",), ("b", "c")], id="strings"
+        ),
+        pytest.param(["pos", None], STRING, [("pos",), None], id="some without"),
     ],
 )
 @pytest.mark.parametrize("save", [saved, saved_parquet])
@@ -285,10 +299,18 @@ def test_tokens_may_have_a_label_for_all_of_them(tmp_path):
 @pytest.mark.parametrize(
     ("text", "label", "feature", "message"),
     [
-        (None, 1, CLASSES, "text: a string. Got None."),
-        ("a", -1, CLASSES, "label: classes from 0 to 1. Got -1."),
-        ("a", "", STRING, "label: a label, or a list of them. Got ['']."),
-        ("a", [0, None], datasets.List(CLASSES), "label: classes from 0 to 1. Got None."),
+        pytest.param(None, 1, CLASSES, "text: a string. Got None.", id="no text"),
+        pytest.param("a", -1, CLASSES, "label: classes from 0 to 1. Got -1.", id="a class below 0"),
+        pytest.param(
+            "a", "", STRING, "label: a label, or a list of them. Got [''].", id="an empty label"
+        ),
+        pytest.param(
+            "a",
+            [0, None],
+            datasets.List(CLASSES),
+            "label: classes from 0 to 1. Got None.",
+            id="an empty class",
+        ),
     ],
 )
 def test_a_bad_text_or_label_is_one_line_and_may_be_left_out(

@@ -69,23 +69,27 @@ def test_blank_lines_are_skipped_and_empty_texts_are_not():
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        (
+        pytest.param(
             {"text": "to Berlin", "spans": [{"start": 3, "end": 8, "label": "LOC"}]},
             "span [3, 8) 'Berli' does not start and end at token borders.",
+            id="a span inside a token",
         ),
-        (
+        pytest.param(
             {"text": "to Berlin", "spans": [{"start": 2, "end": 9, "label": "LOC"}]},
             "span [2, 9) ' Berlin' does not start and end at token borders.",
+            id="a span with a blank",
         ),
-        (
+        pytest.param(
             {"text": "ab", "spans": [{"start": 0, "end": 3, "label": "X"}]},
             "span [0, 3): not empty, and within a text of 2 characters.",
+            id="a span beyond the text",
         ),
-        (
+        pytest.param(
             {"text": "ab", "spans": [{"start": -2, "end": 2, "label": "X"}]},
             "span [-2, 2): not empty, and within a text of 2 characters.",
+            id="a span before the text",
         ),
-        (
+        pytest.param(
             {
                 "text": "a b c",
                 "spans": [
@@ -94,64 +98,105 @@ def test_blank_lines_are_skipped_and_empty_texts_are_not():
                 ],
             },
             "spans [0, 3) and [2, 5) overlap.",
+            id="spans that overlap",
         ),
-        (
+        pytest.param(
             {"text": "a", "spans": [{"start": 0, "end": True, "label": "X"}]},
             "spans: each has whole numbers start and end, and a label that is a string. "
             "Got {'start': 0, 'end': True, 'label': 'X'}.",
+            id="an end that is a boolean",
         ),
-        (
+        pytest.param(
             {"text": "a", "spans": [{"start": 0, "end": 1}]},
             "spans: each has whole numbers start and end, and a label that is a string. "
             "Got {'start': 0, 'end': 1}.",
+            id="a span without label",
         ),
-        ({"text": "a", "spans": [[0, 1]]}, "spans: a list of objects. Got [[0, 1]]."),
-        ({"text": "a", "spans": "none"}, "spans: a list of objects. Got 'none'."),
-        ({"text": 7}, "text: a string is needed. Got 7."),
-        ({"label": "x"}, "text: a string is needed. Got None."),
-        ({"text": "a", "id": 1.5}, "id: a string or a whole number. Got 1.5."),
-        ({"text": "a", "document": []}, "document: a string or a whole number. Got []."),
-        (
+        pytest.param(
+            {"text": "a", "spans": [[0, 1]]},
+            "spans: a list of objects. Got [[0, 1]].",
+            id="a span that is a list",
+        ),
+        pytest.param(
+            {"text": "a", "spans": "none"},
+            "spans: a list of objects. Got 'none'.",
+            id="spans that are a string",
+        ),
+        pytest.param({"text": 7}, "text: a string is needed. Got 7.", id="a text that is a number"),
+        pytest.param({"label": "x"}, "text: a string is needed. Got None.", id="no text"),
+        pytest.param(
+            {"text": "a", "id": 1.5},
+            "id: a string or a whole number. Got 1.5.",
+            id="an id that is a fraction",
+        ),
+        pytest.param(
+            {"text": "a", "document": []},
+            "document: a string or a whole number. Got [].",
+            id="a document that is a list",
+        ),
+        pytest.param(
             {"text": "a b", "tokens": ["a"]},
             "tokens: beside text, a list of [start, end]. Got ['a'].",
+            id="tokens that are strings beside a text",
         ),
-        (
+        pytest.param(
             {"text": "a b", "tokens": [[0, 2], [1, 3]]},
             "tokens: ascending ranges within a text of 3 characters. Got [1, 3].",
+            id="tokens that overlap",
         ),
-        (
+        pytest.param(
             {"text": "a b", "tokens": [[0, 4]]},
             "tokens: ascending ranges within a text of 3 characters. Got [0, 4].",
+            id="a token beyond the text",
         ),
-        (
+        pytest.param(
             {"tokens": ["a", ""]},
             "tokens: without text, a list of strings, none empty. Got ['a', ''].",
+            id="an empty token",
         ),
-        ({"tokens": "a"}, "tokens: without text, a list of strings, none empty. Got 'a'."),
-        ({"text": "a", "columns": []}, "columns: an object of lists. Got []."),
-        (
+        pytest.param(
+            {"tokens": "a"},
+            "tokens: without text, a list of strings, none empty. Got 'a'.",
+            id="tokens that are a string",
+        ),
+        pytest.param(
+            {"text": "a", "columns": []},
+            "columns: an object of lists. Got [].",
+            id="columns that are a list",
+        ),
+        pytest.param(
             {"text": "a", "columns": {"pos": ["X", "Y"]}},
             "columns.pos: one string for each of 1 tokens. Got ['X', 'Y'].",
+            id="a column too long",
         ),
-        ([1], "one JSON object a line. Got [1]."),
-        (
+        pytest.param([1], "one JSON object a line. Got [1].", id="a list"),
+        pytest.param(
             b'{"text": "a" "id": 1}',
             "not JSON: Expecting ',' delimiter at column 14. Each line holds one object.",
+            id="a missing comma",
         ),
-        (
+        pytest.param(
             b'{"text": "caf\xe9"}',
             "not UTF-8: byte 0xe9 at column 14 (byte 30 of the file). "
             "If the file has another encoding, such as latin-1, name it.",
+            id="latin-1",
         ),
-        ({"text": ["x" * 99]}, f"text: a string is needed. Got ['{'x' * 55}...."),
+        pytest.param(
+            {"text": ["x" * 99]},
+            f"text: a string is needed. Got ['{'x' * 55}....",
+            id="a long value",
+        ),
     ],
-    ids=lambda value: value.partition(".")[0][:40] if isinstance(value, str) else "",
 )
 def test_a_bad_record_is_one_line_with_file_line_and_reason(record, message):
     assert error_of(record) == message
 
 
-@pytest.mark.parametrize("hostile", [b"[" * 100_000, b'{"text": 1' + b"0" * 5000 + b"}"])
+@pytest.mark.parametrize(
+    "hostile",
+    [b"[" * 100_000, b'{"text": 1' + b"0" * 5000 + b"}"],
+    ids=["nested too deep", "a number too long"],
+)
 def test_json_beyond_all_limits_is_a_data_error(hostile):
     assert error_of(hostile).startswith(("not JSON", "text: a string is needed"))
 
@@ -186,7 +231,11 @@ def test_text_is_written_readably():
     assert "北京 é" in next(write_jsonl([Sentence(["北京", "é"])]))
 
 
-@pytest.mark.parametrize("text", ["a \ud83d b", "\ude00\ud83d", "\ud83d\ude00 é", "😀\ud83d"])
+@pytest.mark.parametrize(
+    "text",
+    ["a \ud83d b", "\ude00\ud83d", "\ud83d\ude00 é", "😀\ud83d"],
+    ids=["high", "low before high", "a pair", "after an emoji"],
+)
 def test_lone_surrogates_can_be_written_and_keep_all_places(text):
     tokens, offsets = tokenize(text)
     sentence = Sentence(tokens, text=text, offsets=offsets)

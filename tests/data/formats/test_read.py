@@ -90,7 +90,9 @@ def test_json_lines_are_cut_by_the_tokenizer_given(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.conll", "a.jsonl"])
-@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff"])
+@pytest.mark.parametrize(
+    "text", ["", "\n \n", "\ufeff"], ids=["empty", "blank lines", "byte order mark"]
+)
 def test_a_corpus_without_sentences_is_an_error(tmp_path, name, text):
     path = write(tmp_path / name, text)
     with pytest.raises(DataError) as error:

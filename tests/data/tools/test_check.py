@@ -284,14 +284,29 @@ def test_bytes_that_are_not_utf8_are_reported_with_their_line(tmp_path):
 @pytest.mark.parametrize(
     ("names", "facts"),
     [
-        (
+        pytest.param(
             ["conll2003/eng.train", "conll2003/eng.testa"],
             {"duplicates": 501, "empty-documents": 1, "shared-sentences": 74, "scheme": "IOB1"},
+            id="CoNLL-2003",
         ),
-        (["conll2002/esp.train"], {"illegal-tags": 1, "long-sentences": 1, "scheme": "BIO"}),
-        (["wnut17/emerging.dev.conll"], {"invisible-characters": 2, "scheme": "BIO"}),
-        (["wnut17/wnut17train.conll"], {"blank-lines": 2394, "scheme": "BIO"}),
-        (["resume_zh/train.char.bmes"], {"illegal-tags": 4, "scheme": "BMES"}),
+        pytest.param(
+            ["conll2002/esp.train"],
+            {"illegal-tags": 1, "long-sentences": 1, "scheme": "BIO"},
+            id="CoNLL-2002, Spanish",
+        ),
+        pytest.param(
+            ["wnut17/emerging.dev.conll"],
+            {"invisible-characters": 2, "scheme": "BIO"},
+            id="WNUT-17, development",
+        ),
+        pytest.param(
+            ["wnut17/wnut17train.conll"],
+            {"blank-lines": 2394, "scheme": "BIO"},
+            id="WNUT-17, training",
+        ),
+        pytest.param(
+            ["resume_zh/train.char.bmes"], {"illegal-tags": 4, "scheme": "BMES"}, id="Resume"
+        ),
     ],
 )
 def test_the_oddities_of_known_corpora_are_found(shared_data, names, facts):

@@ -101,11 +101,11 @@ def test_spans_and_tokens_stay_and_tags_become_legal(tmp_path_factory, file, sch
 @pytest.mark.parametrize(
     "text",
     [
-        "a\tX\tO\nb\tX\t\n",  # a missing tag
-        "a\tX\tO\n\tX\tO\n",  # a missing token
-        " a\tO\nb\tO\n",  # a blank that belongs to a token
-        "a O\nb\tPER \n c O\n",  # a tag without prefix
-        "a O\n b O x\t\n",  # too much in a row
+        pytest.param("a\tX\tO\nb\tX\t\n", id="a missing tag"),  # a missing tag
+        pytest.param("a\tX\tO\n\tX\tO\n", id="a missing token"),  # a missing token
+        pytest.param(" a\tO\nb\tO\n", id="a blank of a token"),  # a blank that belongs to a token
+        pytest.param("a O\nb\tPER \n c O\n", id="a tag without prefix"),  # a tag without prefix
+        pytest.param("a O\n b O x\t\n", id="too much in a row"),  # too much in a row
     ],
 )
 def test_what_is_mended_has_nothing_left_to_mend(tmp_path, text):
@@ -119,7 +119,7 @@ def test_what_is_mended_has_nothing_left_to_mend(tmp_path, text):
 
 def test_another_encoding_and_a_packed_file_become_plain_utf8(tmp_path):
     path, out = tmp_path / "a.conll.gz", tmp_path / "b.conll"
-    path.write_bytes(gzip.compress("é O\n".encode("latin-1")))
+    path.write_bytes(gzip.compress("é O\n".encode("latin-1"), mtime=0))
     assert fix(path, out, encoding="latin-1") == {}
     assert out.read_text("utf-8") == "é O\n"
 

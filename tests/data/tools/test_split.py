@@ -162,14 +162,50 @@ def test_packed_files_and_encodings_stay(tmp_path):
 @pytest.mark.parametrize(
     ("text", "ratios", "error", "message"),
     [
-        ("a O\n\nb O\n", (1, 1, 1), DataError, r"split: 3 parts need .* Got 2\."),
-        ("a O\n\na O\n", (1, 1, 0), DataError, r"split: 2 parts need .* Got 1\."),
-        ("a O\n\nb PER\n", (1, 1, 0), DataError, r"a\.conll:3: a tag is O or a prefix"),
-        ("a x O\n\nb\tx\tO\n", (1, 1, 0), DataError, r"a\.conll:3: single tabs or blanks must"),
-        ("a O\n\nb O\n", (1, -1, 0), ConfigError, r"--ratios: .* Got 1 -1 0\."),
-        ("a O\n\nb O\n", (0, 0, 0), ConfigError, r"--ratios: .* Got 0 0 0\."),
-        ("a O\n\nb O\n", (math.nan, 1, 0), ConfigError, r"--ratios: .* Got nan 1 0\."),
-        ("a O\n\nb O\n", (1, math.inf, 0), ConfigError, r"--ratios: .* Got 1 inf 0\."),
+        pytest.param(
+            "a O\n\nb O\n",
+            (1, 1, 1),
+            DataError,
+            r"split: 3 parts need .* Got 2\.",
+            id="too few for three",
+        ),
+        pytest.param(
+            "a O\n\na O\n",
+            (1, 1, 0),
+            DataError,
+            r"split: 2 parts need .* Got 1\.",
+            id="twice the same",
+        ),
+        pytest.param(
+            "a O\n\nb PER\n",
+            (1, 1, 0),
+            DataError,
+            r"a\.conll:3: a tag is O or a prefix",
+            id="a tag without prefix",
+        ),
+        pytest.param(
+            "a x O\n\nb\tx\tO\n",
+            (1, 1, 0),
+            DataError,
+            r"a\.conll:3: single tabs or blanks must",
+            id="tabs and blanks",
+        ),
+        pytest.param(
+            "a O\n\nb O\n",
+            (1, -1, 0),
+            ConfigError,
+            r"--ratios: .* Got 1 -1 0\.",
+            id="a negative ratio",
+        ),
+        pytest.param(
+            "a O\n\nb O\n", (0, 0, 0), ConfigError, r"--ratios: .* Got 0 0 0\.", id="ratios of 0"
+        ),
+        pytest.param(
+            "a O\n\nb O\n", (math.nan, 1, 0), ConfigError, r"--ratios: .* Got nan 1 0\.", id="nan"
+        ),
+        pytest.param(
+            "a O\n\nb O\n", (1, math.inf, 0), ConfigError, r"--ratios: .* Got 1 inf 0\.", id="inf"
+        ),
     ],
 )
 def test_what_cannot_be_split_is_refused(tmp_path, text, ratios, error, message):
