@@ -40,20 +40,20 @@ if TYPE_CHECKING:
         TrainingError,
     )
     from ner.evaluation.predicted_file import score_predictions
-    from ner.evaluation.report import ClassificationReport, Report
+    from ner.evaluation.report import LabelReport, SpanReport
     from ner.export.model import export
     from ner.inference.classifier import TextClassifier
     from ner.inference.evaluate import evaluate
     from ner.inference.loading import load
     from ner.inference.tagger import Tagger
-    from ner.inference.token_tagger import ColumnTagger
+    from ner.inference.token_tagger import TokenTagger
     from ner.training.train import train
 
 # Where each public name lives; it is imported when first asked for, so that `import ner` is fast
 # and needs no torch.
 _HOMES = {
-    "ClassificationReport": "ner.evaluation.report",
-    "ColumnTagger": "ner.inference.token_tagger",
+    "LabelReport": "ner.evaluation.report",
+    "TokenTagger": "ner.inference.token_tagger",
     "ConfigError": "ner.errors",
     "DataError": "ner.errors",
     "Entity": "ner.data.sentence",
@@ -61,7 +61,7 @@ _HOMES = {
     "ModelFolderError": "ner.errors",
     "NerError": "ner.errors",
     "Prediction": "ner.data.sentence",
-    "Report": "ner.evaluation.report",
+    "SpanReport": "ner.evaluation.report",
     "Sentence": "ner.data.sentence",
     "SentenceSplitter": "ner.data.sentence_splitter",
     "Span": "ner.data.schemes",
@@ -77,21 +77,21 @@ _HOMES = {
 }
 
 __all__ = [
-    "ClassificationReport",
-    "ColumnTagger",
     "ConfigError",
     "DataError",
     "Entity",
+    "LabelReport",
     "MissingExtraError",
     "ModelFolderError",
     "NerError",
     "Prediction",
-    "Report",
     "Sentence",
     "SentenceSplitter",
     "Span",
+    "SpanReport",
     "Tagger",
     "TextClassifier",
+    "TokenTagger",
     "TrainingError",
     "evaluate",
     "export",

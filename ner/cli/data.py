@@ -13,7 +13,6 @@ from ner.cli.options import (
     Json,
     Pretokenized,
     Tags,
-    Target,
     WrittenScheme,
     list_lost,
     refuse_own_input,
@@ -22,7 +21,7 @@ from ner.cli.options import (
 from ner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ner.data.tools.corpus_file import Options, Part
+    from ner.data.tools.corpus_file import Options
 
 Files = Annotated[
     list[str] | None, typer.Argument(metavar="[FILE]...", help="Corpora, as for ner train.")
@@ -65,7 +64,7 @@ def check(
     encoding: Encoding = "utf-8",
     columns: Columns = None,
     tags: Tags = None,
-    target: Target = None,
+    target: TargetColumn = None,
     pretokenized: Pretokenized = False,
     as_json: Json = False,
 ) -> None:
@@ -107,7 +106,7 @@ def stats(
     encoding: Encoding = "utf-8",
     columns: Columns = None,
     tags: Tags = None,
-    target: Target = None,
+    target: TargetColumn = None,
     pretokenized: Pretokenized = False,
     as_json: Json = False,
 ) -> None:
@@ -147,7 +146,7 @@ def split(
     encoding: Encoding = "utf-8",
     columns: Columns = None,
     tags: Tags = None,
-    target: Target = None,
+    target: TargetColumn = None,
     pretokenized: Pretokenized = False,
     as_json: Json = False,
 ) -> None:
@@ -195,7 +194,7 @@ def sample(
     encoding: Encoding = "utf-8",
     columns: Columns = None,
     tags: Tags = None,
-    target: Target = None,
+    target: TargetColumn = None,
     pretokenized: Pretokenized = False,
 ) -> None:
     """Draw sentences of a corpus at random, in its order and format."""
@@ -211,7 +210,7 @@ def sample(
     list_lost(write_pieces(pieces, part, out), "the format")
 
 
-def _warn_of_writer(part: "Part") -> None:
+def _warn_of_writer(part: "CorpusFile") -> None:
     from ner.data.tools.blocks import is_copied
 
     if not is_copied(part):

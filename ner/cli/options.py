@@ -133,7 +133,7 @@ Tags = Annotated[
     str | None, typer.Option(help="Column, or key in CoNLL-U, of entity tags; usually ner.")
 ]
 
-Target = Annotated[
+TargetColumn = Annotated[
     str | None, typer.Option(help="A column of labels without prefixes, such as upos.")
 ]
 

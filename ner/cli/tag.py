@@ -84,15 +84,15 @@ def tag(
     from ner.inference.batching import BATCH_TOKENS
     from ner.inference.loading import load
     from ner.inference.predictor import WINDOW
-    from ner.tasks import ClassTarget, ColumnTarget
+    from ner.tasks import TextTask, TokenTask
 
     lines = given.lines()
     tagger = load(
         model, runtime=runtime.value, precision=precision.value, device=device, threads=threads
     )
-    if isinstance(tagger.target, ClassTarget):
+    if isinstance(tagger.target, TextTask):
         raise ConfigError(f"{model}: ner tag needs a tagger. Got a classifier: use ner classify.")
-    column = tagger.target.column if isinstance(tagger.target, ColumnTarget) else None
+    column = tagger.target.column if isinstance(tagger.target, TokenTask) else None
     # Whoever types the lines wants an answer after each.
     typed = source == "-" and sys.stdin.isatty()
     window = 1 if typed else WINDOW

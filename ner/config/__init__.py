@@ -1,37 +1,37 @@
 """Every setting, once: its default, its range, what it means."""
 
 from ner.config.base import Natural, Section
-from ner.config.data import Data
+from ner.config.data import DataConfig
 from ner.config.inputs import (
-    Affixes,
-    BigramSection,
-    Characters,
-    EmbedderSection,
-    Inputs,
-    Shape,
-    TransformerSection,
-    VectorsSection,
-    Words,
+    AffixesConfig,
+    BigramConfig,
+    CharactersConfig,
+    EmbedderConfig,
+    InputsConfig,
+    ShapeConfig,
+    TransformerConfig,
+    VectorsConfig,
+    WordsConfig,
 )
-from ner.config.network import EncoderSection, HeadSection, PoolingSection
-from ner.config.training import AugmentationSection, Training
+from ner.config.network import EncoderConfig, HeadConfig, PoolingConfig
+from ner.config.training import AugmentationConfig, TrainingConfig
 
 __all__ = [
-    "Affixes",
-    "AugmentationSection",
-    "BigramSection",
-    "Characters",
-    "Data",
-    "EmbedderSection",
-    "EncoderSection",
-    "HeadSection",
-    "Inputs",
+    "AffixesConfig",
+    "AugmentationConfig",
+    "BigramConfig",
+    "CharactersConfig",
+    "DataConfig",
+    "EmbedderConfig",
+    "EncoderConfig",
+    "HeadConfig",
+    "InputsConfig",
     "Natural",
-    "PoolingSection",
+    "PoolingConfig",
     "Section",
-    "Shape",
-    "Training",
-    "TransformerSection",
-    "VectorsSection",
-    "Words",
+    "ShapeConfig",
+    "TrainingConfig",
+    "TransformerConfig",
+    "VectorsConfig",
+    "WordsConfig",
 ]

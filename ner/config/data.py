@@ -5,7 +5,7 @@ from typing import Literal
 from ner.config.base import Names, Section
 
 
-class Data(Section):
+class DataConfig(Section):
     """Where the sentences are, and how they are read.
 
     A corpus is a file or a folder in any format that `ner data convert` reads, plain, `.gz` or

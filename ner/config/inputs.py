@@ -8,7 +8,7 @@ from pydantic import ValidationInfo, field_validator
 from ner.config.base import Count, Names, Natural, Positive, Rate, Section
 
 
-class Words(Section):
+class WordsConfig(Section):
     """A trained vector for each word of the training split."""
 
     size: Count = 100
@@ -27,7 +27,7 @@ class Words(Section):
     words; 0 turns it off."""
 
 
-class VectorsSection(Section):
+class VectorsConfig(Section):
     """Pretrained word vectors in a text file of GloVe, word2vec or fastText, plain, .gz or .zip."""
 
     path: str = ""
@@ -42,7 +42,7 @@ class VectorsSection(Section):
     take 46 MB."""
 
 
-class Characters(Section):
+class CharactersConfig(Section):
     """A network over the characters of a word."""
 
     kind: Literal["cnn", "lstm", "none"] = "cnn"
@@ -62,7 +62,7 @@ class Characters(Section):
     """Characters that a filter of the `cnn` sees at once: 1, 3, 5 or 7. The `lstm` ignores it."""
 
 
-class Shape(Section):
+class ShapeConfig(Section):
     """A vector for the case and the digits of a word."""
 
     size: Natural = 10
@@ -70,7 +70,7 @@ class Shape(Section):
     digits. 0 leaves the shape out, as for scripts without case."""
 
 
-class Affixes(Section):
+class AffixesConfig(Section):
     """Vectors for the first 2 and 3 and the last 2, 3 and 4 letters of a word."""
 
     rows: Literal["auto"] | Natural = "auto"
@@ -83,7 +83,7 @@ class Affixes(Section):
     by five times this."""
 
 
-class BigramSection(Section):
+class BigramConfig(Section):
     """Vectors for a token paired with its left and its right neighbour."""
 
     size: Natural = 0
@@ -99,7 +99,7 @@ class BigramSection(Section):
     model overfits."""
 
 
-class Inputs(Section):
+class InputsConfig(Section):
     """Columns of the corpus that the model reads beside the tokens."""
 
     columns: Names = ()
@@ -111,7 +111,7 @@ class Inputs(Section):
     """Numbers in the vector of a column's value, at least 1; each column adds this many."""
 
 
-class TransformerSection(Section):
+class TransformerConfig(Section):
     """A pretrained encoder of the library `transformers` that reads whole sentences.
 
     It needs the extra `transformers`. No code that comes with an encoder is run.
@@ -172,7 +172,7 @@ class TransformerSection(Section):
         return alone
 
 
-class EmbedderSection(Section):
+class EmbedderConfig(Section):
     """Dropout on the vectors of tokens, all of their parts joined."""
 
     dropout: Rate = 0.5

@@ -13,23 +13,23 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from ner.config import (
-    Affixes,
-    AugmentationSection,
-    BigramSection,
-    Characters,
-    Data,
-    EmbedderSection,
-    EncoderSection,
-    HeadSection,
-    Inputs,
+    AffixesConfig,
+    AugmentationConfig,
+    BigramConfig,
+    CharactersConfig,
+    DataConfig,
+    EmbedderConfig,
+    EncoderConfig,
+    HeadConfig,
+    InputsConfig,
     Natural,
-    PoolingSection,
+    PoolingConfig,
     Section,
-    Shape,
-    Training,
-    TransformerSection,
-    VectorsSection,
-    Words,
+    ShapeConfig,
+    TrainingConfig,
+    TransformerConfig,
+    VectorsConfig,
+    WordsConfig,
 )
 from ner.errors import ConfigError
 
@@ -54,21 +54,21 @@ class Config(Section):
     augmentation and held-out sentences. With the same seed, machine and thread count, a run gives
     the same weights. Use several (`--seeds 3`) to see how much results vary by chance."""
 
-    data: Data = Data()
-    words: Words = Words()
-    vectors: VectorsSection = VectorsSection()
-    characters: Characters = Characters()
-    shape: Shape = Shape()
-    affixes: Affixes = Affixes()
-    bigrams: BigramSection = BigramSection()
-    transformer: TransformerSection = TransformerSection()
-    inputs: Inputs = Inputs()
-    embedder: EmbedderSection = EmbedderSection()
-    encoder: EncoderSection = EncoderSection()
-    head: HeadSection = HeadSection()
-    pooling: PoolingSection = PoolingSection()
-    augmentation: AugmentationSection = AugmentationSection()
-    training: Training = Training()
+    data: DataConfig = DataConfig()
+    words: WordsConfig = WordsConfig()
+    vectors: VectorsConfig = VectorsConfig()
+    characters: CharactersConfig = CharactersConfig()
+    shape: ShapeConfig = ShapeConfig()
+    affixes: AffixesConfig = AffixesConfig()
+    bigrams: BigramConfig = BigramConfig()
+    transformer: TransformerConfig = TransformerConfig()
+    inputs: InputsConfig = InputsConfig()
+    embedder: EmbedderConfig = EmbedderConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    head: HeadConfig = HeadConfig()
+    pooling: PoolingConfig = PoolingConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    training: TrainingConfig = TrainingConfig()
 
     def resolved(self) -> "Config":
         """Copy with every `auto` that depends on other settings decided."""

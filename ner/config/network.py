@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, Strict, ValidationInfo, field_valid
 from ner.config.base import Count, Natural, NonNegative, Positive, Rate, Section
 
 
-class EncoderSection(Section):
+class EncoderConfig(Section):
     """The network that reads the tokens of a sentence in context."""
 
     kind: Literal["rnn", "idcnn"] = "rnn"
@@ -111,7 +111,7 @@ class EncoderSection(Section):
         return heads
 
 
-class PoolingSection(Section):
+class PoolingConfig(Section):
     """How the states of a text's tokens become one vector. Only task `classify` uses it."""
 
     kinds: Annotated[
@@ -169,7 +169,7 @@ class PoolingSection(Section):
         return penalty
 
 
-class HeadSection(Section):
+class HeadConfig(Section):
     """How hidden states become tags, or the classes of a text."""
 
     kind: Literal["crf", "softmax"] = "crf"

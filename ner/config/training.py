@@ -16,7 +16,7 @@ from ner.config.base import (
 )
 
 
-class AugmentationSection(Section):
+class AugmentationConfig(Section):
     """Changes to training sentences, drawn anew in each epoch.
 
     Each change has a share of the sentences, from 0 (none) to 1 (all); the others are shown as they
@@ -76,7 +76,7 @@ class AugmentationSection(Section):
         return title
 
 
-class Training(Section):
+class TrainingConfig(Section):
     """How the weights are learned."""
 
     epochs: Count = 25

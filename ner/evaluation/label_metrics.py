@@ -10,11 +10,11 @@ from ner.data.sentence import Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.calibration import calibration_error
 from ner.evaluation.report import (
-    ClassReport,
-    ColumnReport,
     Confusion,
     Counts,
     MultiLabelReport,
+    SingleLabelReport,
+    TokenReport,
     average,
 )
 
@@ -30,7 +30,7 @@ def evaluate_classes(
     predicted: Sequence[Sentence],
     multi_label: bool = False,
     name: str = "",
-) -> ClassReport | MultiLabelReport:
+) -> SingleLabelReport | MultiLabelReport:
     """Compare the predicted labels of sentences with the gold ones of the same sentences.
 
     Args:
@@ -61,7 +61,7 @@ def evaluate_classes(
         for (_, prediction), label, expected in zip(pairs, found, gold_labels, strict=True)
         if label in prediction.probabilities
     ]
-    return ClassReport(
+    return SingleLabelReport(
         name=name,
         sentences=len(pairs),
         accuracy=accuracy(gold_labels, found),
@@ -77,7 +77,7 @@ def evaluate_column(
     column: str,
     name: str = "",
     known_words: Collection[str] | None = None,
-) -> ColumnReport:
+) -> TokenReport:
     """Compare the predicted labels of tokens with the gold ones of the same sentences.
 
     Args:
@@ -114,7 +114,7 @@ def evaluate_column(
         if known_words is not None and word not in known_words
     ]
     complete = len(probabilities) == len(words)
-    return ColumnReport(
+    return TokenReport(
         name=name,
         sentences=len(gold),
         tokens=len(words),

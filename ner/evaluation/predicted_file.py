@@ -9,7 +9,7 @@ from ner.data.formats.conll import read_conll
 from ner.data.schemes import PREFIXES, Scheme, is_legal, normalize_tag
 from ner.data.sentence import Sentence
 from ner.errors import DataError
-from ner.evaluation.report import Report
+from ner.evaluation.report import SpanReport
 from ner.evaluation.span_metrics import evaluate_tags
 
 
@@ -27,8 +27,8 @@ class PredictionReport:
             that the strict scores say little.
     """
 
-    default: Report
-    strict: Report
+    default: SpanReport
+    strict: SpanReport
     scheme: Scheme
     scheme_inferred: bool
     foreign_tags: int

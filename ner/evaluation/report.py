@@ -99,7 +99,7 @@ MISSED, SPURIOUS = "(missed)", "(spurious)"
 
 
 @dataclass(frozen=True)
-class Report:
+class SpanReport:
     """How well predicted spans agree with gold ones; printing it gives a table.
 
     Args:
@@ -201,7 +201,7 @@ Confusion = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassificationReport:
+class LabelReport:
     """How well predicted labels agree with gold ones; printing it gives a table.
 
     Args:
@@ -261,7 +261,7 @@ class ClassificationReport:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassReport(ClassificationReport):
+class SingleLabelReport(LabelReport):
     """One label a sentence.
 
     Args:
@@ -275,7 +275,7 @@ class ClassReport(ClassificationReport):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MultiLabelReport(ClassificationReport):
+class MultiLabelReport(LabelReport):
     """Any number of labels a sentence; `accuracy` is the share of sentences with the very set.
 
     Args:
@@ -293,7 +293,7 @@ class MultiLabelReport(ClassificationReport):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColumnReport(ClassificationReport):
+class TokenReport(LabelReport):
     """One label a token.
 
     Args:
@@ -345,4 +345,4 @@ def _show(confusion: Confusion, items: str) -> str:
     return f"\n\n{items} with another label than the gold one, most frequent first:\n{table(cells)}"
 
 
-AnyReport = Report | ClassificationReport
+Report = SpanReport | LabelReport

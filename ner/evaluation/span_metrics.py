@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from ner.data.schemes import PREFIXES, Scheme, Span, spans_from_tags, tags_from_spans
 from ner.data.sentence import Sentence
 from ner.errors import DataError
-from ner.evaluation.report import MISSED, SPURIOUS, Counts, Report, Scores, average
+from ner.evaluation.report import MISSED, SPURIOUS, Counts, Scores, SpanReport, average
 from ner.extras import require
 
 # seqeval's names of our schemes.
@@ -43,7 +43,7 @@ def f1(gold: SentenceSpans, predicted: SentenceSpans) -> float:
 
 def evaluate_sentences(
     gold: Sequence[Sentence], predicted: Sequence[Sentence], name: str = ""
-) -> Report:
+) -> SpanReport:
     """Compare the predictions of sentences with the gold spans of the same sentences.
 
     Args:
@@ -70,7 +70,7 @@ def evaluate_sentences(
 
 def evaluate_tags(
     gold: Sequence[list[str]], predicted: Sequence[list[str]], scheme: Scheme, name: str = ""
-) -> tuple[Report, Report]:
+) -> tuple[SpanReport, SpanReport]:
     """Score tags with the prefixes B, I, E, S by seqeval.
 
     Args:
@@ -92,8 +92,8 @@ def evaluate_tags(
     )
     num_tokens = sum(map(len, gold))
 
-    def report(mode: Literal["default", "strict"], scored: _Scored) -> Report:
-        return Report(
+    def report(mode: Literal["default", "strict"], scored: _Scored) -> SpanReport:
+        return SpanReport(
             name=name,
             sentences=len(gold),
             tokens=num_tokens,

@@ -16,8 +16,8 @@ from ner.errors import DataError, ModelFolderError
 from ner.extras import require
 from ner.features.batch_order import BLOCKS, block_borders
 from ner.features.counts import CorpusCounts
-from ner.features.distinct_words import Lexicon
-from ner.features.ragged import Runs
+from ner.features.distinct_words import DistinctWords
+from ner.features.ragged import Ragged
 from ner.files import read_json, read_manifest, write_folder, write_json
 
 FORMAT = 1
@@ -79,13 +79,13 @@ class StoredSentences:
         lexicon: The words that were counted, in their order.
     """
 
-    def __init__(self, corpus: StoredCorpus, lexicon: Lexicon) -> None:
+    def __init__(self, corpus: StoredCorpus, lexicon: DistinctWords) -> None:
         self.path = corpus.folder / SENTENCES
         self.lexicon = lexicon
         self.arrays: Mapping[str, Any] = corpus.manifest["arrays"]
         self._rows: Any = None
         self._reads = 0
-        self._blocks: OrderedDict[int, Runs] = OrderedDict()
+        self._blocks: OrderedDict[int, Ragged] = OrderedDict()
         chunks = self._opened().data.column("tokens").chunks
         self.lengths = np.concatenate([np.diff(chunk.offsets.to_numpy()) for chunk in chunks])
         self.borders = block_borders(self.lengths)
@@ -93,7 +93,7 @@ class StoredSentences:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def pick(self, indices: NDArray[np.int64]) -> Runs:
+    def pick(self, indices: NDArray[np.int64]) -> Ragged:
         """Copy the sentences at `indices`, in that order."""
         lengths = self.lengths[indices].astype(np.int64)
         numbers = np.searchsorted(self.borders, indices, side="right") - 1
@@ -111,14 +111,14 @@ class StoredSentences:
             name: np.stack([b.per_run[name][i] for b, i in zip(blocks, inside, strict=True)])
             for name in blocks[0].per_run
         }
-        return self._typed(Runs(lengths, per_token, per_run))
+        return self._typed(Ragged(lengths, per_token, per_run))
 
-    def parts(self) -> Iterator[Runs]:
+    def parts(self) -> Iterator[Ragged]:
         """Read all sentences in their order, block by block."""
         for number in range(len(self.borders) - 1):
             yield self._typed(self._read(number))
 
-    def _block(self, number: int) -> Runs:
+    def _block(self, number: int) -> Ragged:
         """Read a block, or find it among the last ones."""
         if number not in self._blocks:
             if len(self._blocks) == BLOCKS:
@@ -127,7 +127,7 @@ class StoredSentences:
         self._blocks.move_to_end(number)
         return self._blocks[number]
 
-    def _read(self, number: int) -> Runs:
+    def _read(self, number: int) -> Ragged:
         """Copy a block out of the map, with numbers as they are stored."""
         if self._reads % READS == 0:
             self._rows = None  # before the next one is opened
@@ -141,15 +141,15 @@ class StoredSentences:
             flat = np.concatenate([piece.to_numpy(zero_copy_only=False) for piece in pieces])
             per[of][name] = flat.reshape(-1, *shape)
         lengths = self.lengths[start:end].astype(np.int64)
-        return Runs(lengths, per["token"], per["sentence"])
+        return Ragged(lengths, per["token"], per["sentence"])
 
-    def _typed(self, runs: Runs) -> Runs:
+    def _typed(self, runs: Ragged) -> Ragged:
         """Give arrays the kinds of numbers that they had before they were stored."""
 
         def typed(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
             return {name: a.astype(self.arrays[name][1]) for name, a in arrays.items()}
 
-        return Runs(runs.lengths, typed(runs.per_token), typed(runs.per_run))
+        return Ragged(runs.lengths, typed(runs.per_token), typed(runs.per_run))
 
     def _opened(self) -> Any:
         return require("datasets", "Training from a disk").Dataset.from_file(str(self.path))

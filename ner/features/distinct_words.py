@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
 from ner.features.featurizer import Arrays, Featurizer
-from ner.features.ragged import Runs
+from ner.features.ragged import Ragged
 
 
 def capitalized(word: str) -> str:
@@ -25,7 +25,7 @@ def capitalized(word: str) -> str:
 SPELLINGS = {"upper": str.upper, "lower": str.lower, "title": capitalized}
 
 
-class Lexicon:
+class DistinctWords:
     """Words that training shows: what depends on a word alone is encoded once a word.
 
     Args:
@@ -62,7 +62,7 @@ class Lexicon:
             arrays["characters"] = arrays["characters"][:, :longest]
         return arrays
 
-    def with_neighbours(self, sentences: Runs) -> Runs:
+    def with_neighbours(self, sentences: Ragged) -> Ragged:
         """Encode anew what depends on the neighbours of a token, after sentences were changed."""
         if self.featurizer.bigrams is None:
             return sentences

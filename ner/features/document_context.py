@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError
-from ner.features.ragged import Runs
+from ner.features.ragged import Ragged
 
 # Names of arrays with the surroundings of each sentence, among what is known about it.
 SURROUNDINGS = BEFORE, BEHIND = "before", "behind"
@@ -89,7 +89,7 @@ def surrounding_rows(
     }
 
 
-def passages_of(sentences: Runs, words: Sequence[str], reach: int) -> Iterator[Passage]:
+def passages_of(sentences: Ragged, words: Sequence[str], reach: int) -> Iterator[Passage]:
     """Give the passages of sentences whose `tokens` are rows of `words`.
 
     Raises:

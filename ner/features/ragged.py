@@ -12,7 +12,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Runs:
+class Ragged:
     """Runs of tokens, such as sentences, and what is known about tokens and runs.
 
     Args:
@@ -33,30 +33,30 @@ class Runs:
         """Where each run starts (B)."""
         return np.cumsum(self.lengths) - self.lengths
 
-    def cut(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> "Runs":
+    def cut(self, starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> "Ragged":
         """Copy stretches of tokens as runs of their own; nothing is known about these runs."""
         places = consecutive(starts, lengths)
-        return Runs(lengths, {name: values[places] for name, values in self.per_token.items()})
+        return Ragged(lengths, {name: values[places] for name, values in self.per_token.items()})
 
-    def pick(self, indices: NDArray[np.int64]) -> "Runs":
+    def pick(self, indices: NDArray[np.int64]) -> "Ragged":
         """Copy some runs, in the order of their indices."""
         cut = self.cut(self.starts[indices], self.lengths[indices])
         per_run = {name: values[indices] for name, values in self.per_run.items()}
-        return Runs(cut.lengths, cut.per_token, per_run)
+        return Ragged(cut.lengths, cut.per_token, per_run)
 
-    def keep(self, kept: NDArray[np.bool_]) -> "Runs":
+    def keep(self, kept: NDArray[np.bool_]) -> "Ragged":
         """Copy the runs with some of their tokens (N), at least one of each."""
         lengths = np.add.reduceat(kept, self.starts, dtype=np.int64)
         per_token = {name: values[kept] for name, values in self.per_token.items()}
-        return Runs(lengths, per_token, self.per_run)
+        return Ragged(lengths, per_token, self.per_run)
 
-    def replace(self, **per_token: NDArray[Any]) -> "Runs":
+    def replace(self, **per_token: NDArray[Any]) -> "Ragged":
         """Copy the runs with other values of their tokens."""
-        return Runs(self.lengths, {**self.per_token, **per_token}, self.per_run)
+        return Ragged(self.lengths, {**self.per_token, **per_token}, self.per_run)
 
     def spliced(
-        self, starts: NDArray[np.int64], lengths: NDArray[np.int64], others: "Runs"
-    ) -> "Runs":
+        self, starts: NDArray[np.int64], lengths: NDArray[np.int64], others: "Ragged"
+    ) -> "Ragged":
         """Copy the runs with other runs in place of stretches of tokens.
 
         Args:
@@ -77,7 +77,7 @@ class Runs:
             name: np.concatenate([values[places], others.per_token[name]])[order]
             for name, values in self.per_token.items()
         }
-        return Runs(self.lengths + grown, per_token, self.per_run)
+        return Ragged(self.lengths + grown, per_token, self.per_run)
 
     @cached_property
     def run_of_token(self) -> NDArray[np.int64]:
@@ -95,8 +95,8 @@ def consecutive(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArra
     return np.repeat(starts - firsts, lengths) + np.arange(lengths.sum())
 
 
-def joined(parts: Sequence[Runs]) -> Runs:
+def joined(parts: Sequence[Ragged]) -> Ragged:
     """Put runs end to end that know the same about their tokens; what runs know is left out."""
     lengths = np.concatenate([part.lengths for part in parts])
     names = parts[0].per_token
-    return Runs(lengths, {n: np.concatenate([p.per_token[n] for p in parts]) for n in names})
+    return Ragged(lengths, {n: np.concatenate([p.per_token[n] for p in parts]) for n in names})

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.features.ragged import Arrays, Runs, joined
+from ner.features.ragged import Arrays, Ragged, joined
 
 
 class Mentions(NamedTuple):
@@ -33,7 +33,7 @@ class MentionFinder:
         # Axes: tag (C, 1), label (1, L).
         self.of_label = np.array([[tag[2:] == label for label in labels] for tag in tags])
 
-    def __call__(self, sentences: Runs) -> Mentions:
+    def __call__(self, sentences: Ragged) -> Mentions:
         """Find them by `tags`: the gold ones (N), or those that each token may have (N C).
 
         Where tags are left open, a mention counts if all its tokens and both its borders are
@@ -65,7 +65,7 @@ class MentionFinder:
 
 
 class MentionPool:
-    """The different mentions of a corpus by label, each once, as `Runs` of tokens.
+    """The different mentions of a corpus by label, each once, as `Ragged` of tokens.
 
     Of mentions with the same words, what is known about the tokens of the first one is kept.
 
@@ -74,12 +74,12 @@ class MentionPool:
         find: Finds its mentions.
     """
 
-    def __init__(self, corpus: Iterable[Runs], find: MentionFinder) -> None:
+    def __init__(self, corpus: Iterable[Ragged], find: MentionFinder) -> None:
         self.find = find
         # The number of each mention among those of its label, by label and words.
         self.ranks: dict[tuple[int, bytes], int] = {}
         counts = [0] * find.of_label.shape[1]
-        parts: list[Runs] = []
+        parts: list[Ragged] = []
         labels: list[int] = []
         for sentences in corpus:
             found = find(sentences)
@@ -97,7 +97,7 @@ class MentionPool:
         self.counts = np.array(counts, dtype=np.int64)
         self.firsts = np.cumsum(self.counts) - self.counts
 
-    def others(self, sentences: Runs, found: Mentions, random: np.random.Generator) -> Runs:
+    def others(self, sentences: Ragged, found: Mentions, random: np.random.Generator) -> Ragged:
         """Draw for each mention another of its label, all different ones with equal probability.
 
         The only mention of a label stays.
@@ -109,14 +109,14 @@ class MentionPool:
         return self.mentions.pick(self.firsts[found.labels] + drawn)
 
 
-def keys(sentences: Runs, found: Mentions) -> list[tuple[int, bytes]]:
+def keys(sentences: Ragged, found: Mentions) -> list[tuple[int, bytes]]:
     """Give the label and the words of each mention."""
     tokens = sentences.per_token["tokens"]
     triples: Any = zip(*(part.tolist() for part in found), strict=True)
     return [(label, tokens[start : start + length].tobytes()) for start, length, label in triples]
 
 
-# Depends on neighbours, so it is not the token's own: see `Lexicon.with_neighbours`.
+# Depends on neighbours, so it is not the token's own: see `DistinctWords.with_neighbours`.
 NOT_OWN = ("bigrams",)
 
 
@@ -129,7 +129,7 @@ class TokenPool:
         corpus: The training split, in parts of any size, with `tags` among the arrays.
     """
 
-    def __init__(self, corpus: Iterable[Runs]) -> None:
+    def __init__(self, corpus: Iterable[Ragged]) -> None:
         parts: list[tuple[dict[str, NDArray[Any]], NDArray[np.int64]]] = []
         for sentences in corpus:
             own = {n: v for n, v in sentences.per_token.items() if n not in NOT_OWN}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from ner.config import Training
+from ner.config import TrainingConfig
 from ner.config.loading import parse_config
 from ner.errors import ConfigError
 from ner.forecasting.transforms import REFERENCES, SEASONAL, Scaling
@@ -114,7 +114,7 @@ def series_settings(
     Raises:
         ConfigError: One is out of range or at odds with another.
     """
-    unused = (training or {}).keys() & (Training.model_fields.keys() - USED)
+    unused = (training or {}).keys() & (TrainingConfig.model_fields.keys() - USED)
     if unused:
         raise ConfigError(f"training.{min(unused)}: has no meaning for a series. Leave it out.")
     sections = parse_config(

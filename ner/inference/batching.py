@@ -11,7 +11,7 @@ from ner.data.sentence import Sentence
 from ner.features.batches import TaggingBatches
 from ner.features.distinct_words import WordRows
 from ner.features.featurizer import Arrays, Featurizer
-from ner.tasks import Target
+from ner.tasks import Task
 from ner.tasks.base import Runtime
 
 # Tokens of a batch, padding included: large enough to keep the processor busy, small enough to
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 Decode = Callable[[Arrays, NDArray[np.int64]], Sequence[Result]]
 
 
-class Decoder:
+class BatchRunner:
     """Scores and decodes sentences; keeps the vectors of the words that it has met.
 
     Args:
@@ -76,11 +76,11 @@ class Decoder:
 def predict(
     runtime: Runtime,
     featurizer: Featurizer,
-    target: Target,
+    target: Task,
     sentences: Sequence[Sentence],
     batch_tokens: int = BATCH_TOKENS,
 ) -> list[Sentence]:
     """Give the sentences back with their `prediction`, in the same order."""
-    decoder = Decoder(featurizer, runtime)
+    decoder = BatchRunner(featurizer, runtime)
     found = decoder.run(sentences, target.decode(runtime.edges), target.empty, batch_tokens)
     return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]

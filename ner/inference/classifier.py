@@ -12,8 +12,8 @@ from ner.errors import ConfigError
 from ner.features.featurizer import Arrays
 from ner.inference.attention_view import token_weights
 from ner.inference.batching import BATCH_TOKENS
-from ner.inference.predictor import Annotator
-from ner.tasks import ClassTarget
+from ner.inference.predictor import Predictor
+from ner.tasks import TextTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Classification:
         )
 
 
-class TextClassifier(Annotator[ClassTarget]):
+class TextClassifier(Predictor[TextTask]):
     """A model that labels whole texts; made by `ner.load` or `ner.train`.
 
     `pipe` and `tag_sentences` give sentences with a `prediction`; `classification` reads one.

@@ -6,18 +6,18 @@ from typing import Any
 
 from ner.data.formats.read import CorpusSource, read_sentences
 from ner.data.sentence import Sentence
-from ner.evaluation.report import AnyReport
-from ner.inference.predictor import Annotator
-from ner.tasks import ClassTarget, ColumnTarget, Target
+from ner.evaluation.report import Report
+from ner.inference.predictor import Predictor
+from ner.tasks import Task, TextTask, TokenTask
 
 
 def evaluate_predictions(
-    target: Target,
+    target: Task,
     gold: Sequence[Sentence],
     predicted: Sequence[Sentence],
     name: str = "",
     known_words: Collection[str] | None = None,
-) -> AnyReport:
+) -> Report:
     """Compare the predictions of sentences with their gold annotation.
 
     Args:
@@ -36,8 +36,8 @@ def evaluate_predictions(
 
 
 def evaluate(
-    model: Annotator[Any], data: CorpusSource, *, name: str | None = None, **reading: Any
-) -> AnyReport:
+    model: Predictor[Any], data: CorpusSource, *, name: str | None = None, **reading: Any
+) -> Report:
     """Annotate sentences whose annotation is known, and compare.
 
     Args:
@@ -49,13 +49,13 @@ def evaluate(
     Raises:
         DataError: The data cannot be read, or are not annotated.
     """
-    if not isinstance(model, Annotator):
+    if not isinstance(model, Predictor):
         raise TypeError(f"model: made by load() or train(). Got {model!r}.")
     if reading.get("columns") is None:
         reading["columns"] = model.columns
-    if isinstance(model.target, ColumnTarget):
+    if isinstance(model.target, TokenTask):
         reading.setdefault("target", model.target.column)
-    if isinstance(model.target, ClassTarget) and isinstance(data, str | Path):
+    if isinstance(model.target, TextTask) and isinstance(data, str | Path):
         from ner.data.formats.detection import detect_format
 
         encoding = reading.get("encoding", "utf-8")

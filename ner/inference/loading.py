@@ -7,11 +7,11 @@ from typing import Literal, get_args
 from ner.errors import ConfigError, ModelFolderError
 from ner.extras import require
 from ner.inference.classifier import TextClassifier
-from ner.inference.predictor import Annotator
+from ner.inference.predictor import Predictor
 from ner.inference.tagger import Tagger
-from ner.inference.token_tagger import ColumnTagger
+from ner.inference.token_tagger import TokenTagger
 from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
-from ner.tasks import ClassTarget, ColumnTarget, SpanTarget
+from ner.tasks import SpanTask, TextTask, TokenTask
 from ner.tasks.base import Runtime
 
 RuntimeName = Literal["auto", "onnx", "torch"]
@@ -26,7 +26,7 @@ def load(
     precision: Precision = "fp32",
     device: str = "cpu",
     threads: int | None = None,
-) -> Annotator:
+) -> Predictor:
     """Load a model folder.
 
     Args:
@@ -39,7 +39,7 @@ def load(
             whole process.
 
     Returns:
-        A `Tagger` for spans, a `ColumnTagger` for labels of tokens, or a `TextClassifier`.
+        A `Tagger` for spans, a `TokenTagger` for labels of tokens, or a `TextClassifier`.
 
     Raises:
         ConfigError: An argument has no such value, or they do not go together.
@@ -87,7 +87,7 @@ def _suits(parts: ModelFolder, device: str) -> bool:
 
 def build_annotator(
     parts: ModelFolder, *, device: str = "cpu", threads: int | None = None, where: str = "model"
-) -> Annotator:
+) -> Predictor:
     """Put the parts of a model to use, on torch."""
     require("ner.nn.runtime", "Running a model on torch")
     from ner.nn.runtime import TorchRuntime, choose_device, load_network, set_threads
@@ -101,14 +101,14 @@ def build_annotator(
     return make_annotator(parts, TorchRuntime(network, chosen))
 
 
-def make_annotator(parts: ModelFolder, runtime: Runtime) -> Annotator:
+def make_annotator(parts: ModelFolder, runtime: Runtime) -> Predictor:
     """Put a runtime between the strings of a model and its predictions."""
     given = (parts.featurizer, runtime, parts.tokenizer)
     match parts.target:
-        case SpanTarget():
+        case SpanTask():
             return Tagger(parts.target, *given, {**parts.record})
-        case ColumnTarget():
-            return ColumnTagger(parts.target, *given, {**parts.record})
-        case ClassTarget():
+        case TokenTask():
+            return TokenTagger(parts.target, *given, {**parts.record})
+        case TextTask():
             return TextClassifier(parts.target, *given, {**parts.record})
     raise TypeError(f"target: one of ner.tasks. Got {parts.target!r}.")

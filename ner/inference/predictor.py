@@ -9,17 +9,17 @@ from ner.data.sentence_splitter import FindStarts, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
 from ner.features.document_context import stretches
 from ner.features.featurizer import Featurizer
-from ner.inference.batching import BATCH_TOKENS, Decoder
-from ner.tasks import Target
+from ner.inference.batching import BATCH_TOKENS, BatchRunner
+from ner.tasks import Task
 from ner.tasks.base import Runtime
 
 # Sentences that `pipe` reads ahead, so that it can group those of like length.
 WINDOW = 1024
 
-AnyTarget = TypeVar("AnyTarget", bound=Target)
+AnyTask = TypeVar("AnyTask", bound=Task)
 
 
-class Annotator(Generic[AnyTarget]):
+class Predictor(Generic[AnyTask]):
     """A model that is ready for use; made by `ner.load` or `ner.train`.
 
     Args:
@@ -35,7 +35,7 @@ class Annotator(Generic[AnyTarget]):
 
     def __init__(
         self,
-        target: AnyTarget,
+        target: AnyTask,
         featurizer: Featurizer,
         runtime: Runtime,
         tokenizer: Tokenizer,
@@ -44,7 +44,7 @@ class Annotator(Generic[AnyTarget]):
         self.target = target
         self.featurizer = featurizer
         self.runtime = runtime
-        self.decoder = Decoder(featurizer, runtime)
+        self.decoder = BatchRunner(featurizer, runtime)
         self.decode = target.decode(runtime.edges)
         self.tokenizer = tokenizer
         self.record = record or {}

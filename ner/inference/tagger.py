@@ -13,14 +13,14 @@ from ner.data.sentence import Entity, Prediction, Sentence
 from ner.data.sentence_splitter import FindStarts, cut_sentence, join_predictions
 from ner.errors import DataError
 from ner.features.featurizer import Arrays
-from ner.inference.predictor import Annotator
-from ner.tasks import SpanTarget
+from ner.inference.predictor import Predictor
+from ner.tasks import SpanTask
 
 # A labelled stretch of a text in characters, as (start, end, label) or as an entity.
 Stretch = tuple[int, int, str] | Entity
 
 
-class Tagger(Annotator[SpanTarget]):
+class Tagger(Predictor[SpanTask]):
     """A model that finds labelled spans; made by `ner.load` or `ner.train`."""
 
     @cached_property

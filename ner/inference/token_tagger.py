@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from ner.data.sentence import Sentence
 from ner.data.sentence_splitter import FindStarts, cut_sentence, join_predictions
-from ner.inference.predictor import Annotator
-from ner.tasks import ColumnTarget
+from ner.inference.predictor import Predictor
+from ner.tasks import TokenTask
 
 
-class ColumnTagger(Annotator[ColumnTarget]):
+class TokenTagger(Predictor[TokenTask]):
     """A model that labels every token, such as with its part of speech.
 
     The labels are the column `column` of a sentence (`Sentence.column`); the probability of each

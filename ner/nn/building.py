@@ -23,12 +23,12 @@ from ner.nn.heads import HEADS, ClassifierHead, Head
 from ner.nn.model import Model
 from ner.nn.pooling import build_pooling
 from ner.nn.transformer import build_transformer
-from ner.tasks import ClassTarget, SpanTarget, Target
+from ner.tasks import SpanTask, Task, TextTask
 
 Settings = Mapping[str, Any]
 
 
-def build_model(settings: Settings, featurizer: Featurizer, target: Target) -> Model:
+def build_model(settings: Settings, featurizer: Featurizer, target: Task) -> Model:
     """Build an untrained model.
 
     Args:
@@ -75,14 +75,14 @@ def build_model(settings: Settings, featurizer: Featurizer, target: Target) -> M
     return Model(embedder, encoder, build_head(settings, encoder.size, target))
 
 
-def build_head(settings: Settings, size: int, target: Target) -> Head:
+def build_head(settings: Settings, size: int, target: Task) -> Head:
     """Build an untrained head for hidden states of a size.
 
     Raises:
         ConfigError: Its pooling does not go with the encoder.
     """
     chosen = settings["head"]
-    if isinstance(target, ClassTarget):
+    if isinstance(target, TextTask):
         encoder = settings["encoder"]
         # Where sentences begin is the featurizer's business.
         others = ("language", "filled_lines")
@@ -100,7 +100,7 @@ def build_head(settings: Settings, size: int, target: Target) -> Head:
     options = {name: chosen[name] for name in ("cost", "weights") if chosen.get(name)}
     if not chosen.get("ends", True):
         options["ends"] = False
-    scheme = target.scheme if isinstance(target, SpanTarget) else None
+    scheme = target.scheme if isinstance(target, SpanTask) else None
     return HEADS[chosen["kind"]](size, target.outputs, scheme, **options)
 
 

@@ -283,7 +283,7 @@ def build_pooling(
 
     Args:
         input_size: Width of the states.
-        kinds: See `PoolingSection`, as for what follows.
+        kinds: See `PoolingConfig`, as for what follows.
         size: Width of the keys of attention.
         heads: Of `attention`.
         hops: Heads of `structured`.

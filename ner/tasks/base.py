@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ner.crf.forward_backward import Edges
 from ner.data.sentence import Prediction, Sentence
-from ner.evaluation.report import AnyReport
+from ner.evaluation.report import Report
 from ner.features.featurizer import Arrays
 
 # From what a network gives for a batch, and lengths (B), to one prediction a sentence.
@@ -16,7 +16,7 @@ Decode = Callable[[Arrays, NDArray[np.int64]], Sequence[Prediction]]
 
 
 @runtime_checkable
-class Target(Protocol):
+class Task(Protocol):
     """What a model predicts, and how: its names, its gold arrays, its decoding."""
 
     task: ClassVar[str]
@@ -68,7 +68,7 @@ class Target(Protocol):
         predicted: Sequence[Sentence],
         name: str = "",
         known_words: Collection[str] | None = None,
-    ) -> AnyReport:
+    ) -> Report:
         """Compute all figures.
 
         Args:
@@ -96,7 +96,7 @@ class Target(Protocol):
         ...
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what `read_target` needs."""
+        """Give what `read_task` needs."""
         ...
 
 

@@ -3,22 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ner.tasks.base import Target
-from ner.tasks.spans import SpanTarget
-from ner.tasks.texts import ClassTarget
-from ner.tasks.tokens import ColumnTarget
+from ner.tasks.base import Task
+from ner.tasks.spans import SpanTask
+from ner.tasks.texts import TextTask
+from ner.tasks.tokens import TokenTask
 
-TARGETS: dict[str, type[SpanTarget | ColumnTarget | ClassTarget]] = {
-    target.task: target for target in (SpanTarget, ColumnTarget, ClassTarget)
+TASKS: dict[str, type[SpanTask | TokenTask | TextTask]] = {
+    target.task: target for target in (SpanTask, TokenTask, TextTask)
 }
 
-__all__ = ["TARGETS", "Target", "read_target"]
+__all__ = ["TASKS", "Task", "read_task"]
 
 
-def read_target(task: str, facts: Mapping[str, Any]) -> Target:
+def read_task(task: str, facts: Mapping[str, Any]) -> Task:
     """Read what a target's `to_dict` gave.
 
     Raises:
         KeyError: There is no such task.
     """
-    return TARGETS[task].from_dict(facts)
+    return TASKS[task].from_dict(facts)

@@ -15,14 +15,14 @@ from ner.data.schemes import PREFIXES, Scheme, normalize_tag, tag_set, tags_from
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.baselines import NameDictionary
-from ner.evaluation.report import AnyReport
+from ner.evaluation.report import Report
 from ner.evaluation.span_metrics import evaluate_sentences, f1
 from ner.features.featurizer import Arrays
 from ner.tasks.base import Decode, free_edges
 
 
 @dataclass(frozen=True)
-class SpanTarget:
+class SpanTask:
     """Spans, as tags of a scheme.
 
     Args:
@@ -124,7 +124,7 @@ class SpanTarget:
         predicted: Sequence[Sentence],
         name: str = "",
         known_words: Collection[str] | None = None,
-    ) -> AnyReport:
+    ) -> Report:
         """Compute all figures; which words training has shown plays no part."""
         return evaluate_sentences(gold, predicted, name)
 

@@ -14,7 +14,7 @@ from ner.errors import DataError
 from ner.evaluation.baselines import CommonClass
 from ner.evaluation.calibration import label_probabilities
 from ner.evaluation.label_metrics import evaluate_classes
-from ner.evaluation.report import AnyReport
+from ner.evaluation.report import Report
 from ner.features.featurizer import Arrays
 from ner.tasks.base import Decode
 
@@ -23,7 +23,7 @@ THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
-class ClassTarget:
+class TextTask:
     """Classes of sentences.
 
     Args:
@@ -117,7 +117,7 @@ class ClassTarget:
         predicted: Sequence[Sentence],
         name: str = "",
         known_words: Collection[str] | None = None,
-    ) -> AnyReport:
+    ) -> Report:
         """Compute all figures; which words training has shown plays no part."""
         return evaluate_classes(gold, predicted, self.multi_label, name)
 
@@ -132,9 +132,7 @@ class ClassTarget:
         )
 
 
-def _decode(
-    target: ClassTarget, outputs: Arrays, lengths: NDArray[np.int64]
-) -> Sequence[Prediction]:
+def _decode(target: TextTask, outputs: Arrays, lengths: NDArray[np.int64]) -> Sequence[Prediction]:
     logits = outputs["logits"]
     if not np.isfinite(logits).all():
         raise DataError(f"scores must be finite. Got {logits[~np.isfinite(logits)][0]}.")

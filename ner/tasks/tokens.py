@@ -14,13 +14,13 @@ from ner.data.sentence import Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.baselines import LabelDictionary
 from ner.evaluation.label_metrics import accuracy, evaluate_column
-from ner.evaluation.report import AnyReport
+from ner.evaluation.report import Report
 from ner.features.featurizer import Arrays
 from ner.tasks.base import Decode, free_edges
 
 
 @dataclass(frozen=True)
-class ColumnTarget:
+class TokenTask:
     """A column of labels.
 
     Args:
@@ -98,7 +98,7 @@ class ColumnTarget:
         predicted: Sequence[Sentence],
         name: str = "",
         known_words: Collection[str] | None = None,
-    ) -> AnyReport:
+    ) -> Report:
         """Compute all figures, also on the words that training has not shown."""
         return evaluate_column(gold, predicted, self.column, name, known_words)
 

@@ -5,7 +5,7 @@ from typing import Any
 from ner.config.loading import Config
 from ner.errors import ConfigError
 from ner.model_folder import ModelFolder
-from ner.tasks import SpanTarget
+from ner.tasks import SpanTask
 from ner.training.prepare import NETWORK
 
 # Settings of the network that a model does not decide for those that go on from it.
@@ -48,7 +48,7 @@ def continue_from(config: Config, start: ModelFolder, where: str) -> Config:
             changes[f"{name}.{key}"] = value
     if config.task != start.target.task:
         raise ConfigError(f"task: comes from {where}: {start.target.task}. Got {config.task}.")
-    if isinstance(start.target, SpanTarget):
+    if isinstance(start.target, SpanTask):
         changes["head.scheme"] = start.target.scheme
     changes["vectors.path"] = ""
     if not config.data.columns:

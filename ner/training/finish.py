@@ -11,13 +11,13 @@ from ner.config.loading import Config, to_toml
 from ner.data.sentence import Sentence
 from ner.data.tokenizer import Tokenizer, agreement
 from ner.evaluation.calibration import Calibration, calibrate
-from ner.evaluation.report import AnyReport, ClassificationReport
+from ner.evaluation.report import LabelReport, Report
 from ner.export.model import save_exported
 from ner.files import write_json
 from ner.inference.classifier import TextClassifier
 from ner.inference.evaluate import evaluate
 from ner.inference.loading import build_annotator, load, make_annotator
-from ner.inference.predictor import Annotator
+from ner.inference.predictor import Predictor
 from ner.model_folder import ModelFolder, save_model
 from ner.training.model_card import model_card
 from ner.training.prepare import Prepared
@@ -98,7 +98,7 @@ def finish(
     annotator, calibration = _calibrated(parts, device, corpus, notify)
     parts = replace(parts, target=annotator.target)
     baseline = prepared.target.baseline(corpus.train)
-    reports: dict[str, AnyReport] = {}
+    reports: dict[str, Report] = {}
     baselines: dict[str, float] = {}
     for split, gold in (("dev", corpus.dev), ("test", corpus.test)):
         if gold:
@@ -107,7 +107,7 @@ def finish(
             baselines[split] = prepared.target.score(
                 gold, [baseline(sentence) for sentence in gold]
             )
-    if isinstance(reports["dev"], ClassificationReport):
+    if isinstance(reports["dev"], LabelReport):
         reports["dev"] = replace(reports["dev"], calibration=calibration)
     result = RunResult(
         annotator, reports, baselines, prepared.target.baseline_name, folder / "model", seconds
@@ -130,7 +130,7 @@ def finish(
 
 def _calibrated(
     parts: ModelFolder, device: str, corpus: Corpus, notify: Callable[[str], None]
-) -> tuple[Annotator[Any], Calibration | None]:
+) -> tuple[Predictor[Any], Calibration | None]:
     """Put a model to use; a classifier with a temperature fitted on the development data."""
     annotator = build_annotator(parts, device=device)
     if not isinstance(annotator, TextClassifier):
@@ -147,7 +147,7 @@ def _record(
     corpus: Corpus,
     prepared: Prepared,
     tokenizer: Tokenizer,
-    reports: Mapping[str, AnyReport],
+    reports: Mapping[str, Report],
 ) -> dict[str, Any]:
     """Give what a manifest tells of how its model came about."""
     facts = {split: report.to_dict() for split, report in reports.items()}

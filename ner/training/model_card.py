@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ner.config import EncoderSection
+from ner.config import EncoderConfig
 from ner.config.loading import Config
 from ner.training.result import METRIC_NAMES, RunResult
 
@@ -79,7 +79,7 @@ model = ner.load("path/to/this/folder")
 """
 
 
-def _encoder(section: EncoderSection) -> str:
+def _encoder(section: EncoderConfig) -> str:
     if section.kind == "idcnn":
         return "iterated dilated convolutions"
     directions = "both directions" if section.bidirectional else "forwards"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ner.config import PoolingSection
+from ner.config import PoolingConfig
 from ner.config.loading import Config
 from ner.errors import ConfigError
 from ner.features.augmentation import Augmentation
@@ -24,7 +24,7 @@ from ner.nn.model import Model
 from ner.nn.pretrained import Pretrained, read_pretrained_encoder
 from ner.nn.runtime import take_weights
 from ner.nn.transformer import fill_encoders
-from ner.tasks import Target
+from ner.tasks import Task
 from ner.training.splits import Corpus, Notify, blank_target
 from ner.training.storage import encode_training
 
@@ -70,7 +70,7 @@ OF_TASKS = {
     "head.ends": ("ner", "tag"),
     "head.multi_label": ("classify",),
     "head.label_smoothing": ("classify",),
-    **{f"pooling.{key}": ("classify",) for key in PoolingSection.model_fields},
+    **{f"pooling.{key}": ("classify",) for key in PoolingConfig.model_fields},
 }
 
 # Sections of a configuration that the network is built from.
@@ -121,7 +121,7 @@ class Prepared:
     """Everything that training starts from."""
 
     featurizer: Featurizer
-    target: Target
+    target: Task
     network: dict[str, Any]
     model: Model
     rare: set[str]

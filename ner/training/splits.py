@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ner.config import Data
+from ner.config import DataConfig
 from ner.config.loading import Config
 from ner.data.formats.detection import detect_format
 from ner.data.formats.read import CorpusSource, file_digest, source_name, stream_sentences
@@ -16,13 +16,13 @@ from ner.data.spans import Notes
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError
 from ner.features.counts import CorpusCounts, count_corpus
-from ner.tasks import ClassTarget, ColumnTarget, SpanTarget, Target
+from ner.tasks import SpanTask, Task, TextTask, TokenTask
 from ner.training.storage import TrainingStorage, goes_to_disk, storage_key
 
 Notify = Callable[[str], None]
 
 
-def blank_target(config: Config) -> Target:
+def blank_target(config: Config) -> Task:
     """Give what a configuration asks a model to predict, without any label yet.
 
     Raises:
@@ -30,15 +30,15 @@ def blank_target(config: Config) -> Target:
     """
     match config.task:
         case "ner":
-            return SpanTarget(("O",), config.head.scheme)
+            return SpanTask(("O",), config.head.scheme)
         case "tag":
             if not config.data.target:
                 raise ConfigError(
                     "data.target: the column that the task 'tag' learns, such as upos. Got none."
                 )
-            return ColumnTarget(config.data.target, ())
+            return TokenTask(config.data.target, ())
         case "classify":
-            return ClassTarget((), config.head.multi_label)
+            return TextTask((), config.head.multi_label)
 
 
 class SplitReader:
@@ -57,8 +57,8 @@ class SplitReader:
         self,
         split: str,
         source: CorpusSource,
-        data: Data,
-        target: Target,
+        data: DataConfig,
+        target: Task,
         tokenizer: Tokenizer,
         notify: Notify,
     ) -> None:
@@ -110,7 +110,7 @@ class SplitReader:
             split=self.split,
             columns=data.columns or None,
             tags=data.tags,
-            target=self.target.column if isinstance(self.target, ColumnTarget) else None,
+            target=self.target.column if isinstance(self.target, TokenTask) else None,
             tokenize=tokenize,
             hub_tokens=data.hub_tokens,
             hub_tags=data.hub_tags,
@@ -149,7 +149,7 @@ class SplitReader:
         """Name the format of a file; None where the source is none."""
         if self.data.format or not isinstance(self.source, str | Path):
             return self.data.format
-        is_labelled = isinstance(self.target, ClassTarget)
+        is_labelled = isinstance(self.target, TextTask)
         return detect_format(self.source, self.data.encoding, is_labelled=is_labelled).name
 
 

@@ -13,9 +13,9 @@ from ner.config.loading import Config, load_config, parse_config
 from ner.data.formats.read import CorpusSource, file_digest
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, TrainingError
-from ner.evaluation.report import AnyReport
+from ner.evaluation.report import Report
 from ner.inference.batching import predict
-from ner.inference.predictor import Annotator
+from ner.inference.predictor import Predictor
 from ner.model_folder import ModelFolder, load_model
 from ner.nn.runtime import TorchRuntime, choose_device, set_threads, to_tensors
 from ner.nn.transformer import transformers_of
@@ -229,7 +229,7 @@ def train(
     progress: bool = True,
     set: Settings | None = None,
     **sections: Any,
-) -> tuple[Annotator[Any], AnyReport]:
+) -> tuple[Predictor[Any], Report]:
     """Train a model.
 
     Args:

@@ -12,10 +12,10 @@ from ner.evaluation.calibration import (
     calibration_error,
     fit_temperature,
 )
-from ner.tasks.texts import ClassTarget
+from ner.tasks.texts import TextTask
 
-ONE, SEVERAL = ClassTarget(("A", "B", "C")), ClassTarget(("A", "B", "C"), multi_label=True)
-TARGETS = pytest.mark.parametrize("target", [ONE, SEVERAL], ids=["one", "several"])
+ONE, SEVERAL = TextTask(("A", "B", "C")), TextTask(("A", "B", "C"), multi_label=True)
+TASKS = pytest.mark.parametrize("target", [ONE, SEVERAL], ids=["one", "several"])
 
 
 def draw(target, temperature, count=40_000, seed=1):
@@ -57,14 +57,14 @@ def error_by_hand(probabilities, right, bins):
     return total
 
 
-@TARGETS
+@TASKS
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 2.5])
 def test_the_temperature_that_made_the_labels_is_found(target, temperature):
     found = fit_temperature(target, *draw(target, temperature))
     assert found == pytest.approx(temperature, rel=0.03)
 
 
-@TARGETS
+@TASKS
 def test_no_other_temperature_makes_gold_labels_more_probable(target):
     logits, gold = draw(target, 1.7, count=60)
     found = fit_temperature(logits, gold)
@@ -77,7 +77,7 @@ def test_no_other_temperature_makes_gold_labels_more_probable(target):
         assert best < loss_by_hand(target, logits, gold, found * factor)
 
 
-@TARGETS
+@TASKS
 def test_what_is_always_or_never_right_ends_at_a_border(target):
     gold = np.array([0, 1, 2])
     if target.multi_label:
@@ -87,7 +87,7 @@ def test_what_is_always_or_never_right_ends_at_a_border(target):
     assert fit_temperature(-logits, gold) == pytest.approx(GREATEST, rel=1e-6)
 
 
-@TARGETS
+@TASKS
 def test_scores_of_a_thousand_do_no_harm(target):
     logits, gold = draw(target, 1.0, count=50)
     found = calibrate((1000 * logits).astype(np.float32), gold)
@@ -95,7 +95,7 @@ def test_scores_of_a_thousand_do_no_harm(target):
     assert found.temperature == pytest.approx(GREATEST)
 
 
-@TARGETS
+@TASKS
 def test_a_calibration_says_what_it_changed(target):
     logits, gold = draw(target, 3.0, count=500)
     found = calibrate(logits.astype(np.float32), gold)

@@ -35,7 +35,7 @@ from ner.nn.encoders import RecurrentEncoder
 from ner.nn.heads import CRFHead
 from ner.nn.model import Model
 from ner.nn.runtime import TorchRuntime, load_network
-from ner.tasks import SpanTarget
+from ner.tasks import SpanTask
 
 WIDTH = 8
 LINES = """
@@ -127,7 +127,7 @@ def make(network, features, store):
     sizes = {"words.size": WIDTH, "encoder.size": 6, "characters.output_size": 6}
     sizes["bigrams.size"] = 3
     settings = Config().updated(sizes | network).model_dump(mode="json")
-    target = SpanTarget(tuple(tag_set(["LOC", "PER"], "BIOES")), "BIOES")
+    target = SpanTask(tuple(tag_set(["LOC", "PER"], "BIOES")), "BIOES")
     torch.manual_seed(2)
     model = build_model(settings, featurizer, target)
     with torch.no_grad():

@@ -21,7 +21,7 @@ from ner.features.batch_order import EpochPlan, block_borders, cut_batches
 from ner.features.batches import EncodedSentences, TrainingBatches
 from ner.features.counts import CorpusCounts, count_corpus
 from ner.features.featurizer import build_featurizer, rare_forms
-from ner.tasks import ClassTarget, ColumnTarget, SpanTarget
+from ner.tasks import SpanTask, TextTask, TokenTask
 from ner.training import storage
 from ner.training.storage import TrainingStorage, encode_training, goes_to_disk, storage_key
 
@@ -53,12 +53,12 @@ def partial_corpus():
     return [*sentences, last.replace(spans=None, allowed=allowed)]
 
 
-TARGETS = {
-    "spans": (SpanTarget(("O",), "BIOES"), corpus, None),
-    "spans, some open": (SpanTarget(("O",), "BIOES"), partial_corpus, None),
-    "a column": (ColumnTarget("pos", ()), corpus, "pos"),
-    "classes": (ClassTarget((), False), corpus, None),
-    "several labels": (ClassTarget((), True), corpus, None),
+TASKS = {
+    "spans": (SpanTask(("O",), "BIOES"), corpus, None),
+    "spans, some open": (SpanTask(("O",), "BIOES"), partial_corpus, None),
+    "a column": (TokenTask("pos", ()), corpus, "pos"),
+    "classes": (TextTask((), False), corpus, None),
+    "several labels": (TextTask((), True), corpus, None),
 }
 
 
@@ -107,14 +107,14 @@ def assert_same(left, right):
         assert np.array_equal(left[name], right[name]), name
 
 
-@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("kind", TASKS)
 @pytest.mark.parametrize(
     "limits",
     [{"batch_size": 7}, {"batch_size": 1, "batch_tokens": 60}],
     ids=["by sentences", "by tokens"],
 )
 def test_batches_from_the_disk_are_those_from_memory(tmp_path, small_chunks, kind, limits):
-    blank, make, column = TARGETS[kind]
+    blank, make, column = TASKS[kind]
     in_memory = encoded(make(), blank, column)
     on_disk = encoded(make(), blank, column, tmp_path)
     assert len(on_disk) == len(in_memory) == 60
@@ -131,7 +131,7 @@ def test_batches_from_the_disk_are_those_from_memory(tmp_path, small_chunks, kin
 
 
 def test_one_open_tag_gives_every_part_a_table(tmp_path, small_chunks):
-    on_disk = encoded(partial_corpus(), SpanTarget(("O",), "BIOES"), run=tmp_path)
+    on_disk = encoded(partial_corpus(), SpanTask(("O",), "BIOES"), run=tmp_path)
     tags = on_disk.pick(np.array([0, 59])).per_token["tags"]
     assert (tags.dtype, tags.shape[1]) == (np.bool_, 13)
     assert (tags[: len(corpus()[0])].sum(axis=1) == 1).all()
@@ -139,8 +139,8 @@ def test_one_open_tag_gives_every_part_a_table(tmp_path, small_chunks):
 
 
 def test_the_parts_of_a_stored_corpus_are_the_corpus(tmp_path, small_chunks):
-    in_memory = encoded(corpus(), SpanTarget(("O",), "BIO"))
-    parts = list(encoded(corpus(), SpanTarget(("O",), "BIO"), run=tmp_path).parts())
+    in_memory = encoded(corpus(), SpanTask(("O",), "BIO"))
+    parts = list(encoded(corpus(), SpanTask(("O",), "BIO"), run=tmp_path).parts())
     assert len(parts) > 3
     assert np.array_equal(np.concatenate([part.lengths for part in parts]), in_memory.lengths)
     for name, values in in_memory.runs.per_token.items():
@@ -148,7 +148,7 @@ def test_the_parts_of_a_stored_corpus_are_the_corpus(tmp_path, small_chunks):
 
 
 def test_what_was_encoded_is_not_encoded_again(tmp_path):
-    blank, make, _ = TARGETS["spans"]
+    blank, make, _ = TASKS["spans"]
     encoded(make(), blank, run=tmp_path, key={"sha256": "a"})
     found = TrainingStorage.find(tmp_path, {"sha256": "a"})
     assert found.corpus is not None
@@ -162,7 +162,7 @@ def test_what_was_encoded_is_not_encoded_again(tmp_path):
 
 @pytest.mark.parametrize("name", ["sentences.arrow", "counts.json", "manifest.json"])
 def test_a_damaged_folder_is_encoded_again(tmp_path, name):
-    blank, make, _ = TARGETS["spans"]
+    blank, make, _ = TASKS["spans"]
     encoded(make(), blank, run=tmp_path, key={"seed": 1})
     assert TrainingStorage.find(tmp_path, {"seed": 2}).corpus is None
     file = tmp_path / storage.ENCODED / name
@@ -176,7 +176,7 @@ def test_a_damaged_folder_is_encoded_again(tmp_path, name):
 
 def test_what_is_stored_is_a_table_of_datasets(tmp_path, small_chunks):
     datasets = pytest.importorskip("datasets")
-    encoded(corpus(), *TARGETS["classes"][::2], run=tmp_path)
+    encoded(corpus(), *TASKS["classes"][::2], run=tmp_path)
     table = datasets.Dataset.from_file(str(tmp_path / storage.ENCODED / stored.SENTENCES))
     counts = count_corpus(corpus())
     words = list(counts.words)
@@ -200,7 +200,7 @@ def test_what_is_stored_is_a_table_of_datasets(tmp_path, small_chunks):
 )
 def test_a_corpus_that_changes_between_readings_is_refused(tmp_path, change, message):
     counts = count_corpus(corpus())
-    target = SpanTarget(("O",), "BIO").extended(counts.examples)
+    target = SpanTask(("O",), "BIO").extended(counts.examples)
     found = TrainingStorage.find(tmp_path, {})
     with pytest.raises(DataError) as error:
         encode_training(
@@ -217,7 +217,7 @@ def test_a_full_disk_is_said_in_one_line(tmp_path, monkeypatch):
 
     monkeypatch.setattr(stored, "write_json", no_space)
     with pytest.raises(DataError) as error:
-        encoded(corpus(), *TARGETS["spans"][::2], run=tmp_path)
+        encoded(corpus(), *TASKS["spans"][::2], run=tmp_path)
     folder = tmp_path / storage.ENCODED
     assert str(error.value) == (
         f"{folder}: the encoded corpus must fit on the disk. No space left on device."
@@ -230,7 +230,7 @@ def noted(calls, name, function, *given):
 
 
 def test_a_window_is_read_once_and_the_map_given_back(tmp_path, small_chunks, monkeypatch):
-    on_disk = encoded(corpus(), *TARGETS["spans"][::2], run=tmp_path)
+    on_disk = encoded(corpus(), *TASKS["spans"][::2], run=tmp_path)
     assert len(on_disk.borders) == 9
     calls = []
     for name in ("_opened", "_read"):
@@ -262,18 +262,18 @@ def test_counts_are_those_of_the_sentences():
     assert count_corpus(partial_corpus()).is_partial
 
 
-@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("kind", TASKS)
 def test_few_examples_show_every_label(kind):
-    blank, make, column = TARGETS[kind]
+    blank, make, column = TASKS[kind]
     sentences = make() * 10
     counts = count_corpus(sentences, target=column)
     assert blank.extended(counts.examples) == blank.extended(sentences)
     assert len(counts.examples) <= 20
 
 
-@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("kind", TASKS)
 def test_counts_survive_the_way_through_json(kind):
-    blank, make, column = TARGETS[kind]
+    blank, make, column = TASKS[kind]
     counts = count_corpus(make(), columns=["pos"], pairs=True, target=column)
     again = CorpusCounts.from_dict(json.loads(json.dumps(counts.to_dict())))
     assert list(again.words) == list(counts.words)
@@ -448,5 +448,5 @@ def test_only_what_changes_the_arrays_has_them_encoded_again(setting, counts):
 
 
 def test_encoded_sentences_in_memory_need_no_file(tmp_path):
-    assert isinstance(encoded(corpus(), *TARGETS["spans"][::2]), EncodedSentences)
+    assert isinstance(encoded(corpus(), *TASKS["spans"][::2]), EncodedSentences)
     assert open_stored(tmp_path, {}) is None

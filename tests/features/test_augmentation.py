@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ner.config import AugmentationSection
+from ner.config import AugmentationConfig
 from ner.config.loading import parse_config
 from ner.data.partial import allowed_from_tags, allowed_table
 from ner.data.schemes import Span, spans_from_tags, tag_set, tags_from_spans
@@ -17,7 +17,7 @@ from ner.features.augmentation import TASKS, Augmentation, Deletion, Respelling,
 from ner.features.batches import EncodedSentences, TrainingBatches
 from ner.features.distinct_words import SPELLINGS
 from ner.features.featurizer import build_featurizer
-from ner.features.ragged import Runs
+from ner.features.ragged import Ragged
 from ner.features.replacements import TokenPool
 from ner.training.checkpoint import newest_checkpoint, save_checkpoint
 from ner.training.optimizers import Schedule, build_optimizers
@@ -50,7 +50,7 @@ def corpus(num_sentences=60, seed=3):
 
 
 def augmentation(**settings):
-    return Augmentation(**AugmentationSection(**settings).model_dump())
+    return Augmentation(**AugmentationConfig(**settings).model_dump())
 
 
 class Shown:
@@ -189,7 +189,7 @@ def test_tokens_are_drawn_as_often_as_training_has_them(parts):
     tokens = np.array([1, 1, 1, 2, 2, 3, 4])
     tags = np.array([0, 0, 0, 0, 5, 5, 5])
     columns = np.array([[7, 1], [7, 1], [8, 1], [7, 1], [9, 1], [9, 1], [9, 1]])
-    runs = Runs(np.ones(7, dtype=np.int64), {"tokens": tokens, "tags": tags, "columns": columns})
+    runs = Ragged(np.ones(7, dtype=np.int64), {"tokens": tokens, "tags": tags, "columns": columns})
     pool = TokenPool(runs.pick(part) for part in np.array_split(np.arange(7), parts))
     drawn = pool.draw(np.repeat([0, 5], 1000), np.random.default_rng(1))
     assert set(drawn) == {"tokens", "columns"}
@@ -204,7 +204,7 @@ def test_tokens_are_drawn_as_often_as_training_has_them(parts):
 def test_draws_do_not_depend_on_how_a_corpus_is_kept():
     encoded = Shown().batches.encoded
     whole = TokenPool([encoded.runs])
-    turned = Runs(encoded.runs.lengths, dict(reversed(encoded.runs.per_token.items())))
+    turned = Ragged(encoded.runs.lengths, dict(reversed(encoded.runs.per_token.items())))
     cut = TokenPool(turned.pick(part) for part in np.array_split(np.arange(len(turned)), 7))
     tags = encoded.runs.per_token["tags"]
     one, other = (pool.draw(tags, np.random.default_rng(1)) for pool in (whole, cut))
@@ -238,7 +238,7 @@ def test_in_a_partial_annotation_unknown_tokens_stay_and_tags_are_those_of_befor
 def rows_of(lengths):
     """Make runs of numbered tokens."""
     numbers = np.arange(sum(lengths))
-    return Runs(np.array(lengths), {"tokens": numbers, "parts": numbers // 3})
+    return Ragged(np.array(lengths), {"tokens": numbers, "parts": numbers // 3})
 
 
 def lists_of(runs, name="tokens"):
@@ -309,7 +309,7 @@ def test_spellings_are_those_of_capitals_small_letters_and_headlines(spelling, e
 def test_a_sentence_has_one_spelling_at_most():
     shares = {"upper": 0.5, "lower": 0.2, "title": 0.1}
     spellings = {name: np.full(20_000, i + 1) for i, name in enumerate(shares)}
-    runs = Runs(np.full(4000, 5), {"tokens": np.zeros(20_000, dtype=np.int64)})
+    runs = Ragged(np.full(4000, 5), {"tokens": np.zeros(20_000, dtype=np.int64)})
     changed = lists_of(Respelling(spellings, shares)(runs, np.random.default_rng(1)))
     assert all(len(set(sentence)) == 1 for sentence in changed)
     counts = Counter(sentence[0] for sentence in changed)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ner.features.ragged import Runs, consecutive, joined
+from ner.features.ragged import Ragged, consecutive, joined
 
 LISTS = st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=5), min_size=1, max_size=6)
 
@@ -13,7 +13,9 @@ def runs_of(lists):
     tokens = np.array([token for run in lists for token in run], dtype=np.int64)
     lengths = np.array([len(run) for run in lists], dtype=np.int64)
     sums = np.array([sum(run) for run in lists], dtype=np.int64)
-    return Runs(lengths, {"tokens": tokens, "pairs": np.stack([tokens, -tokens], 1)}, {"sum": sums})
+    return Ragged(
+        lengths, {"tokens": tokens, "pairs": np.stack([tokens, -tokens], 1)}, {"sum": sums}
+    )
 
 
 def lists_of(runs):

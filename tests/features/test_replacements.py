@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ner.data.partial import allowed_from_tags, allowed_table
 from ner.data.schemes import Span, spans_from_tags, tag_set, tags_from_spans
-from ner.features.ragged import Runs
+from ner.features.ragged import Ragged
 from ner.features.replacements import MentionFinder, MentionPool
 
 LABELS = ("LOC", "PER")
@@ -30,7 +30,7 @@ def runs_of(words, tags, scheme):
         gold = np.concatenate(rows)
     else:
         gold = np.array([names.index(tag) for sentence in tags for tag in sentence])
-    return Runs(lengths, {"tokens": tokens, "tags": gold})
+    return Ragged(lengths, {"tokens": tokens, "tags": gold})
 
 
 def numbered(tags):

@@ -13,7 +13,7 @@ from ner.features.featurizer import build_featurizer
 from ner.model_folder import ModelFolder
 from ner.nn.building import build_model
 from ner.nn.runtime import choose_device, load_network, take_weights
-from ner.tasks import SpanTarget
+from ner.tasks import SpanTask
 
 SENTENCES = [Sentence(["Ada", "saw", "Berlin"])]
 
@@ -23,9 +23,9 @@ def make_parts(sentences=SENTENCES, labels=("LOC",)):
     small = {"words.size": 4, "encoder.size": 3, "characters.output_size": 2}
     network = Config().updated(small).model_dump(mode="json")
     featurizer, tags = build_featurizer(sentences), tag_set(labels, "BIO")
-    model = build_model(network, featurizer, SpanTarget(tuple(tags), "BIO"))
+    model = build_model(network, featurizer, SpanTask(tuple(tags), "BIO"))
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    return ModelFolder(featurizer, SpanTarget(tuple(tags), "BIO"), network, weights, Tokenizer())
+    return ModelFolder(featurizer, SpanTask(tuple(tags), "BIO"), network, weights, Tokenizer())
 
 
 def changed(parts, **weights):
@@ -81,7 +81,7 @@ def test_an_extended_model_starts_from_the_old_weights():
     torch.manual_seed(8)
     featurizer = old.featurizer.extended(more)
     tags = [*old.target.tags, "B-PER", "I-PER"]
-    new = build_model(old.network, featurizer, SpanTarget(tuple(tags), "BIO"))
+    new = build_model(old.network, featurizer, SpanTask(tuple(tags), "BIO"))
     fresh = {name: tensor.clone() for name, tensor in new.state_dict().items()}
     take_weights(new, old)
     for name, tensor in new.state_dict().items():

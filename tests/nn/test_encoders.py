@@ -9,7 +9,7 @@ from jaxtyping import TypeCheckError
 from torch import nn
 
 import ner
-from ner.config import EncoderSection
+from ner.config import EncoderConfig
 from ner.config.loading import Config, parse_config
 from ner.errors import ConfigError
 from ner.nn.encoders import (
@@ -24,7 +24,7 @@ from ner.nn.encoders import (
 
 INPUT, SIZE = 3, 4
 LENGTHS = torch.tensor([5, 1, 7, 7, 2])
-FIELDS = EncoderSection.model_fields
+FIELDS = EncoderConfig.model_fields
 CELLS = get_args(FIELDS["cell"].annotation)
 
 

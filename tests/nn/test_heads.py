@@ -11,7 +11,7 @@ from ner.crf.lattice import TagLattice
 from ner.data.schemes import Span, spans_from_tags, tag_set, tags_from_spans
 from ner.nn.heads import HEADS, CRFHead, tag_weights
 from ner.nn.masks import length_mask
-from ner.tasks import ColumnTarget, SpanTarget
+from ner.tasks import SpanTask, TokenTask
 from ner.tasks.base import free_edges
 
 SCHEMES = pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
@@ -53,7 +53,7 @@ def legal_paths(head, length):
 
 
 def lattice_of(head):
-    return SpanTarget(head.tags, head.scheme).lattice(head.edges())
+    return SpanTask(head.tags, head.scheme).lattice(head.edges())
 
 
 def crf_score(head, emissions, path):
@@ -213,7 +213,7 @@ def test_hidden_states_in_half_precision_are_scored_in_single_precision(kind):
 def test_without_a_scheme_any_path_is_legal(kind):
     labels = ["NOUN", "O", "VERB"]
     head = HEADS[kind](WIDTH, labels, None).double()
-    target, edges = ColumnTarget("upos", tuple(labels)), head.edges()
+    target, edges = TokenTask("upos", tuple(labels)), head.edges()
     lattice = TagLattice(*(edges or free_edges(3)), target.outputs)
     assert all(np.isfinite(each).all() for each in lattice.edges)
     hidden, gold = make_hidden(), torch.zeros(len(LENGTHS), int(LENGTHS.max()), dtype=torch.long)

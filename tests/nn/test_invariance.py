@@ -16,10 +16,10 @@ from ner.features.featurizer import build_featurizer
 from ner.features.vectors import VectorStore
 from ner.nn.building import build_model
 from ner.nn.runtime import TorchRuntime
-from ner.tasks import SpanTarget
+from ner.tasks import SpanTask
 
 WIDTH = 8
-TARGET = SpanTarget(tuple(tag_set(["LOC", "PER"], "BIOES")), "BIOES")
+TARGET = SpanTask(tuple(tag_set(["LOC", "PER"], "BIOES")), "BIOES")
 TRAINING = """
 The committee met in Lisbon on 12 May
 Maria Costa , who chairs it , left at 9

@@ -12,14 +12,14 @@ from ner.features.featurizer import build_featurizer
 from ner.features.vectors import VectorStore
 from ner.nn.building import build_model
 from ner.nn.runtime import TorchRuntime, to_tensors
-from ner.tasks import SpanTarget
+from ner.tasks import SpanTask
 
 SENTENCES = [
     Sentence(tokens.split(), columns={"pos": tuple("NVNVN"[: len(tokens.split())])})
     for tokens in ("Ada saw Berlin", "it rains", "Bob of Rome left early")
 ]
 TAGS = tag_set(["LOC", "PER"], "BIOES")
-TARGET = SpanTarget(tuple(TAGS), "BIOES")
+TARGET = SpanTask(tuple(TAGS), "BIOES")
 SMALL = {"words.size": 6, "encoder.size": 5, "characters.output_size": 4}
 
 

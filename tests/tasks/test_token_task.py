@@ -9,7 +9,7 @@ import ner
 from ner.cli import main
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import ConfigError, DataError
-from ner.tasks import ColumnTarget, read_target
+from ner.tasks import TokenTask, read_task
 
 TINY = {
     "words": {"size": 8},
@@ -59,7 +59,7 @@ def run(request, tmp_path_factory):
 def test_it_learns_its_sentences(run):
     out, tagger, report = run
     assert report.accuracy == report.score == 1
-    assert isinstance(tagger, ner.ColumnTagger)
+    assert isinstance(tagger, ner.TokenTagger)
     assert tagger.labels == ("ADJ", "DET", "NOUN", "PRON", "PUNCT", "VERB")
     results = json.loads((out / "report.json").read_text())["dev"]
     # Both labels of "stops" come once; the first in the alphabet wins.
@@ -173,10 +173,10 @@ def test_a_tagger_of_names_is_not_gone_on_with_as_one_of_columns(tiny_model, tmp
 
 
 def test_a_target_survives_its_file():
-    target = ColumnTarget("pos", ("B", "A"))
-    assert read_target("tag", json.loads(json.dumps(target.to_dict()))) == target
+    target = TokenTask("pos", ("B", "A"))
+    assert read_task("tag", json.loads(json.dumps(target.to_dict()))) == target
     with pytest.raises(ValueError, match="at least one label"):
-        read_target("tag", {"column": "pos", "labels": []})
+        read_task("tag", {"column": "pos", "labels": []})
 
 
 def test_a_predicted_column_wins_over_the_one_that_was_read():

@@ -4,13 +4,13 @@ import pytest
 from safetensors.numpy import load_file
 
 import ner
-from ner.config import Data
+from ner.config import DataConfig
 from ner.data.formats.conll import write_conll
 from ner.data.sentence import Sentence
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError, TrainingError
 from ner.features import arrow_store as stored
-from ner.tasks import SpanTarget
+from ner.tasks import SpanTask
 from ner.training import splits as corpus
 from ner.training import storage
 from ner.training.progress import Progress
@@ -142,8 +142,8 @@ def test_without_development_data_nothing_goes_to_the_disk(tmp_path, file):
 
 
 def reader(file, notes, **settings):
-    data = Data(**settings)
-    return SplitReader("train", file, data, SpanTarget(("O",), "BIO"), Tokenizer(), notes.append)
+    data = DataConfig(**settings)
+    return SplitReader("train", file, data, SpanTask(("O",), "BIO"), Tokenizer(), notes.append)
 
 
 def test_what_is_skipped_is_told_in_the_first_reading_alone(file):

@@ -20,7 +20,7 @@ from ner.data.formats.write import write_sentences
 from ner.data.lines import checked_lines, read_lines, short, text_encoding
 from ner.data.sentence import Sentence
 from ner.data.tools.check_schemes import find_scheme
-from ner.data.tools.corpus_file import Part
+from ner.data.tools.corpus_file import CorpusFile
 from ner.errors import DataError
 
 NEW_DOCUMENT = re.compile(r"^#[ \t]*newdoc", re.MULTILINE)
@@ -44,7 +44,7 @@ ENDINGS = {
 
 
 @dataclass(frozen=True)
-class Piece:
+class Block:
     """What belongs together in a file.
 
     Args:
@@ -58,7 +58,7 @@ class Piece:
     raw: str = ""
 
 
-def read_pieces(part: Part) -> list[Piece]:
+def read_pieces(part: CorpusFile) -> list[Block]:
     """Cut a file into pieces, which are all of it.
 
     Raises:
@@ -70,7 +70,7 @@ def read_pieces(part: Part) -> list[Piece]:
         if part.notes.changes:
             raise DataError(part.notes.changes[0])
         ordered = sorted([*part.sentences, *part.empty], key=_line)
-        return [Piece(sentence, sentence.document) for sentence in ordered]
+        return [Block(sentence, sentence.document) for sentence in ordered]
     if part.format.name in LINES:
         return list(_lines(part))
     if part.format.name in TABLES:
@@ -81,19 +81,19 @@ def read_pieces(part: Part) -> list[Piece]:
     return pieces
 
 
-def is_copied(part: Part) -> bool:
+def is_copied(part: CorpusFile) -> bool:
     """Whether the lines of a file can be copied."""
     return part.format.name in (*BLOCKS, *LINES, *TABLES) and Path(part.source).is_file()
 
 
-def ending(part: Part) -> str:
+def ending(part: CorpusFile) -> str:
     """Give what the names of files end in that are written like this one."""
     end = ENDINGS.get(part.format.name, f".{part.format.name}")
     packed = part.source.removeprefix(unpacked_name(part.source))
     return end + packed if end else ""
 
 
-def write_pieces(pieces: Sequence[Piece], part: Part, path: str) -> Counter[str]:
+def write_pieces(pieces: Sequence[Block], part: CorpusFile, path: str) -> Counter[str]:
     """Write pieces as a file of the same format and encoding; "-" is standard output.
 
     Returns:
@@ -129,7 +129,7 @@ def write_pieces(pieces: Sequence[Piece], part: Part, path: str) -> Counter[str]
     return Counter()
 
 
-def _reopened(pieces: Sequence[Piece], part: Part) -> Iterator[str]:
+def _reopened(pieces: Sequence[Block], part: CorpusFile) -> Iterator[str]:
     """Yield the lines, with a table's header and the names of documents cut at the front."""
     before: str | None = None
     if part.format.name in TABLES and not part.options.columns:
@@ -148,16 +148,16 @@ def _marked(texts: Iterator[str]) -> Iterator[str]:
         yield f"\ufeff{text}" if i == 0 and text.startswith("\ufeff") else text
 
 
-def _lines(part: Part) -> Iterator[Piece]:
+def _lines(part: CorpusFile) -> Iterator[Block]:
     sentences = _by_line(part)
     for number, text in _decoded(part):
         if text.strip():
             sentence = sentences.get(number)
             document = None if sentence is None else sentence.document
-            yield Piece(sentence, document, _ended(text))
+            yield Block(sentence, document, _ended(text))
 
 
-def _rows(part: Part) -> Iterator[Piece]:
+def _rows(part: CorpusFile) -> Iterator[Block]:
     """Yield the rows of each sentence of a table, without its header."""
     sentences, rows = _by_line(part), _raw_rows(part)
     if not part.options.columns:
@@ -167,15 +167,15 @@ def _rows(part: Part) -> Iterator[Piece]:
     sentence: Sentence | None = None
     for number, raw in rows:
         if block and (number in sentences or not is_long):
-            yield Piece(sentence, None if sentence is None else sentence.document, "".join(block))
+            yield Block(sentence, None if sentence is None else sentence.document, "".join(block))
             block, sentence = [], None
         block.append(_ended(raw))
         sentence = sentence or sentences.get(number)
     if block:
-        yield Piece(sentence, None if sentence is None else sentence.document, "".join(block))
+        yield Block(sentence, None if sentence is None else sentence.document, "".join(block))
 
 
-def _raw_rows(part: Part) -> Iterator[tuple[int, str]]:
+def _raw_rows(part: CorpusFile) -> Iterator[tuple[int, str]]:
     """Yield the rows of a table as they stand there, each with the number of its last line."""
     if part.format.name.startswith("tsv"):
         yield from _decoded(part)
@@ -193,7 +193,7 @@ def _raw_rows(part: Part) -> Iterator[tuple[int, str]]:
         taken.clear()
 
 
-def _blocks(part: Part) -> Iterator[Piece]:
+def _blocks(part: CorpusFile) -> Iterator[Block]:
     """Yield blocks of rows with the blank lines after them, and borders of documents alone."""
     sentences, layout = _by_line(part), part.layout()
     has_borders = part.format.name == "conll"
@@ -202,13 +202,13 @@ def _blocks(part: Part) -> Iterator[Piece]:
     sentence: Sentence | None = None
     is_finished = False
 
-    def finished() -> Piece:
+    def finished() -> Block:
         # The last block of a file may lack its blank line, or even its newline.
         raw = "".join(block)
         raw = raw if is_finished else f"{_ended(raw)}\n"
         if has_borders:
-            return Piece(sentence, str(borders), raw)
-        return Piece(sentence, None if sentence is None else sentence.document, raw)
+            return Block(sentence, str(borders), raw)
+        return Block(sentence, None if sentence is None else sentence.document, raw)
 
     for number, text in _decoded(part):
         line = text.rstrip(f"{BLANKS}\r\n")
@@ -238,12 +238,12 @@ def _check_separators(line: str, layout: Layout, where: str) -> None:
         )
 
 
-def _decoded(part: Part) -> Iterator[tuple[int, str]]:
+def _decoded(part: CorpusFile) -> Iterator[tuple[int, str]]:
     lines = read_lines(part.source, part.options.encoding)
     return checked_lines(lines, part.source, keep_ends=True)
 
 
-def _by_line(part: Part) -> dict[int, Sentence]:
+def _by_line(part: CorpusFile) -> dict[int, Sentence]:
     return {_line(sentence): sentence for sentence in (*part.sentences, *part.empty)}
 
 

@@ -10,7 +10,7 @@ from ner.data.tools.check_duplicates import check_duplicates
 from ner.data.tools.check_labels import check_labels, check_surfaces
 from ner.data.tools.check_schemes import FoundScheme, check_schemes
 from ner.data.tools.check_text import check_characters, check_lengths, check_rows
-from ner.data.tools.corpus_file import Options, Part, read_parts
+from ner.data.tools.corpus_file import CorpusFile, Options, read_parts
 from ner.data.tools.findings import SPANS, UNREADABLE, Finding, Findings, Severity
 
 
@@ -24,7 +24,7 @@ class CheckReport:
         findings: The worst first.
     """
 
-    parts: Sequence[Part]
+    parts: Sequence[CorpusFile]
     schemes: Mapping[str, FoundScheme]
     findings: Sequence[Finding]
 
@@ -62,7 +62,7 @@ class CheckReport:
         counts = [(self.count(severity), severity.value) for severity in Severity]
         yield ", ".join(f"{count} {name}{'s' * (count != 1)}" for count, name in counts) + "."
 
-    def _facts(self, part: Part) -> dict[str, Any]:
+    def _facts(self, part: CorpusFile) -> dict[str, Any]:
         found = self.schemes.get(part.name)
         return {
             "name": part.name,
@@ -77,7 +77,7 @@ class CheckReport:
             "ignored": part.notes.ignored,
         }
 
-    def _scheme(self, part: Part) -> str:
+    def _scheme(self, part: CorpusFile) -> str:
         found = self.schemes.get(part.name)
         return "none, no column of tags" if found is None else str(found)
 
@@ -113,7 +113,7 @@ def check_corpus(
     return CheckReport(parts, schemes, findings.ordered())
 
 
-def _check_reading(part: Part, ragged: set[str], findings: Findings) -> None:
+def _check_reading(part: CorpusFile, ragged: set[str], findings: Findings) -> None:
     """List what could not be read, but for what is already listed as ragged."""
     for problem in part.problems:
         where, _, message = str(problem).partition(": ")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from ner.data.lines import short
 from ner.data.schemes import Span
 from ner.data.sentence import Sentence
-from ner.data.tools.corpus_file import Part
+from ner.data.tools.corpus_file import CorpusFile
 from ner.data.tools.findings import (
     CONTRADICTIONS,
     DUPLICATES,
@@ -44,10 +44,10 @@ def near_key(tokens: Sequence[str]) -> str | None:
     return key if letters >= FEWEST_LETTERS else None
 
 
-def check_duplicates(parts: Sequence[Part], findings: Findings) -> None:
+def check_duplicates(parts: Sequence[CorpusFile], findings: Findings) -> None:
     """Find sentences that come again, exactly or nearly, in the order of the files."""
-    first: dict[Sequence[str], tuple[Part, Sentence]] = {}
-    near: dict[str, tuple[Part, Sentence]] = {}
+    first: dict[Sequence[str], tuple[CorpusFile, Sentence]] = {}
+    near: dict[str, tuple[CorpusFile, Sentence]] = {}
     for part in parts:
         repeated: Counter[Kind] = Counter()
         for sentence in part.sentences:
@@ -72,7 +72,11 @@ def check_duplicates(parts: Sequence[Part], findings: Findings) -> None:
 
 
 def _report(
-    kind: Kind, part: Part, sentence: Sentence, known: tuple[Part, Sentence], findings: Findings
+    kind: Kind,
+    part: CorpusFile,
+    sentence: Sentence,
+    known: tuple[CorpusFile, Sentence],
+    findings: Findings,
 ) -> None:
     place = part.place(sentence)
     findings.add(kind, part.name, place, _like(sentence, known))
@@ -82,7 +86,7 @@ def _report(
         findings.add(CONTRADICTIONS, part.name, place, example + known[0].place(known[1]))
 
 
-def _annotation(part: Part, sentence: Sentence) -> Iterator[Span]:
+def _annotation(part: CorpusFile, sentence: Sentence) -> Iterator[Span]:
     """Give all annotation as spans; a label of the whole sentence spans all of its tokens."""
     yield from sentence.spans or ()
     yield from (Span(0, len(sentence), label) for label in sentence.labels or ())
@@ -99,5 +103,5 @@ def _only(spans: set[Span], sentence: Sentence) -> str:
     return f"{short(' '.join(sentence.tokens[start:end]))} {label}"
 
 
-def _like(sentence: Sentence, known: tuple[Part, Sentence]) -> str:
+def _like(sentence: Sentence, known: tuple[CorpusFile, Sentence]) -> str:
     return f"{short(' '.join(sentence.tokens))}, as in {known[0].place(known[1])}"

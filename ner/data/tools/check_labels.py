@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ner.data.lines import short
 from ner.data.sentence import Sentence
-from ner.data.tools.corpus_file import Part, count_labels, labels_of
+from ner.data.tools.corpus_file import CorpusFile, count_labels, labels_of
 from ner.data.tools.findings import CONFLICTS, MISSPELT, RARE, UNKNOWN_LABELS, Findings
 
 # A label is rare if it comes less often than this, among at least so many.
@@ -24,7 +24,7 @@ NEARLY_ALWAYS, FEWEST_PLACES = 0.95, 10
 SEPARATORS = re.compile(r"[\s_-]+")
 
 
-def check_labels(parts: Sequence[Part], findings: Findings) -> None:
+def check_labels(parts: Sequence[CorpusFile], findings: Findings) -> None:
     """Find labels that are misspelt, rare, or missing from the first file."""
     counts = {part.name: count_labels(part) for part in parts}
     total = sum(counts.values(), Counter[str]())
@@ -85,7 +85,7 @@ def _is_slip(label: str, other: str, counts: Counter[str]) -> bool:
     return _plain(label) == _plain(other) or (is_far_rarer and _is_one_slip(label, other))
 
 
-def check_surfaces(parts: Sequence[Part], findings: Findings) -> None:
+def check_surfaces(parts: Sequence[CorpusFile], findings: Findings) -> None:
     """Find entities with another label than the same words have nearly always."""
     by_surface: dict[Sequence[str], Counter[str]] = {}
     for part in parts:
@@ -109,13 +109,13 @@ def check_surfaces(parts: Sequence[Part], findings: Findings) -> None:
                 )
 
 
-def _surfaces(part: Part) -> Iterator[tuple[Sequence[str], str, Sentence, int]]:
+def _surfaces(part: CorpusFile) -> Iterator[tuple[Sequence[str], str, Sentence, int]]:
     for sentence in part.sentences:
         for start, end, label in sentence.spans or ():
             yield sentence.tokens[start:end], label, sentence, start
 
 
-def _places(part: Part, labels: set[str]) -> Iterator[tuple[str, str]]:
+def _places(part: CorpusFile, labels: set[str]) -> Iterator[tuple[str, str]]:
     if labels:
         for sentence in part.sentences:
             for label, token in labels_of(sentence, part.options.target):

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from ner.data.partial import is_partial
 from ner.data.schemes import PREFIXES, SCHEME_SPELLINGS, Scheme, Spelling, is_legal
-from ner.data.tools.corpus_file import Part, normalizer
+from ner.data.tools.corpus_file import CorpusFile, normalizer
 from ner.data.tools.findings import ILLEGAL, MIXED_SCHEMES, OTHER_SCHEME, Findings
 
 # The strictest first: what is legal in one of them may be legal in those after it.
@@ -80,7 +80,7 @@ def find_scheme(tag_rows: Iterable[Sequence[str]], declared: Spelling | None = N
 
 
 def check_schemes(
-    parts: Sequence[Part], findings: Findings, declared: Spelling | None
+    parts: Sequence[CorpusFile], findings: Findings, declared: Spelling | None
 ) -> dict[str, FoundScheme]:
     """Find tags that break the scheme of their file, and files of another scheme than the first.
 
@@ -108,7 +108,7 @@ def check_schemes(
     return found
 
 
-def _check_part(part: Part, found: FoundScheme, findings: Findings) -> None:
+def _check_part(part: CorpusFile, found: FoundScheme, findings: Findings) -> None:
     scheme, rows = found.scheme, part.tag_rows or ()
     if scheme is None:
         return
@@ -143,7 +143,7 @@ def _check_part(part: Part, found: FoundScheme, findings: Findings) -> None:
             findings.add(MIXED_SCHEMES, part.name, where, example)
 
 
-def _check_letters(part: Part, found: FoundScheme, findings: Findings) -> None:
+def _check_letters(part: CorpusFile, found: FoundScheme, findings: Findings) -> None:
     """Find letters of another spelling than most tags of a scheme with four letters have."""
     if found.scheme != "BIOES" or found.spelling is None:
         return

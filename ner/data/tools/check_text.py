@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ner.data.formats.columns import BLANKS
 from ner.data.lines import decode_lines, read_lines, short
-from ner.data.tools.corpus_file import Part
+from ner.data.tools.corpus_file import CorpusFile
 from ner.data.tools.findings import (
     BLANK_ENDS,
     BLANK_LINES,
@@ -31,7 +31,7 @@ from ner.data.tools.findings import (
 )
 
 
-def check_rows(part: Part, findings: Findings) -> set[str]:
+def check_rows(part: CorpusFile, findings: Findings) -> set[str]:
     """Look at every line of a column file.
 
     Returns:
@@ -101,7 +101,7 @@ CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1b\x7f-\x84\x86-\x9f]")
 WHITE = re.compile(r"\s")
 
 
-def check_characters(part: Part, findings: Findings) -> None:
+def check_characters(part: CorpusFile, findings: Findings) -> None:
     """Find tokens with suspicious characters."""
     words = set[str]().union(*(sentence.tokens for sentence in part.sentences))
     suspects = [word for word in words if not (word.isascii() and word.isprintable())]
@@ -191,7 +191,7 @@ def percentile(values: Sequence[int], share: float) -> int:
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)] if ordered else 0
 
 
-def check_lengths(part: Part, findings: Findings) -> None:
+def check_lengths(part: CorpusFile, findings: Findings) -> None:
     """Find what is empty, or far longer than all others."""
     for sentence in part.empty:
         findings.add(EMPTY, part.name, part.place(sentence), short(sentence.text))

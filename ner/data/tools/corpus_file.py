@@ -36,7 +36,7 @@ class Options:
 
 
 @dataclass
-class Part:
+class CorpusFile:
     """One file.
 
     Args:
@@ -78,7 +78,7 @@ class Part:
         )
 
 
-def read_part(name: str, source: str | Path, options: Options | None = None) -> Part:
+def read_part(name: str, source: str | Path, options: Options | None = None) -> CorpusFile:
     """Read a file, and whatever is wrong with it into lists.
 
     Raises:
@@ -94,7 +94,7 @@ def read_part(name: str, source: str | Path, options: Options | None = None) -> 
         if options.format is None
         else find_format(options.format)
     )
-    part = Part(name, str(source), format_, options)
+    part = CorpusFile(name, str(source), format_, options)
     for sentence in stream_sentences(
         source,
         format=format_.name,
@@ -121,7 +121,7 @@ def read_part(name: str, source: str | Path, options: Options | None = None) -> 
 
 def read_parts(
     sources: Mapping[str, str | Path] | Sequence[str | Path], options: Options | None = None
-) -> list[Part]:
+) -> list[CorpusFile]:
     """Read several files, which have names, or are called as they are."""
     named = sources if isinstance(sources, Mapping) else {str(source): source for source in sources}
     if not sources or len(named) < len(sources):
@@ -145,7 +145,7 @@ def labels_of(sentence: Sentence, target: str | None = None) -> Iterator[tuple[s
         yield from ((span.label, span.start) for span in sentence.spans or ())
 
 
-def count_labels(part: Part) -> Counter[str]:
+def count_labels(part: CorpusFile) -> Counter[str]:
     """Count the labels of a file."""
     target = part.options.target
     return Counter(label for s in part.sentences for label, _ in labels_of(s, target))
@@ -186,7 +186,7 @@ def _tag_column(sentences: Sequence[Sentence], usual: str) -> str | None:
     return None
 
 
-def _conllu_tags(part: Part) -> list[list[str]] | None:
+def _conllu_tags(part: CorpusFile) -> list[list[str]] | None:
     """Read the tags out of the last column of CoNLL-U, as they are spelt there."""
     if all(sentence.spans is None and sentence.allowed is None for sentence in part.sentences):
         return None

@@ -12,7 +12,7 @@ from ner.data.lines import checked_lines, read_lines
 from ner.data.schemes import Spelling, spelled_tags
 from ner.data.sentence import Sentence
 from ner.data.tools.check_schemes import FoundScheme
-from ner.data.tools.corpus_file import Part
+from ner.data.tools.corpus_file import CorpusFile
 from ner.errors import ConfigError
 
 BOM = "\ufeff"
@@ -29,7 +29,9 @@ class Fixed:
     changes: Counter[str] = field(default_factory=Counter)
 
 
-def fix_parts(parts: Sequence[Part], schemes: Mapping[str, FoundScheme], out: Path) -> list[Fixed]:
+def fix_parts(
+    parts: Sequence[CorpusFile], schemes: Mapping[str, FoundScheme], out: Path
+) -> list[Fixed]:
     """Write column files anew: what is safe is mended, and everything else stays as it is.
 
     Safe is what reading here does not see: blanks at the ends of rows and in the lines between
@@ -65,7 +67,7 @@ def fix_parts(parts: Sequence[Part], schemes: Mapping[str, FoundScheme], out: Pa
     ]
 
 
-def _fix(part: Part, found: FoundScheme | None, path: Path) -> Fixed:
+def _fix(part: CorpusFile, found: FoundScheme | None, path: Path) -> Fixed:
     fixed = Fixed(part.source, str(path))
     spelling = None if found is None else found.spelling
     with created(path) as file:
@@ -76,7 +78,9 @@ def _fix(part: Part, found: FoundScheme | None, path: Path) -> Fixed:
     return fixed
 
 
-def _fixed_lines(part: Part, spelling: Spelling | None, changes: Counter[str]) -> Iterator[str]:
+def _fixed_lines(
+    part: CorpusFile, spelling: Spelling | None, changes: Counter[str]
+) -> Iterator[str]:
     sentences = {s.source.line: s for s in part.sentences if s.source is not None}
     layout = part.layout()
     sentence: Sentence | None = None

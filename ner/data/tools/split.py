@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ner.data.tools.blocks import Piece, ending, read_pieces, write_pieces
-from ner.data.tools.corpus_file import Part, labels_of
+from ner.data.tools.blocks import Block, ending, read_pieces, write_pieces
+from ner.data.tools.corpus_file import CorpusFile, labels_of
 from ner.errors import ConfigError, DataError
 
 NAMES = ("train", "dev", "test")
@@ -19,8 +19,8 @@ Counts = Counter[object]
 
 
 def split_pieces(
-    pieces: Sequence[Piece], ratios: Sequence[float], seed: int, target: str | None = None
-) -> list[list[Piece]]:
+    pieces: Sequence[Block], ratios: Sequence[float], seed: int, target: str | None = None
+) -> list[list[Block]]:
     """Deal pieces out, so that each part has its share of every label, of sentences and of tokens.
 
     All of a document goes to one part, and so do equal sentences that have none. Within a part,
@@ -64,8 +64,8 @@ def split_pieces(
 
 
 def split_part(
-    part: Part, out: Path, ratios: Sequence[float], seed: int
-) -> tuple[dict[str, list[Piece]], Counter[str]]:
+    part: CorpusFile, out: Path, ratios: Sequence[float], seed: int
+) -> tuple[dict[str, list[Block]], Counter[str]]:
     """Write a file as train, dev and test into a folder.
 
     Returns:
@@ -88,7 +88,7 @@ def split_part(
     return written, lost
 
 
-def sample_pieces(pieces: Sequence[Piece], size: int, seed: int) -> list[Piece]:
+def sample_pieces(pieces: Sequence[Block], size: int, seed: int) -> list[Block]:
     """Draw so many sentences, in the order of the file; borders of their documents come along.
 
     Raises:
@@ -106,7 +106,7 @@ def sample_pieces(pieces: Sequence[Piece], size: int, seed: int) -> list[Piece]:
     ]
 
 
-def _groups(pieces: Sequence[Piece]) -> list[list[int]]:
+def _groups(pieces: Sequence[Block]) -> list[list[int]]:
     """Put together what must not be torn apart."""
     by_key: dict[object, list[int]] = {}
     for i, piece in enumerate(pieces):
@@ -119,7 +119,7 @@ def _groups(pieces: Sequence[Piece]) -> list[list[int]]:
     return list(by_key.values())
 
 
-def _counts(group: Sequence[int], pieces: Sequence[Piece], target: str | None) -> Counts:
+def _counts(group: Sequence[int], pieces: Sequence[Block], target: str | None) -> Counts:
     counts: Counts = Counter()
     for i in group:
         sentence = pieces[i].sentence

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from ner.data.tools.check_text import percentile
-from ner.data.tools.corpus_file import Part, count_labels
+from ner.data.tools.corpus_file import CorpusFile, count_labels
 
 
 @dataclass(frozen=True)
@@ -120,13 +120,13 @@ class CorpusStats:
             yield f"  and which it has: {_percent(overlap.shared_sentences)} of the sentences"
 
 
-def corpus_stats(parts: Sequence[Part]) -> CorpusStats:
+def corpus_stats(parts: Sequence[CorpusFile]) -> CorpusStats:
     """Count what files hold, and what those after the first have in common with it."""
     first, *others = parts
     return CorpusStats([_stats(part) for part in parts], [_overlap(first, o) for o in others])
 
 
-def _stats(part: Part) -> PartStats:
+def _stats(part: CorpusFile) -> PartStats:
     sentences = part.sentences
     words = Counter(token for sentence in sentences for token in sentence.tokens)
     lengths = [span.end - span.start for s in sentences for span in s.spans or ()]
@@ -148,7 +148,7 @@ def _stats(part: Part) -> PartStats:
     )
 
 
-def _overlap(first: Part, other: Part) -> Overlap:
+def _overlap(first: CorpusFile, other: CorpusFile) -> Overlap:
     words = {token for sentence in first.sentences for token in sentence.tokens}
     counts = Counter(token for sentence in other.sentences for token in sentence.tokens)
     new = [token for token in counts if token not in words]
@@ -166,7 +166,7 @@ def _overlap(first: Part, other: Part) -> Overlap:
     )
 
 
-def _entities(part: Part) -> Iterable[tuple[Sequence[str], str]]:
+def _entities(part: CorpusFile) -> Iterable[tuple[Sequence[str], str]]:
     for sentence in part.sentences:
         for start, end, label in sentence.spans or ():
             yield sentence.tokens[start:end], label
