@@ -51,7 +51,7 @@ class ModelFolder:
 
     Args:
         featurizer: Strings to arrays.
-        target: What the model predicts.
+        task: What the model predicts.
         network: What the network was built from.
         weights: Arrays by name.
         tokenizer: For raw text.
@@ -62,7 +62,7 @@ class ModelFolder:
     """
 
     featurizer: Featurizer
-    target: Task
+    task: Task
     network: Mapping[str, Any]
     weights: Mapping[str, NDArray[Any]]
     tokenizer: Tokenizer
@@ -118,24 +118,24 @@ def save_model(
         add: Writes further files into the folder that it is given, where all else is by then.
     """
 
-    def write(target: Path) -> None:
-        (target / "vocabulary").mkdir()
+    def write(beside: Path) -> None:
+        (beside / "vocabulary").mkdir()
         vocabularies = model.featurizer.vocabularies()
         for name, entries in vocabularies.items():
-            write_json(target / "vocabulary" / f"{name}.json", entries)
+            write_json(beside / "vocabulary" / f"{name}.json", entries)
         if model.featurizer.vectors is not None:
-            model.featurizer.vectors.save(target / VECTORS)
-        write_json(target / "labels.json", model.target.to_dict())
-        (target / "tokenizer.json").write_text(model.tokenizer.to_json(), encoding="utf-8")
-        (target / "config.toml").write_text(model.config, encoding="utf-8")
-        (target / "README.md").write_text(model.card, encoding="utf-8")
+            model.featurizer.vectors.save(beside / VECTORS)
+        write_json(beside / "labels.json", model.task.to_dict())
+        (beside / "tokenizer.json").write_text(model.tokenizer.to_json(), encoding="utf-8")
+        (beside / "config.toml").write_text(model.config, encoding="utf-8")
+        (beside / "README.md").write_text(model.card, encoding="utf-8")
         weights = {name: np.ascontiguousarray(array) for name, array in model.weights.items()}
-        save_file(weights, target / WEIGHTS)
-        add(target)
+        save_file(weights, beside / WEIGHTS)
+        add(beside)
 
     manifest = {
         "format": FORMAT,
-        "task": model.target.task,
+        "task": model.task.name,
         "features": model.featurizer.settings(),
         "network": dict(model.network),
         **model.record,
@@ -169,7 +169,7 @@ def load_model(folder: Path) -> ModelFolder:
         vectors = VectorStore.open(folder / VECTORS) if VECTORS in manifest["files"] else None
         model = ModelFolder(
             featurizer=Featurizer.from_settings(manifest["features"], vocabularies, vectors),
-            target=read_task(manifest["task"], read_json(folder / "labels.json")),
+            task=read_task(manifest["task"], read_json(folder / "labels.json")),
             network=manifest["network"],
             weights=StoredWeights(folder / WEIGHTS),
             tokenizer=Tokenizer.from_json((folder / "tokenizer.json").read_text(encoding="utf-8")),

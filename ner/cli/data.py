@@ -245,7 +245,7 @@ def _options(
     pretokenized: bool,
 ) -> "Options":
     from ner.data.formats.records import cut_at_blanks
-    from ner.data.tools.corpus_file import CorpusFile, Options
+    from ner.data.tools.corpus_file import Options
 
     tokenize = cut_at_blanks if pretokenized else None
     return Options(format_, encoding, split_columns(columns), tags, target, tokenize)

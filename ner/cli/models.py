@@ -123,9 +123,9 @@ def info(
     parts = load_model(model)
     store = parts.featurizer.vectors
     facts: dict[str, Any] = {
-        "task": parts.target.task,
-        "labels": list(parts.target.labels),
-        **{k: v for k, v in parts.target.to_dict().items() if k not in ("labels", "tags")},
+        "task": parts.task.name,
+        "labels": list(parts.task.labels),
+        **{k: v for k, v in parts.task.to_dict().items() if k not in ("labels", "tags")},
         "words": len(parts.featurizer.words.entries),
         "vectors for new words": 0 if store is None else len(store),
         "weights": sum(array.size for array in parts.weights.values()),

@@ -90,9 +90,9 @@ def tag(
     tagger = load(
         model, runtime=runtime.value, precision=precision.value, device=device, threads=threads
     )
-    if isinstance(tagger.target, TextTask):
+    if isinstance(tagger.task, TextTask):
         raise ConfigError(f"{model}: ner tag needs a tagger. Got a classifier: use ner classify.")
-    column = tagger.target.column if isinstance(tagger.target, TokenTask) else None
+    column = tagger.task.column if isinstance(tagger.task, TokenTask) else None
     # Whoever types the lines wants an answer after each.
     typed = source == "-" and sys.stdin.isatty()
     window = 1 if typed else WINDOW

@@ -46,7 +46,7 @@ def check_graphs(
             tags, or classes, of the two differ, and are further apart than that.
     """
     torch = TorchRuntime(load_network(parts))
-    onnx = OnnxRuntime(folder, len(parts.target.outputs), threads=1)
+    onnx = OnnxRuntime(folder, len(parts.task.outputs), threads=1)
     if sentences is None:
         sentences = make_sentences(parts.featurizer)
     filled = [sentence for sentence in sentences if len(sentence)]
@@ -88,7 +88,7 @@ def _check_model(
         expected, found = torch.outputs(batch), onnx.outputs(batch)
         for name, scores in expected.items():
             _check_close(name, scores, found[name], batch["lengths"])
-        if parts.target.is_per_token:
+        if parts.task.is_per_token:
             _check_paths(edges, expected["emissions"], found["emissions"], batch["lengths"])
 
 

@@ -118,27 +118,27 @@ def measure_int8(
     Raises:
         DataError: A sentence is not annotated, or there are none.
     """
-    target = parts.target
+    task = parts.task
     is_gold = sentences is not None
     if sentences is None:
         sentences = make_sentences(parts.featurizer)
     else:
         for sentence in sentences:
-            target.check(sentence, "development")
+            task.check(sentence, "development")
     if not sum(map(len, sentences)):
         raise DataError("sentences: at least one that is not empty. Got none.")
     fp32, int8 = (
-        OnnxRuntime(folder, len(target.outputs), precision=precision, threads=1)
+        OnnxRuntime(folder, len(task.outputs), precision=precision, threads=1)
         for precision in ("fp32", "int8")
     )
 
-    exact, rounded = (predict(r, parts.featurizer, target, sentences) for r in (fp32, int8))
+    exact, rounded = (predict(r, parts.featurizer, task, sentences) for r in (fp32, int8))
     # Batches of one token at most are of one sentence.
-    alone = predict(int8, parts.featurizer, target, sentences, batch_tokens=1)
+    alone = predict(int8, parts.featurizer, task, sentences, batch_tokens=1)
     return Int8Cost(
-        metric=target.metric,
-        fp32=target.score(sentences, exact) if is_gold else None,
-        int8=target.score(sentences, rounded) if is_gold else None,
+        metric=task.metric,
+        fp32=task.score(sentences, exact) if is_gold else None,
+        int8=task.score(sentences, rounded) if is_gold else None,
         changed=_difference(exact, rounded),
         company=_difference(rounded, alone),
     )

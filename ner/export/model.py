@@ -44,8 +44,8 @@ def export(
     if dev is not None:
         columns = tuple(parts.record.get("columns", ())) or None
         reading = {"columns": columns, "split": "dev", "tokenize": parts.tokenizer, **reading}
-        if isinstance(parts.target, TokenTask):
-            reading.setdefault("target", parts.target.column)
+        if isinstance(parts.task, TokenTask):
+            reading.setdefault("target", parts.task.column)
         sentences = read_sentences(dev, **reading)
     add = partial(_add_graphs, parts=parts, sentences=sentences, int8=int8)
     save_model(folder, parts, add)

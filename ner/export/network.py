@@ -112,7 +112,7 @@ def build_graphs(folder: Path, model: Model, parts: ModelFolder) -> dict[str, by
     Args:
         folder: Where its weights are already.
         model: The network, in evaluation mode or not.
-        parts: Its featurizer and its target.
+        parts: Its featurizer and its task.
     """
     embedder: Any = model.embedder
     check_kind(model, [Model], "network")
@@ -129,7 +129,7 @@ def build_graphs(folder: Path, model: Model, parts: ModelFolder) -> dict[str, by
     )
     size = sum(part.size for part in embedder.word_parts.values())
     whole = GraphBuilder(_token_inputs(parts, size), weights, names)
-    outputs = _outputs(whole, model, len(parts.target.outputs))
+    outputs = _outputs(whole, model, len(parts.task.outputs))
     return {
         WORDS_GRAPH: words.to_bytes(rows, ("rows", FLOAT, ("U", size))),
         MODEL_GRAPH: whole.to_bytes(*outputs[0], *outputs[1:]),

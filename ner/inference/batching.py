@@ -76,11 +76,11 @@ class BatchRunner:
 def predict(
     runtime: Runtime,
     featurizer: Featurizer,
-    target: Task,
+    task: Task,
     sentences: Sequence[Sentence],
     batch_tokens: int = BATCH_TOKENS,
 ) -> list[Sentence]:
     """Give the sentences back with their `prediction`, in the same order."""
     decoder = BatchRunner(featurizer, runtime)
-    found = decoder.run(sentences, target.decode(runtime.edges), target.empty, batch_tokens)
+    found = decoder.run(sentences, task.decode(runtime.edges), task.empty, batch_tokens)
     return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]

@@ -12,7 +12,7 @@ from ner.tasks import Task, TextTask, TokenTask
 
 
 def evaluate_predictions(
-    target: Task,
+    task: Task,
     gold: Sequence[Sentence],
     predicted: Sequence[Sentence],
     name: str = "",
@@ -21,7 +21,7 @@ def evaluate_predictions(
     """Compare the predictions of sentences with their gold annotation.
 
     Args:
-        target: What is predicted.
+        task: What is predicted.
         gold: Annotated sentences.
         predicted: The same sentences in the same order, with `prediction`.
         name: What to call the data in the report.
@@ -31,8 +31,8 @@ def evaluate_predictions(
         DataError: A gold sentence is not annotated.
     """
     for sentence in gold:
-        target.check(sentence, "gold")
-    return target.report(gold, predicted, name, known_words)
+        task.check(sentence, "gold")
+    return task.report(gold, predicted, name, known_words)
 
 
 def evaluate(
@@ -53,9 +53,9 @@ def evaluate(
         raise TypeError(f"model: made by load() or train(). Got {model!r}.")
     if reading.get("columns") is None:
         reading["columns"] = model.columns
-    if isinstance(model.target, TokenTask):
-        reading.setdefault("target", model.target.column)
-    if isinstance(model.target, TextTask) and isinstance(data, str | Path):
+    if isinstance(model.task, TokenTask):
+        reading.setdefault("target", model.task.column)
+    if isinstance(model.task, TextTask) and isinstance(data, str | Path):
         from ner.data.formats.detection import detect_format
 
         encoding = reading.get("encoding", "utf-8")
@@ -63,7 +63,7 @@ def evaluate(
         reading["format"] = reading.get("format") or found.name
     gold = read_sentences(data, split="test", tokenize=model.tokenizer, **reading)
     return evaluate_predictions(
-        model.target,
+        model.task,
         gold,
         model.tag_sentences(gold),
         name or (Path(data).name if isinstance(data, str | Path) else "sentences"),

@@ -67,9 +67,7 @@ def load(
             )
         from ner.inference.onnx_runtime import OnnxRuntime
 
-        chosen = OnnxRuntime(
-            folder, len(parts.target.outputs), precision=precision, threads=threads
-        )
+        chosen = OnnxRuntime(folder, len(parts.task.outputs), precision=precision, threads=threads)
         return make_annotator(parts, chosen)
     return build_annotator(parts, device=device, threads=threads, where=str(folder))
 
@@ -104,11 +102,11 @@ def build_annotator(
 def make_annotator(parts: ModelFolder, runtime: Runtime) -> Predictor:
     """Put a runtime between the strings of a model and its predictions."""
     given = (parts.featurizer, runtime, parts.tokenizer)
-    match parts.target:
+    match parts.task:
         case SpanTask():
-            return Tagger(parts.target, *given, {**parts.record})
+            return Tagger(parts.task, *given, {**parts.record})
         case TokenTask():
-            return TokenTagger(parts.target, *given, {**parts.record})
+            return TokenTagger(parts.task, *given, {**parts.record})
         case TextTask():
-            return TextClassifier(parts.target, *given, {**parts.record})
-    raise TypeError(f"target: one of ner.tasks. Got {parts.target!r}.")
+            return TextClassifier(parts.task, *given, {**parts.record})
+    raise TypeError(f"task: one of ner.tasks. Got {parts.task!r}.")

@@ -159,7 +159,7 @@ class OnnxRuntime:
         return self._words.run(words)["rows"]
 
     def outputs(self, batch: Arrays) -> Arrays:
-        """Give what a target decodes; what stands behind a sentence means nothing.
+        """Give what a task decodes; what stands behind a sentence means nothing.
 
         Args:
             batch: Of `TaggingBatches`; behind the end of a sentence stand some valid indices.

@@ -23,7 +23,7 @@ class Predictor(Generic[AnyTask]):
     """A model that is ready for use; made by `ner.load` or `ner.train`.
 
     Args:
-        target: What it predicts.
+        task: What it predicts.
         featurizer: Strings to arrays.
         runtime: Arrays to scores.
         tokenizer: Raw text to tokens.
@@ -35,24 +35,24 @@ class Predictor(Generic[AnyTask]):
 
     def __init__(
         self,
-        target: AnyTask,
+        task: AnyTask,
         featurizer: Featurizer,
         runtime: Runtime,
         tokenizer: Tokenizer,
         record: dict[str, Any] | None = None,
     ) -> None:
-        self.target = target
+        self.task = task
         self.featurizer = featurizer
         self.runtime = runtime
         self.decoder = BatchRunner(featurizer, runtime)
-        self.decode = target.decode(runtime.edges)
+        self.decode = task.decode(runtime.edges)
         self.tokenizer = tokenizer
         self.record = record or {}
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that the model knows: types of entities, labels of tokens, or classes."""
-        return self.target.labels
+        return self.task.labels
 
     @property
     def columns(self) -> tuple[str, ...] | None:
@@ -81,7 +81,7 @@ class Predictor(Generic[AnyTask]):
         for name, value in (("window", window), ("batch_tokens", batch_tokens)):
             if value < 1:
                 raise ValueError(f"{name}: at least 1. Got {value}.")
-        if split is not None and not self.target.is_per_token:
+        if split is not None and not self.task.is_per_token:
             raise TypeError("split: for labels of tokens. A classifier takes texts as one.")
         tag = partial(self.tag_sentences, batch_tokens=batch_tokens)
         if split is not None:
@@ -109,7 +109,7 @@ class Predictor(Generic[AnyTask]):
                     f"sentences: a list of Sentence. Got {type(item).__name__}. For raw texts "
                     "there is pipe()."
                 )
-        found = self.decoder.run(sentences, self.decode, self.target.empty, batch_tokens)
+        found = self.decoder.run(sentences, self.decode, self.task.empty, batch_tokens)
         return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]
 
     def read(self, text: str) -> Sentence:

@@ -26,7 +26,7 @@ class Tagger(Predictor[SpanTask]):
     @cached_property
     def lattice(self) -> SpanLattice:
         """The legal sequences of tags, and the learnt scores of their steps."""
-        return self.target.lattice(self.runtime.edges)
+        return self.task.lattice(self.runtime.edges)
 
     def tag(
         self,
@@ -120,7 +120,7 @@ class Tagger(Predictor[SpanTask]):
             found = self.lattice.decode(outputs["emissions"], lengths, allowed)
             return [Prediction(*each) for each in found]
 
-        (found,) = self.decoder.run([sentence], decode, self.target.empty)
+        (found,) = self.decoder.run([sentence], decode, self.task.empty)
         return sentence.predicted(found)
 
 

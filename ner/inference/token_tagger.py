@@ -18,7 +18,7 @@ class TokenTagger(Predictor[TokenTask]):
     @property
     def column(self) -> str:
         """The name of the labels."""
-        return self.target.column
+        return self.task.column
 
     def tag(self, text: str, *, split: FindStarts | None = None) -> Sentence:
         """Label the tokens of a raw text of any length.

@@ -28,14 +28,14 @@ from ner.tasks import SpanTask, Task, TextTask
 Settings = Mapping[str, Any]
 
 
-def build_model(settings: Settings, featurizer: Featurizer, target: Task) -> Model:
+def build_model(settings: Settings, featurizer: Featurizer, task: Task) -> Model:
     """Build an untrained model.
 
     Args:
         settings: Those sections of a configuration that describe a network, as a model folder keeps
             them.
         featurizer: Decides which parts there are, and the sizes of their tables.
-        target: What the model predicts.
+        task: What the model predicts.
     """
     word_parts: dict[str, nn.Module] = {
         "words": WordEmbedding(len(featurizer.words), settings["words"]["size"])
@@ -72,17 +72,17 @@ def build_model(settings: Settings, featurizer: Featurizer, target: Task) -> Mod
             word_parts = {}
     embedder = Embedder(word_parts, token_parts, **settings["embedder"])
     encoder: Any = build_encoder(embedder.size, settings["encoder"])
-    return Model(embedder, encoder, build_head(settings, encoder.size, target))
+    return Model(embedder, encoder, build_head(settings, encoder.size, task))
 
 
-def build_head(settings: Settings, size: int, target: Task) -> Head:
+def build_head(settings: Settings, size: int, task: Task) -> Head:
     """Build an untrained head for hidden states of a size.
 
     Raises:
         ConfigError: Its pooling does not go with the encoder.
     """
     chosen = settings["head"]
-    if isinstance(target, TextTask):
+    if isinstance(task, TextTask):
         encoder = settings["encoder"]
         # Where sentences begin is the featurizer's business.
         others = ("language", "filled_lines")
@@ -91,8 +91,8 @@ def build_head(settings: Settings, size: int, target: Task) -> Head:
             _check_last_states(encoder)
         return ClassifierHead(
             build_pooling(size, **pooling, bidirectional=encoder["bidirectional"]),
-            target.outputs,
-            multi_label=target.multi_label,
+            task.outputs,
+            multi_label=task.multi_label,
             weights=chosen["weights"],
             label_smoothing=chosen["label_smoothing"],
         )
@@ -100,8 +100,8 @@ def build_head(settings: Settings, size: int, target: Task) -> Head:
     options = {name: chosen[name] for name in ("cost", "weights") if chosen.get(name)}
     if not chosen.get("ends", True):
         options["ends"] = False
-    scheme = target.scheme if isinstance(target, SpanTask) else None
-    return HEADS[chosen["kind"]](size, target.outputs, scheme, **options)
+    scheme = task.scheme if isinstance(task, SpanTask) else None
+    return HEADS[chosen["kind"]](size, task.outputs, scheme, **options)
 
 
 def _check_last_states(encoder: Settings) -> None:

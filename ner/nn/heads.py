@@ -37,7 +37,7 @@ class Head(Protocol):
     def outputs(
         self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]
     ) -> dict[str, Tensor]:
-        """Give what a target decodes: `emissions` (B T C), or `logits` (B C) and `attention`."""
+        """Give what a task decodes: `emissions` (B T C), or `logits` (B C) and `attention`."""
         ...
 
     def edges(self) -> Edges | None:

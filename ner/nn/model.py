@@ -39,7 +39,7 @@ class Model(nn.Module):
         return self.head.loss(*given, **_parts(batch))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Give what a target decodes, see `Head.outputs`."""
+        """Give what a task decodes, see `Head.outputs`."""
         return self.head.outputs(self.hidden(batch), batch["lengths"], **_parts(batch))
 
 

@@ -53,7 +53,7 @@ class TorchRuntime:
             return embedder.word_rows(to_tensors(words, self.device)).cpu().numpy()
 
     def outputs(self, batch: Arrays) -> Arrays:
-        """Give what a target decodes, float32."""
+        """Give what a task decodes, float32."""
         if self.device.type != "cpu":
             # The table of all words stays where it is.
             used, tokens = np.unique(batch["tokens"], return_inverse=True)
@@ -69,7 +69,7 @@ def load_network(parts: ModelFolder, where: str = "model") -> Model:
     Raises:
         ModelFolderError: A weight is missing, too much, or of another shape.
     """
-    model = build_model(parts.network, parts.featurizer, parts.target)
+    model = build_model(parts.network, parts.featurizer, parts.task)
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     weights = dict(parts.weights)
     file, hint = f"{where}: {WEIGHTS}", "Was a file of the model exchanged?"

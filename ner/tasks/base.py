@@ -1,4 +1,4 @@
-"""What every target of a model has to offer, and what several of them share."""
+"""What every task of a model has to offer, and what several of them share."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
@@ -19,7 +19,7 @@ Decode = Callable[[Arrays, NDArray[np.int64]], Sequence[Prediction]]
 class Task(Protocol):
     """What a model predicts, and how: its names, its gold arrays, its decoding."""
 
-    task: ClassVar[str]
+    name: ClassVar[str]
     """What a configuration and a manifest call it."""
     is_per_token: ClassVar[bool]
     """Whether gold arrays have a row for each token; else for each sentence."""
@@ -118,5 +118,5 @@ class Runtime(Protocol):
         ...
 
     def outputs(self, batch: Arrays) -> Arrays:
-        """Give what a target decodes, for a batch of `TaggingBatches`."""
+        """Give what a task decodes, for a batch of `TaggingBatches`."""
         ...

@@ -9,14 +9,14 @@ from ner.tasks.texts import TextTask
 from ner.tasks.tokens import TokenTask
 
 TASKS: dict[str, type[SpanTask | TokenTask | TextTask]] = {
-    target.task: target for target in (SpanTask, TokenTask, TextTask)
+    task.name: task for task in (SpanTask, TokenTask, TextTask)
 }
 
 __all__ = ["TASKS", "Task", "read_task"]
 
 
 def read_task(task: str, facts: Mapping[str, Any]) -> Task:
-    """Read what a target's `to_dict` gave.
+    """Read what a task's `to_dict` gave.
 
     Raises:
         KeyError: There is no such task.

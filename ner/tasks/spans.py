@@ -30,7 +30,7 @@ class SpanTask:
         scheme: Of the tags.
     """
 
-    task: ClassVar[str] = "ner"
+    name: ClassVar[str] = "ner"
     is_per_token: ClassVar[bool] = True
     baseline_name: ClassVar[str] = "a dictionary of the training names"
     tags: tuple[str, ...]

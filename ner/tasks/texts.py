@@ -32,7 +32,7 @@ class TextTask:
         temperature: What scores are divided by before they become probabilities.
     """
 
-    task: ClassVar[str] = "classify"
+    name: ClassVar[str] = "classify"
     is_per_token: ClassVar[bool] = False
     baseline_name: ClassVar[str] = "the most frequent label"
     outputs: tuple[str, ...]
@@ -132,21 +132,21 @@ class TextTask:
         )
 
 
-def _decode(target: TextTask, outputs: Arrays, lengths: NDArray[np.int64]) -> Sequence[Prediction]:
+def _decode(task: TextTask, outputs: Arrays, lengths: NDArray[np.int64]) -> Sequence[Prediction]:
     logits = outputs["logits"]
     if not np.isfinite(logits).all():
         raise DataError(f"scores must be finite. Got {logits[~np.isfinite(logits)][0]}.")
     found: list[Prediction] = []
-    for b, shares in enumerate(target.probabilities(logits).tolist()):
-        if target.multi_label:
-            labels = [n for n, p in zip(target.outputs, shares, strict=True) if p > THRESHOLD]
+    for b, shares in enumerate(task.probabilities(logits).tolist()):
+        if task.multi_label:
+            labels = [n for n, p in zip(task.outputs, shares, strict=True) if p > THRESHOLD]
         else:
-            labels = [target.outputs[int(logits[b].argmax())]]
+            labels = [task.outputs[int(logits[b].argmax())]]
         attention = outputs["attention"][b, :, : lengths[b]] if "attention" in outputs else ()
         found.append(
             Prediction(
                 labels=tuple(labels),
-                probabilities=dict(zip(target.outputs, shares, strict=True)),
+                probabilities=dict(zip(task.outputs, shares, strict=True)),
                 attention=tuple(tuple(map(float, row)) for row in attention),
             )
         )

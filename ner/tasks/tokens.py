@@ -28,7 +28,7 @@ class TokenTask:
         outputs: The labels, in the order of the network's scores.
     """
 
-    task: ClassVar[str] = "tag"
+    name: ClassVar[str] = "tag"
     is_per_token: ClassVar[bool] = True
     baseline_name: ClassVar[str] = "the most frequent label of each training word"
     column: str

@@ -46,10 +46,10 @@ def continue_from(config: Config, start: ModelFolder, where: str) -> Config:
             if key in section.model_fields_set and given not in (value, "auto"):
                 raise ConfigError(f"{name}.{key}: comes from {where}: {value}. Got {given}.")
             changes[f"{name}.{key}"] = value
-    if config.task != start.target.task:
-        raise ConfigError(f"task: comes from {where}: {start.target.task}. Got {config.task}.")
-    if isinstance(start.target, SpanTask):
-        changes["head.scheme"] = start.target.scheme
+    if config.task != start.task.name:
+        raise ConfigError(f"task: comes from {where}: {start.task.name}. Got {config.task}.")
+    if isinstance(start.task, SpanTask):
+        changes["head.scheme"] = start.task.scheme
     changes["vectors.path"] = ""
     if not config.data.columns:
         changes["data.columns"] = list(start.record.get("columns", ()))

@@ -48,7 +48,7 @@ def fit_classifier(
         notify(f"dev: {left_out} sentences have labels that training lacks; none fits on them.")
     if not fitting:
         return None
-    gold = classifier.target.gold(fitting)["classes"]
+    gold = classifier.task.gold(fitting)["classes"]
     return calibrate(classifier.logits(fitting), gold)
 
 
@@ -89,28 +89,26 @@ def finish(
     weights = {**frozen_weights(trainer.model), **trainer.best_weights}
     parts = ModelFolder(
         prepared.featurizer,
-        prepared.target,
+        prepared.task,
         prepared.network,
         {name: tensor.cpu().numpy() for name, tensor in weights.items()},
         tokenizer,
         config=to_toml(config),
     )
     annotator, calibration = _calibrated(parts, device, corpus, notify)
-    parts = replace(parts, target=annotator.target)
-    baseline = prepared.target.baseline(corpus.train)
+    parts = replace(parts, task=annotator.task)
+    baseline = prepared.task.baseline(corpus.train)
     reports: dict[str, Report] = {}
     baselines: dict[str, float] = {}
     for split, gold in (("dev", corpus.dev), ("test", corpus.test)):
         if gold:
             title = f"{split} ({corpus.record[split]['source']})"
             reports[split] = evaluate(annotator, gold, name=title)
-            baselines[split] = prepared.target.score(
-                gold, [baseline(sentence) for sentence in gold]
-            )
+            baselines[split] = prepared.task.score(gold, [baseline(sentence) for sentence in gold])
     if isinstance(reports["dev"], LabelReport):
         reports["dev"] = replace(reports["dev"], calibration=calibration)
     result = RunResult(
-        annotator, reports, baselines, prepared.target.baseline_name, folder / "model", seconds
+        annotator, reports, baselines, prepared.task.baseline_name, folder / "model", seconds
     )
     record = _record(config, corpus, prepared, tokenizer, reports)
     record["best_epoch"] = trainer.facts["best_epoch"] + 1
@@ -138,8 +136,8 @@ def _calibrated(
     calibration = fit_classifier(annotator, corpus.dev, notify)
     if calibration is None:
         return annotator, None
-    target = replace(annotator.target, temperature=calibration.temperature)
-    return make_annotator(replace(parts, target=target), annotator.runtime), calibration
+    task = replace(annotator.task, temperature=calibration.temperature)
+    return make_annotator(replace(parts, task=task), annotator.runtime), calibration
 
 
 def _record(

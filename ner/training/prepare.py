@@ -121,7 +121,7 @@ class Prepared:
     """Everything that training starts from."""
 
     featurizer: Featurizer
-    target: Task
+    task: Task
     network: dict[str, Any]
     model: Model
     rare: set[str]
@@ -133,7 +133,7 @@ class Prepared:
             corpus.train,
             corpus.counts,
             self.featurizer,
-            self.target,
+            self.task,
             self.rare,
             spellings=augmentation.spellings,
             storage=corpus.storage,
@@ -141,7 +141,7 @@ class Prepared:
         )
         return TrainingBatches(
             encoded,
-            changes=augmentation.changes(encoded, self.target.outputs),
+            changes=augmentation.changes(encoded, self.task.outputs),
             seed=config.seed,
             batch_size=config.training.batch_size,
             batch_tokens=config.training.batch_tokens,
@@ -170,9 +170,9 @@ def prepare(
         ConfigError: The head is given weights or a cost that it has no use for.
     """
     Augmentation(**config.augmentation.model_dump()).check(config.task)
-    blank = blank_target(config) if start is None else start.target
-    target = blank.extended(corpus.counts.examples)
-    check_weights(config, target.labels)
+    blank = blank_target(config) if start is None else start.task
+    task = blank.extended(corpus.counts.examples)
+    check_weights(config, task.labels)
     encoder = read_encoder(config) if start is None else None
     if start is None:
         featurizer = build_featurizer(
@@ -197,7 +197,7 @@ def prepare(
     elif start is not None and "pretrained" in start.network:
         network["pretrained"] = start.network["pretrained"]
     torch.manual_seed(config.seed)
-    model = build_model(network, featurizer, target)
+    model = build_model(network, featurizer, task)
     if encoder is not None:
         fill_encoders(model, encoder.module)
     if start is not None:
@@ -206,7 +206,7 @@ def prepare(
     rare = rare_forms(corpus.counts, featurizer.words.lowercase)
     if vectors is not None:
         rare -= fill_rows(model, featurizer, vectors)
-    return Prepared(featurizer, target, network, model, rare)
+    return Prepared(featurizer, task, network, model, rare)
 
 
 def language_of_parts(config: Config) -> str | None:

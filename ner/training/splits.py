@@ -48,7 +48,7 @@ class SplitReader:
         split: Its name.
         source: Where it is.
         data: How it is read.
-        target: Refuses sentences that it cannot use.
+        task: Refuses sentences that it cannot use.
         tokenizer: For data that are not cut into tokens.
         notify: Gets a line for everything that a user should know, in the first reading.
     """
@@ -58,14 +58,14 @@ class SplitReader:
         split: str,
         source: CorpusSource,
         data: DataConfig,
-        target: Task,
+        task: Task,
         tokenizer: Tokenizer,
         notify: Notify,
     ) -> None:
         self.split = split
         self.source = source
         self.data = data
-        self.target = target
+        self.task = task
         self.tokenizer = tokenizer
         self.notify = notify
         self.record: dict[str, Any] = {}
@@ -110,7 +110,7 @@ class SplitReader:
             split=self.split,
             columns=data.columns or None,
             tags=data.tags,
-            target=self.target.column if isinstance(self.target, TokenTask) else None,
+            target=self.task.column if isinstance(self.task, TokenTask) else None,
             tokenize=tokenize,
             hub_tokens=data.hub_tokens,
             hub_tags=data.hub_tags,
@@ -120,7 +120,7 @@ class SplitReader:
             if notes.changes or problems:
                 report()
             if sentence.tokens:
-                self.target.check(sentence, self.split)
+                self.task.check(sentence, self.split)
                 totals["sentences"] += 1
                 totals["tokens"] += len(sentence)
                 totals["entities"] += len(sentence.spans or ())
@@ -149,7 +149,7 @@ class SplitReader:
         """Name the format of a file; None where the source is none."""
         if self.data.format or not isinstance(self.source, str | Path):
             return self.data.format
-        is_labelled = isinstance(self.target, TextTask)
+        is_labelled = isinstance(self.task, TextTask)
         return detect_format(self.source, self.data.encoding, is_labelled=is_labelled).name
 
 
@@ -205,12 +205,12 @@ def read_corpus(
         folder: Of the run; None keeps training sentences in memory.
         init: Digest of the model that training goes on from.
     """
-    target = blank_target(config)
+    task = blank_target(config)
     given = {s: sources.get(s, getattr(config.data, s)) for s in ("train", "dev", "test")}
     if given["train"] == "":
         raise ConfigError("data.train: a file, a folder, hub:NAME or sample:train. Got none.")
     readers = {
-        split: SplitReader(split, source, config.data, target, tokenizer, notify)
+        split: SplitReader(split, source, config.data, task, tokenizer, notify)
         for split, source in given.items()
         if source != ""
     }

@@ -91,7 +91,7 @@ def encode_training(
     sentences: Iterable[Sentence],
     counts: CorpusCounts,
     featurizer: Featurizer,
-    target: Task,
+    task: Task,
     rare: set[str],
     *,
     spellings: Iterable[str] = (),
@@ -104,7 +104,7 @@ def encode_training(
         sentences: They are read once more.
         counts: Of them.
         featurizer: What to encode.
-        target: What to learn.
+        task: What to learn.
         rare: Forms of words that training shows at times as if they were unknown.
         spellings: See `DistinctWords`.
         storage: Where they go; None keeps them in memory.
@@ -112,8 +112,8 @@ def encode_training(
     """
     if storage is None:
         sentences = list(sentences)
-        gold = target.gold(sentences)
-        per_token, per_sentence = (gold, {}) if target.is_per_token else ({}, gold)
+        gold = task.gold(sentences)
+        per_token, per_sentence = (gold, {}) if task.is_per_token else ({}, gold)
         return EncodedSentences(
             sentences,
             featurizer,
@@ -127,8 +127,8 @@ def encode_training(
             storage.folder,
             sentences,
             counts,
-            per_token=partial(_per_token, featurizer=featurizer, target=target, counts=counts),
-            per_sentence=lambda chunk: {} if target.is_per_token else target.gold(chunk),
+            per_token=partial(_per_token, featurizer=featurizer, task=task, counts=counts),
+            per_sentence=lambda chunk: {} if task.is_per_token else task.gold(chunk),
             key=storage.key,
             facts=record,
         )
@@ -138,12 +138,12 @@ def encode_training(
 
 
 def _per_token(
-    sentences: Sequence[Sentence], *, featurizer: Featurizer, target: Task, counts: CorpusCounts
+    sentences: Sequence[Sentence], *, featurizer: Featurizer, task: Task, counts: CorpusCounts
 ) -> dict[str, NDArray[Any]]:
     arrays = featurizer.encode_tokens(sentences)
-    if target.is_per_token:
-        arrays |= target.gold(sentences)
+    if task.is_per_token:
+        arrays |= task.gold(sentences)
     # A part of the corpus may have no open tags, but all parts must have one form.
-    if counts.is_partial and isinstance(target, SpanTask) and arrays["tags"].ndim == 1:
-        arrays["tags"] = np.eye(len(target.tags), dtype=bool)[arrays["tags"]]
+    if counts.is_partial and isinstance(task, SpanTask) and arrays["tags"].ndim == 1:
+        arrays["tags"] = np.eye(len(task.tags), dtype=bool)[arrays["tags"]]
     return arrays

@@ -113,8 +113,8 @@ class Run:
 
         def evaluate(_: nn.Module) -> dict[str, float]:
             runtime = TorchRuntime(model, self.device)
-            found = predict(runtime, prepared.featurizer, prepared.target, corpus.dev)
-            return {prepared.target.metric: prepared.target.score(corpus.dev, found)}
+            found = predict(runtime, prepared.featurizer, prepared.task, corpus.dev)
+            return {prepared.task.metric: prepared.task.score(corpus.dev, found)}
 
         # Momentum moves every row at every step, so it needs dense gradients.
         rows_wait = training.optimizer == "adamw" or training.momentum == 0
@@ -142,7 +142,7 @@ class Run:
             optimizers,
             schedule,
             epochs=training.epochs,
-            metric=prepared.target.metric,
+            metric=prepared.task.metric,
             clip_norm=training.clip_norm,
             ema=training.ema,
             patience=training.patience,
@@ -209,7 +209,7 @@ class Run:
         count = sum(parameter.numel() for parameter in prepared.model.parameters())
         return (
             f"{corpus.counts.sentences:,} training and {len(corpus.dev):,} development sentences, "
-            f"{len(prepared.target.outputs)} tags or classes, {count:,} parameters, "
+            f"{len(prepared.task.outputs)} tags or classes, {count:,} parameters, "
             f"on {self.device}"
         )
 

@@ -205,7 +205,7 @@ class Learner:
             weights = {k: v.numpy().copy() for k, v in prepared.model.state_dict().items()}
         parts = ModelFolder(
             prepared.featurizer,
-            prepared.target,
+            prepared.task,
             prepared.network,
             weights,
             Tokenizer(),

@@ -147,7 +147,7 @@ def saved(folder, parts, *, int8=False):
 def both(folder, parts):
     return (
         TorchRuntime(load_network(parts)),
-        OnnxRuntime(folder, len(parts.target.outputs), threads=1),
+        OnnxRuntime(folder, len(parts.task.outputs), threads=1),
     )
 
 
@@ -348,12 +348,12 @@ def test_a_graph_beside_other_steps_is_found(store, tmp_path):
 def test_small_differences_that_add_up_to_other_tags_are_found(store, tmp_path):
     parts = make({}, FEATURES[-1], store)
     weights = {name: np.zeros_like(array) for name, array in parts.weights.items()}
-    single = parts.target.tags.index("S-LOC")
+    single = parts.task.tags.index("S-LOC")
     weights["head.projection.bias"][single] = 5e-5
     parts = replace(parts, weights=weights)
     folder = saved(tmp_path / "model", parts)
     check_graphs(folder, parts)
-    shift_scores(folder, 9e-5 * (np.arange(len(parts.target.tags)) == parts.target.tags.index("O")))
+    shift_scores(folder, 9e-5 * (np.arange(len(parts.task.tags)) == parts.task.tags.index("O")))
     check_graphs(folder, parts, [Sentence(["Lisbon"])])
     with pytest.raises(ModelFolderError) as error:
         check_graphs(folder, parts, [Sentence(["Lisbon"] * 4)])
@@ -369,7 +369,7 @@ def test_small_differences_that_add_up_to_other_tags_are_found(store, tmp_path):
 def test_int8_is_that_of_onnx_runtimes_own_quantizer(encoder, store, tmp_path):
     parts = make({"encoder.layers": 2, "encoder.size": 20} | encoder, EVERYTHING, store)
     folder = saved(tmp_path / "model", parts, int8=True)
-    ours = OnnxRuntime(folder, len(parts.target.outputs), precision="int8")
+    ours = OnnxRuntime(folder, len(parts.task.outputs), precision="int8")
     rows = ours.word_rows(parts.featurizer.encode_words(NEW))
     batch = make_batch(rows, parts.featurizer, [5, 1, 60, 17])
     found = ours.outputs(batch)["emissions"]
@@ -380,7 +380,7 @@ def test_int8_is_that_of_onnx_runtimes_own_quantizer(encoder, store, tmp_path):
         per_channel=True,
         reduce_range=True,
     )
-    theirs = OnnxRuntime(folder, len(parts.target.outputs), precision="int8")
+    theirs = OnnxRuntime(folder, len(parts.task.outputs), precision="int8")
     np.testing.assert_allclose(found, theirs.outputs(batch)["emissions"], rtol=0, atol=1e-5)
 
 
@@ -397,7 +397,7 @@ def test_int8_differs_little_and_knows_the_lengths(encoder, store, tmp_path):
     parts = make({"encoder.size": 20} | encoder, EVERYTHING, store)
     folder = saved(tmp_path / "model", parts, int8=True)
     fp32, int8 = (
-        OnnxRuntime(folder, len(parts.target.outputs), precision=name) for name in ("fp32", "int8")
+        OnnxRuntime(folder, len(parts.task.outputs), precision=name) for name in ("fp32", "int8")
     )
     rows = fp32.word_rows(parts.featurizer.encode_words(NEW))
     lengths = [5, 1, 60, 17]
@@ -415,7 +415,7 @@ def test_units_whose_weights_are_all_zero_stay_so_in_int8(store, tmp_path):
     parts = make({}, FEATURES[-1], store)
     weights = {name: np.zeros_like(array) for name, array in parts.weights.items()}
     folder = saved(tmp_path / "model", replace(parts, weights=weights), int8=True)
-    runtime = OnnxRuntime(folder, len(parts.target.outputs), precision="int8")
+    runtime = OnnxRuntime(folder, len(parts.task.outputs), precision="int8")
     rows = runtime.word_rows(parts.featurizer.encode_words(NEW))
     assert not runtime.outputs(make_batch(rows, parts.featurizer, [3, 2]))["emissions"].any()
 

@@ -80,7 +80,7 @@ def test_an_extended_model_starts_from_the_old_weights():
     more = [*SENTENCES, Sentence(["Zoë", "quit"])]
     torch.manual_seed(8)
     featurizer = old.featurizer.extended(more)
-    tags = [*old.target.tags, "B-PER", "I-PER"]
+    tags = [*old.task.tags, "B-PER", "I-PER"]
     new = build_model(old.network, featurizer, SpanTask(tuple(tags), "BIO"))
     fresh = {name: tensor.clone() for name, tensor in new.state_dict().items()}
     take_weights(new, old)

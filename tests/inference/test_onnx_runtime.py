@@ -34,7 +34,7 @@ def folder(tiny_model, tmp_path_factory):
 
 def open_runtime(folder, num_outputs=None, **options):
     parts = load_model(folder)
-    return OnnxRuntime(folder, num_outputs or len(parts.target.outputs), **options)
+    return OnnxRuntime(folder, num_outputs or len(parts.task.outputs), **options)
 
 
 def make_batch(folder, runtime, lengths=(7, 1, 30)):
@@ -131,7 +131,7 @@ def test_options_that_there_are_not_are_refused(folder, options, message):
 @pytest.mark.parametrize("name", GRAPHS)
 def test_a_damaged_graph_is_refused_in_one_line(folder, tmp_path, capfd, name):
     folder, parts = copied(folder, tmp_path), load_model(folder)
-    options = {"num_outputs": len(parts.target.outputs)}
+    options = {"num_outputs": len(parts.task.outputs)}
     options["precision"] = "int8" if name == INT8_GRAPH else "fp32"
 
     def load(folder):
@@ -150,7 +150,7 @@ def test_a_graph_of_other_weights_is_refused(folder, tmp_path):
     folder, parts = copied(folder, tmp_path), load_model(folder)
 
     def load(folder):
-        return OnnxRuntime(folder, len(parts.target.outputs))
+        return OnnxRuntime(folder, len(parts.task.outputs))
 
     # The same arrays, but at other places: what the graph maps would be other numbers.
     save_file(load_file(folder / WEIGHTS), folder / WEIGHTS, metadata={"by": "hand"})
@@ -192,7 +192,7 @@ def spoil(weights):
 )
 def test_steps_that_do_not_fit_are_refused(folder, tmp_path, change, message):
     folder, parts = reheaded(folder, tmp_path, change)
-    words = refusal(folder, lambda folder: OnnxRuntime(folder, len(parts.target.outputs)))
+    words = refusal(folder, lambda folder: OnnxRuntime(folder, len(parts.task.outputs)))
     assert words.removeprefix(WEIGHTS).lstrip(" ") == message
 
 
@@ -202,8 +202,8 @@ def test_a_head_without_steps_has_all_of_them_alike(folder, tmp_path):
             del weights[name]
 
     folder, parts = reheaded(folder, tmp_path, change)
-    assert OnnxRuntime(folder, len(parts.target.outputs)).edges is None
-    for array in parts.target.lattice(None).edges:
+    assert OnnxRuntime(folder, len(parts.task.outputs)).edges is None
+    for array in parts.task.lattice(None).edges:
         assert set(np.unique(array)) <= {0, -np.inf}
         assert (array == 0).any()
     with pytest.raises(ModelFolderError) as error:

@@ -193,7 +193,7 @@ def test_scores_that_are_not_finite_are_never_decoded(tiny_tagger, value, compil
         def outputs(self, batch):
             return {"emissions": tiny_tagger.runtime.outputs(batch)["emissions"] + value}
 
-    parts = (tiny_tagger.target, tiny_tagger.featurizer, Broken(), tiny_tagger.tokenizer)
+    parts = (tiny_tagger.task, tiny_tagger.featurizer, Broken(), tiny_tagger.tokenizer)
     broken = ner.Tagger(*parts)
     for tag in (broken.tag, broken.nbest):
         with pytest.raises(DataError, match=r"sentence 0, token 0: scores must be finite\. Got"):

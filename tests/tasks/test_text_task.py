@@ -254,7 +254,7 @@ def test_scores_that_are_not_finite_are_no_answer(classifier, value):
         def outputs(self, batch):
             return {"logits": classifier.runtime.outputs(batch)["logits"] + value}
 
-    parts = (classifier.target, classifier.featurizer, Broken(), classifier.tokenizer)
+    parts = (classifier.task, classifier.featurizer, Broken(), classifier.tokenizer)
     with pytest.raises(DataError, match=r"^scores must be finite\. Got"):
         ner.TextClassifier(*parts).classify("apple")
 
@@ -312,10 +312,10 @@ def test_probabilities_are_calibrated_on_the_development_data(runs, runtime):
     folder = runs("side-by-side")
     report = json.loads((folder / "report.json").read_text())["dev"]
     model = ner.load(folder / "model", runtime=runtime)
-    gold = model.target.gold(read())["classes"]
+    gold = model.task.gold(read())["classes"]
     fitted = calibrate(model.logits(read()), gold).to_dict()
     assert report["calibration"] == pytest.approx(fitted, abs=1e-4)
-    assert model.target.temperature == report["calibration"]["temperature"] != 1
+    assert model.task.temperature == report["calibration"]["temperature"] != 1
     assert report["calibration"]["loss_after"] < report["calibration"]["loss_before"]
     assert report["error"] == pytest.approx(fitted["error_after"], abs=1e-4)
     shares = np.exp(model.logits(read())[0].astype(float) / fitted["temperature"])
@@ -337,7 +337,7 @@ def test_labels_that_training_lacks_count_as_wrong_and_are_not_fitted_on(tmp_pat
 def test_without_a_sentence_to_fit_on_the_temperature_stays(tmp_path):
     dev = [sentence.replace(labels=["animal"]) for sentence in read()]
     model, report = train(tmp_path, dev=dev, epochs=1)
-    assert (model.target.temperature, report.calibration, report.accuracy) == (1.0, None, 0.0)
+    assert (model.task.temperature, report.calibration, report.accuracy) == (1.0, None, 0.0)
 
 
 def test_several_labels_or_none_are_learnt(runs):
@@ -352,7 +352,7 @@ def test_several_labels_or_none_are_learnt(runs):
     assert min(both.probabilities.values()) > 0.5
     facts = json.loads((runs("several-labels") / "report.json").read_text())["dev"]
     assert (facts["metric"], facts["score"]) == ("f1", 1.0)
-    assert facts["calibration"]["temperature"] == model.target.temperature
+    assert facts["calibration"]["temperature"] == model.task.temperature
 
 
 def test_of_two_labels_for_the_same_text_the_one_that_weighs_more_is_learnt(tmp_path):
