@@ -9,7 +9,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
-# Torch reads these once, when it is loaded; whoever has set them keeps their choice.
+# Torch reads these once, when it is loaded; a value that is already set is kept.
 # Threads that wait in an endless loop for the next piece of work take the processor from those
 # that have some: beside one busy neighbour, two threads are then ten times slower than one. Waiting
 # for some microseconds first, and only then sleeping, costs nothing there, and doubles the speed of
@@ -20,16 +20,17 @@ if "OMP_WAIT_POLICY" not in os.environ:
 # oneDNN keeps a compiled kernel for each shape it has met, 1024 by default; sentences have many
 # shapes, and memory would grow for a long while.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+# Official builds of ONNX Runtime send usage data to Microsoft, from a thread of their own, and keep
+# an identifier in the user's home. Only this, set before onnxruntime is imported, prevents it.
+# Source: https://github.com/microsoft/onnxruntime/blob/main/docs/Privacy.md
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from ner import nn
-    from ner.annotator import evaluate
-    from ner.classifier import TextClassifier
-    from ner.column_tagger import ColumnTagger
-    from ner.data.corpus import read_sentences
+    from ner.data.formats.read import read_sentences
     from ner.data.schemes import Span
     from ner.data.sentence import Entity, Prediction, Sentence
-    from ner.data.sentences import SentenceSplitter
+    from ner.data.sentence_splitter import SentenceSplitter
     from ner.errors import (
         ConfigError,
         DataError,
@@ -38,19 +39,21 @@ if TYPE_CHECKING:
         NerError,
         TrainingError,
     )
-    from ner.evaluation.label_report import ClassificationReport
-    from ner.evaluation.predictions import score_predictions
-    from ner.evaluation.report import Report
-    from ner.exporting.entry import export
-    from ner.loading import load
-    from ner.tagger import Tagger
-    from ner.training.entry import train
+    from ner.evaluation.predicted_file import score_predictions
+    from ner.evaluation.report import LabelReport, SpanReport
+    from ner.export.model import export
+    from ner.inference.classifier import TextClassifier
+    from ner.inference.evaluate import evaluate
+    from ner.inference.loading import load
+    from ner.inference.tagger import Tagger
+    from ner.inference.token_tagger import TokenTagger
+    from ner.training.train import train
 
 # Where each public name lives; it is imported when first asked for, so that `import ner` is fast
 # and needs no torch.
 _HOMES = {
-    "ClassificationReport": "ner.evaluation.label_report",
-    "ColumnTagger": "ner.column_tagger",
+    "LabelReport": "ner.evaluation.report",
+    "TokenTagger": "ner.inference.token_tagger",
     "ConfigError": "ner.errors",
     "DataError": "ner.errors",
     "Entity": "ner.data.sentence",
@@ -58,37 +61,37 @@ _HOMES = {
     "ModelFolderError": "ner.errors",
     "NerError": "ner.errors",
     "Prediction": "ner.data.sentence",
-    "Report": "ner.evaluation.report",
+    "SpanReport": "ner.evaluation.report",
     "Sentence": "ner.data.sentence",
-    "SentenceSplitter": "ner.data.sentences",
+    "SentenceSplitter": "ner.data.sentence_splitter",
     "Span": "ner.data.schemes",
-    "Tagger": "ner.tagger",
-    "TextClassifier": "ner.classifier",
+    "Tagger": "ner.inference.tagger",
+    "TextClassifier": "ner.inference.classifier",
     "TrainingError": "ner.errors",
-    "evaluate": "ner.annotator",
-    "export": "ner.exporting.entry",
-    "load": "ner.loading",
-    "read_sentences": "ner.data.corpus",
-    "score_predictions": "ner.evaluation.predictions",
-    "train": "ner.training.entry",
+    "evaluate": "ner.inference.evaluate",
+    "export": "ner.export.model",
+    "load": "ner.inference.loading",
+    "read_sentences": "ner.data.formats.read",
+    "score_predictions": "ner.evaluation.predicted_file",
+    "train": "ner.training.train",
 }
 
 __all__ = [
-    "ClassificationReport",
-    "ColumnTagger",
     "ConfigError",
     "DataError",
     "Entity",
+    "LabelReport",
     "MissingExtraError",
     "ModelFolderError",
     "NerError",
     "Prediction",
-    "Report",
     "Sentence",
     "SentenceSplitter",
     "Span",
+    "SpanReport",
     "Tagger",
     "TextClassifier",
+    "TokenTagger",
     "TrainingError",
     "evaluate",
     "export",

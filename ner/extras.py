@@ -6,6 +6,7 @@ from types import ModuleType
 from ner.errors import MissingExtraError
 
 DISTRIBUTION = "lattice-ner"
+
 # What a training uses from its first step to its last report.
 TRAINING = ("torch", "torchcrf", "jaxtyping", "pydantic", "seqeval", "matplotlib", "tensorboard")
 

@@ -15,16 +15,23 @@ from ner.errors import DataError, ModelFolderError
 from ner.features.featurizer import Featurizer
 from ner.features.vectors import VectorStore
 from ner.files import read_json, read_manifest, write_folder, write_json
-from ner.targets import TARGETS, Target, read_target
+from ner.tasks import TASKS, Task, read_task
 
 FORMAT = 1
+
 WEIGHTS = "model.safetensors"
+
 VECTORS = "vocabulary/vectors.safetensors"
+
 # What ONNX Runtime reads, where an export wrote it: vectors of words, and the rest by precision.
 WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
+
 GRAPHS = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
+
 VOCABULARIES = ("words", "characters", "columns")
+
 OPTIONAL = ("bigrams", "subwords")  # where the model reads them
+
 FILES = (
     "README.md",
     "config.toml",
@@ -33,6 +40,7 @@ FILES = (
     WEIGHTS,
     *(f"vocabulary/{name}.json" for name in VOCABULARIES),
 )
+
 # Keys of the manifest that have a meaning here; the others are the record.
 OWN_KEYS = ("format", "task", "features", "network", "files")
 
@@ -54,7 +62,7 @@ class ModelFolder:
     """
 
     featurizer: Featurizer
-    target: Target
+    target: Task
     network: Mapping[str, Any]
     weights: Mapping[str, NDArray[Any]]
     tokenizer: Tokenizer
@@ -144,9 +152,9 @@ def load_model(folder: Path) -> ModelFolder:
         ModelFolderError: Something is missing, changed, or of a newer format.
     """
     manifest = read_manifest(folder, FORMAT)
-    if manifest.get("task") not in TARGETS:
+    if manifest.get("task") not in TASKS:
         raise ModelFolderError(
-            f"{folder}: this version knows models of the tasks {', '.join(TARGETS)}. "
+            f"{folder}: this version knows models of the tasks {', '.join(TASKS)}. "
             f"Got {manifest.get('task')!r}. Upgrade."
         )
     lacking = [name for name in FILES if name not in manifest["files"]]
@@ -161,7 +169,7 @@ def load_model(folder: Path) -> ModelFolder:
         vectors = VectorStore.open(folder / VECTORS) if VECTORS in manifest["files"] else None
         model = ModelFolder(
             featurizer=Featurizer.from_settings(manifest["features"], vocabularies, vectors),
-            target=read_target(manifest["task"], read_json(folder / "labels.json")),
+            target=read_task(manifest["task"], read_json(folder / "labels.json")),
             network=manifest["network"],
             weights=StoredWeights(folder / WEIGHTS),
             tokenizer=Tokenizer.from_json((folder / "tokenizer.json").read_text(encoding="utf-8")),

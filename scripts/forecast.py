@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ner.errors import ConfigError, NerError
-from ner.series.forecaster import load_forecaster
-from ner.series.references import REFERENCES
-from ner.series.run import train_series
-from ner.series.scaling import Scaling
-from ner.series.settings import Task, series_settings
-from ner.series.tables import read_table
+from ner.forecasting.forecaster import load_forecaster
+from ner.forecasting.run import train_series
+from ner.forecasting.settings import Task, series_settings
+from ner.forecasting.tables import read_table
+from ner.forecasting.transforms import REFERENCES, Scaling
 
 # Options that are settings by themselves, of the encoder, and of training; those that are not
 # given keep their defaults.

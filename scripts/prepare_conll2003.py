@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ner.data.conll import DOCUMENT_BOUNDARY
-from ner.data.hub import read_hub
-from ner.data.hub_rows import TAG_COLUMNS
+from ner.data.formats.columns import DOCUMENT_BOUNDARY
+from ner.data.formats.huggingface import read_hub
+from ner.data.formats.huggingface_columns import TAG_COLUMNS
 from ner.data.sentence import Sentence
 from ner.errors import DataError, NerError
 

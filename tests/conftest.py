@@ -6,7 +6,7 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # Shapes in signatures are checked from here on, which is why this precedes any import of ner.nn.
-install_import_hook(["ner.nn", "ner.series.network"], "beartype.beartype")
+install_import_hook(["ner.nn", "ner.forecasting.network"], "beartype.beartype")
 settings.register_profile("ner", deadline=None)
 settings.load_profile("ner")
 # The order of sums depends on the number of threads.

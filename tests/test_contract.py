@@ -3,6 +3,8 @@
 import doctest
 import importlib
 import inspect
+import json
+import os
 import pkgutil
 import re
 import shlex
@@ -15,7 +17,8 @@ import typer
 
 import ner
 from ner.cli.app import app
-from ner.config import Config, load_config, parse_setting
+from ner.config import Section
+from ner.config.loading import Config, load_config, parse_setting
 from ner.errors import NerError
 
 ROOT = Path(__file__).parents[1]
@@ -30,12 +33,12 @@ WITHOUT_TORCH = [
         m
         for m in MODULES
         if m.startswith(
-            ("ner.data", "ner.features", "ner.crf", "ner.evaluation", "ner.corpora", "ner.targets")
+            ("ner.data", "ner.features", "ner.crf", "ner.evaluation", "ner.data.tools", "ner.tasks")
         )
     ),
-    *("ner.errors", "ner.files", "ner.model_folder", "ner.plots", "ner.tagger"),
-    *("ner.attention_view", "ner.classifier", "ner.column_tagger"),
-    *("ner.cli.app", "ner.config"),
+    *("ner.errors", "ner.files", "ner.model_folder", "ner.plots", "ner.inference.tagger"),
+    *("ner.inference.attention_view", "ner.inference.classifier", "ner.inference.token_tagger"),
+    *("ner.cli.app", "ner.config.loading"),
 ]
 # Nothing beyond the base installation can be imported, as on a fresh machine.
 BARE = """
@@ -120,6 +123,25 @@ def test_every_configuration_loads_and_begins_with_its_command(path):
     assert f"ner train configs/{path.name}" in comment
 
 
+def described():
+    """List each section and each setting of a configuration with its help."""
+    for name, value in Config():
+        if not isinstance(value, Section):
+            yield pytest.param(Config.model_fields[name].description, id=name)
+            continue
+        yield pytest.param(value.__doc__, id=name)
+        for key, field in type(value).model_fields.items():
+            yield pytest.param(field.description, id=f"{name}.{key}")
+
+
+@pytest.mark.parametrize("docstring", list(described()))
+def test_every_section_and_setting_is_explained_in_full_sentences(docstring):
+    assert docstring
+    assert len(docstring.split()) > 4
+    assert docstring[0].isupper()
+    assert docstring.rstrip().endswith(".")
+
+
 def programs():
     """Find the scripts with options; the others are parts of these."""
     scripts = sorted((ROOT / "scripts").glob("*.py"))
@@ -149,10 +171,11 @@ def readme_commands():
                 else:
                     commands[-1].append(word)
     starts = ("ner", ".venv/bin/ner", "python")
-    return [c for c in commands if c and c[0] in starts and c[1] != "-m"]
+    ours = [c for c in commands if c and c[0] in starts and c[1] != "-m"]
+    return {f"{i}: {Path(c[0]).name} {c[1]}": c for i, c in enumerate(ours, 1)}
 
 
-@pytest.mark.parametrize("words", readme_commands(), ids=" ".join)
+@pytest.mark.parametrize("words", readme_commands().values(), ids=readme_commands().keys())
 def test_every_command_in_the_readme_has_the_options_that_it_is_given(words):
     given = {word for word in words if re.fullmatch(r"--?[a-z][\w-]*", word)}
     assert all((ROOT / word).is_file() for word in words if word.startswith("configs/"))
@@ -174,11 +197,55 @@ def test_every_mistake_of_a_user_has_one_base():
     assert all(issubclass(e, NerError) and e.__name__ in ner.__all__ for e in errors)
 
 
+# What a test's name may hold between its brackets: ordinary characters, and no path from the root.
+NAME = re.compile(
+    r"(?!.*(?<![\w.])/\w)(?!.*0x[0-9a-f]{4})[A-Za-z0-9][\w .,:;=+*/@#&%?!()'-]{0,79}", re.ASCII
+)
+COLLECT = """
+import json, sys, time
+import pytest
+
+class Names:
+    def pytest_collection_finish(self, session):
+        specs = [(item.nodeid, getattr(item, "callspec", None)) for item in session.items]
+        self.found = [(name, spec and (spec.id, list(spec.params))) for name, spec in specs]
+
+now, names = time.time, Names()
+time.time = lambda: now() + {shift}
+code = pytest.main(["-n0", "--collect-only", "-qq", "-p", "no:cacheprovider"], plugins=[names])
+print("\\n" + json.dumps(names.found))
+sys.exit(code)
+"""
+
+
+def collect_tests(hash_seed, shift):
+    """Start to collect all tests with another order of sets and another clock, in seconds."""
+    # Options from outside, such as those of coverage, belong to the tests that run already.
+    environment = os.environ | {"PYTHONHASHSEED": str(hash_seed), "PYTEST_ADDOPTS": ""}
+    program = [sys.executable, "-c", COLLECT.format(shift=shift)]
+    return subprocess.Popen(program, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_tests_have_the_same_plain_names_at_any_time():
+    runs = [collect_tests(hash_seed, shift) for hash_seed, shift in ((1, 0), (2, 10**6))]
+    outputs = [run.communicate()[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    first, second = (json.loads(output.splitlines()[-1]) for output in outputs)
+    assert first == second
+    for name, spec in first:
+        if spec:
+            case, arguments = spec
+            assert NAME.fullmatch(case), name
+            # That is what pytest calls an object that has no name of its own.
+            objects = {f"{argument}{i}" for argument in arguments for i in range(1000)}
+            assert not objects.intersection(case.split("-")), name
+
+
 def test_files_are_short():
     long = {
         path.name: count
         for path in [*ROOT.glob("ner/**/*.py"), *ROOT.glob("scripts/*.py")]
-        if (count := len(path.read_text(encoding="utf-8").splitlines())) >= 300
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) >= 500
     }
     assert not long
 
@@ -186,11 +253,16 @@ def test_files_are_short():
 @pytest.mark.parametrize(
     ("arguments", "need"),
     [
-        (["train", "--train", "sample:train"], "Training needs torch"),
-        (["tag", "MODEL", "Ada", "--runtime", "torch"], "Running a model on torch needs torch"),
-        (
+        pytest.param(["train", "--train", "sample:train"], "Training needs torch", id="train"),
+        pytest.param(
+            ["tag", "MODEL", "Ada", "--runtime", "torch"],
+            "Running a model on torch needs torch",
+            id="tag",
+        ),
+        pytest.param(
             ["eval", "MODEL", "sample:test", "--runtime", "torch"],
             "Running a model on torch needs torch",
+            id="eval",
         ),
     ],
 )

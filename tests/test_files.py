@@ -92,21 +92,43 @@ def put_a_file_in_place_of_the_folder(folder):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (change_a_file, "inner/b.txt was changed after it was written."),
-        (lambda folder: (folder / "a.txt").unlink(), "a.txt is missing."),
-        (change_the_manifest, "manifest.json was changed after it was written."),
-        (
+        pytest.param(
+            change_a_file, "inner/b.txt was changed after it was written.", id="a changed file"
+        ),
+        pytest.param(
+            lambda folder: (folder / "a.txt").unlink(), "a.txt is missing.", id="a file too few"
+        ),
+        pytest.param(
+            change_the_manifest,
+            "manifest.json was changed after it was written.",
+            id="a changed manifest",
+        ),
+        pytest.param(
             lambda folder: (folder / "manifest.json").unlink(),
             "manifest.json is missing. Is this a model?",
+            id="no manifest",
         ),
-        (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json is damaged."),
-        (lambda folder: (folder / "manifest.json").write_text("{"), "manifest.json is damaged."),
-        (
+        pytest.param(
+            lambda folder: (folder / "manifest.json").write_text("[]"),
+            "manifest.json is damaged.",
+            id="a manifest that is a list",
+        ),
+        pytest.param(
+            lambda folder: (folder / "manifest.json").write_text("{"),
+            "manifest.json is damaged.",
+            id="a manifest cut off",
+        ),
+        pytest.param(
             lambda folder: (folder / "manifest.json").write_bytes(b"\xff"),
             "manifest.json is damaged.",
+            id="a manifest that is not UTF-8",
         ),
-        (shutil.rmtree, "no such folder."),
-        (put_a_file_in_place_of_the_folder, "a model is a folder. Got a file."),
+        pytest.param(shutil.rmtree, "no such folder.", id="no folder"),
+        pytest.param(
+            put_a_file_in_place_of_the_folder,
+            "a model is a folder. Got a file.",
+            id="a file for a folder",
+        ),
     ],
 )
 def test_a_damaged_folder_is_refused_in_one_line(tmp_path, damage, words):

@@ -171,7 +171,7 @@ def test_every_missing_or_empty_file_is_named(tiny_model, tmp_path):
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("content", [None, b"\xff\xfe{"])
+@pytest.mark.parametrize("content", [None, b"\xff\xfe{"], ids=["missing", "binary"])
 def test_files_that_never_were_a_model_are_refused(tiny_model, tmp_path, name, content):
     def change(folder):
         (folder / name).unlink()
@@ -214,7 +214,7 @@ def bias_shape(model):
     return load_model(model).weights["head.projection.bias"].shape
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=["nan", "inf", "minus inf"])
 def test_weights_that_are_not_finite_are_refused(tiny_model, tmp_path, value):
     def change(weights):
         weights["head.projection.bias"][0] = value
@@ -231,7 +231,11 @@ def test_a_newer_format_and_an_unknown_task_are_refused(tiny_model, tmp_path):
     assert refusal(other).endswith("models of the tasks ner, tag, classify. Got 'parse'. Upgrade.")
 
 
-@pytest.mark.parametrize("network", [{}, {"encoder": {"cell": "rnn"}}, {"encoder": 3}, {"head": 3}])
+@pytest.mark.parametrize(
+    "network",
+    [{}, {"encoder": {"cell": "rnn"}}, {"encoder": 3}, {"head": 3}],
+    ids=["empty", "a wrong cell", "an encoder that is a number", "a head that is a number"],
+)
 def test_a_network_that_cannot_be_built_is_refused(tiny_model, tmp_path, network):
     known = read_manifest(tiny_model, FORMAT)["network"] if network else {}
     folder = rewritten(tiny_model, tmp_path, network=known | network)

@@ -2,14 +2,11 @@
 
 import typer
 
-from ner.cli.classifying import classify
-from ner.cli.converting import data_app
+from ner.cli.convert import data_app
 from ner.cli.data import check, sample, split, stats
-from ner.cli.evaluating import eval_command
-from ner.cli.exporting import export
-from ner.cli.inspecting import config_app, info
-from ner.cli.tagging import tag
-from ner.cli.training import train
+from ner.cli.models import config_app, eval_command, export, info
+from ner.cli.tag import classify, tag
+from ner.cli.train import train
 
 app = typer.Typer(
     name="ner",
@@ -18,13 +15,22 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
 app.command()(train)
+
 app.command("eval")(eval_command)
+
 app.command()(tag)
+
 app.command()(classify)
+
 app.command()(export)
+
 app.command()(info)
+
 for command in (check, stats, split, sample):
     data_app.command()(command)
+
 app.add_typer(data_app, name="data")
+
 app.add_typer(config_app, name="config")

@@ -13,7 +13,6 @@ from ner.cli.options import (
     Json,
     Pretokenized,
     Tags,
-    Target,
     WrittenScheme,
     list_lost,
     refuse_own_input,
@@ -22,15 +21,20 @@ from ner.cli.options import (
 from ner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ner.corpora.parts import Options, Part
+    from ner.data.tools.corpus_file import Options
 
 Files = Annotated[
     list[str] | None, typer.Argument(metavar="[FILE]...", help="Corpora, as for ner train.")
 ]
+
 Source = Annotated[str, typer.Argument(metavar="FILE", help="A corpus, as for ner train.")]
+
 Train = Annotated[str | None, typer.Option(help="The file for training; it is the first.")]
+
 Dev = Annotated[str | None, typer.Option(help="The file for development.")]
+
 Test = Annotated[str | None, typer.Option(help="The file for the last test.")]
+
 Seed = Annotated[int, typer.Option(help="Another seed chooses otherwise.")]
 
 
@@ -60,7 +64,7 @@ def check(
     encoding: Encoding = "utf-8",
     columns: Columns = None,
     tags: Tags = None,
-    target: Target = None,
+    target: TargetColumn = None,
     pretokenized: Pretokenized = False,
     as_json: Json = False,
 ) -> None:
@@ -69,8 +73,8 @@ def check(
     The exit code is 0 if there are no errors, and 1 if there are; with --strict, warnings count as
     errors. Notes never do.
     """
-    from ner.corpora.check import check_corpus
-    from ner.corpora.fixing import fix_parts
+    from ner.data.tools.check import check_corpus
+    from ner.data.tools.fix import fix_parts
 
     options = _options(format_, encoding, columns, tags, target, pretokenized)
     sources = _named("check", files, train, dev, test)
@@ -102,13 +106,13 @@ def stats(
     encoding: Encoding = "utf-8",
     columns: Columns = None,
     tags: Tags = None,
-    target: Target = None,
+    target: TargetColumn = None,
     pretokenized: Pretokenized = False,
     as_json: Json = False,
 ) -> None:
     """Count what the files of a corpus hold, and how much of it is new after the first."""
-    from ner.corpora.parts import read_parts
-    from ner.corpora.stats import corpus_stats
+    from ner.data.tools.corpus_file import read_parts
+    from ner.data.tools.stats import corpus_stats
     from ner.plots import labels_and_lengths
 
     options = _options(format_, encoding, columns, tags, target, pretokenized)
@@ -142,7 +146,7 @@ def split(
     encoding: Encoding = "utf-8",
     columns: Columns = None,
     tags: Tags = None,
-    target: Target = None,
+    target: TargetColumn = None,
     pretokenized: Pretokenized = False,
     as_json: Json = False,
 ) -> None:
@@ -150,8 +154,8 @@ def split(
 
     No document is in two parts, and where there are no documents, no sentence is.
     """
-    from ner.corpora.parts import labels_of, read_part
-    from ner.corpora.splitting import split_part
+    from ner.data.tools.corpus_file import labels_of, read_part
+    from ner.data.tools.split import split_part
 
     options = _options(format_, encoding, columns, tags, target, pretokenized)
     part = read_part(source, source, options)
@@ -190,13 +194,13 @@ def sample(
     encoding: Encoding = "utf-8",
     columns: Columns = None,
     tags: Tags = None,
-    target: Target = None,
+    target: TargetColumn = None,
     pretokenized: Pretokenized = False,
 ) -> None:
     """Draw sentences of a corpus at random, in its order and format."""
-    from ner.corpora.parts import read_part
-    from ner.corpora.pieces import read_pieces, write_pieces
-    from ner.corpora.splitting import sample_pieces
+    from ner.data.tools.blocks import read_pieces, write_pieces
+    from ner.data.tools.corpus_file import read_part
+    from ner.data.tools.split import sample_pieces
 
     options = _options(format_, encoding, columns, tags, target, pretokenized)
     part = read_part(source, source, options)
@@ -206,8 +210,8 @@ def sample(
     list_lost(write_pieces(pieces, part, out), "the format")
 
 
-def _warn_of_writer(part: "Part") -> None:
-    from ner.corpora.pieces import is_copied
+def _warn_of_writer(part: "CorpusFile") -> None:
+    from ner.data.tools.blocks import is_copied
 
     if not is_copied(part):
         typer.echo(
@@ -239,8 +243,8 @@ def _options(
     target: str | None,
     pretokenized: bool,
 ) -> "Options":
-    from ner.corpora.parts import Options
-    from ner.data.records import cut_at_blanks
+    from ner.data.formats.records import cut_at_blanks
+    from ner.data.tools.corpus_file import Options
 
     tokenize = cut_at_blanks if pretokenized else None
     return Options(format_, encoding, split_columns(columns), tags, target, tokenize)

@@ -13,24 +13,27 @@ if TYPE_CHECKING:
     from ner.data.sentence import Sentence
     from ner.data.tokenizer import Tokenizer
 
-
 # Beside the formats of corpora: a file that is one text, and a file of one text a line.
 TEXT, LINES, CONLL, JSONL = "text", "lines", "conll", "jsonl"
+
 CONLL_RELEASE = (".train", ".testa", ".testb")  # as in eng.testa
+
 SCHEMES = (".iob", ".bio", ".bioes", ".bmes", ".bilou")
-# Those in `ner.data.formats`, whose import would slow down the start, and some more.
+
+# Those in `ner.data.formats.registry`, whose import would slow down the start, and some more.
 ENDINGS = {
     CONLL: (".conll", *SCHEMES, ".col", ".tsv", *CONLL_RELEASE),
     JSONL: (".jsonl", ".ndjson"),
     LINES: (".txt",),
 }
+
 # Endings of files whose format shows when one looks into them, or is the only one of that name.
 OF_CORPORA = (".conllu", ".json", ".csv", ".parquet", ".spacy", ".ann")
-
 
 SourceArgument = Annotated[
     str, typer.Argument(metavar="[TEXT|FILE|-]", help="A text, a file, or - for stdin.")
 ]
+
 InputFormat = Annotated[
     str | None,
     typer.Option(
@@ -98,8 +101,8 @@ class Input:
             return self._texts(lines)
         if self.format == TEXT:
             return ["\n".join(self._texts(lines))]
-        from ner.data.conll import read_conll
-        from ner.data.corpus import stream_sentences
+        from ner.data.formats.conll import read_conll
+        from ner.data.formats.read import stream_sentences
 
         if self.format == CONLL:
             return read_conll(lines, self.name, columns, None, self.problems)
@@ -133,7 +136,7 @@ def _exists(source: str) -> bool:
 def _known(name: str) -> str:
     if name in (TEXT, LINES):
         return name
-    from ner.data.formats import FORMATS
+    from ner.data.formats.registry import FORMATS
 
     if name not in FORMATS:
         known = ", ".join((TEXT, LINES, *FORMATS))
@@ -150,7 +153,7 @@ def _guess_format(source: str, is_file: bool, encoding: str) -> str:
             return format_
     if not name.endswith(OF_CORPORA):
         return LINES
-    from ner.data.detection import detect_format
+    from ner.data.formats.detection import detect_format
 
     found = detect_format(source, encoding).name
     typer.echo(f"{source}: read as {found}.", err=True)
@@ -165,6 +168,6 @@ def _looks_like_path(source: str) -> bool:
 
 
 def _unpacked(source: str) -> str:
-    from ner.data.packed import unpacked_name
+    from ner.data.compressed import unpacked_name
 
     return unpacked_name(source.lower())

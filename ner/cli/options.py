@@ -11,6 +11,7 @@ import typer
 from ner.errors import ConfigError, DataError
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+
 Columns = Annotated[
     str | None,
     typer.Option(
@@ -18,9 +19,11 @@ Columns = Annotated[
         "By default the first is token and the last is ner."
     ),
 ]
+
 Threads = Annotated[
     int | None, typer.Option(min=1, help="How many the network may use; by default all cores.")
 ]
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -45,6 +48,7 @@ RuntimeOption = Annotated[
         "--runtime", help="auto: ONNX Runtime where the model has its files and runs on the CPU."
     ),
 ]
+
 PrecisionOption = Annotated[
     Precision, typer.Option("--precision", help="int8 is faster, and changes a tag now and then.")
 ]
@@ -108,13 +112,16 @@ FormatOption = Annotated[
     str | None,
     typer.Option("--format", help="Of the input; by default it is detected, and printed."),
 ]
+
 Encoding = Annotated[str, typer.Option(help="Of the input, such as latin-1.")]
+
 MisalignedOption = Annotated[
     MisalignedSpans,
     typer.Option(
         help="Spans that do not meet token borders: refuse them, snap them outwards, or drop them."
     ),
 ]
+
 OverlappingOption = Annotated[
     OverlappingSpans,
     typer.Option(
@@ -122,16 +129,18 @@ OverlappingOption = Annotated[
     ),
 ]
 
-
 Tags = Annotated[
     str | None, typer.Option(help="Column, or key in CoNLL-U, of entity tags; usually ner.")
 ]
-Target = Annotated[
+
+TargetColumn = Annotated[
     str | None, typer.Option(help="A column of labels without prefixes, such as upos.")
 ]
+
 Pretokenized = Annotated[
     bool, typer.Option("--pretokenized", help="Tokens of texts stand between blanks.")
 ]
+
 BatchTokens = Annotated[
     int | None, typer.Option(min=1, help="Tokens of a batch, padding included.")
 ]

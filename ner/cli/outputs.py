@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ner.data.sentence import Prediction, Sentence
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
+
 ESCAPED = {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}
 
 
@@ -53,8 +55,8 @@ def write_spans(
     tagged: "Iterable[Sentence]", output: Output, scheme: WrittenScheme
 ) -> Iterator[str]:
     """Yield lines for sentences with predicted spans."""
-    from ner.data.conll import write_conll
-    from ner.data.jsonl import write_jsonl
+    from ner.data.formats.conll import write_conll
+    from ner.data.formats.jsonl import write_jsonl
 
     match output:
         case Output.JSONL:
@@ -69,8 +71,8 @@ def write_spans(
 
 def write_column(tagged: "Iterable[Sentence]", output: Output, column: str) -> Iterator[str]:
     """Yield lines for sentences with a predicted column."""
-    from ner.data.conll import write_conll
-    from ner.data.jsonl import write_jsonl
+    from ner.data.formats.conll import write_conll
+    from ner.data.formats.jsonl import write_jsonl
 
     match output:
         case Output.JSONL:
@@ -86,8 +88,8 @@ def write_column(tagged: "Iterable[Sentence]", output: Output, column: str) -> I
 
 def write_classes(labelled: "Iterable[Sentence]", output: ClassOutput) -> Iterator[str]:
     """Yield lines for sentences with predicted labels of their own."""
-    from ner.attention_view import html_page
-    from ner.data.jsonl import write_jsonl
+    from ner.data.formats.jsonl import write_jsonl
+    from ner.inference.attention_view import html_page
 
     match output:
         case ClassOutput.JSONL:
@@ -131,7 +133,7 @@ def _class_rows(sentences: Iterable["Sentence"]) -> Iterator[str]:
 
 def _shaded_lines(sentences: Iterable["Sentence"]) -> Iterator[str]:
     """Put labels before a text, whose tokens are shaded by attention on a terminal."""
-    from ner.attention_view import shade_terminal
+    from ner.inference.attention_view import shade_terminal
 
     paint, color = _Painter(), coloured()
     for sentence in sentences:
@@ -141,7 +143,7 @@ def _shaded_lines(sentences: Iterable["Sentence"]) -> Iterator[str]:
 
 
 def _shaded_paragraphs(sentences: Iterable["Sentence"]) -> Iterator[str]:
-    from ner.attention_view import shade_html
+    from ner.inference.attention_view import shade_html
 
     for number, sentence in enumerate(sentences, 1):
         caption = f"{number}. {_labels(_prediction(sentence))}"
@@ -159,7 +161,7 @@ def _labels(found: "Prediction") -> str:
 
 
 def _weights(sentence: "Sentence") -> tuple[float, ...] | None:
-    from ner.attention_view import token_weights
+    from ner.inference.attention_view import token_weights
 
     return token_weights(sentence) if _prediction(sentence).attention else None
 
@@ -194,3 +196,26 @@ class _Painter:
         """Colour a text, on a terminal."""
         colour = self._known.setdefault(label, COLOURS[len(self._known) % len(COLOURS)])
         return typer.style(text, fg=colour) if self._coloured else text
+
+
+SECONDS_BETWEEN_DRAWINGS = 0.2
+
+
+def with_progress(sentences: "Iterable[Sentence]") -> "Iterator[Sentence]":
+    """Pass sentences on; count them on stderr if it is a terminal, and stdout is not the same."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        yield from sentences
+        return
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        count, tokens, began, drawn = 0, 0, time.monotonic(), 0.0
+        for sentence in sentences:
+            yield sentence
+            count, tokens, now = count + 1, tokens + len(sentence), time.monotonic()
+            if now - drawn > SECONDS_BETWEEN_DRAWINGS:
+                drawn, speed = now, tokens / max(now - began, 1e-9)
+                bar.update(task, description=f"{count:,} texts  {speed:,.0f} tokens/s")

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ner.data.packed import opened
+from ner.data.compressed import opened
 from ner.errors import ConfigError, DataError
 
 BOM = codecs.BOM_UTF8
+
 UTF8 = ("utf-8", "utf-8-sig")
+
 # The marks that begin files of wider characters; that of UTF-32 begins like that of UTF-16.
 WIDE = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -20,7 +22,9 @@ WIDE = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+
 CHUNK = 1 << 16
+
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 

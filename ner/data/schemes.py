@@ -4,16 +4,18 @@ A file's tags are read without knowing their scheme: one rule turns any of them 
 and the model's own scheme is chosen when spans become tags again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Scheme = Literal["IOB1", "BIO", "BIOES"]
+
 PREFIXES: dict[Scheme, str] = {"IOB1": "BI", "BIO": "BI", "BIOES": "BIES"}
+
 # BMES calls the inside M; BILOU calls the last token L and a token alone U.
-SPELLINGS = {"B": "B", "I": "I", "E": "E", "S": "S", "M": "I", "L": "E", "U": "S"}
+PREFIX_LETTERS = {"B": "B", "I": "I", "E": "E", "S": "S", "M": "I", "L": "E", "U": "S"}
 
 
 class Span(NamedTuple):
@@ -35,9 +37,11 @@ def normalize_tag(tag: str) -> str:
     """
     if tag == "O":
         return tag
-    if len(tag) > 2 and tag[1] == "-" and tag[0] in SPELLINGS:
-        return SPELLINGS[tag[0]] + tag[1:]
-    raise ValueError(f"a tag is O or a prefix (one of {' '.join(SPELLINGS)}), a hyphen and a label")
+    if len(tag) > 2 and tag[1] == "-" and tag[0] in PREFIX_LETTERS:
+        return PREFIX_LETTERS[tag[0]] + tag[1:]
+    raise ValueError(
+        f"a tag is O or a prefix (one of {' '.join(PREFIX_LETTERS)}), a hyphen and a label"
+    )
 
 
 def spans_from_tags(tags: Sequence[str]) -> list[Span]:
@@ -125,3 +129,30 @@ def legal_steps(
 def span_tags(label: str, length: int, scheme: Scheme) -> list[str]:
     """Write the tags of one span of `length` tokens; in BIO and BIOES there is just one way."""
     return tags_from_spans([Span(0, length, label)], length, scheme)
+
+
+Spelling = Literal["IOB1", "BIO", "IOB2", "BIOES", "BILOU", "BMES"]
+
+# The scheme behind a spelling, and the letters that it has for B, I, E and S.
+SCHEME_SPELLINGS: Mapping[Spelling, tuple[Scheme, str]] = {
+    "IOB1": ("IOB1", "BIES"),
+    "BIO": ("BIO", "BIES"),
+    "IOB2": ("BIO", "BIES"),
+    "BIOES": ("BIOES", "BIES"),
+    "BILOU": ("BIOES", "BILU"),
+    "BMES": ("BIOES", "BMES"),
+}
+
+
+def spelled_tags(spans: Iterable[Span], length: int, spelling: Spelling) -> list[str]:
+    """Write non-overlapping spans as the tags of a sentence of `length` tokens.
+
+    >>> spelled_tags([Span(0, 3, "LOC"), Span(3, 4, "PER")], 4, "BILOU")
+    ['B-LOC', 'I-LOC', 'L-LOC', 'U-PER']
+    """
+    scheme, letters = SCHEME_SPELLINGS[spelling]
+    tags = tags_from_spans(spans, length, scheme)
+    if letters == "BIES":
+        return tags
+    spelled = dict(zip("BIES", letters, strict=True))
+    return [spelled[tag[0]] + tag[1:] if tag != "O" else tag for tag in tags]

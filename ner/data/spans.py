@@ -11,7 +11,9 @@ from ner.data.lines import replace_surrogates, short
 from ner.data.schemes import Span
 
 Misaligned = Literal["refuse", "snap", "drop"]
+
 Overlapping = Literal["refuse", "drop"]
+
 Offsets = Sequence[tuple[int, int]]
 
 
@@ -107,7 +109,7 @@ def align_spans(
             rules.notes.changes.append(f"{span.where or where}: dropped: {error}")
             continue
         place = span.where or where
-        # Words that share one range of characters (see `ner.data.conllu`) go together.
+        # Words that share one range of characters (see `ner.data.formats.conllu`) go together.
         first = bisect.bisect_right(ends, span.start)
         last = bisect.bisect_left(starts, span.end)
         shown = f"span {_shown(span, text)}"

@@ -8,11 +8,12 @@ import tokenizers
 from tokenizers import pre_tokenizers
 
 from ner.data.lines import replace_surrogates
-from ner.data.patterns import PATTERNS
 from ner.data.sentence import Sentence
+from ner.data.token_patterns import PATTERNS
 from ner.errors import ConfigError, DataError
 
 DEFAULT = "conll"
+
 # The name of rules that are none of ours.
 CUSTOM = "custom"
 

@@ -4,22 +4,25 @@ Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, secti
 """
 
 import dataclasses
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ner.errors import DataError
-from ner.targets.classes import ClassTarget
 
 Floats = NDArray[np.floating]
+
 # As many as in Guo et al., section 4.
 BINS = 15
+
 # Data on which a model never errs would have it sure of everything (0), others of nothing (inf).
 LEAST, GREATEST = 0.05, 20.0
+
 # Halvings of the interval: from log(400) down to 1e-11.
 STEPS = 40
+
 # So that the logarithm of a probability of 0 is a number.
 TINY = float(np.finfo(np.float64).tiny)
 
@@ -59,49 +62,65 @@ class Calibration:
         )
 
 
-def calibrate(target: ClassTarget, logits: Floats, gold: NDArray[Any]) -> Calibration:
+def label_probabilities(
+    logits: Floats, *, temperature: float = 1.0, multi_label: bool = False
+) -> NDArray[np.float64]:
+    """Turn scores (N C) into probabilities (N C): of each class, or of each label by itself.
+
+    Args:
+        logits: The scores of a network.
+        temperature: What they are divided by first.
+        multi_label: Whether labels are independent of each other; otherwise each row sums to 1.
+    """
+    scores = logits.astype(np.float64) / temperature
+    if multi_label:
+        return 1 / (1 + np.exp(-np.clip(scores, -500, 500)))
+    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def calibrate(logits: Floats, gold: NDArray[Any]) -> Calibration:
     """Fit the temperature of a classifier on development data, and say what it changes.
 
     Args:
-        target: What is predicted; its own temperature is not looked at.
         logits: The network's scores (N C).
-        gold: As `target.gold` gives `classes`: int64 (N), or bool (N C) with several labels.
+        gold: The class of each text, int64 (N); or, where a text may have several labels, whether
+            each label holds, bool (N C).
 
     Raises:
         DataError: There is nothing to fit it on.
     """
     if not len(logits):
         raise DataError("dev: sentences to fit the temperature on. Got none.")
-    temperature = fit_temperature(target, logits, gold)
-    before, after = (replace(target, temperature=t) for t in (1.0, temperature))
+    temperature = fit_temperature(logits, gold)
+    before, after = (_probabilities(logits, gold, t) for t in (1.0, temperature))
     return Calibration(
         temperature=temperature,
         sentences=len(logits),
         error_before=_error(before, logits, gold),
         error_after=_error(after, logits, gold),
-        loss_before=_loss(before, logits, gold),
-        loss_after=_loss(after, logits, gold),
+        loss_before=_loss(before, gold),
+        loss_after=_loss(after, gold),
     )
 
 
-def fit_temperature(target: ClassTarget, logits: Floats, gold: NDArray[Any]) -> float:
+def fit_temperature(logits: Floats, gold: NDArray[Any]) -> float:
     """Find the temperature under which gold labels are most probable, from 0.05 to 20.
 
     The negative log-likelihood is convex in 1 / temperature, so its derivative crosses zero once,
     which halving the interval finds; at one of its ends where it does not.
 
     Args:
-        target: As for `calibrate`, as are the others.
-        logits: (N C).
-        gold: (N) or (N C).
+        logits: The network's scores (N C).
+        gold: As for `calibrate`.
     """
     scores = logits.astype(np.float64)
     held = _held(scores, gold)
 
     def slope(log_temperature: float) -> float:
         """Differentiate the loss by 1 / temperature: scores expected less scores held."""
-        cooled = replace(target, temperature=float(np.exp(log_temperature)))
-        return float(((cooled.probabilities(scores) - held) * scores).sum())
+        expected = _probabilities(scores, gold, float(np.exp(log_temperature)))
+        return float(((expected - held) * scores).sum())
 
     low, high = np.log(LEAST), np.log(GREATEST)
     for _ in range(STEPS):
@@ -143,19 +162,20 @@ def _held(scores: Floats, gold: NDArray[Any]) -> NDArray[np.bool_]:
     return gold if gold.ndim == 2 else np.arange(scores.shape[1]) == gold[:, None]
 
 
-def _error(target: ClassTarget, logits: Floats, gold: NDArray[Any]) -> float:
+def _probabilities(logits: Floats, gold: NDArray[Any], temperature: float) -> NDArray[np.float64]:
+    return label_probabilities(logits, temperature=temperature, multi_label=gold.ndim == 2)
+
+
+def _error(probabilities: Floats, logits: Floats, gold: NDArray[Any]) -> float:
     """Compute the error of the most probable classes, or of all labels, one by one."""
-    probabilities = target.probabilities(logits)
-    if target.multi_label:
+    if gold.ndim == 2:
         return calibration_error(probabilities.ravel(), gold.ravel())
     return calibration_error(probabilities.max(axis=1), logits.argmax(axis=1) == gold)
 
 
-def _loss(target: ClassTarget, logits: Floats, gold: NDArray[Any]) -> float:
-    probabilities = target.probabilities(logits)
-    held = _held(logits, gold)
-    if target.multi_label:
-        likely = np.where(held, probabilities, 1 - probabilities)
-    else:
-        likely = probabilities[held]
-    return float(-np.log(np.maximum(likely, TINY)).sum() / len(logits))
+def _loss(probabilities: Floats, gold: NDArray[Any]) -> float:
+    held = _held(probabilities, gold)
+    likely = (
+        probabilities[held] if gold.ndim == 1 else np.where(held, probabilities, 1 - probabilities)
+    )
+    return float(-np.log(np.maximum(likely, TINY)).sum() / len(probabilities))

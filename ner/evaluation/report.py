@@ -1,18 +1,105 @@
 """The result of an evaluation: numbers to compute with, a table to read."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from ner.data.schemes import Scheme
-from ner.evaluation.scores import Scores, score_table, table
+from ner.evaluation.calibration import BINS, Calibration
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Precision, recall and F1 as fractions of one, and the number of gold items behind them."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+    def cells(self) -> list[str]:
+        """Give the row of a table."""
+        fractions = (self.precision, self.recall, self.f1)
+        return [*(f"{100 * fraction:.2f}" for fraction in fractions), str(self.support)]
+
+
+class Counts(NamedTuple):
+    """How often a label is right, predicted, and gold."""
+
+    correct: int
+    predicted: int
+    gold: int
+
+    def scores(self) -> Scores:
+        """Give precision, recall and F1; 0 where there is nothing to divide by."""
+        correct, predicted, gold = self
+        return Scores(
+            correct / max(predicted, 1),
+            correct / max(gold, 1),
+            2 * correct / max(predicted + gold, 1),
+            gold,
+        )
+
+
+class Averages(NamedTuple):
+    """Scores of all labels together.
+
+    Args:
+        micro: Over all decisions, whatever their label.
+        macro: The mean over labels.
+        weighted: The mean over labels, weighted by how often they are gold.
+    """
+
+    micro: Scores
+    macro: Scores
+    weighted: Scores
+
+
+def average(counts: Iterable[Counts]) -> Averages:
+    """Average over labels; over none of them, 0."""
+    each = list(counts)
+    micro = Counts(*map(sum, zip(*each, strict=True))) if each else Counts(0, 0, 0)
+    per_label = [count.scores() for count in each]
+
+    def mean(weights: Sequence[int]) -> Scores:
+        total = max(sum(weights), 1)
+        pairs = list(zip(weights, per_label, strict=True))
+        return Scores(
+            sum(weight * scores.precision for weight, scores in pairs) / total,
+            sum(weight * scores.recall for weight, scores in pairs) / total,
+            sum(weight * scores.f1 for weight, scores in pairs) / total,
+            micro.gold,
+        )
+
+    return Averages(
+        micro.scores(), mean([1] * len(each)), mean([scores.support for scores in per_label])
+    )
+
+
+def score_table(per_label: Mapping[str, Scores], averages: Mapping[str, Scores]) -> str:
+    """Write the scores of labels, and then their averages, as a table."""
+    header = ["", "precision", "recall", "F1", "support"]
+    rows = [[n, *s.cells()] for each in (per_label, averages) for n, s in each.items()]
+    return table([header, *rows])
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Align the first column left and the others right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        row[0].ljust(widths[0])
+        + "".join(f"  {cell:>{width}}" for cell, width in zip(row[1:], widths[1:], strict=True))
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
 
 MISSED, SPURIOUS = "(missed)", "(spurious)"
 
 
 @dataclass(frozen=True)
-class Report:
+class SpanReport:
     """How well predicted spans agree with gold ones; printing it gives a table.
 
     Args:
@@ -105,3 +192,157 @@ class Report:
         columns = list(next(iter(self.confusion.values())))
         rows = [[gold, *map(str, row.values())] for gold, row in self.confusion.items()]
         return table([["", *columns], *rows])
+
+
+# More labels than that make a table that nobody can read; then the commonest mix-ups are listed.
+MOST_LABELS, MOST_CONFUSIONS = 20, 20
+
+Confusion = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelReport:
+    """How well predicted labels agree with gold ones; printing it gives a table.
+
+    Args:
+        name: What was evaluated.
+        sentences: Their number.
+        per_label: Scores of each label that is gold or predicted, in alphabetical order.
+        micro: Scores over all decisions; with one label each, all three are the accuracy.
+        macro: The mean over labels.
+        weighted: The mean over labels, weighted by how often they are gold.
+        accuracy: The share of sentences (of tokens, for a column) whose labels are all right.
+        error: Expected calibration error of the probabilities that came with the labels, from 0
+            to 1; None where there are none.
+        calibration: How these probabilities were calibrated, where that is known.
+    """
+
+    name: str
+    sentences: int
+    per_label: Mapping[str, Scores]
+    micro: Scores
+    macro: Scores
+    weighted: Scores
+    accuracy: float
+    error: float | None = None
+    calibration: Calibration | None = None
+
+    metric: ClassVar[str] = "accuracy"
+
+    @property
+    def score(self) -> float:
+        """The figure that counts, the one that `metric` names."""
+        return getattr(self, self.metric)
+
+    @property
+    def f1(self) -> float:
+        """F1 over all decisions."""
+        return self.micro.f1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as JSON can hold it."""
+        return {self.metric: self.score, "f1": self.f1} | dataclasses.asdict(self)
+
+    def __str__(self) -> str:
+        averages = {"micro": self.micro, "macro": self.macro, "weighted": self.weighted}
+        lines = [f"{name}: {100 * share:.2f}" for name, share in self._shares().items()]
+        if self.error is not None:
+            lines.append(f"Expected calibration error ({BINS} bins): {self.error:.4f}")
+        if self.calibration is not None:
+            lines.append(str(self.calibration))
+        head = f"{self.name or 'Evaluation'}: {self._size()}"
+        return "\n\n".join([head, score_table(self.per_label, averages), "\n".join(lines)])
+
+    def _size(self) -> str:
+        return f"{self.sentences} sentences"
+
+    def _shares(self) -> dict[str, float]:
+        return {"Accuracy": self.accuracy}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SingleLabelReport(LabelReport):
+    """One label a sentence.
+
+    Args:
+        confusion: Sentences by gold label, then by predicted label, "(none)" where there is none.
+    """
+
+    confusion: Confusion
+
+    def __str__(self) -> str:
+        return super().__str__() + _show(self.confusion, "Sentences")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiLabelReport(LabelReport):
+    """Any number of labels a sentence; `accuracy` is the share of sentences with the very set.
+
+    Args:
+        labels: How many labels the model knows, or the data hold.
+        hamming_loss: The share of wrong decisions, one for each sentence and label.
+    """
+
+    labels: int
+    hamming_loss: float
+
+    metric: ClassVar[str] = "f1"
+
+    def _shares(self) -> dict[str, float]:
+        return {"Subset accuracy": self.accuracy, "Hamming loss": self.hamming_loss}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenReport(LabelReport):
+    """One label a token.
+
+    Args:
+        tokens: Their number.
+        sentence_accuracy: The share of sentences all of whose labels are right.
+        unseen: How many tokens are of words that training did not show; None if that is unknown.
+        unseen_accuracy: The share of those whose label is right; None as for `unseen`.
+        confusion: Tokens by gold label, then by predicted label.
+    """
+
+    tokens: int
+    sentence_accuracy: float
+    unseen: int | None
+    unseen_accuracy: float | None
+    confusion: Confusion
+
+    def _size(self) -> str:
+        return f"{self.sentences} sentences, {self.tokens} tokens"
+
+    def _shares(self) -> dict[str, float]:
+        shares = {"Token accuracy": self.accuracy, "Sentence accuracy": self.sentence_accuracy}
+        if self.unseen_accuracy is None:
+            return shares
+        return shares | {f"Accuracy on {self.unseen} tokens of unseen words": self.unseen_accuracy}
+
+    def __str__(self) -> str:
+        return super().__str__() + _show(self.confusion, "Tokens")
+
+
+def _show(confusion: Confusion, items: str) -> str:
+    """Write how often gold and predicted labels meet, or where they differ most often."""
+    columns = list(next(iter(confusion.values()), ()))
+    if not columns:
+        return ""
+    if len(confusion) <= MOST_LABELS:
+        rows = [[gold, *map(str, row.values())] for gold, row in confusion.items()]
+        title = f"{items} by gold label (row) and predicted label:"
+        return f"\n\n{title}\n{table([['', *columns], *rows])}"
+    wrong = [
+        (count, gold, found)
+        for gold, row in confusion.items()
+        for found, count in row.items()
+        if count and found != gold
+    ]
+    most = sorted(wrong, key=lambda each: (-each[0], each[1:]))[:MOST_CONFUSIONS]
+    if not most:
+        return ""
+    cells = [[f"{gold} as {found}", str(count)] for count, gold, found in most]
+    return f"\n\n{items} with another label than the gold one, most frequent first:\n{table(cells)}"
+
+
+Report = SpanReport | LabelReport

@@ -1,7 +1,8 @@
 """Training sentences shown otherwise than they are: spellings, names, words, order.
 
 Each change takes the sentences of a batch and a stream of random numbers. It shows a share of the
-sentences changed and leaves the others, so that batches mix both. Words are rows of a `Lexicon`.
+sentences changed and leaves the others, so that batches mix both. Words are rows of
+`DistinctWords`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,8 @@ from numpy.typing import NDArray
 
 from ner.errors import ConfigError
 from ner.features.batches import Change, TrainingSentences
-from ner.features.mentions import MentionFinder, MentionPool, Mentions
-from ner.features.runs import Runs
-from ner.features.token_pool import TokenPool
+from ner.features.ragged import Ragged
+from ner.features.replacements import MentionFinder, MentionPool, Mentions, TokenPool
 
 # By name, the tasks in which a change makes sense: names are replaced where names are learnt, and
 # words are left out and moved where no label belongs to a word.
@@ -39,7 +39,7 @@ class MentionReplacement:
     share: float
     rate: float
 
-    def __call__(self, sentences: Runs, random: np.random.Generator) -> Runs:
+    def __call__(self, sentences: Ragged, random: np.random.Generator) -> Ragged:
         """Replace each mention of chosen sentences with probability `rate`."""
         found = self.pool.find(sentences)
         chosen = choose(sentences, self.share, random)[found.starts]
@@ -64,7 +64,7 @@ class TokenReplacement:
     share: float
     rate: float
 
-    def __call__(self, sentences: Runs, random: np.random.Generator) -> Runs:
+    def __call__(self, sentences: Ragged, random: np.random.Generator) -> Ragged:
         """Replace each token of chosen sentences with probability `rate`."""
         chosen = choose(sentences, self.share, random)
         places = np.flatnonzero(chosen & (random.random(len(chosen)) < self.rate))
@@ -89,7 +89,7 @@ class Deletion:
     share: float
     rate: float
 
-    def __call__(self, sentences: Runs, random: np.random.Generator) -> Runs:
+    def __call__(self, sentences: Ragged, random: np.random.Generator) -> Ragged:
         """Leave out each token of chosen sentences with probability `rate`."""
         chosen = choose(sentences, self.share, random)
         draws = random.random(len(chosen))
@@ -111,7 +111,7 @@ class Swap:
     share: float
     rate: float
 
-    def __call__(self, sentences: Runs, random: np.random.Generator) -> Runs:
+    def __call__(self, sentences: Ragged, random: np.random.Generator) -> Ragged:
         """Swap two tokens, `rate` times the length of the sentence, at least once."""
         order = np.arange(len(sentences.run_of_token))
         chosen = choose(sentences, self.share, random)[sentences.starts]
@@ -131,14 +131,14 @@ class Respelling:
     """Shows sentences in upper or lower case, or with a capital at each word.
 
     Args:
-        spellings: For each spelling the row of each word's variant, see `Lexicon`.
+        spellings: For each spelling the row of each word's variant, see `DistinctWords`.
         shares: How many sentences are spelled so; at most 1 together.
     """
 
     spellings: Mapping[str, NDArray[np.int64]]
     shares: Mapping[str, float]
 
-    def __call__(self, sentences: Runs, random: np.random.Generator) -> Runs:
+    def __call__(self, sentences: Ragged, random: np.random.Generator) -> Ragged:
         """Choose one spelling, or none, for each sentence."""
         draws = random.random(len(sentences))[sentences.run_of_token]
         tokens = sentences.per_token["tokens"]
@@ -154,7 +154,7 @@ class Respelling:
 class Augmentation:
     """How many sentences are changed in each way, and how much of them: numbers in [0, 1].
 
-    Names are those of the settings, see `ner.sections.AugmentationSection`.
+    Names are those of the settings, see `ner.config.AugmentationConfig`.
     """
 
     upper: float
@@ -214,6 +214,6 @@ class Augmentation:
         return changes
 
 
-def choose(sentences: Runs, share: float, random: np.random.Generator) -> NDArray[np.bool_]:
+def choose(sentences: Ragged, share: float, random: np.random.Generator) -> NDArray[np.bool_]:
     """Choose sentences with probability `share`, and mark all their tokens (N)."""
     return (random.random(len(sentences)) < share)[sentences.run_of_token]

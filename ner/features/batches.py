@@ -24,27 +24,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
+from ner.features.batch_order import EpochPlan, cut_batches
+from ner.features.distinct_words import DistinctWords, WordRows
+from ner.features.document_context import SURROUNDINGS, make_passage, passages_of, surrounding_rows
 from ner.features.featurizer import Arrays, Featurizer
-from ner.features.lexicon import Lexicon
-from ner.features.planning import EpochPlan, cut_batches
-from ner.features.runs import Runs
-from ner.features.surroundings import (
-    SURROUNDINGS,
-    make_passage,
-    passages_of,
-    surrounding_rows,
-)
-from ner.features.word_rows import WordRows
+from ner.features.ragged import Ragged
 
 # Shows sentences otherwise than they are, at random.
-Change = Callable[[Runs, np.random.Generator], Runs]
+Change = Callable[[Ragged, np.random.Generator], Ragged]
 
 
 class TrainingSentences(Protocol):
     """Sentences that training cuts into batches, wherever they are kept."""
 
     @property
-    def lexicon(self) -> Lexicon:
+    def lexicon(self) -> DistinctWords:
         """The words that the `tokens` of sentences are rows of."""
         ...
 
@@ -53,11 +47,11 @@ class TrainingSentences(Protocol):
         """Tokens of each sentence (N)."""
         ...
 
-    def pick(self, indices: NDArray[np.int64]) -> Runs:
+    def pick(self, indices: NDArray[np.int64]) -> Ragged:
         """Give the sentences at `indices`, in that order, with `tokens` among their arrays."""
         ...
 
-    def parts(self) -> Iterator[Runs]:
+    def parts(self) -> Iterator[Ragged]:
         """Give all sentences in their order, in parts that fit into memory."""
         ...
 
@@ -73,7 +67,7 @@ class EncodedSentences:
         rare: Forms of words that training shows at times as if they were unknown.
         sentence_targets: What is to be learnt, as arrays with a row for each sentence, such as
             `classes` (B).
-        spellings: See `Lexicon`.
+        spellings: See `DistinctWords`.
     """
 
     def __init__(
@@ -88,7 +82,7 @@ class EncodedSentences:
     ) -> None:
         rows: dict[str, int] = {}
         tokens = [rows.setdefault(token, len(rows)) for s in sentences for token in s.tokens]
-        self.lexicon = Lexicon(list(rows), featurizer, rare, spellings)
+        self.lexicon = DistinctWords(list(rows), featurizer, rare, spellings)
         per_token = featurizer.encode_tokens(sentences) | dict(targets or {})
         per_token["tokens"] = np.array(tokens, dtype=np.int64)
         self.lengths = np.array([len(s) for s in sentences], dtype=np.int64)
@@ -96,16 +90,16 @@ class EncodedSentences:
         if featurizer.subwords is not None and featurizer.subwords.context:
             reach = featurizer.subwords.context
             per_sentence |= surrounding_rows(sentences, per_token["tokens"], reach)
-        self.runs = Runs(self.lengths, per_token, per_sentence)
+        self.runs = Ragged(self.lengths, per_token, per_sentence)
 
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def pick(self, indices: NDArray[np.int64]) -> Runs:
+    def pick(self, indices: NDArray[np.int64]) -> Ragged:
         """Copy the sentences at `indices`, in that order."""
         return self.runs.pick(indices)
 
-    def parts(self) -> Iterator[Runs]:
+    def parts(self) -> Iterator[Ragged]:
         """Give all sentences at once."""
         yield self.runs
 
@@ -114,7 +108,7 @@ class EncodedSentences:
         return padded(self.pick(indices), self.lexicon)
 
 
-def padded(sentences: Runs, lexicon: Lexicon) -> Arrays:
+def padded(sentences: Ragged, lexicon: DistinctWords) -> Arrays:
     """Make a batch of sentences whose `tokens` are rows of the lexicon."""
     # Axes: sentence (B, 1) + position (T) -> place among all tokens (B, T).
     within = np.minimum(np.arange(sentences.lengths.max()), sentences.lengths[:, None] - 1)

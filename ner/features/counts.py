@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ner.data.sentence import Sentence
-from ner.features.ngrams import bigrams
+from ner.features.word_features import bigrams
 
 
 @dataclass

@@ -9,14 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
-from ner.data.sentences import SentenceSplitter
+from ner.data.sentence_splitter import SentenceSplitter
 from ner.errors import DataError
 from ner.features.counts import CorpusCounts, by_frequency, count_corpus
-from ner.features.ngrams import BigramVocabulary
 from ner.features.subwords import Subwords
 from ner.features.vectors import VectorStore
 from ner.features.vocabulary import OWN_VECTOR, Vocabulary, WordVocabulary, count_forms
-from ner.features.words import encode_affixes, encode_characters, encode_shapes
+from ner.features.word_features import (
+    BigramVocabulary,
+    encode_affixes,
+    encode_characters,
+    encode_shapes,
+)
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -23,6 +23,7 @@ from ner.errors import DataError, ModelFolderError
 
 # Bytes of text that are turned into numbers at a time.
 CHUNK = 1 << 22
+
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
 # The arrays of a store, and their types in the words of safetensors and of numpy.

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ner.features.vocabulary import UNKNOWN
 from ner.nn.dropout import LockedDropout, WordDropout
+from ner.nn.masks import reverse
 
 Batch = Mapping[str, Tensor]
 
@@ -246,13 +247,3 @@ def uniform_rows(table: nn.Embedding) -> None:
     if table.padding_idx is not None:
         with torch.no_grad():
             table.weight[table.padding_idx].zero_()
-
-
-def reverse(x: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B T F"]:
-    """Turn each sequence around within its own length; what stands behind it stays there."""
-    positions = torch.arange(x.shape[1], device=x.device)
-    turned = lengths[:, None] - 1 - positions
-    index = torch.where(turned >= 0, turned, positions)
-    # Rows of a matrix are moved several times as fast as by a gather along an axis.
-    rows = index + x.shape[1] * torch.arange(len(x), device=x.device)[:, None]
-    return x.flatten(0, 1).index_select(0, rows.flatten()).view_as(x)

@@ -21,12 +21,17 @@ from ner.features.subwords import Pooling, Subwords
 from ner.files import read_json
 
 PURPOSE, EXTRA = "The transformer embedding", "transformers"
+
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
 FETCHED = ["*.json", "*.txt", "*.model", "*.safetensors"]
+
 # Of encoders that set no limit themselves, because they count from each sub-word.
 USUAL_WINDOW = 512
+
 # Where a tokenizer knows no limit it gives one that no text reaches.
 NO_LIMIT = 1_000_000
+
 # A path of this machine, and leave to run code.
 PRIVATE = ("_name_or_path", "auto_map", "attn_implementation", "_attn_implementation")
 

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from ner.nn.pretrained import build_pretrained_encoder
 
 Layers = Literal["last", "mean4", "mix"]
+
 # Windows that are read at once where nothing is learnt; it bounds the memory of long texts.
 WINDOWS_AT_ONCE = 32
 

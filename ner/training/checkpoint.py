@@ -11,11 +11,13 @@ from torch import Tensor
 
 from ner.errors import ModelFolderError
 from ner.files import read_manifest, write_folder
-from ner.training.learnt import frozen_weights, learnt_weights
 from ner.training.trainer import Trainer
+from ner.training.weights import frozen_weights, learnt_weights
 
 FORMAT = 1
+
 STATE = "state.safetensors"
+
 # Should the newest be damaged (a full disk, say), there is one before it.
 KEPT = 2
 

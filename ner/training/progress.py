@@ -1,6 +1,8 @@
 """Shows a run on stderr: a bar on a terminal, a line an epoch elsewhere."""
 
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,3 +79,22 @@ class Progress:
             f"{100 * metrics[metric]:.2f}{' *' if epoch.better else '  '}  "
             f"{metrics['tokens_per_second']:,.0f} tokens/s"
         )
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into an event, so that no step is cut in two; the next acts at once."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+
+    def first(*_: object) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ner.annotator import Annotator
-from ner.evaluation.scoring import AnyReport
+from ner.evaluation.report import Report
+from ner.inference.predictor import Predictor
 
 METRIC_NAMES = {"f1": "F1", "accuracy": "accuracy"}
 
@@ -24,15 +24,15 @@ class RunResult:
         seconds: Of training.
     """
 
-    annotator: Annotator[Any]
-    reports: Mapping[str, AnyReport]
+    annotator: Predictor[Any]
+    reports: Mapping[str, Report]
     baselines: Mapping[str, float]
     baseline_name: str
     model: Path
     seconds: float
 
     @property
-    def report(self) -> AnyReport:
+    def report(self) -> Report:
         """On the test data, or on the development data without any."""
         return self.reports.get("test", self.reports["dev"])
 

@@ -9,19 +9,20 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.config import Config
-from ner.data.corpus import CorpusSource, file_digest
+from ner.config.loading import Config
+from ner.data.formats.read import CorpusSource, file_digest
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError
+from ner.features.arrow_store import StoredCorpus, StoredSentences, open_stored, store_sentences
 from ner.features.batches import EncodedSentences
 from ner.features.counts import CorpusCounts
+from ner.features.distinct_words import DistinctWords
 from ner.features.featurizer import Featurizer
-from ner.features.lexicon import Lexicon
-from ner.features.stored import StoredCorpus, StoredSentences, open_stored, store_sentences
-from ner.targets import SpanTarget, Target
+from ner.tasks import SpanTask, Task
 
 # In the folder of a run, until the run is over.
 ENCODED = "encoded"
+
 # Bytes of a training file above which its sentences, as Python objects, would fill several GB.
 LARGE = 1 << 28
 
@@ -90,7 +91,7 @@ def encode_training(
     sentences: Iterable[Sentence],
     counts: CorpusCounts,
     featurizer: Featurizer,
-    target: Target,
+    target: Task,
     rare: set[str],
     *,
     spellings: Iterable[str] = (),
@@ -105,7 +106,7 @@ def encode_training(
         featurizer: What to encode.
         target: What to learn.
         rare: Forms of words that training shows at times as if they were unknown.
-        spellings: See `Lexicon`.
+        spellings: See `DistinctWords`.
         storage: Where they go; None keeps them in memory.
         record: What is known about them, as JSON can hold it; `StoredCorpus.facts` gives it back.
     """
@@ -131,16 +132,18 @@ def encode_training(
             key=storage.key,
             facts=record,
         )
-    return StoredSentences(storage.corpus, Lexicon(list(counts.words), featurizer, rare, spellings))
+    return StoredSentences(
+        storage.corpus, DistinctWords(list(counts.words), featurizer, rare, spellings)
+    )
 
 
 def _per_token(
-    sentences: Sequence[Sentence], *, featurizer: Featurizer, target: Target, counts: CorpusCounts
+    sentences: Sequence[Sentence], *, featurizer: Featurizer, target: Task, counts: CorpusCounts
 ) -> dict[str, NDArray[Any]]:
     arrays = featurizer.encode_tokens(sentences)
     if target.is_per_token:
         arrays |= target.gold(sentences)
     # A part of the corpus may have no open tags, but all parts must have one form.
-    if counts.is_partial and isinstance(target, SpanTarget) and arrays["tags"].ndim == 1:
+    if counts.is_partial and isinstance(target, SpanTask) and arrays["tags"].ndim == 1:
         arrays["tags"] = np.eye(len(target.tags), dtype=bool)[arrays["tags"]]
     return arrays

@@ -17,10 +17,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ner.errors import TrainingError
-from ner.training.averaging import AveragedWeights
-from ner.training.learnt import learnt_weights
-from ner.training.optimizers import LazyAdam, clip_gradients
-from ner.training.schedules import Schedule
+from ner.training.optimizers import LazyAdam, Schedule, clip_gradients
+from ner.training.weights import AveragedWeights, learnt_weights
 
 # On a GPU, reading a loss waits for the device; so losses are read this many steps at a time.
 LOSSES_AT_ONCE = 32

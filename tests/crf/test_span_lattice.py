@@ -331,7 +331,11 @@ def check_against_crf(lattice, crf, emissions, lengths):
 
 
 @pytest.mark.parametrize(
-    ("tags", "scheme"), [(("O", "B-X", "B-Y", "B-Z"), "BIO"), (("O", "S-X", "S-Y"), "BIOES")]
+    ("tags", "scheme"),
+    [
+        pytest.param(("O", "B-X", "B-Y", "B-Z"), "BIO", id="BIO"),
+        pytest.param(("O", "S-X", "S-Y"), "BIOES", id="BIOES"),
+    ],
 )
 def test_with_every_step_legal_all_results_are_those_of_pytorch_crf(tags, scheme):
     random = np.random.default_rng(6)
@@ -409,18 +413,35 @@ def test_required_and_forbidden_spans_leave_just_the_paths_that_obey(scheme):
 @pytest.mark.parametrize(
     ("required", "forbidden", "message"),
     [
-        ([Span(0, 3, "X")], [], r"a span must lie inside its 2 tokens .* Got \(0, 3, 'X'\)\.$"),
-        ([Span(1, 1, "X")], [], r"a span must lie inside .* Got \(1, 1, 'X'\)\.$"),
-        ([], [Span(0, 1, "Z")], r"have a known label\. Got \(0, 1, 'Z'\)\.$"),
-        (
+        pytest.param(
+            [Span(0, 3, "X")],
+            [],
+            r"a span must lie inside its 2 tokens .* Got \(0, 3, 'X'\)\.$",
+            id="beyond the sentence",
+        ),
+        pytest.param(
+            [Span(1, 1, "X")],
+            [],
+            r"a span must lie inside .* Got \(1, 1, 'X'\)\.$",
+            id="an empty span",
+        ),
+        pytest.param(
+            [],
+            [Span(0, 1, "Z")],
+            r"have a known label\. Got \(0, 1, 'Z'\)\.$",
+            id="an unknown label",
+        ),
+        pytest.param(
             [Span(0, 2, "X"), Span(1, 2, "Y")],
             [],
             r"required spans must not overlap\. Got \(1, 2, 'Y'\) after one that ends at 2\.$",
+            id="required spans that overlap",
         ),
-        (
+        pytest.param(
             [Span(0, 1, "X")],
             [Span(0, 2, "X")],
             r"at least one legal path must be allowed\. Got none\.$",
+            id="no path is left",
         ),
     ],
 )

@@ -166,7 +166,9 @@ def test_batches_without_sentences_or_tokens_are_fine(way, take):
 
 
 @DEVICES
-@pytest.mark.parametrize("options", [{}, {"cost": 2.0, "weights": [1.0, 0.5, 3.0]}])
+@pytest.mark.parametrize(
+    "options", [{}, {"cost": 2.0, "weights": [1.0, 0.5, 3.0]}], ids=["plain", "cost and weights"]
+)
 def test_gradients_are_those_of_finite_differences(way, take, options):
     take(way)
     crf = make_crf(tags=tag_set(["X"], "BIO"), scheme="BIO", **options)
@@ -332,7 +334,9 @@ def test_the_cost_of_a_path_counts_its_wrong_tokens_by_the_weight_of_what_is_rig
         assert found[b].item() == pytest.approx(mean * margin, rel=1e-12)
 
 
-@pytest.mark.parametrize("options", [{"weights": [1.0, 1.0, 5.0]}, {"cost": 1.0}])
+@pytest.mark.parametrize(
+    "options", [{"weights": [1.0, 1.0, 5.0]}, {"cost": 1.0}], ids=["weights", "cost"]
+)
 def test_weights_and_costs_change_what_is_learnt(options):
     emissions, tags = random_batch()
     gradients = []
@@ -385,7 +389,7 @@ def test_training_survives_emissions_of_10000_in_10000_tokens(way, take):
     assert crf.entropy(emissions).isfinite()
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf], ids=["nan", "inf", "minus inf"])
 @pytest.mark.parametrize("method", ["decode", "best_paths", "nbest", "sample", "marginals"])
 def test_what_is_not_finite_is_not_decoded(method, value):
     crf, (emissions, _) = make_crf(), random_batch()
@@ -411,20 +415,31 @@ def test_a_loss_of_what_is_not_finite_is_not_finite(way, take, value):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tags": ["O"]}, r"^tags and scheme: both or neither\. Got \['O'\] and None\.$"),
-        (
+        pytest.param(
+            {"tags": ["O"]},
+            r"^tags and scheme: both or neither\. Got \['O'\] and None\.$",
+            id="tags without scheme",
+        ),
+        pytest.param(
             {"tags": ["O"], "scheme": "BIO"},
             r"^tags: one name a tag\. Got 1 for 3 tags\.$",
+            id="one name for three tags",
         ),
-        (
+        pytest.param(
             {"tags": ["O", "B-X", "I-X"], "scheme": "IOB1"},
             r"^scheme: BIO or BIOES\. Got 'IOB1'\.$",
+            id="IOB1",
         ),
-        ({"cost": -1.0}, r"^cost: at least 0\. Got -1\.0\.$"),
-        ({"weights": [1.0]}, r"^weights: 3 numbers, none negative\. Got \[1\.0\]\.$"),
-        (
+        pytest.param({"cost": -1.0}, r"^cost: at least 0\. Got -1\.0\.$", id="a negative cost"),
+        pytest.param(
+            {"weights": [1.0]},
+            r"^weights: 3 numbers, none negative\. Got \[1\.0\]\.$",
+            id="one weight for three tags",
+        ),
+        pytest.param(
             {"weights": [1.0, -1.0, 1.0]},
             r"^weights: 3 numbers, none negative\. Got \[1\.0, -1\.0, 1\.0\]\.$",
+            id="a negative weight",
         ),
     ],
 )

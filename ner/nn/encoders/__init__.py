@@ -5,9 +5,9 @@ be exported to ONNX.
 """
 
 from ner.nn.encoders.attention import EncoderStack, SelfAttention
+from ner.nn.encoders.base import LayeredEncoder
 from ner.nn.encoders.building import build_encoder
 from ner.nn.encoders.convolution import DilatedCNN
-from ner.nn.encoders.layered import LayeredEncoder
 from ner.nn.encoders.minimal import MinimalRNN
 from ner.nn.encoders.recurrent import RecurrentEncoder
 

@@ -6,18 +6,20 @@ from typing import Any
 from torch import nn
 
 from ner.nn.encoders.attention import EncoderStack, SelfAttention
+from ner.nn.encoders.base import LayeredEncoder
 from ner.nn.encoders.convolution import DilatedCNN
-from ner.nn.encoders.layered import LayeredEncoder
 from ner.nn.encoders.minimal import MinimalRNN
 from ner.nn.encoders.recurrent import RecurrentEncoder
 
 # Settings that every kind takes, and those that each takes beside them.
 COMMON = ("size", "layers", "dropout", "layer_norm", "residual")
+
 FURTHER: dict[type[LayeredEncoder], tuple[str, ...]] = {
     RecurrentEncoder: ("cell", "bidirectional", "projection", "weight_drop"),
     MinimalRNN: ("cell", "bidirectional"),
     DilatedCNN: ("iterations",),
 }
+
 CELLS: dict[str, type[LayeredEncoder]] = {
     "lstm": RecurrentEncoder,
     "gru": RecurrentEncoder,

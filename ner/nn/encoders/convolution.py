@@ -5,8 +5,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ner.nn.encoders.layered import LayeredEncoder
-from ner.nn.heads import length_mask
+from ner.nn.encoders.base import LayeredEncoder
+from ner.nn.masks import length_mask
 
 # Tokens that a filter reads.
 WIDTH = 3

@@ -1,20 +1,106 @@
-"""Recurrences whose gates do not read the last state, so that all tokens are worked on at once."""
+"""minGRU and minLSTM: recurrences whose gates do not read the state before.
 
-from typing import Literal
+So all gates are computed at once, and what is left is a recurrence that is linear in the state,
+h = a h' + b. On CPU it is a loop over tokens of one fused operation each, written in place: its
+work grows with the tokens. Elsewhere it is a scan that doubles what each state knows of, in as many
+rounds as the logarithm of the tokens. Neither divides nor takes logarithms, so where a is in [0, 1]
+nothing can overflow or cancel. On one core of a Zen 4, 16 sentences of 14 tokens and 400 states
+take 0.06 ms in the loop and 0.19 ms in the scan; the product with weights before it takes 0.6 ms.
+"""
+
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ner.nn.encoders.layered import LayeredEncoder
-from ner.nn.encoders.recurrence import linear_recurrence
-from ner.nn.heads import length_mask
+from ner.nn.encoders.base import LayeredEncoder
+from ner.nn.masks import length_mask
+
+
+def linear_recurrence(
+    decays: Float[Tensor, "B T H"], added: Float[Tensor, "B T H"], reverse: bool = False
+) -> Float[Tensor, "B T H"]:
+    """Give the states h_t = decays_t h_(t-1) + added_t, that before the first token being zero.
+
+    Args:
+        decays: Factors on the states.
+        added: What comes to them.
+        reverse: Run from the last token to the first, where t - 1 is t + 1.
+    """
+    function: Any = _Recurrence.apply
+    # What stands between two tokens; there is nothing to let go of at the first.
+    between = decays[:, :-1] if reverse else decays[:, 1:]
+    return function(added, between, reverse)
+
+
+def on_cpu(x: Tensor) -> bool:
+    """Whether a loop over tokens is fast."""
+    return x.device.type == "cpu"
+
+
+class _Recurrence(torch.autograd.Function):
+    """Its gradient by what is added is the same recurrence, in the other direction."""
+
+    @staticmethod
+    def forward(ctx: Any, added: Tensor, between: Tensor, reverse: bool) -> Tensor:
+        states = _states(added, between, reverse)
+        ctx.save_for_backward(between, states)
+        ctx.reverse = reverse
+        return states
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        between, states = ctx.saved_tensors
+        added = _states(gradients[0], between, not ctx.reverse)
+        if ctx.reverse:
+            return added, added[:, :-1] * states[:, 1:], None
+        return added, added[:, 1:] * states[:, :-1], None
+
+
+def _states(
+    added: Float[Tensor, "B T H"], between: Float[Tensor, "B T-1 H"], reverse: bool
+) -> Float[Tensor, "B T H"]:
+    return (_loop if on_cpu(added) else _doubling)(added, between, reverse)
+
+
+def _loop(
+    added: Float[Tensor, "B T H"], between: Float[Tensor, "B T-1 H"], reverse: bool
+) -> Float[Tensor, "B T H"]:
+    states = torch.empty_like(added, memory_format=torch.contiguous_format)
+    rows, factors, values = states.unbind(1), between.unbind(1), added.unbind(1)
+    if reverse:
+        rows, factors, values = rows[::-1], factors[::-1], values[::-1]
+    rows[0].copy_(values[0])
+    for t, factor in enumerate(factors):
+        torch.addcmul(values[t + 1], factor, rows[t], out=rows[t + 1])
+    return states
+
+
+def _doubling(
+    added: Float[Tensor, "B T H"], between: Float[Tensor, "B T-1 H"], reverse: bool
+) -> Float[Tensor, "B T H"]:
+    """See Hillis and Steele, "Data Parallel Algorithms", Communications of the ACM 29(12), 1986."""
+    states, factors, step = added, between, 1
+    while step < added.shape[1]:
+        # A state knows of `step` tokens by now; `factors` stand between states that far apart.
+        if reverse:
+            longer = states[:, :-step] + factors * states[:, step:]
+            states = torch.cat([longer, states[:, -step:]], dim=1)
+        else:
+            longer = states[:, step:] + factors * states[:, :-step]
+            states = torch.cat([states[:, :step], longer], dim=1)
+        factors = factors[:, step:] * factors[:, :-step]
+        step *= 2
+    return states
+
 
 # What a token computes: for a minGRU update and candidate, for a minLSTM forget, input, candidate.
 PARTS = {"mingru": 2, "minlstm": 3}
+
 # So low that one over a gate is still a number of float32. (Differences of softplus would do
 # without a bound, at sixteen times the cost in ONNX Runtime, whose sigmoid is coarse near zero.)
-LOWEST = -80.0
+LOWEST_GATE = -80.0
 
 
 class MinimalRNN(LayeredEncoder):
@@ -79,7 +165,7 @@ class MinimalRNN(LayeredEncoder):
             decays, share = (-gates[0]).sigmoid(), gates[0].sigmoid()
         else:
             # One over each gate: of the two shares, the other's is the counter.
-            forget, enter = (1 + gate.clamp(min=LOWEST).neg().exp() for gate in gates)
+            forget, enter = (1 + gate.clamp(min=LOWEST_GATE).neg().exp() for gate in gates)
             total = forget + enter
             decays, share = enter / total, forget / total
         added = share * candidates

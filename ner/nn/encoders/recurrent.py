@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ner.nn.embeddings import reverse
-from ner.nn.encoders.layered import LayeredEncoder
+from ner.nn.encoders.base import LayeredEncoder
+from ner.nn.masks import reverse
 
 # cuDNN refuses sequences of more than 65,535 steps; longer ones go through in pieces.
 LONGEST_PIECE = 65_000

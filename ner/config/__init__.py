@@ -1,0 +1,37 @@
+"""Every setting, once: its default, its range, what it means."""
+
+from ner.config.base import Natural, Section
+from ner.config.data import DataConfig
+from ner.config.inputs import (
+    AffixesConfig,
+    BigramConfig,
+    CharactersConfig,
+    EmbedderConfig,
+    InputsConfig,
+    ShapeConfig,
+    TransformerConfig,
+    VectorsConfig,
+    WordsConfig,
+)
+from ner.config.network import EncoderConfig, HeadConfig, PoolingConfig
+from ner.config.training import AugmentationConfig, TrainingConfig
+
+__all__ = [
+    "AffixesConfig",
+    "AugmentationConfig",
+    "BigramConfig",
+    "CharactersConfig",
+    "DataConfig",
+    "EmbedderConfig",
+    "EncoderConfig",
+    "HeadConfig",
+    "InputsConfig",
+    "Natural",
+    "PoolingConfig",
+    "Section",
+    "ShapeConfig",
+    "TrainingConfig",
+    "TransformerConfig",
+    "VectorsConfig",
+    "WordsConfig",
+]

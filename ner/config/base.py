@@ -1,0 +1,40 @@
+"""What every section of settings is, and the ranges of their numbers."""
+
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, ConfigDict, Strict
+
+Rate = Annotated[float, Ge(0), Lt(1)]
+
+PositiveRate = Annotated[float, Gt(0), Lt(1)]
+
+Share = Annotated[float, Ge(0), Le(1)]
+
+PositiveShare = Annotated[float, Gt(0), Le(1)]
+
+Positive = Annotated[float, Gt(0)]
+
+NonNegative = Annotated[float, Ge(0)]
+
+Count = Annotated[int, Ge(1)]
+
+Natural = Annotated[int, Ge(0)]
+
+Names = Annotated[tuple[str, ...], Strict(False)]  # a list, in TOML
+
+
+class Section(BaseModel):
+    """Settings that belong together: checked, and never changed.
+
+    The docstring of a section, and the one under each of its settings, are the help that users
+    read.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )

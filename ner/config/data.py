@@ -1,0 +1,83 @@
+"""Settings of the corpora."""
+
+from typing import Literal
+
+from ner.config.base import Names, Section
+
+
+class DataConfig(Section):
+    """Where the sentences are, and how they are read.
+
+    A corpus is a file or a folder in any format that `ner data convert` reads, plain, `.gz` or
+    `.zst`; `hub:NAME` or `hub:NAME:SPLIT` for a data set of Hugging Face; or `sample:train`,
+    `sample:dev` and `sample:test` for the sample corpus inside the package.
+    """
+
+    train: str = ""
+    """Corpus to learn from. It must be given, here or with `--train`."""
+
+    dev: str = ""
+    """Development corpus. After each epoch the model is scored on it, and the best weights are
+    kept. Empty: a tenth of the training sentences, chosen by `seed`, is held out for this."""
+
+    test: str = ""
+    """Test corpus. It is scored once, after training, and has no influence on the model. Empty:
+    there is no test report."""
+
+    format: str | None = None
+    """Format of the files, by its name in `ner data convert`, such as `conll`, `conllu`, `jsonl`,
+    `csv` or `labels`. Unset: it is detected, and the log names it. Set it when the detection is
+    wrong."""
+
+    encoding: str = "utf-8"
+    """Character encoding of text files, by its Python name, such as `utf-8`, `latin-1` or `cp1252`.
+    Change it when a file is refused because it is not UTF-8."""
+
+    columns: Names = ()
+    """Names of the columns of a CoNLL file, or of a CSV or TSV file without a header, in order; `-`
+    ignores a column. Example: `["token", "pos", "-", "ner"]`. Empty: the first column is `token`
+    and the last holds what is learned. Set it when that is wrong, or to name a column for
+    `inputs.columns`."""
+
+    tags: str | None = None
+    """Column of the entity tags in CoNLL, CSV and TSV files, or their key in the MISC column of
+    CoNLL-U. Unset: `ner`. Set it when the entities have another name there, such as `chunk`."""
+
+    target: str | None = None
+    """Column of the labels that task `tag` learns, one plain label per token, such as `upos`. Task
+    `tag` needs it; other tasks refuse it."""
+
+    misaligned: Literal["refuse", "snap", "drop"] = "refuse"
+    """What happens to an annotated span that does not start and end at token boundaries: `refuse`
+    reports an error, `snap` widens it to the tokens that it touches, `drop` leaves it out. Changed
+    spans are listed. Change it when a few spans of a corpus cut through tokens."""
+
+    overlapping: Literal["refuse", "drop"] = "refuse"
+    """What happens to spans that overlap, nest or have gaps, which tags cannot express: `refuse`
+    reports an error, `drop` keeps the longest of those that overlap and leaves out spans with gaps.
+    Dropped spans are listed."""
+
+    tokenizer: Literal["conll", "ud"] = "conll"
+    """Rules that split raw text into tokens, in training and later when the model tags: `conll` as
+    in CoNLL-2003 and the Penn Treebank, `ud` as in the English Web Treebank of Universal
+    Dependencies. Choose the rules that your corpus follows; `ner info MODEL` shows how well they
+    agree with the training tokens."""
+
+    hub_tokens: str | None = None
+    """Column of the tokens, or of the texts, in a data set of Hugging Face. Unset: the usual names
+    are tried, such as `tokens`, `words` and `text`. Set it when the column has another name."""
+
+    hub_tags: str | None = None
+    """Column of the tags, or of the labels of texts, in a data set of Hugging Face. Unset: the
+    usual names are tried, such as `ner_tags`, `tags` and `label`. Set it when the column has
+    another name."""
+
+    on_error: Literal["raise", "skip"] = "raise"
+    """What happens to a sentence that cannot be read: `raise` stops with the file and line, `skip`
+    lists it and goes on without it. Use `skip` when a corpus has a few broken records."""
+
+    storage: Literal["auto", "memory", "disk"] = "auto"
+    """Where the encoded training sentences are kept: `memory`, `disk` (in the run folder, while
+    training runs), or `auto`, which takes the disk for a training file of 256 MB or more with a
+    development corpus. The model is the same. Choose `disk` when memory is short: 5 million tokens
+    then take 0.8 GB instead of 1.9 GB."""

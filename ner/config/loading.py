@@ -1,0 +1,231 @@
+"""All settings of a run: checked, read, changed and written. Files are TOML."""
+
+import difflib
+import json
+import re
+import textwrap
+import tomllib
+from collections.abc import Mapping
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from ner.config import (
+    AffixesConfig,
+    AugmentationConfig,
+    BigramConfig,
+    CharactersConfig,
+    DataConfig,
+    EmbedderConfig,
+    EncoderConfig,
+    HeadConfig,
+    InputsConfig,
+    Natural,
+    PoolingConfig,
+    Section,
+    ShapeConfig,
+    TrainingConfig,
+    TransformerConfig,
+    VectorsConfig,
+    WordsConfig,
+)
+from ner.errors import ConfigError
+
+# Columns of the comments that explain settings.
+COMMENT_WIDTH = 88
+
+
+class Config(Section):
+    """All settings of a training run.
+
+    Put those that you change into a TOML file, or pass them as `--set encoder.size=100`, which wins
+    over the file.
+    """
+
+    task: Literal["ner", "tag", "classify"] = "ner"
+    """What the model learns: `ner` finds labelled spans, such as names or chunks; `tag` gives each
+    token one label of the column `data.target`, such as its part of speech; `classify` labels whole
+    texts."""
+
+    seed: Natural = 1
+    """Seed of all random numbers, at least 0: first weights, order of sentences, dropout,
+    augmentation and held-out sentences. With the same seed, machine and thread count, a run gives
+    the same weights. Use several (`--seeds 3`) to see how much results vary by chance."""
+
+    data: DataConfig = DataConfig()
+    words: WordsConfig = WordsConfig()
+    vectors: VectorsConfig = VectorsConfig()
+    characters: CharactersConfig = CharactersConfig()
+    shape: ShapeConfig = ShapeConfig()
+    affixes: AffixesConfig = AffixesConfig()
+    bigrams: BigramConfig = BigramConfig()
+    transformer: TransformerConfig = TransformerConfig()
+    inputs: InputsConfig = InputsConfig()
+    embedder: EmbedderConfig = EmbedderConfig()
+    encoder: EncoderConfig = EncoderConfig()
+    head: HeadConfig = HeadConfig()
+    pooling: PoolingConfig = PoolingConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    def resolved(self) -> "Config":
+        """Copy with every `auto` that depends on other settings decided."""
+        if self.affixes.rows != "auto":
+            return self
+        rows = 0 if self.vectors.path else 32768
+        return self.model_copy(update={"affixes": self.affixes.model_copy(update={"rows": rows})})
+
+    def updated(self, changes: Mapping[str, Any]) -> "Config":
+        """Copy with some settings changed, given by dotted keys."""
+        tree = self.model_dump(mode="json", exclude_unset=True)
+        for key, value in changes.items():
+            _set(tree, key, value)
+        return parse_config(tree)
+
+
+def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> Config:
+    """Read a TOML file; `changes` by dotted keys win over it.
+
+    Raises:
+        ConfigError: There is no such file, it is not TOML, or a setting is wrong.
+    """
+    try:
+        tree = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {(error.strerror or 'cannot be read').lower()}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}.") from None
+    return parse_config(tree, where=f"{path}: ").updated(changes or {})
+
+
+def parse_config(tree: Mapping[str, Any], where: str = "") -> Config:
+    """Check a tree of settings.
+
+    Raises:
+        ConfigError: With the dotted key, what must hold, and what it got; one line a fault.
+    """
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        unknown: list[str] = []
+        # A setting of several kinds, such as "auto" or a number, has a fault for each kind.
+        broken: dict[tuple[str, str], list[str]] = {}
+        for fault in error.errors():
+            key = ".".join(map(str, fault["loc"][:2]))
+            if fault["type"] in ("extra_forbidden", "invalid_key"):
+                unknown.append(f"{where}{key}: unknown key. {_suggestion(key)}")
+            else:
+                broken.setdefault((key, repr(fault["input"])), []).append(_rule(fault))
+        wrong = [
+            f"{where}{key}: must {' or '.join(rules)}. Got {got}."
+            for (key, got), rules in broken.items()
+        ]
+        raise ConfigError("\n".join([*unknown, *wrong])) from None
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Split `key=value`; the value is read as TOML, or as a string where it is none.
+
+    >>> parse_setting("encoder.size=100"), parse_setting("data.train=eng.train")
+    (('encoder.size', 100), ('data.train', 'eng.train'))
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set: key=value, such as encoder.size=100. Got {text!r}.")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()
+
+
+def to_toml(config: Config, *, explain: bool = False) -> str:
+    """Write all settings as TOML, which `load_config` reads back.
+
+    Args:
+        config: The settings. Those without a value are left out, because TOML has no null.
+        explain: Write the help of each section and setting above it as comments, and settings
+            without a value as comments too.
+    """
+    blocks = [_section_toml(config, explain)]
+    for name, section in config:
+        if isinstance(section, Section):
+            heading = [*_comment(section.__doc__), f"[{name}]"] if explain else [f"[{name}]"]
+            blocks.append([*heading, *_section_toml(section, explain)])
+    if explain:
+        blocks[0] = [*_comment(config.__doc__), *blocks[0]]
+    return "\n\n".join(map("\n".join, blocks)) + "\n"
+
+
+def _section_toml(section: Section, explain: bool) -> list[str]:
+    """Write the settings of a section itself, without those of sections inside it."""
+    lines: list[str] = []
+    for key, field in type(section).model_fields.items():
+        value = getattr(section, key)
+        if isinstance(value, Section):
+            continue
+        if explain:
+            lines += ["", *_comment(field.description)]
+        # What is off by default has no value; what is on by default is turned off by 0.
+        if value is not None or field.default is not None:
+            lines.append(f"{key} = {_toml(0 if value is None else value)}")
+        elif explain:
+            lines.append(f"# {key} = ...")
+    return lines
+
+
+def _comment(text: str | None) -> list[str]:
+    """Write a docstring as lines of comments, with an empty one between paragraphs."""
+    wrap = textwrap.TextWrapper(
+        COMMENT_WIDTH - len("# "), break_long_words=False, break_on_hyphens=False
+    ).wrap
+    paragraphs = cleandoc(text or "").split("\n\n")
+    lines = "\n\n".join("\n".join(wrap(paragraph)) for paragraph in paragraphs).split("\n")
+    return [f"# {line}".rstrip() for line in lines]
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + "}"
+    # JSON of strings, numbers and lists is TOML, but for one character. Halves of UTF-16 pairs,
+    # which names of files may hold, fit into neither.
+    text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return text.encode("utf-8", "replace").decode()
+
+
+def _set(tree: Any, key: str, value: Any) -> None:
+    *sections, last = str(key).split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{key}: {section!r} is a setting, not a section.")
+    # A copy, because further changes may go into it.
+    tree[last] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _suggestion(key: str) -> str:
+    """Name the keys that an unknown one may stand for: near ones here, or its like elsewhere."""
+    section, dot, last = key.rpartition(".")
+    known = list(Config.model_fields)
+    for name, entry in Config():
+        known += [f"{name}.{key}" for key, _ in entry] if isinstance(entry, Section) else []
+    here = [name for name in known if name.rpartition(".")[0] == section]
+    for names in (here, known):
+        close = difflib.get_close_matches(last, [n.rpartition(".")[2] for n in names], n=1)
+        found = [n.removeprefix(section + dot) for n in names if n.rpartition(".")[2] in close]
+        if found:
+            return f"Did you mean {' or '.join(map(repr, found))}?"
+    return f"Known here: {', '.join(name.rpartition('.')[2] for name in here)}."
+
+
+def _rule(fault: Any) -> str:
+    """Put what pydantic says into words that follow "must"."""
+    own = {
+        "model_type": "be a section of settings",
+        "tuple_type": "be a list",
+        "dict_type": "be a table",
+        "missing": "have more entries",
+    }
+    said = re.sub(r"^\w+ should |^Value error, |, unable .*| after validation.*", "", fault["msg"])
+    return own.get(fault["type"], said)

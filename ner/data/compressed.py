@@ -1,0 +1,137 @@
+"""Files that may be packed with gzip or Zstandard, to read and to write."""
+
+import importlib
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, cast
+
+from ner.errors import DataError
+from ner.extras import require
+
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
+# Bytes that are unpacked at once; small, since a byte may stand for thousands.
+CHUNK = 1 << 14
+
+
+def unpacked_name(name: str) -> str:
+    """Give a file's name without the ending that says how it is packed.
+
+    >>> unpacked_name("train.conll.gz")
+    'train.conll'
+    """
+    return name[: -len(Path(name).suffix)] if name.endswith((".gz", ".zst")) else name
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for its content; what it is packed with shows in its first bytes.
+
+    Raises:
+        DataError: It cannot be read, or what is packed is damaged or cut off; also while it is
+            being read inside the `with`.
+        MissingExtraError: It is packed with Zstandard, and the package for it is not installed.
+    """
+    # Not at the top: a tagger starts sooner without.
+    import gzip
+    import zlib
+
+    damaged: tuple[type[Exception], ...] = (EOFError, zlib.error, gzip.BadGzipFile)
+    try:
+        with ExitStack() as stack:
+            file = stack.enter_context(path.open("rb"))
+            start = file.peek(4)
+            content: Any = file
+            if start.startswith(GZIP):
+                content = stack.enter_context(gzip.GzipFile(fileobj=file))
+            elif start.startswith(ZSTD):
+                zstd = _zstd()
+                damaged += (zstd.ZstdError,)
+                content = stack.enter_context(_unpack_zstd(zstd, file))
+            yield content
+    except damaged as error:
+        raise DataError(f"{path}: must be readable to its end. Got: {error}.") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read. {error.strerror or error}.") from None
+
+
+@contextmanager
+def created(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that appears when it is whole, packed as its name says (.gz, .zst).
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    import gzip
+
+    # A device or a pipe is written to, never replaced.
+    is_regular = not path.exists() or path.is_file()
+    beside = path.with_name(f".{path.name}.new") if is_regular else path
+    try:
+        with ExitStack() as stack:
+            content: Any = stack.enter_context(beside.open("wb"))
+            if path.suffix == ".gz":
+                # Without a time and a name, equal content gives equal bytes.
+                content = stack.enter_context(gzip.GzipFile("", "wb", fileobj=content, mtime=0))
+            elif path.suffix == ".zst":
+                content = stack.enter_context(_pack_zstd(_zstd(), content))
+            yield content
+        if is_regular:
+            beside.replace(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written. {error.strerror or error}.") from None
+    finally:
+        if is_regular:
+            with suppress(OSError):  # it is gone, or its folder never was there
+                beside.unlink()
+
+
+def _zstd() -> Any:
+    if sys.version_info >= (3, 14):
+        return importlib.import_module("compression.zstd")
+    return require("zstandard", "A .zst file", extra="zstd")
+
+
+def _unpack_zstd(zstd: Any, file: IO[bytes]) -> Any:
+    if sys.version_info >= (3, 14):
+        return zstd.ZstdFile(file)
+    return io.BufferedReader(_Frames(zstd, file))
+
+
+def _pack_zstd(zstd: Any, file: IO[bytes]) -> Any:
+    if sys.version_info >= (3, 14):
+        return zstd.ZstdFile(file, "w")
+    return zstd.ZstdCompressor().stream_writer(file, closefd=False)
+
+
+class _Frames(io.RawIOBase):
+    """What a file of Zstandard frames holds; `zstandard`'s own reader is silent about a cut."""
+
+    def __init__(self, zstd: Any, file: IO[bytes]) -> None:
+        self._zstd, self._file = zstd, file
+        self._frame = self._zstd.ZstdDecompressor().decompressobj()
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Whether it can be read: yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer`, and say how far."""
+        while not self._ready:
+            packed = self._frame.unused_data if self._frame.eof else b""
+            packed = packed or self._file.read(CHUNK)
+            if not packed and self._frame.eof:
+                return 0
+            if not packed:
+                raise EOFError("the file ends before the last of its frames does")
+            if self._frame.eof:
+                self._frame = self._zstd.ZstdDecompressor().decompressobj()
+            self._ready = memoryview(cast("bytes", self._frame.decompress(packed)))
+        size = min(len(buffer), len(self._ready))
+        buffer[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size

@@ -1,0 +1,247 @@
+"""Column files: one token a line, its tag in one of the columns, a blank line after a sentence."""
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ner.data.formats.base import DEFAULT_TAGS, Reading, Writing, _name
+from ner.data.formats.columns import (
+    BLANKS,
+    DOCUMENT_BOUNDARY,
+    RUN_OF_BLANKS,
+    Layout,
+    Row,
+    sentence_tags,
+    token_columns,
+)
+from ner.data.lines import decode_lines, read_lines, replace_surrogates
+from ner.data.schemes import Spelling
+from ner.data.sentence import Sentence, Source
+from ner.errors import ConfigError, DataError
+
+
+def read_conll(
+    lines: Iterable[bytes],
+    name: str,
+    columns: Sequence[str] | None = None,
+    tags: str | None = "ner",
+    problems: list[DataError] | None = None,
+    last: str | None = None,
+) -> Iterator[Sentence]:
+    """Yield the sentences of a column file, whatever its scheme, separators and line ends.
+
+    The file is separated by single tabs if its first row holds a tab, else by runs of blanks and
+    tabs. Rows of `-DOCSTART-` begin a document, named by a running number; sentences before the
+    first such row have no document. Where the tag of some token is left open (see
+    `ner.data.partial`), the sentence has `allowed` in place of `spans`.
+
+    Args:
+        lines: The lines of the file, undecoded.
+        name: What messages call the file.
+        columns: Names of its columns in their order, one of them "token"; "-" leaves a column out.
+            By default the first is "token", the last is `tags`, and those between are "column2",
+            "column3" and so on.
+        tags: The column that holds the tags. Where there is no such column, or with None, the
+            sentences are not annotated (`spans` is None).
+        problems: Where to put the errors of sentences that cannot be read, which are left out;
+            None raises the first one.
+        last: What the last column is called where `columns` do not say; by default `tags`.
+
+    Raises:
+        ConfigError: `columns` do not name one token column, or name one twice.
+        DataError: A row is not UTF-8, has too many or too few columns, an empty token or a tag
+            without prefix.
+    """
+    for block in _read_blocks(lines, name, Layout(columns, tags, last), problems):
+        if block.sentence is not None:
+            yield block.sentence
+
+
+def write_conll(
+    sentences: Iterable[Sentence],
+    scheme: Spelling = "BIO",
+    columns: Sequence[str] = (),
+    tagged: bool = True,
+) -> Iterator[str]:
+    r"""Yield lines, without newline, of the form ``token<TAB>tag``.
+
+    The tags are the predicted ones where there is a prediction, else the gold ones. A
+    `-DOCSTART-` row stands wherever the document changes.
+
+    Args:
+        sentences: What to write.
+        scheme: How the tags are spelt.
+        columns: Further columns of the sentences, to be written between token and tag.
+        tagged: Whether there is a column of tags.
+
+    Raises:
+        DataError: A token, label or value is empty or holds a tab or a newline, a token reads
+            `-DOCSTART-`, or a sentence lacks a column.
+
+    >>> list(write_conll([Sentence(["New", "York"], spans=[(0, 2, "LOC")])], "BIOES"))
+    ['New\tB-LOC', 'York\tE-LOC', '']
+    """
+    document: str | None = None
+    for number, sentence in enumerate(sentences, 1):
+        where = f"{sentence.source or f'sentence {number}'}"
+        if sentence.document != document:
+            document = sentence.document
+            yield f"{DOCUMENT_BOUNDARY}\tO"
+            yield ""
+        fields = token_columns(sentence, columns, scheme if tagged else None, where)
+        for row in zip(*fields, strict=True):
+            yield _row([replace_surrogates(field) for field in row], where)
+        yield ""
+
+
+def _row(fields: Sequence[str], where: str) -> str:
+    row = "\t".join(fields)
+    is_whole = row.count("\t") == len(fields) - 1 and "\n" not in row and "" not in fields
+    # What ends a line is cut off, and a row without a tab is cut at blanks.
+    is_whole = is_whole and row == row.rstrip(f"{BLANKS}\r")
+    is_whole = is_whole and (len(fields) > 1 or not any(blank in row for blank in BLANKS))
+    if not is_whole or DOCUMENT_BOUNDARY in RUN_OF_BLANKS.split(row)[:1]:
+        raise DataError(
+            f"{where}: in a column file, tokens and labels hold no tab or newline, end in no "
+            f"blank, are not empty, and do not begin with {DOCUMENT_BOUNDARY}. Got {fields}."
+        )
+    return row
+
+
+def annotate_conll(
+    lines: Iterable[bytes],
+    tag_sentences: Callable[[Iterator[Sentence]], Iterable[Sentence]],
+    name: str,
+    scheme: Spelling = "BIO",
+    columns: Sequence[str] | None = None,
+    tags: str | None = None,
+    problems: list[DataError] | None = None,
+    predicted: str | None = None,
+) -> Iterator[str]:
+    """Yield the lines of a column file, without newline, with the predicted tag as last column.
+
+    Everything else stays as it was: separators, blank lines and `-DOCSTART-` rows, which get an O,
+    or a `_` where a column is predicted. So do the rows of a sentence that went to `problems`.
+    Lines are held back only until their sentence is tagged.
+
+    Args:
+        lines: The lines of the file, undecoded.
+        tag_sentences: Gives back every sentence with its prediction, in order; it may read ahead.
+        name: What messages call the file.
+        scheme: How the predicted tags are written.
+        columns: As for `read_conll`.
+        tags: As for `read_conll`, but by default no column is taken for tags, nor checked.
+        problems: As for `read_conll`.
+        predicted: A predicted column that is written in place of tags.
+    """
+    layout = Layout(columns, tags)
+    nothing = itertools.repeat("O" if predicted is None else "_")
+    waiting: deque[_Block] = deque()
+
+    def sentences() -> Iterator[Sentence]:
+        for block in _read_blocks(lines, name, layout, problems):
+            waiting.append(block)
+            if block.sentence is not None:
+                yield block.sentence
+
+    for tagged in tag_sentences(sentences()):
+        while waiting[0].sentence is None:
+            yield from _annotated(waiting.popleft(), nothing, layout)
+        block = waiting.popleft()
+        assert len(tagged) == len(block.lines), "tag_sentences changed the tokens or their order"
+        found = sentence_tags(tagged, scheme) if predicted is None else tagged.column(predicted)
+        yield from _annotated(block, found, layout)
+    for block in waiting:
+        assert block.sentence is None, "tag_sentences gave back too few sentences"
+        yield from _annotated(block, nothing, layout)
+
+
+@dataclass
+class _Block:
+    """Lines that belong together: a sentence, readable or not, or what stands between two."""
+
+    lines: list[str]
+    sentence: Sentence | None = None
+
+
+def _read_blocks(
+    lines: Iterable[bytes], name: str, layout: Layout, problems: list[DataError] | None
+) -> Iterator[_Block]:
+    """Yield every line of the file, in blocks."""
+    block = _Block([])
+    # What is wrong with the encoding of a line, by its place in the block.
+    undecoded: dict[int, DataError] = {}
+    document_names = map(str, itertools.count())
+    document: str | None = None
+    start = 1
+
+    def finished() -> _Block:
+        rows = None if undecoded else layout.read_plain_rows(block.lines)
+        if rows is None:
+            rows = _read_rows(block.lines, undecoded, layout, name, start, problems)
+        if rows is not None:
+            block.sentence = layout.sentence(rows, document=document, source=Source(name, start))
+        return block
+
+    for number, text, problem in decode_lines(lines, name):
+        line = text.rstrip(BLANKS)
+        is_boundary = layout.is_boundary(line)
+        if not line or is_boundary:
+            if block.lines:
+                yield finished()
+                block, undecoded = _Block([]), {}
+            yield _Block([line])
+            if is_boundary:
+                document = next(document_names)
+            continue
+        if not block.lines:
+            start = number
+        if problem is not None:
+            undecoded[len(block.lines)] = problem
+        block.lines.append(line)
+    if block.lines:
+        yield finished()
+
+
+def _read_rows(
+    lines: Sequence[str],
+    undecoded: Mapping[int, DataError],
+    layout: Layout,
+    name: str,
+    start: int,
+    problems: list[DataError] | None,
+) -> list[Row] | None:
+    """Read the rows of a sentence one by one, up to the first that cannot be read."""
+    rows: list[Row] = []
+    for i, line in enumerate(lines):
+        try:
+            if i in undecoded:
+                raise undecoded[i]
+            rows.append(layout.read_row(line, f"{name}:{start + i}", is_first=not rows))
+        except DataError as error:
+            if problems is None:
+                raise
+            problems.append(error)
+            return None
+    return rows
+
+
+def _annotated(block: _Block, tags: Iterable[str], layout: Layout) -> Iterator[str]:
+    for line, tag in zip(block.lines, tags, strict=False):
+        yield f"{line}{layout.separator}{tag}" if line else ""
+
+
+def _read_conll(source: str | Path, how: Reading) -> Iterator[Sentence]:
+    lines = read_lines(source, how.encoding)
+    tags = None if how.target else how.tags or DEFAULT_TAGS
+    if how.tags and how.columns and tags not in (None, *how.columns):
+        raise ConfigError(
+            f"tags: one of the columns that are named ({' '.join(how.columns)}). Got {tags!r}."
+        )
+    return read_conll(lines, _name(source), how.columns, tags, how.problems, how.target)
+
+
+def _lines_conll(sentences: Iterable[Sentence], how: Writing) -> Iterator[str]:
+    return write_conll(sentences, how.scheme, how.columns, how.tagged)

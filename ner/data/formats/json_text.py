@@ -1,0 +1,140 @@
+"""JSON in and out: one value a line, or the items of one long list, each with its line."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ner.data.lines import checked_lines, decode_lines
+from ner.data.sentence import Source
+from ner.errors import DataError
+
+FIRST_OF_PAIR = re.compile("[\ud800-\udbff](?=[\udc00-\udfff])")
+
+BLANK = re.compile(r"[ \t\r\n]*")
+
+DECODER = json.JSONDecoder()
+
+
+def json_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[Source, Any]]:
+    """Yield the value on each line that is not blank, or a DataError in its place."""
+    for number, line, problem in decode_lines(lines, name):
+        if problem is not None:
+            yield Source(name, number), problem
+        elif line.strip(" \t"):
+            try:
+                value = json.loads(line)
+            except json.JSONDecodeError as error:
+                value = DataError(
+                    f"{name}:{number}: not JSON: {error.msg} at column {error.colno}. "
+                    "Each line holds one object."
+                )
+            except (ValueError, RecursionError) as error:  # beyond all limits
+                value = DataError(f"{name}:{number}: not JSON that can be read: {error}.")
+            yield Source(name, number), value
+
+
+def json_items(
+    lines: Iterable[bytes], name: str, key: str | None = None
+) -> Iterator[tuple[Source, Any]]:
+    """Yield the items of a list that makes up a file, one at a time, with the line of each.
+
+    Args:
+        lines: The lines of the file, undecoded.
+        name: What messages call the file.
+        key: The list stands in an object, under this key.
+
+    Raises:
+        DataError: It is not JSON, or there is no such list.
+    """
+    reader = _Reader("\n".join(line for _, line in checked_lines(lines, name)), name)
+    if key is not None and reader.peek() == "{":
+        reader.enter(key)
+    if reader.peek() != "[":
+        holder = "a list" if key is None else f"a list, or an object with a list {key!r}"
+        raise DataError(f"{reader.place()}: {holder} is needed. Got {reader.peek() or 'nothing'}.")
+    yield from reader.items()
+
+
+def dump(value: Any) -> str:
+    """Write a value on one line that can be encoded as UTF-8."""
+    line = json.dumps(value, ensure_ascii=False)
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:
+        # Lone surrogates can be escaped; two in a row would be read as one character, which
+        # would move every offset after them.
+        line = json.dumps(json.loads(FIRST_OF_PAIR.sub("\ufffd", line)))
+    return line
+
+
+def dump_list(values: Iterable[Any]) -> Iterator[str]:
+    """Write a list of values, one a line."""
+    before = "["
+    for value in values:
+        yield before + dump(value)
+        before = ","
+    yield "[]" if before == "[" else "]"
+
+
+class _Reader:
+    """Walks through JSON text without making all of it at once."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self.text, self.name = text, name
+        self.position, self.counted, self.line = 0, 0, 1
+
+    def place(self) -> str:
+        return f"{self.name}:{self._line_at(self.position)}"
+
+    def peek(self) -> str:
+        match = BLANK.match(self.text, self.position)
+        self.position = match.end() if match else self.position
+        return self.text[self.position : self.position + 1]
+
+    def enter(self, key: str) -> None:
+        """Go to the value of a key of the object that begins here."""
+        self.position += 1
+        while self.peek() == '"':
+            found = self._value()
+            self._expect(":")
+            self.peek()
+            if found == key:
+                return
+            self._value()
+            if self.peek() == ",":
+                self.position += 1
+        raise DataError(f"{self.name}: an object with a list {key!r} is needed. It has no such.")
+
+    def items(self) -> Iterator[tuple[Source, Any]]:
+        self.position += 1
+        while self.peek() != "]":
+            source = Source(self.name, self._line_at(self.position))
+            yield source, self._value()
+            if self.peek() != "]":
+                self._expect(",")
+
+    def _value(self) -> Any:
+        try:
+            value, self.position = DECODER.raw_decode(self.text, self.position)
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{self.name}:{error.lineno}: not JSON: {error.msg} at column {error.colno}."
+            ) from None
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{self.place()}: not JSON that can be read: {error}.") from None
+        return value
+
+    def _expect(self, character: str) -> None:
+        if self.peek() != character:
+            found = self.peek()
+            raise DataError(
+                f"{self.place()}: not JSON: {character!r} is needed. "
+                f"Got {repr(found) if found else 'the end of the file'}."
+            )
+        self.position += 1
+
+    def _line_at(self, position: int) -> int:
+        self.line += self.text.count("\n", self.counted, position)
+        self.counted = position
+        return self.line

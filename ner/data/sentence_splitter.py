@@ -1,0 +1,201 @@
+"""Find the sentences of a raw text; cut a tokenized text into them, and put it together again."""
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+
+from ner.data.lines import replace_surrogates
+from ner.data.schemes import Span
+from ner.data.sentence import Prediction, Sentence
+from ner.errors import ConfigError
+from ner.extras import require
+
+LINE_BREAK = r"\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]"
+
+# A line break and all white space after it.
+GAP = re.compile(rf"(?>{LINE_BREAK})\s*+")
+
+ONE_BREAK = re.compile(LINE_BREAK)
+
+LANGUAGE = re.compile("[a-z]{2,3}")
+
+# The library sees so many characters at once: there are texts, such as one of opening quotes, on
+# which its time grows with the square of their length.
+WINDOW = 4000
+
+# What is cut off at the end of a window can change its last borders; they are looked at again.
+MARGIN = 500
+
+# The places inside of a text where its sentences begin, but for the first.
+FindStarts = Callable[[str], Sequence[int]]
+
+
+class SentenceSplitter:
+    r"""Finds where the sentences of a text begin.
+
+    The rules are those of the library sentencex: the abbreviations, numbers and quotes of one
+    language, and the full stops of all scripts. A language that it does not know has the rules of
+    a related one, at last those of English.
+
+    Args:
+        language: The ISO 639 code of the text's language, such as "en", "de" or "zh".
+        lines: Whether every line break ends a sentence; otherwise blank lines alone do, as suits a
+            text whose lines are filled up to one width.
+
+    Raises:
+        ConfigError: `language` is no code of a language.
+        MissingExtraError: sentencex is not installed.
+
+    >>> SentenceSplitter()("Mr. Smith left. Did he?\nYes")
+    [16, 24]
+    """
+
+    def __init__(self, language: str = "en", *, lines: bool = True) -> None:
+        if not LANGUAGE.fullmatch(language):
+            raise ConfigError(
+                "language: two or three small letters, as in ISO 639, such as en. "
+                f"Got {language!r}."
+            )
+        self.language = language
+        self.lines = lines
+        library = require("sentencex", "Splitting sentences", "sentences")
+        self._boundaries = library.get_sentence_boundaries
+
+    def __call__(self, text: str) -> list[int]:
+        """Give the places inside of `text`, ascending, where its sentences begin but the first.
+
+        The sentences are the stretches between these places, with the white space that follows
+        them: nothing is lost. Time grows no faster than the text.
+        """
+        text = replace_surrogates(text)
+        first, last = len(text) - len(text.lstrip()), len(text.rstrip())
+        starts: list[int] = []
+        begin = first
+        for gap in GAP.finditer(text, first, last):
+            if self.lines or len(ONE_BREAK.findall(gap.group())) > 1:
+                starts.extend(self._within(text, begin, gap.start()))
+                begin = gap.end()
+                starts.append(begin)
+        starts.extend(self._within(text, begin, last))
+        return starts
+
+    def _within(self, text: str, begin: int, end: int) -> Iterator[int]:
+        """Yield the starts after `begin` and before `end`, window by window."""
+        while begin < end:
+            window_end = min(begin + WINDOW, end)
+            limit = end if window_end == end else window_end - MARGIN
+            found = self._boundaries(self.language, text[begin:window_end])
+            starts = [begin + sentence["end_index"] for sentence in found]
+            starts = [start for start in starts if start < limit]
+            yield from starts
+            if limit == end:
+                return
+            # On from the last sentence; if it is longer than that, from a blank in the middle.
+            middle = begin + WINDOW // 2
+            after_blank = text.find(" ", middle, limit) + 1
+            begin = starts[-1] if starts and starts[-1] > middle else after_blank or middle
+
+
+def cut_sentence(
+    sentence: Sentence, starts: Iterable[int], whole: Iterable[Span] = ()
+) -> list[Sentence]:
+    """Cut a tokenized text into sentences.
+
+    No token, no gold span and none of `whole` is cut: where a sentence would begin inside of one,
+    it does not. Every token is in just one of the parts, in order; labels of the text and its
+    prediction are in none. A text without tokens is its own only part.
+
+    Args:
+        sentence: The text, with its tokens.
+        starts: Places in the text where sentences begin, ascending.
+        whole: Spans of tokens that stay in one piece.
+    """
+    places = [start for start, _ in sentence.offsets]
+    inside = {i for s in (*(sentence.spans or ()), *whole) for i in range(s.start + 1, s.end)}
+    firsts = [0]
+    for start in starts:
+        first = bisect_left(places, start)
+        reached = sentence.offsets[first - 1][1] if first else 0
+        if firsts[-1] < first < len(sentence) and reached <= start and first not in inside:
+            firsts.append(first)
+    ends = [*firsts[1:], len(sentence)]
+    if len(firsts) == 1:
+        return [sentence.replace(labels=None, prediction=None)]
+    return [_part(sentence, first, end) for first, end in zip(firsts, ends, strict=True)]
+
+
+def _part(sentence: Sentence, first: int, end: int) -> Sentence:
+    offsets = sentence.offsets[first:end]
+    begin = offsets[0][0]
+    spans, allowed = sentence.spans, sentence.allowed
+    if spans is not None:
+        spans = [shift_span(s, -first) for s in spans if first <= s.start < end]
+    return sentence.replace(
+        tokens=sentence.tokens[first:end],
+        text=sentence.text[begin : offsets[-1][1]],
+        offsets=[(start - begin, stop - begin) for start, stop in offsets],
+        columns={name: values[first:end] for name, values in sentence.columns.items()},
+        spans=spans,
+        allowed=None if allowed is None else allowed[first:end],
+        labels=None,
+        prediction=None,
+    )
+
+
+def join_predictions(sentence: Sentence, parts: Iterable[Sentence]) -> Sentence:
+    """Give the text, with the predictions of the parts that it was cut into.
+
+    Raises:
+        ValueError: The parts have other tokens than the text in all, or lack a prediction.
+    """
+    spans: list[Span] | None = None
+    scores: list[float] = []
+    columns: defaultdict[str, list[str]] = defaultdict(list)
+    column_scores: defaultdict[str, list[float]] = defaultdict(list)
+    first = 0
+    for part in parts:
+        if part.prediction is None:
+            raise ValueError("parts: each has a prediction. Got one without.")
+        if part.prediction.spans is not None:
+            moved = [shift_span(span, first) for span in part.prediction.spans]
+            spans = [*(spans or ()), *moved]
+        scores.extend(part.prediction.scores)
+        for name, values in part.prediction.columns.items():
+            columns[name].extend(values)
+            column_scores[name].extend(part.prediction.column_scores[name])
+        first += len(part)
+    if first != len(sentence):
+        raise ValueError(f"parts: {len(sentence)} tokens in all. Got {first}.")
+    return sentence.predicted(
+        Prediction(
+            None if spans is None else tuple(spans),
+            tuple(scores),
+            columns={name: tuple(values) for name, values in columns.items()},
+            column_scores={name: tuple(values) for name, values in column_scores.items()},
+        )
+    )
+
+
+def shift_span(span: Span, by: int) -> Span:
+    """Move a span by so many tokens."""
+    return Span(span.start + by, span.end + by, span.label)
+
+
+def tag_in_sentences(
+    texts: Iterable[Sentence],
+    find_starts: FindStarts,
+    tag: Callable[[list[Sentence]], Iterable[Sentence]],
+) -> Iterator[Sentence]:
+    """Tag the sentences of each text by themselves, and yield the texts whole again.
+
+    Args:
+        texts: Tokenized texts.
+        find_starts: Gives the places where the sentences of a text begin.
+        tag: Gives sentences with their predictions, in order.
+    """
+    cut = [(text, cut_sentence(text, find_starts(text.text))) for text in texts]
+    tagged = iter(tag([part for _, parts in cut for part in parts]))
+    for text, parts in cut:
+        yield join_predictions(text, islice(tagged, len(parts)))

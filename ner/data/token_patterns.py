@@ -1,0 +1,210 @@
+"""The rules by which raw text is cut into tokens: one regular expression a convention.
+
+At every position the first alternative that fits is the next token, and white space and invisible
+characters between tokens are skipped. Every repetition is possessive (`++`, `(?>...)`: never given
+back) or bounded, so that time grows with the length of the text and no faster, whatever the text
+is. The syntax is Oniguruma's, in which `{1,9}+` is not possessive.
+
+A token that begins inside a word is what an earlier rule left of it: whatever cuts a word states
+the part in front, and sees the rest in a lookahead.
+"""
+
+# Scripts written without blanks between words: one character is one token.
+UNSPACED = (
+    r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+    r"\x{30FC}\x{FF70}"  # the mark of long vowels, which Unicode counts to no script
+)
+
+# Soft hyphen, zero-width joiners and non-joiners and the like stay inside their word.
+JOINERS = r"\x{AD}\x{200C}\x{200D}\x{2060}"
+
+ALNUM = rf"[\p{{L}}\p{{N}}&&[^{UNSPACED}]]"
+
+IN_WORD = rf"[\p{{L}}\p{{N}}\p{{M}}_{JOINERS}&&[^{UNSPACED}]]"
+
+RUN = rf"{ALNUM}{IN_WORD}*+"
+
+STARTS = rf"(?<!{IN_WORD})"
+
+ENDS = rf"(?!{IN_WORD})"
+
+# Nothing but white space up to the end of the text: a period here ends a sentence.
+AT_END = r"\s*+\z"
+
+# Parts of one token: Oniguruma gives up (and `tokenizers` panics) after ten million steps in one.
+MOST = 1000
+
+CLITIC = rf"['’](?i:s|m|d|re|ve|ll){ENDS}"
+
+NOT = rf"(?i:n['’]t){ENDS}"
+
+ABBREVIATIONS = (
+    "Adm|Assn|Attn|Ave|Blvd|Bros|Capt|Cmdr|Co|Col|Corp|Cos|Dept|Drs?|Ft|Gen|Gov|Hon|Inc|Jr|Lt|Ltd|"
+    "Maj|Messrs|Mr|Mrs|Ms|Mt|Nos|Pres|Prof|Reps?|Rev|Sen|Sgt|Sr|St|Ste|Sts|Univ|"
+    "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|"
+    "Ala|Ariz|Ark|Calif|Colo|Conn|Del|Fla|Ga|Ind|Kan|Ky|La|Mass|Md|Mich|Minn|Mo|Mont|Neb|Nev|"
+    "Okla|Ore|Pa|Tenn|Tex|Va|Vt|Wash|Wis|Wyo|"
+    "approx|cf|dept|etc|ext|vol|vs"
+)
+
+# Closing punctuation belongs to an address only if more of it follows. The longest repetition that
+# Oniguruma takes keeps the steps back from it few.
+ADDRESS = r"(?>[^\s\p{Cc}<>\"]{1,100000}(?<=[^'.,;:!?)\]]))"
+
+URL = rf"(?:(?i:https?|ftp)://|{STARTS}(?i:www)\.(?={ALNUM})){ADDRESS}"
+
+LABEL = rf"(?>(?:{ALNUM}|-){{1,63}})"
+
+HOST = rf"(?>(?:\.{LABEL}){{0,9}})"
+
+EMAIL = rf"(?>(?:{ALNUM}|[._%+\-]){{1,64}})@{LABEL}{HOST}"
+
+HANDLE = rf"{STARTS}(?:@{IN_WORD}++{HOST}|\#(?=[\p{{L}}_]){IN_WORD}++)"
+
+# Names of files, and of hosts in capitals.
+KINDS = "com|net|org|edu|gov|docx?|xlsx?|ppt|pdf|rtf|txt|csv|html?|exe|zip|jpe?g|gif|png|mp3"
+
+KIND = rf"(?i:{KINDS}){ENDS}"
+
+# The head of a word before "n't"; the words of the language that have one are short.
+NEGATED = rf"(?=(?>\p{{L}}{{2,13}})['’])\p{{L}}{{1,12}}?(?={NOT})"
+
+# U.S., a.m., J.; an initial at the end of the text is a word and a period.
+LETTERS = rf"\p{{L}}\.(?>(?:\p{{L}}\.){{1,{MOST}}})"
+
+INITIALS = rf"{STARTS}(?:{LETTERS}|\p{{Lu}}\.(?!{AT_END}))"
+
+SLASHED = rf"{STARTS}(?:(?:[Bb]/[Cc]|[WwCc]/[Oo]|[Nn]/[Aa]|[Aa]/[Cc]){ENDS}|[Ww]/(?!\p{{L}}))"
+
+CURRENCY = r"(?<!\p{L})\p{Lu}{1,3}\$"
+
+NUMBER = rf"{STARTS}[+\-−](?=\.?\p{{Nd}})\.?{RUN}|(?<![.\p{{L}}\p{{N}}])\.(?=\p{{Nd}}){RUN}"
+
+# What joins two runs of letters and digits into one word.
+LINK = (
+    r"(?:(?<=\p{L})&(?=\p{L})"
+    rf"|(?!{CLITIC})(?<=\p{{L}})['’](?=\p{{L}})"
+    r"|(?<=\p{N})[.,:/](?=\p{N})"
+    rf"|\.(?=[\p{{Ll}}\p{{Nd}}]|{KIND}))"
+)
+
+HYPHEN = rf"[-‐‑·](?={ALNUM})"
+
+EMOJI = (
+    r"\p{Regional_Indicator}{2}"
+    r"|\p{Extended_Pictographic}[\p{M}\p{Emoji_Modifier}\x{E0020}-\x{E007F}]*+"
+    r"(?>(?:\x{200D}\p{Extended_Pictographic}[\p{M}\p{Emoji_Modifier}]*+){0,9})"
+)
+
+EMOTICON = (
+    rf"[:;=]['’]?-?[()\[\]|]{{1,3}}{ENDS}|{STARTS}[:;=]-?[DPp]{ENDS}|\(-?[:;]|\^_*+\^|<3{ENDS}"
+)
+
+# Several marks that are one token: ends of sentences, lines that are drawn, quotes.
+REPEATED = (
+    r"[.,:]?[!?][.!?]*+(?<=[.,:!?][.!?])|\.\.++|[\-=+~_*<>|][\-=+~_*<>|]++"
+    r"|\#\#++|\$\$++|//++|\\\\++|``|''|’’"
+)
+
+SYMBOL = r"[^\s\p{Cc}\p{Cf}]\p{M}*+"
+
+# Words written as one of which two tokens are made: the first of them, before the second.
+FUSED = rf"wan(?=na{ENDS})|(?:got|out)(?=ta{ENDS})|(?:gim|lem)(?=me{ENDS})"
+
+FUSED_NOT = "are|could|did|does|had|has|have|is|should|was|were|would"
+
+
+def _pattern(
+    *, fused: str, ends: str, special: str, clitic: str, abbreviations: str, ordinal: str, link: str
+) -> str:
+    """Put the rules together; each argument is something that conventions differ in.
+
+    Args:
+        fused: Words written as one of which two tokens are made: the first of them.
+        ends: The last two letters of such words, for speed.
+        special: Tokens that come before addresses and words.
+        clitic: What is cut from the end of a word.
+        abbreviations: Words that a period belongs to.
+        ordinal: The number of a list.
+        link: What continues a run of letters and digits to one word.
+    """
+    plain = r"[A-Za-z]++(?=[ ])"
+    tail = rf"(?>(?:{link}){{0,{MOST}}})"
+    rules = [
+        rf"{plain}(?<!{ends})",  # most words: the rules below agree, but take longer
+        rf"{STARTS}(?=(?>[A-Za-z]{{2,8}})(?<={ends}){ENDS})(?i:{fused})",
+        plain,
+        rf"[{UNSPACED}]\p{{M}}*+",
+        URL,
+        special,
+        EMAIL,
+        HANDLE,
+        NOT,
+        NEGATED,
+        rf"(?<={IN_WORD}|\.){clitic}|(?<=\s){clitic}(?=\s|\z)",
+        CURRENCY,
+        ordinal,
+        rf"{INITIALS}(?:-?{RUN}{tail})?+",
+        rf"{STARTS}(?=(?>[A-Za-z]{{2,8}})\.)(?:{abbreviations})\.(?!{AT_END}|\.)(?:-{RUN}{tail})?+",
+        rf"(?:{NUMBER}){tail}",
+        rf"{RUN}{tail}",
+        EMOJI,
+        EMOTICON,
+        REPEATED,
+        SYMBOL,
+    ]
+    return rf"(?!\s)(?:{'|'.join(rules)})"
+
+
+# What English Web Treebank does not cut at its hyphen, by its guidelines.
+PREFIXES = (
+    "a|ante|anti|arch|be|bi|bio|co|counter|cross|cyber|de|e|eco|ex|extra|inter|intra|macro|mega|"
+    "micro|mid|mini|mis|multi|neo|non|over|pan|para|peri|post|pre|pro|pseudo|psycho|quasi|re|semi|"
+    "sub|super|tri|ultra|un|uni|vice"
+)
+
+PREFIXED = rf"{STARTS}(?=(?>[A-Za-z]{{1,7}})-)(?i:{PREFIXES})-{RUN}(?>(?:{LINK}{RUN}){{0,{MOST}}})"
+
+# Its numbers: of telephones and dates, before a unit (5pm is two tokens), of decades.
+DIGITS = r"\p{Nd}++"
+
+NUMBERED = (
+    rf"(?=\p{{Nd}}){STARTS}(?:"
+    rf"\p{{Nd}}{{1,4}}-\p{{Nd}}{{2,4}}-\p{{Nd}}{{2,5}}(?>(?:-\p{{Nd}}{{2,5}}){{0,2}}){ENDS}"
+    rf"|\p{{Nd}}{{1,3}}-\p{{Nd}}{{4}}{ENDS}"
+    rf"|{DIGITS}(?>(?:[.,:]{DIGITS}){{0,9}})"
+    rf"(?=(?i:am|pm|[ap]\.m\.|mm|cm|km|kg|ft|lbs?|hrs?|gb|mb|bn|[kmbp]){ENDS})"
+    rf"|{DIGITS}(?<=0)['’]s{ENDS})"
+)
+
+# By the name of the convention.
+PATTERNS = {
+    # As the Penn Treebank and CoNLL-2003 cut; no rule of it is harmful in other languages.
+    "conll": _pattern(
+        fused=rf"{FUSED}|(?:{FUSED_NOT})(?=nt{ENDS})",
+        ends="[NnTt][AaTt]|[Mm][Ee]",
+        special=rf"\.{KIND}|{SLASHED}",
+        clitic=CLITIC,
+        abbreviations=ABBREVIATIONS,
+        ordinal=r"^\d{1,3}\.(?=[ \t]++\S)",
+        link=rf"-{LETTERS}|(?:{HYPHEN}|{LINK}){RUN}",
+    ),
+    # As Universal Dependencies' English Web Treebank cuts: at hyphens, and into syntactic words.
+    "ud": _pattern(
+        fused=(
+            rf"{FUSED}|gon(?=na{ENDS})|can(?=not{ENDS})|a(?=lot{ENDS})|i(?=(?:m|ve){ENDS})"
+            rf"|(?:ai|ar|ca|do|wo|{FUSED_NOT})(?=nt{ENDS})|you(?=re{ENDS})"
+            rf"|(?:that|there|he|she|what|let|who)(?=s{ENDS})"
+            rf"|it(?=s (?:an?|the|not|been|just|really|so|too){ENDS})"
+        ),
+        ends="[NnTtOo][AaTt]|[MmVvRr][Ee]|[MmSs]",
+        special=rf"\.{KIND}|{SLASHED}|{NUMBERED}|{PREFIXED}",
+        clitic=rf"['’`](?i:s|m|d|re|ve|ll){ENDS}",
+        abbreviations=(
+            rf"{ABBREVIATIONS}|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun|[Aa]rrv|[Oo]z|[Ll]bs?|[Ll]v|Fax"
+            r"|No(?=\.\s*+\p{Nd})"
+        ),
+        ordinal=r"(?!)",
+        link=rf"{LINK}{RUN}",
+    ),
+}

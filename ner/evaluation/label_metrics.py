@@ -1,0 +1,206 @@
+"""Predicted labels against gold ones: of whole sentences, one or several, and one a token."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ner.data.sentence import Prediction, Sentence
+from ner.errors import DataError
+from ner.evaluation.calibration import calibration_error
+from ner.evaluation.report import (
+    Confusion,
+    Counts,
+    MultiLabelReport,
+    SingleLabelReport,
+    TokenReport,
+    average,
+)
+
+# What is predicted for a sentence without tokens.
+NONE = "(none)"
+
+# A probability, and whether what was predicted with it is right.
+Decision = tuple[float, bool]
+
+
+def evaluate_classes(
+    gold: Sequence[Sentence],
+    predicted: Sequence[Sentence],
+    multi_label: bool = False,
+    name: str = "",
+) -> SingleLabelReport | MultiLabelReport:
+    """Compare the predicted labels of sentences with the gold ones of the same sentences.
+
+    Args:
+        gold: Sentences with `labels`.
+        predicted: The same sentences in the same order, with `prediction`.
+        multi_label: Whether a sentence may have several labels, or none.
+        name: What to call the data in the report.
+
+    Raises:
+        DataError: A gold sentence has no labels, or several where it should have one.
+    """
+    pairs = list(_pairs(gold, predicted))
+    for i, (one, prediction) in enumerate(pairs):
+        where = one.source or name or "gold"
+        if one.labels is None or (not multi_label and len(one.labels) != 1):
+            got = "none" if one.labels is None else list(one.labels)
+            needed = "gold labels are" if multi_label else "one gold label is"
+            raise DataError(f"{where}: {needed} needed. Got {got}.")
+        if prediction.labels is None:
+            raise ValueError(f"predicted[{i}]: labels of the sentence")
+    if multi_label:
+        return _compare_sets(pairs, name)
+    gold_labels = [label for one, _ in pairs for label in one.labels or ()]
+    found = [(prediction.labels or (NONE,))[0] for _, prediction in pairs]
+    confusion = Counter(zip(gold_labels, found, strict=True))
+    decisions = [
+        (prediction.probabilities[label], label == expected)
+        for (_, prediction), label, expected in zip(pairs, found, gold_labels, strict=True)
+        if label in prediction.probabilities
+    ]
+    return SingleLabelReport(
+        name=name,
+        sentences=len(pairs),
+        accuracy=accuracy(gold_labels, found),
+        confusion=_nested(confusion),
+        error=_error(decisions),
+        **_scores(_counts(confusion)),
+    )
+
+
+def evaluate_column(
+    gold: Sequence[Sentence],
+    predicted: Sequence[Sentence],
+    column: str,
+    name: str = "",
+    known_words: Collection[str] | None = None,
+) -> TokenReport:
+    """Compare the predicted labels of tokens with the gold ones of the same sentences.
+
+    Args:
+        gold: Sentences with the column.
+        predicted: The same sentences in the same order, with `prediction`.
+        column: Its name.
+        name: What to call the data in the report.
+        known_words: Those of training; None if they are not known.
+
+    Raises:
+        DataError: A gold sentence lacks the column.
+    """
+    words: list[str] = []
+    gold_labels: list[str] = []
+    found: list[str] = []
+    probabilities: list[float] = []
+    num_right = 0
+    for i, (one, prediction) in enumerate(_pairs(gold, predicted)):
+        if column not in one.columns:
+            where = one.source or name or "gold"
+            raise DataError(f"{where}: a column {column!r} is needed. Got a sentence without it.")
+        if len(prediction.columns.get(column, ())) != len(one):
+            raise ValueError(f"predicted[{i}]: a label in {column!r} for each token")
+        words += one.tokens
+        gold_labels += one.columns[column]
+        found += prediction.columns.get(column, ())
+        probabilities += prediction.column_scores.get(column, ())
+        num_right += tuple(one.columns[column]) == tuple(prediction.columns.get(column, ()))
+    confusion = Counter(zip(gold_labels, found, strict=True))
+    right = [a == b for a, b in zip(gold_labels, found, strict=True)]
+    unseen = [
+        is_right
+        for word, is_right in zip(words, right, strict=True)
+        if known_words is not None and word not in known_words
+    ]
+    complete = len(probabilities) == len(words)
+    return TokenReport(
+        name=name,
+        sentences=len(gold),
+        tokens=len(words),
+        accuracy=accuracy(gold_labels, found),
+        sentence_accuracy=num_right / max(len(gold), 1),
+        unseen=None if known_words is None else len(unseen),
+        unseen_accuracy=None if known_words is None else sum(unseen) / max(len(unseen), 1),
+        confusion=_nested(confusion),
+        error=_error(list(zip(probabilities, right, strict=True))) if complete else None,
+        **_scores(_counts(confusion)),
+    )
+
+
+def accuracy(gold: Sequence[str], predicted: Sequence[str]) -> float:
+    """Compute the share of labels that are right; 0 where there are none.
+
+    >>> accuracy(["NOUN", "VERB"], ["NOUN", "NOUN"])
+    0.5
+    """
+    return sum(a == b for a, b in zip(gold, predicted, strict=True)) / max(len(gold), 1)
+
+
+def _pairs(
+    gold: Sequence[Sentence], predicted: Sequence[Sentence]
+) -> Iterator[tuple[Sentence, Prediction]]:
+    for i, (one, other) in enumerate(zip(gold, predicted, strict=True)):
+        if one.tokens != other.tokens or other.prediction is None:
+            raise ValueError(f"predicted[{i}]: the tokens of gold[{i}], and a prediction")
+        yield one, other.prediction
+
+
+def _compare_sets(pairs: Sequence[tuple[Sentence, Prediction]], name: str) -> MultiLabelReport:
+    correct: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    gold: Counter[str] = Counter()
+    known: set[str] = set()
+    decisions: list[Decision] = []
+    wrong = same = 0
+    for one, prediction in pairs:
+        expected, labels = set(one.labels or ()), set(prediction.labels or ())
+        gold.update(expected)
+        found.update(labels)
+        correct.update(expected & labels)
+        wrong += len(expected ^ labels)
+        same += expected == labels
+        known.update(prediction.probabilities)
+        decisions += [(p, label in expected) for label, p in prediction.probabilities.items()]
+    labels = sorted({*gold, *found})
+    num_labels = len(known.union(labels))
+    return MultiLabelReport(
+        name=name,
+        sentences=len(pairs),
+        labels=num_labels,
+        accuracy=same / max(len(pairs), 1),
+        hamming_loss=wrong / max(len(pairs) * num_labels, 1),
+        error=_error(decisions),
+        **_scores({label: Counts(correct[label], found[label], gold[label]) for label in labels}),
+    )
+
+
+def _counts(confusion: Counter[tuple[str, str]]) -> dict[str, Counts]:
+    gold: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    for (one, other), count in confusion.items():
+        gold[one] += count
+        found[other] += count
+    labels = sorted({*gold, *found} - {NONE})
+    return {label: Counts(confusion[label, label], found[label], gold[label]) for label in labels}
+
+
+def _scores(counts: Mapping[str, Counts]) -> dict[str, Any]:
+    per_label = {label: count.scores() for label, count in counts.items()}
+    return {"per_label": per_label, **average(counts.values())._asdict()}
+
+
+def _nested(confusion: Counter[tuple[str, str]]) -> Confusion:
+    gold = {one for one, _ in confusion}
+    found = {other for _, other in confusion}
+    rows = sorted(gold | found - {NONE})
+    columns = [*rows, *({NONE} & found)]
+    return {one: {other: confusion[one, other] for other in columns} for one in rows}
+
+
+def _error(decisions: Sequence[Decision]) -> float | None:
+    """Compute the calibration error; None where no probability is known."""
+    if not decisions:
+        return None
+    probabilities, right = zip(*decisions, strict=True)
+    return calibration_error(np.array(probabilities), np.array(right))

@@ -1,0 +1,154 @@
+"""Train the networks of a series, with checkpoints; a resumed run is the uninterrupted one."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ner.errors import ConfigError
+from ner.files import write_json
+from ner.forecasting.coding import Coding, SeriesBatches
+from ner.forecasting.forecaster import Forecaster
+from ner.forecasting.network import build_network
+from ner.forecasting.report import score
+from ner.forecasting.transforms import Values
+from ner.forecasting.windows import Parts
+from ner.nn.model import Model
+from ner.nn.runtime import to_tensors
+from ner.plots import learning_curve
+from ner.training.checkpoint import newest_checkpoint, save_checkpoint
+from ner.training.optimizers import Schedule, build_optimizers
+from ner.training.progress import interruptible
+from ner.training.trainer import Epoch, Trainer
+from ner.training.weights import Penalty, shrinkable
+
+Notify = Callable[[str], None]
+
+METRIC = "rmse"
+
+
+def build_trainer(
+    coding: Coding, values: Values, parts: Parts, seed: int, device: torch.device
+) -> Trainer:
+    """Build a network and what trains it; the development part chooses the weights.
+
+    Args:
+        coding: Fitted on the training part.
+        values: The table (N D); the test part is not looked at.
+        parts: Origins of its parts.
+        seed: Of weights, dropout and the order of windows.
+        device: Where it trains.
+    """
+    torch.manual_seed(seed)
+    chosen = coding.settings.training
+    model = build_network(coding.settings, coding.num_features).to(device)
+    truth = coding.windows.truth(values, parts.dev)
+    columns = tuple(map(str, range(values.shape[1])))
+
+    def evaluate(_: nn.Module) -> dict[str, float]:
+        forecasts = Forecaster(coding, columns, [model]).predict(values, parts.dev)
+        return {METRIC: score(forecasts, truth).rmse}
+
+    optimizers = build_optimizers(
+        model,
+        name=chosen["optimizer"],
+        learning_rate=chosen["learning_rate"],
+        weight_decay=chosen["weight_decay"],
+        momentum=chosen["momentum"],
+        betas=tuple(chosen["betas"]),
+    )
+    schedule = Schedule(
+        chosen["schedule"],
+        warmup=chosen["warmup"],
+        decay=chosen["decay"],
+        patience=chosen["plateau_patience"],
+    )
+    return Trainer(
+        model,
+        SeriesBatches(coding, values, parts.train, seed, chosen["batch_size"]),
+        evaluate,
+        optimizers,
+        schedule,
+        penalty=Penalty(list(shrinkable(model).values()), chosen["l1"], chosen["l2"]),
+        epochs=chosen["epochs"],
+        metric=METRIC,
+        higher_is_better=False,
+        clip_norm=chosen["clip_norm"],
+        ema=chosen["ema"],
+        patience=chosen["patience"],
+        to_tensors=lambda arrays: to_tensors(arrays, device),
+        device=device,
+    )
+
+
+def train_network(
+    coding: Coding,
+    values: Values,
+    parts: Parts,
+    seed: int,
+    device: torch.device,
+    folder: Path,
+    identity: Mapping[str, Any],
+    *,
+    resume: bool,
+    notify: Notify,
+) -> Model:
+    """Train a network to the end, from its last checkpoint if there is one to resume.
+
+    Args:
+        coding: See `build_trainer`, as for `values`, `parts`, `seed` and `device`.
+        values: The table.
+        parts: Its parts.
+        seed: Of the network.
+        device: Where it trains.
+        folder: Gets checkpoints/, metrics.json and learning-curve.png.
+        identity: What a run and its resumption have in common, as JSON can hold it.
+        resume: Go on with the run in the folder, if there is one.
+        notify: Gets a line on what happens.
+
+    Raises:
+        ConfigError: The run to resume has other settings or data.
+        TrainingError: The loss is not a number.
+        KeyboardInterrupt: After Ctrl-C, when the state is saved.
+    """
+    trainer = build_trainer(coding, values, parts, seed, device)
+    folder.mkdir(parents=True, exist_ok=True)
+    history: list[dict[str, Any]] = []
+    identity = json.loads(json.dumps(identity))
+    checkpoint = newest_checkpoint(folder / "checkpoints") if resume else None
+    if checkpoint is not None:
+        if checkpoint.record["identity"] != identity:
+            raise ConfigError(
+                f"{folder}: a resumed run keeps its settings and data. Got others; without "
+                "--resume they start a new run."
+            )
+        checkpoint.restore(trainer)
+        history = checkpoint.record["history"]
+    record = {"identity": identity, "history": history}
+    seconds = 60 * coding.settings.training["checkpoint_minutes"]
+    saved = time.monotonic()
+    with interruptible() as interrupted:
+        for event in trainer.run():
+            if isinstance(event, Epoch):
+                history.append({"epoch": event.epoch + 1, **event.metrics})
+            stop = interrupted.is_set()
+            if stop or trainer.facts["finished"] or time.monotonic() - saved > seconds:
+                save_checkpoint(folder / "checkpoints", trainer, record)
+                saved = time.monotonic()
+            if stop:
+                notify(f"Interrupted; go on with --resume --out {folder.parent}")
+                raise KeyboardInterrupt
+    write_json(folder / "metrics.json", history)
+    learning_curve(history, folder / "learning-curve.png", METRIC, higher_is_better=False)
+    best = trainer.facts["best_epoch"]
+    notify(
+        f"seed {seed}: {len(history)} epochs, best development RMSE {history[best][METRIC]:.4g} "
+        f"in epoch {best + 1}"
+    )
+    trainer.model.load_state_dict(trainer.best_weights)
+    assert isinstance(trainer.model, Model)
+    return trainer.model.eval()

@@ -1,0 +1,86 @@
+"""From sentences to what a decoder makes of their scores, batch by batch."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ner.data.sentence import Sentence
+from ner.features.batches import TaggingBatches
+from ner.features.distinct_words import WordRows
+from ner.features.featurizer import Arrays, Featurizer
+from ner.tasks import Task
+from ner.tasks.base import Runtime
+
+# Tokens of a batch, padding included: large enough to keep the processor busy, small enough to
+# stay in its cache.
+BATCH_TOKENS = 2048
+
+Result = TypeVar("Result")
+
+# From outputs of the network and lengths (B) to one result a sentence.
+Decode = Callable[[Arrays, NDArray[np.int64]], Sequence[Result]]
+
+
+class BatchRunner:
+    """Scores and decodes sentences; keeps the vectors of the words that it has met.
+
+    Args:
+        featurizer: Strings to arrays.
+        runtime: Arrays to scores.
+    """
+
+    def __init__(self, featurizer: Featurizer, runtime: Runtime) -> None:
+        self.featurizer = featurizer
+        self.runtime = runtime
+        self.words = WordRows(featurizer, runtime.word_rows)
+
+    def run(
+        self,
+        sentences: Sequence[Sentence],
+        decode: Decode[Result],
+        empty: Result,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> list[Result]:
+        """Give what `decode` makes of each sentence, in order, and `empty` where there is no token.
+
+        Batches are of like length, and run side by side where the runtime gains from it: while
+        one waits for the network, another one's results are put together.
+        """
+        filled = [sentence for sentence in sentences if len(sentence)]
+        batches = TaggingBatches(filled, self.featurizer, self.words)
+        plan = batches.plan(batch_tokens)
+
+        def run(indices: NDArray[np.int64]) -> Sequence[Result]:
+            batch = batches.batch(indices)
+            return decode(self.runtime.outputs(batch), batch["lengths"])
+
+        if len(sentences) == len(filled) == 1:  # as most calls are
+            return list(run(plan[0]))
+        workers = min(self.runtime.workers, len(plan))
+        if workers > 1:
+            with ThreadPoolExecutor(workers) as pool:
+                found = list(pool.map(run, plan))
+        else:
+            found = [run(indices) for indices in plan]
+        results: list[Result] = [empty] * len(filled)
+        for indices, decoded in zip(plan, found, strict=True):
+            for i, result in zip(indices.tolist(), decoded, strict=True):
+                results[i] = result
+        ordered = iter(results)
+        return [next(ordered) if len(sentence) else empty for sentence in sentences]
+
+
+def predict(
+    runtime: Runtime,
+    featurizer: Featurizer,
+    target: Task,
+    sentences: Sequence[Sentence],
+    batch_tokens: int = BATCH_TOKENS,
+) -> list[Sentence]:
+    """Give the sentences back with their `prediction`, in the same order."""
+    decoder = BatchRunner(featurizer, runtime)
+    found = decoder.run(sentences, target.decode(runtime.edges), target.empty, batch_tokens)
+    return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]

@@ -1,0 +1,71 @@
+"""How good predictions are: a model or its predictions against gold annotation."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from ner.data.formats.read import CorpusSource, read_sentences
+from ner.data.sentence import Sentence
+from ner.evaluation.report import Report
+from ner.inference.predictor import Predictor
+from ner.tasks import Task, TextTask, TokenTask
+
+
+def evaluate_predictions(
+    target: Task,
+    gold: Sequence[Sentence],
+    predicted: Sequence[Sentence],
+    name: str = "",
+    known_words: Collection[str] | None = None,
+) -> Report:
+    """Compare the predictions of sentences with their gold annotation.
+
+    Args:
+        target: What is predicted.
+        gold: Annotated sentences.
+        predicted: The same sentences in the same order, with `prediction`.
+        name: What to call the data in the report.
+        known_words: Those of the sentences that training showed; None if that is not known.
+
+    Raises:
+        DataError: A gold sentence is not annotated.
+    """
+    for sentence in gold:
+        target.check(sentence, "gold")
+    return target.report(gold, predicted, name, known_words)
+
+
+def evaluate(
+    model: Predictor[Any], data: CorpusSource, *, name: str | None = None, **reading: Any
+) -> Report:
+    """Annotate sentences whose annotation is known, and compare.
+
+    Args:
+        model: What to evaluate.
+        data: A file, a folder or name of HF `datasets`, or a list of sentences.
+        name: What to call the data in the report; the file's name by default.
+        reading: Further arguments of `read_sentences`.
+
+    Raises:
+        DataError: The data cannot be read, or are not annotated.
+    """
+    if not isinstance(model, Predictor):
+        raise TypeError(f"model: made by load() or train(). Got {model!r}.")
+    if reading.get("columns") is None:
+        reading["columns"] = model.columns
+    if isinstance(model.target, TokenTask):
+        reading.setdefault("target", model.target.column)
+    if isinstance(model.target, TextTask) and isinstance(data, str | Path):
+        from ner.data.formats.detection import detect_format
+
+        encoding = reading.get("encoding", "utf-8")
+        found = detect_format(data, encoding, is_labelled=True)
+        reading["format"] = reading.get("format") or found.name
+    gold = read_sentences(data, split="test", tokenize=model.tokenizer, **reading)
+    return evaluate_predictions(
+        model.target,
+        gold,
+        model.tag_sentences(gold),
+        name or (Path(data).name if isinstance(data, str | Path) else "sentences"),
+        model.featurizer.words.known(token for s in gold for token in s.tokens),
+    )

@@ -1,0 +1,114 @@
+"""The network of a model folder: built from its settings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from ner.errors import ConfigError
+from ner.features.featurizer import Featurizer
+from ner.features.word_features import AFFIXES, SHAPES, num_character_rows
+from ner.nn.embeddings import (
+    AffixEmbedding,
+    BigramEmbedding,
+    CharacterCNN,
+    CharacterLSTM,
+    ColumnEmbedding,
+    Embedder,
+    ShapeEmbedding,
+    WordEmbedding,
+)
+from ner.nn.encoders import build_encoder
+from ner.nn.heads import HEADS, ClassifierHead, Head
+from ner.nn.model import Model
+from ner.nn.pooling import build_pooling
+from ner.nn.transformer import build_transformer
+from ner.tasks import SpanTask, Task, TextTask
+
+Settings = Mapping[str, Any]
+
+
+def build_model(settings: Settings, featurizer: Featurizer, target: Task) -> Model:
+    """Build an untrained model.
+
+    Args:
+        settings: Those sections of a configuration that describe a network, as a model folder keeps
+            them.
+        featurizer: Decides which parts there are, and the sizes of their tables.
+        target: What the model predicts.
+    """
+    word_parts: dict[str, nn.Module] = {
+        "words": WordEmbedding(len(featurizer.words), settings["words"]["size"])
+    }
+    if featurizer.characters is not None:
+        chosen = settings["characters"]
+        rows = num_character_rows(featurizer.characters)
+        if chosen["kind"] == "cnn":
+            part: nn.Module = CharacterCNN(
+                rows, chosen["size"], chosen["output_size"], chosen["width"]
+            )
+        else:
+            part = CharacterLSTM(rows, chosen["size"], chosen["output_size"])
+        word_parts["characters"] = part
+    if featurizer.shapes:
+        word_parts["shapes"] = ShapeEmbedding(len(SHAPES), settings["shape"]["size"])
+    if featurizer.affix_rows:
+        size = settings["affixes"]["size"]
+        word_parts["affixes"] = AffixEmbedding(featurizer.affix_rows, size, len(AFFIXES))
+    token_parts: dict[str, nn.Module] = {}
+    if featurizer.columns:
+        rows_of_each = [len(vocabulary) for vocabulary in featurizer.columns.values()]
+        token_parts["columns"] = ColumnEmbedding(rows_of_each, settings["inputs"]["size"])
+    if featurizer.bigrams is not None:
+        chosen = settings["bigrams"]
+        token_parts["bigrams"] = BigramEmbedding(
+            len(featurizer.bigrams), chosen["size"], chosen["dropout"]
+        )
+    if featurizer.subwords is not None:
+        chosen = settings["transformer"]
+        architecture = settings["pretrained"]["architecture"]
+        token_parts["transformer"] = build_transformer(chosen, architecture)
+        if chosen["alone"]:
+            word_parts = {}
+    embedder = Embedder(word_parts, token_parts, **settings["embedder"])
+    encoder: Any = build_encoder(embedder.size, settings["encoder"])
+    return Model(embedder, encoder, build_head(settings, encoder.size, target))
+
+
+def build_head(settings: Settings, size: int, target: Task) -> Head:
+    """Build an untrained head for hidden states of a size.
+
+    Raises:
+        ConfigError: Its pooling does not go with the encoder.
+    """
+    chosen = settings["head"]
+    if isinstance(target, TextTask):
+        encoder = settings["encoder"]
+        # Where sentences begin is the featurizer's business.
+        others = ("language", "filled_lines")
+        pooling = {k: v for k, v in settings["pooling"].items() if k not in others}
+        if "last" in pooling["kinds"]:
+            _check_last_states(encoder)
+        return ClassifierHead(
+            build_pooling(size, **pooling, bidirectional=encoder["bidirectional"]),
+            target.outputs,
+            multi_label=target.multi_label,
+            weights=chosen["weights"],
+            label_smoothing=chosen["label_smoothing"],
+        )
+    # A softmax head knows no cost, and models of older versions have neither.
+    options = {name: chosen[name] for name in ("cost", "weights") if chosen.get(name)}
+    if not chosen.get("ends", True):
+        options["ends"] = False
+    scheme = target.scheme if isinstance(target, SpanTask) else None
+    return HEADS[chosen["kind"]](size, target.outputs, scheme, **options)
+
+
+def _check_last_states(encoder: Settings) -> None:
+    """Refuse encoders whose last states have not read more than the others."""
+    for key, needed in (("kind", "rnn"), ("attention_heads", 0)):
+        if encoder[key] != needed:
+            raise ConfigError(
+                f"encoder.{key}: must be {needed} where 'last' is among pooling.kinds. "
+                f"Got {encoder[key]}."
+            )

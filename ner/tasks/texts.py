@@ -1,0 +1,157 @@
+"""Labels of a whole sentence: one of several classes, or any number of them."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ner.crf.forward_backward import Edges
+from ner.data.sentence import Prediction, Sentence
+from ner.errors import DataError
+from ner.evaluation.baselines import CommonClass
+from ner.evaluation.calibration import label_probabilities
+from ner.evaluation.label_metrics import evaluate_classes
+from ner.evaluation.report import Report
+from ner.features.featurizer import Arrays
+from ner.tasks.base import Decode
+
+# With several labels, those that are more probable than not.
+THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class TextTask:
+    """Classes of sentences.
+
+    Args:
+        outputs: The labels, in the order of the network's scores.
+        multi_label: Whether a sentence may have several or none.
+        temperature: What scores are divided by before they become probabilities.
+    """
+
+    task: ClassVar[str] = "classify"
+    is_per_token: ClassVar[bool] = False
+    baseline_name: ClassVar[str] = "the most frequent label"
+    outputs: tuple[str, ...]
+    multi_label: bool = False
+    temperature: float = 1.0
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` gives."""
+        temperature = float(facts["temperature"])
+        if not facts["labels"] or not 0 < temperature < np.inf:
+            raise ValueError("labels.json: at least one label, and a positive temperature")
+        return cls(tuple(facts["labels"]), bool(facts["multi_label"]), temperature)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what `from_dict` reads."""
+        return {
+            "labels": list(self.outputs),
+            "multi_label": self.multi_label,
+            "temperature": self.temperature,
+        }
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Name the labels."""
+        return self.outputs
+
+    @property
+    def empty(self) -> Prediction:
+        """Predict for a sentence without tokens: nothing."""
+        return Prediction(labels=())
+
+    def extended(self, sentences: Sequence[Sentence]) -> Self:
+        """Append the labels of training data.
+
+        Raises:
+            DataError: There is no choice between them.
+        """
+        labels = (*self.outputs, *sorted(_labels(sentences).difference(self.outputs)))
+        needed = 1 if self.multi_label else 2
+        if len(labels) < needed:
+            raise DataError(f"train: at least {needed} labels to learn. Got {list(labels)}.")
+        return replace(self, outputs=labels, temperature=1.0)
+
+    def check(self, sentence: Sentence, split: str) -> None:
+        """Refuse a sentence without labels, or with several where it may have one."""
+        where = sentence.source or split
+        if sentence.labels is None:
+            raise DataError(f"{where}: {split} data must have labels. Got none.")
+        if not self.multi_label and len(sentence.labels) != 1:
+            raise DataError(
+                f"{where}: one label, unless head.multi_label is true. Got {list(sentence.labels)}."
+            )
+
+    def gold(self, sentences: Sequence[Sentence]) -> dict[str, NDArray[Any]]:
+        """Give the `classes` of all sentences (N), or for each label whether it holds (N C)."""
+        ids = {label: i for i, label in enumerate(self.outputs)}
+        if not self.multi_label:
+            classes = [ids[label] for s in sentences for label in s.labels or ()]
+            return {"classes": np.array(classes, dtype=np.int64)}
+        table = np.zeros((len(sentences), len(ids)), dtype=bool)
+        for row, sentence in zip(table, sentences, strict=True):
+            row[[ids[label] for label in sentence.labels or ()]] = True
+        return {"classes": table}
+
+    def decode(self, edges: Edges | None) -> Decode:
+        """Give what turns scores into probabilities and labels."""
+        return partial(_decode, self)
+
+    @property
+    def metric(self) -> str:
+        """The figure that counts: F1 where there may be several labels, otherwise accuracy."""
+        return "f1" if self.multi_label else "accuracy"
+
+    def score(self, gold: Sequence[Sentence], predicted: Sequence[Sentence]) -> float:
+        """Compute `metric` from gold labels and predictions."""
+        return evaluate_classes(gold, predicted, self.multi_label).score
+
+    def report(
+        self,
+        gold: Sequence[Sentence],
+        predicted: Sequence[Sentence],
+        name: str = "",
+        known_words: Collection[str] | None = None,
+    ) -> Report:
+        """Compute all figures; which words training has shown plays no part."""
+        return evaluate_classes(gold, predicted, self.multi_label, name)
+
+    def baseline(self, train: Iterable[Sentence]) -> Callable[[Sentence], Sentence]:
+        """Learn to predict the most frequent label, whatever the text."""
+        return CommonClass(train).tag
+
+    def probabilities(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Turn scores (B C) into probabilities: of each class, or of each label by itself."""
+        return label_probabilities(
+            logits, temperature=self.temperature, multi_label=self.multi_label
+        )
+
+
+def _decode(target: TextTask, outputs: Arrays, lengths: NDArray[np.int64]) -> Sequence[Prediction]:
+    logits = outputs["logits"]
+    if not np.isfinite(logits).all():
+        raise DataError(f"scores must be finite. Got {logits[~np.isfinite(logits)][0]}.")
+    found: list[Prediction] = []
+    for b, shares in enumerate(target.probabilities(logits).tolist()):
+        if target.multi_label:
+            labels = [n for n, p in zip(target.outputs, shares, strict=True) if p > THRESHOLD]
+        else:
+            labels = [target.outputs[int(logits[b].argmax())]]
+        attention = outputs["attention"][b, :, : lengths[b]] if "attention" in outputs else ()
+        found.append(
+            Prediction(
+                labels=tuple(labels),
+                probabilities=dict(zip(target.outputs, shares, strict=True)),
+                attention=tuple(tuple(map(float, row)) for row in attention),
+            )
+        )
+    return found
+
+
+def _labels(sentences: Iterable[Sentence]) -> set[str]:
+    return {label for s in sentences for label in s.labels or ()}

@@ -1,0 +1,169 @@
+"""The end of a run: judge the best weights, write the model folder, report."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ner.config.loading import Config, to_toml
+from ner.data.sentence import Sentence
+from ner.data.tokenizer import Tokenizer, agreement
+from ner.evaluation.calibration import Calibration, calibrate
+from ner.evaluation.report import LabelReport, Report
+from ner.export.model import save_exported
+from ner.files import write_json
+from ner.inference.classifier import TextClassifier
+from ner.inference.evaluate import evaluate
+from ner.inference.loading import build_annotator, load, make_annotator
+from ner.inference.predictor import Predictor
+from ner.model_folder import ModelFolder, save_model
+from ner.training.model_card import model_card
+from ner.training.prepare import Prepared
+from ner.training.result import RunResult
+from ner.training.run_folder import versions
+from ner.training.splits import Corpus
+from ner.training.storage import ENCODED
+from ner.training.trainer import Trainer
+from ner.training.weights import frozen_weights
+
+
+def fit_classifier(
+    classifier: TextClassifier, dev: Sequence[Sentence], notify: Callable[[str], None]
+) -> Calibration | None:
+    """Fit the temperature of a classifier.
+
+    Args:
+        classifier: With the weights that it keeps; its own temperature is not looked at.
+        dev: Labelled sentences. Those with a label that the classifier does not know are left out.
+        notify: Gets a line where that is so.
+
+    Returns:
+        None where no sentence is left.
+    """
+    known = set(classifier.labels)
+    fitting = [sentence for sentence in dev if known.issuperset(sentence.labels or ())]
+    if left_out := len(dev) - len(fitting):
+        notify(f"dev: {left_out} sentences have labels that training lacks; none fits on them.")
+    if not fitting:
+        return None
+    gold = classifier.target.gold(fitting)["classes"]
+    return calibrate(classifier.logits(fitting), gold)
+
+
+# Vectors for new words, in the run folder until the model folder has them.
+VECTORS = "vectors.safetensors"
+
+# Of so many sentences the tokens are compared with those of the tokenizer.
+AGREEMENT_SENTENCES = 20_000
+
+# What a manifest tells of a report, where the report has it.
+MANIFEST_METRICS = ("precision", "recall", "f1", "accuracy")
+
+
+def finish(
+    config: Config,
+    folder: Path,
+    corpus: Corpus,
+    prepared: Prepared,
+    trainer: Trainer,
+    tokenizer: Tokenizer,
+    *,
+    seconds: float,
+    notify: Callable[[str], None],
+) -> RunResult:
+    """Write `model/` and `report.json` into the folder of a run.
+
+    Args:
+        config: Of the run.
+        folder: Of the run.
+        corpus: All splits.
+        prepared: What training started from.
+        trainer: It has the best weights.
+        tokenizer: Of the model.
+        seconds: That training took.
+        notify: Gets a line for everything that a user should know.
+    """
+    device = str(trainer.device)
+    weights = {**frozen_weights(trainer.model), **trainer.best_weights}
+    parts = ModelFolder(
+        prepared.featurizer,
+        prepared.target,
+        prepared.network,
+        {name: tensor.cpu().numpy() for name, tensor in weights.items()},
+        tokenizer,
+        config=to_toml(config),
+    )
+    annotator, calibration = _calibrated(parts, device, corpus, notify)
+    parts = replace(parts, target=annotator.target)
+    baseline = prepared.target.baseline(corpus.train)
+    reports: dict[str, Report] = {}
+    baselines: dict[str, float] = {}
+    for split, gold in (("dev", corpus.dev), ("test", corpus.test)):
+        if gold:
+            title = f"{split} ({corpus.record[split]['source']})"
+            reports[split] = evaluate(annotator, gold, name=title)
+            baselines[split] = prepared.target.score(
+                gold, [baseline(sentence) for sentence in gold]
+            )
+    if isinstance(reports["dev"], LabelReport):
+        reports["dev"] = replace(reports["dev"], calibration=calibration)
+    result = RunResult(
+        annotator, reports, baselines, prepared.target.baseline_name, folder / "model", seconds
+    )
+    record = _record(config, corpus, prepared, tokenizer, reports)
+    record["best_epoch"] = trainer.facts["best_epoch"] + 1
+    parts = replace(parts, card=model_card(config, corpus.record, result), record=record)
+    if config.training.export:
+        save_exported(result.model, parts, corpus.dev, notify)
+    else:
+        save_model(result.model, parts)
+    # From here on the vectors of new words are those in the model folder.
+    result = replace(result, annotator=load(result.model, device=device))
+    (folder / VECTORS).unlink(missing_ok=True)
+    shutil.rmtree(folder / ENCODED, ignore_errors=True)
+    results = result.to_dict()
+    write_json(folder / "report.json", {split: results[split] for split in reports})
+    return result
+
+
+def _calibrated(
+    parts: ModelFolder, device: str, corpus: Corpus, notify: Callable[[str], None]
+) -> tuple[Predictor[Any], Calibration | None]:
+    """Put a model to use; a classifier with a temperature fitted on the development data."""
+    annotator = build_annotator(parts, device=device)
+    if not isinstance(annotator, TextClassifier):
+        return annotator, None
+    calibration = fit_classifier(annotator, corpus.dev, notify)
+    if calibration is None:
+        return annotator, None
+    target = replace(annotator.target, temperature=calibration.temperature)
+    return make_annotator(replace(parts, target=target), annotator.runtime), calibration
+
+
+def _record(
+    config: Config,
+    corpus: Corpus,
+    prepared: Prepared,
+    tokenizer: Tokenizer,
+    reports: Mapping[str, Report],
+) -> dict[str, Any]:
+    """Give what a manifest tells of how its model came about."""
+    facts = {split: report.to_dict() for split, report in reports.items()}
+    record = {
+        "versions": versions(),
+        "seed": config.seed,
+        "data": corpus.record,
+        "tokenizer": {
+            "rules": tokenizer.rules,
+            "agreement": round(agreement(tokenizer, islice(corpus.train, AGREEMENT_SENTENCES)), 4),
+        },
+        "metrics": {
+            split: {key: found[key] for key in MANIFEST_METRICS if key in found}
+            for split, found in facts.items()
+        },
+    }
+    if prepared.featurizer.columns:
+        record["columns"] = list(config.data.columns)
+    return record

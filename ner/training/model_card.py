@@ -1,0 +1,86 @@
+"""The model card: what a model is, how it was trained and how good it is."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ner.config import EncoderConfig
+from ner.config.loading import Config
+from ner.training.result import METRIC_NAMES, RunResult
+
+# As papers write them.
+NAMES_OF_CELLS = {"lstm": "LSTM", "gru": "GRU", "mingru": "minGRU", "minlstm": "minLSTM"}
+
+
+class Card(NamedTuple):
+    """What a model card says for a task."""
+
+    title: str
+    use: str
+    scores: str
+
+
+CARDS = {
+    "ner": Card(
+        "Named-entity tagger",
+        'model.tag("Some text.").entities',
+        "The score of an entity is the exact posterior probability of the labelled span under the "
+        "model.",
+    ),
+    "tag": Card(
+        "Token tagger",
+        'model.tag("Some text.").column(model.column)',
+        "The score of a label is its exact posterior probability under the model.",
+    ),
+    "classify": Card(
+        "Text classifier",
+        'model.classify("Some text.").label',
+        "Probabilities are calibrated on the development data by one temperature.",
+    ),
+}
+
+
+def model_card(config: Config, data: Mapping[str, Any], result: RunResult) -> str:
+    """Write the README of a model folder."""
+    card = CARDS[config.task]
+    splits = "\n".join(
+        f"| {split} | {facts['source']} | {facts.get('sentences', '')} | "
+        f"{facts.get('tokens', '')} | {facts.get('entities', '')} | "
+        f"{str(facts.get('sha256') or '')[:12]} |"
+        for split, facts in data.items()
+    )
+    tables = "\n".join(
+        f"```\n{report}\n```\n\nFor comparison, {result.baseline_name}: "
+        f"{METRIC_NAMES[report.metric]} {100 * result.baselines[split]:.2f}.\n"
+        for split, report in result.reports.items()
+    )
+    return f"""# {card.title}
+
+Encoder: {_encoder(config.encoder)}. Seed: {config.seed}.
+Its labels: {", ".join(result.annotator.labels)}.
+
+```python
+import ner
+
+model = ner.load("path/to/this/folder")
+{card.use}
+```
+
+## Data
+
+| split | source | sentences | tokens | entities | sha256 |
+|---|---|---|---|---|---|
+{splits}
+
+## Results
+
+{tables}
+{card.scores}
+`config.toml` holds all settings, `manifest.json` versions and digests.
+"""
+
+
+def _encoder(section: EncoderConfig) -> str:
+    if section.kind == "idcnn":
+        return "iterated dilated convolutions"
+    directions = "both directions" if section.bidirectional else "forwards"
+    return f"{NAMES_OF_CELLS[section.cell]}, {directions}"

@@ -1,0 +1,84 @@
+"""The same training with several seeds, and the figures of all."""
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ner.config.loading import Config
+from ner.files import write_json
+from ner.training.result import METRIC_NAMES
+from ner.training.run_folder import next_folder
+from ner.training.train import Settings, _name, _settings, train_run
+
+
+@dataclass(frozen=True)
+class SeedSummary:
+    """The figures of several runs that differ in their seed alone."""
+
+    runs: Sequence[Mapping[str, Any]]
+    metric: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as JSON can hold it; figures as fractions."""
+        splits = [s for s in ("dev", "test") if s in self.runs[0]]
+        summary = {}
+        for split in splits:
+            values = [run[split] for run in self.runs]
+            summary[split] = {"mean": statistics.mean(values), "sd": statistics.stdev(values)}
+        return {"metric": self.metric, "runs": list(self.runs), **summary}
+
+    def __str__(self) -> str:
+        facts = self.to_dict()
+        splits = [s for s in ("dev", "test") if s in facts]
+        name = METRIC_NAMES[self.metric]
+        rows = [
+            f"seed {run['seed']}: " + ", ".join(f"{s} {name} {100 * run[s]:.2f}" for s in splits)
+            for run in self.runs
+        ]
+        rows += [
+            f"{s} {name} {100 * facts[s]['mean']:.2f} ± {100 * facts[s]['sd']:.2f} "
+            f"(mean and standard deviation of {len(self.runs)} seeds)"
+            for s in splits
+        ]
+        return "\n".join(rows)
+
+
+def train_seeds(
+    config: str | Path | Config | None = None,
+    *,
+    seeds: int,
+    out: str | Path | None = None,
+    set: Settings | None = None,
+    init: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> SeedSummary:
+    """Train with several seeds in a row, from the configured one on, into `out/seed-N`.
+
+    With `resume`, finished runs are kept, one that was cut off goes on, and the rest follows.
+    """
+    path = Path(out) if out is not None else next_folder(_name(config), resume=resume)
+    first = _settings(config, set).seed
+    runs: list[dict[str, Any]] = []
+    metric = ""
+    for seed in range(first, first + seeds):
+        folder = path / f"seed-{seed}"
+        report = folder / "report.json"
+        if not (resume and report.is_file()):
+            train_run(
+                config,
+                out=folder,
+                set={**(set or {}), "seed": seed},
+                init=init,
+                resume=resume and folder.is_dir(),
+                progress=progress,
+            )
+        results = json.loads(report.read_text(encoding="utf-8"))
+        runs.append({"seed": seed, **{split: facts["score"] for split, facts in results.items()}})
+        metric = next(facts["metric"] for facts in results.values())
+    summary = SeedSummary(runs, metric)
+    write_json(path / "seeds.json", summary.to_dict())
+    return summary

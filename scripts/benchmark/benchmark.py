@@ -1,0 +1,211 @@
+"""Measure this package side by side with the tutorial way of `baseline.py`, in one run.
+
+python scripts/benchmark/benchmark.py eng.train --dev eng.testa --out runs/benchmark
+
+The contenders take turns, `--rounds` times, `--seconds` each, so that a busy moment of the machine
+meets them all; read the ratios, which are formed round by round. Results: benchmark.json,
+benchmark.md and benchmark.png in the folder `--out`.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import ner  # before torch, so that its settings for threads hold
+from ner.data.sentence import Sentence
+from ner.errors import NerError
+
+# isort: split
+import phases
+import torch
+from baseline import Baseline
+from comparison import TRAINING, WARM, Comparison, beside, draw, markdown
+from ours import Ours, agreement
+from tagging_phase import tagging
+
+# Tokens a second of the baseline at 100 per direction on CoNLL-2003, on the machine that the
+# project's claims are made for: 2 cores of a Zen 4 server, AVX-512, no GPU.
+EXPECTED = {TRAINING: (7_000, 8_000), WARM: (46_000, 46_000)}
+TOLERANCE = 0.3
+PACKAGES = ("lattice-ner", "torch", "pytorch-crf", "numpy")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure everything that was asked for, and write it down."""
+    options = parse(arguments)
+    try:
+        train, dev = (read(path, options.columns) for path in (options.train, options.dev))
+        options.out.mkdir(parents=True, exist_ok=True)
+    except NerError as error:
+        sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"{options.out}: {error.strerror}.")
+    torch.set_num_threads(options.threads)
+    os.environ["OMP_NUM_THREADS"] = str(options.threads)  # of further processes
+    loads = [os.getloadavg()]
+    comparison = Comparison()
+    records: dict[str, Any] = {"curves": [], "memory": [], "agreement": [], "beside": []}
+    groups = [
+        [Baseline(train, size), Ours(train, size), Ours(train, size, "bf16")]
+        for size in options.sizes
+    ]
+    notes: list[str] = []
+    if options.peers is not None:
+        from peers import installed_peers
+
+        peers, notes = installed_peers(train, options.peers)
+        groups[0] += peers
+    contenders = [contender for group in groups for contender in group]
+    for note in notes:
+        say(note)
+    phases.training(comparison, contenders, options.rounds, options.seconds, say)
+    # bf16 is a way to train; it tags like the others.
+    taggers = [c for c in contenders if c.name != "ours, bf16"]
+    with tempfile.TemporaryDirectory() as folder:
+        records["f1"] = tagging(
+            comparison, taggers, dev, options.rounds, options.seconds, Path(folder), say
+        )
+        for place in (Path(folder) / str(i) for i, c in enumerate(taggers) if c.name == "ours"):
+            records["agreement"].append(agreement(place, dev))
+    others = [name for peer in groups[0][3:] for name in peer.taggers]
+    for name in ("ours", "ours, int8"):
+        records["beside"] += comparison.beside(name, others)
+    phases.crf(comparison, train, options.rounds, options.seconds)
+    if options.memory_epochs:
+        for size in options.sizes:
+            records["memory"] += phases.memory(
+                comparison, options.train, size, options.memory_epochs, say
+            )
+    if options.target_f1 is not None:
+        for size in options.sizes:
+            rivals = [Baseline(train, size), Ours(train, size), Ours(train, size, "bf16")]
+            records["curves"] += phases.time_to_f1(
+                comparison, rivals, dev, options.target_f1, options.max_epochs, say
+            )
+    loads.append(os.getloadavg())
+    write(options, comparison, records, notes, loads)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("train", help="training sentences: any corpus that `ner train` reads")
+    parser.add_argument("--dev", required=True, help="sentences to tag, with their entities")
+    parser.add_argument("--columns", nargs="+", help="names of a column file's columns")
+    parser.add_argument("--sizes", type=positive, nargs="+", default=[100], help="per direction")
+    parser.add_argument("--rounds", type=positive, default=5)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    parser.add_argument("--threads", type=positive, default=2)
+    parser.add_argument("--target-f1", type=float, help="time to this development F1, 0 to 100")
+    parser.add_argument("--max-epochs", type=positive, default=15, help="of --target-f1")
+    parser.add_argument("--memory-epochs", type=int, default=0, help="memory over so many epochs")
+    parser.add_argument("--peers", nargs="*", help="other tools that are installed: all, or these")
+    parser.add_argument("--out", type=Path, default=Path("runs/benchmark"), help="(%(default)s)")
+    return parser.parse_args(arguments)
+
+
+def positive(text: str) -> int:
+    """Read a whole number from 1 on."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"at least 1. Got {text}.")
+    return number
+
+
+def read(path: str, columns: Sequence[str] | None) -> list[Sentence]:
+    """Read annotated sentences."""
+    sentences = ner.read_sentences(path, columns=columns)
+    unmarked = next((s for s in sentences if s.spans is None), None)
+    if unmarked is not None:
+        raise ner.DataError(f"{unmarked.source or path}: sentences have tags. Got none.")
+    return sentences
+
+
+def say(line: str) -> None:
+    """Report progress."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def flags(comparison: Comparison, sizes: Sequence[int]) -> list[str]:
+    """Say where the baseline is not as fast as it should be, so that ratios mean less."""
+    found = []
+    for measure, (low, high) in EXPECTED.items():
+        speed = comparison.median(measure, 100, "baseline") if 100 in sizes else None
+        if speed and not low * (1 - TOLERANCE) <= speed <= high * (1 + TOLERANCE):
+            expected = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+            found.append(
+                f"baseline: {measure.name} within {TOLERANCE:.0%} of {expected} tokens/s. "
+                f"Got {speed:,.0f}."
+            )
+    return found
+
+
+def write(
+    options: argparse.Namespace,
+    comparison: Comparison,
+    records: dict[str, Any],
+    notes: Sequence[str],
+    loads: Sequence[tuple[float, ...]],
+) -> None:
+    """Write table, JSON and picture, and print the table."""
+    rows = comparison.rows()
+    found = flags(comparison, options.sizes)
+    facts = {
+        "settings": {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()},
+        "machine": machine(),
+        "load_average": {"before": loads[0], "after": loads[-1]},
+        "flags": found,
+        "notes": list(notes),
+        "results": rows,
+        **records,
+    }
+    text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
+    (options.out / "benchmark.json").write_text(text, encoding="utf-8")
+    before, after = (" ".join(f"{load:.2f}" for load in loads[i]) for i in (0, -1))
+    remarks = [*(f"FLAG: {flag}" for flag in found), *notes]
+    scores = (f"{row['contender']} ({row['size']}) {row['f1']:.2f}" for row in records["f1"])
+    remarks.append(f"Development F1 after the training that was timed: {', '.join(scores)}.")
+    remarks.append(f"Load average before: {before}; after: {after}.")
+    for record in records["agreement"]:
+        remarks.append(
+            f"ONNX Runtime and torch: spans differ in {record['unlike']} of {record['sentences']} "
+            f"sentences, scores by {record['largest_difference_of_scores']:.1e} at most."
+        )
+    table = (
+        markdown(rows)
+        + "\n"
+        + beside(records["beside"])
+        + "".join(f"- {remark}\n" for remark in remarks)
+    )
+    (options.out / "benchmark.md").write_text(table, encoding="utf-8")
+    draw(rows, options.out / "benchmark.png")
+    print(table, end="")
+
+
+def machine() -> dict[str, Any]:
+    """Say where and with what it was measured."""
+    versions = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed"
+    threads = {name: os.environ[name] for name in os.environ if name.startswith(("OMP", "ONEDNN"))}
+    return {
+        "platform": platform.platform(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "environment": threads,
+        "versions": versions,
+    }
+
+
+if __name__ == "__main__":
+    main()

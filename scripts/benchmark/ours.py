@@ -1,0 +1,243 @@
+"""This package as a contender of the benchmark: its own trainer, its own tagger, no short cuts.
+
+The network has the widths of the baseline (words 100, character CNN 30, one LSTM layer, CRF) and
+the same learning rate; everything else is what `ner train` does on a CPU, averaged weights
+included.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ner
+from ner.crf import kernel
+from ner.data.schemes import Span
+from ner.data.sentence import Sentence
+from ner.inference.predictor import Predictor
+
+if TYPE_CHECKING:
+    from ner.config.loading import Config
+    from ner.features.vectors import Vectors, VectorStore
+    from ner.training.prepare import Prepared
+    from ner.training.splits import Corpus
+    from ner.training.trainer import Epoch, Step, Trainer
+
+SETTINGS = {
+    "words.size": 100,
+    "characters.size": 30,
+    "characters.output_size": 30,
+    "shape.size": 0,
+    "affixes.rows": 0,
+    "training.batch_size": 32,
+    "training.learning_rate": 1e-3,
+    "training.embedding_rate": 1.0,
+    "training.betas": [0.9, 0.999],
+    "training.clip_norm": 5.0,
+    "training.schedule": "constant",
+    "training.device": "cpu",
+}
+
+
+class OurTagger:
+    """A `ner.Tagger` with the methods that the benchmark calls."""
+
+    def __init__(self, tagger: Predictor[Any]) -> None:
+        assert isinstance(tagger, ner.Tagger)
+        self.tag = tagger.tag_sentences
+        self.tag_tokens = tagger.tag_tokens
+        self.tag_text = tagger.tag
+
+    def spans(self, tagged: Sequence[Sentence]) -> list[Sequence[Span]]:
+        """Read the spans out of what `tag` gave."""
+        return [s.found_spans or () for s in tagged]
+
+
+def load(folder: Path) -> OurTagger:
+    """Load a model folder as users do: ONNX Runtime, fp32, the compiled kernel if it is there."""
+    return OurTagger(ner.load(folder))
+
+
+def load_int8(folder: Path) -> OurTagger:
+    """Load what is quantised."""
+    return OurTagger(ner.load(folder, precision="int8"))
+
+
+def load_torch(folder: Path) -> OurTagger:
+    """Load on torch."""
+    return OurTagger(ner.load(folder, runtime="torch"))
+
+
+class NumpyTagger(OurTagger):
+    """A tagger that decodes in numpy, as where there was no C compiler at installation."""
+
+    def __init__(self, tagger: Predictor[Any]) -> None:
+        super().__init__(tagger)
+        self.tag = without_kernel(self.tag)
+        self.tag_tokens = without_kernel(self.tag_tokens)
+        self.tag_text = without_kernel(self.tag_text)
+
+
+def without_kernel(tag: Callable[..., Any]) -> Callable[..., Any]:
+    """Take the compiled kernel away during a call."""
+
+    def call(given: Any) -> Any:
+        library, kernel.library = kernel.library, None
+        try:
+            return tag(given)
+        finally:
+            kernel.library = library
+
+    return call
+
+
+def load_numpy(folder: Path) -> NumpyTagger:
+    """Load for decoding in numpy."""
+    return NumpyTagger(ner.load(folder))
+
+
+def agreement(folder: Path, sentences: Sequence[Sentence]) -> dict[str, float]:
+    """Count the sentences whose spans ONNX Runtime and torch find unlike, and compare scores."""
+    taggers = (ner.load(folder), ner.load(folder, runtime="torch"))
+    pairs = list(zip(*(tagger.tag_sentences(sentences) for tagger in taggers), strict=True))
+    predictions = [(a.prediction, b.prediction) for a, b in pairs]
+    scores = [
+        abs(one - other)
+        for a, b in predictions
+        if a and b and a.spans == b.spans
+        for one, other in zip(a.scores, b.scores, strict=True)
+    ]
+    return {
+        "sentences": len(pairs),
+        "unlike": sum(not (a and b and a.spans == b.spans) for a, b in predictions),
+        "largest_difference_of_scores": max(scores, default=0.0),
+    }
+
+
+def build_trainer(config: "Config", corpus: "Corpus", prepared: "Prepared") -> "Trainer":
+    """Give a trainer that never evaluates and never ends, for those who time its steps."""
+    from ner.nn.runtime import to_tensors
+    from ner.training.optimizers import Schedule, build_optimizers, use_sparse_tables
+    from ner.training.trainer import Trainer
+
+    settings, model = config.training, prepared.model
+    use_sparse_tables(model)
+    return Trainer(
+        model,
+        prepared.batches(corpus, config),
+        # The benchmark evaluates by itself, and outside of what it times.
+        lambda _: {"f1": 0.0},
+        build_optimizers(
+            model,
+            learning_rate=settings.learning_rate,
+            embedding_rate=settings.embedding_rate,
+            betas=settings.betas,
+        ),
+        Schedule(settings.schedule),
+        epochs=1_000_000,
+        metric="f1",
+        clip_norm=settings.clip_norm,
+        ema=settings.ema,
+        to_tensors=to_tensors,
+        device=next(model.parameters()).device,
+    )
+
+
+class Learner:
+    """A network of this package that a benchmark trains; it tags on ONNX Runtime.
+
+    Args:
+        name: What it is called.
+        size: Width of one direction of the encoder; None where contenders do not differ by it.
+        train: Annotated sentences.
+        config: All settings; no file that they name is read.
+        pretrained: Vectors of training words, and a store of others, where the settings ask for
+            them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: int | None,
+        train: Sequence[Sentence],
+        config: "Config",
+        pretrained: "tuple[Vectors | None, VectorStore | None]" = (None, None),
+    ) -> None:
+        from ner.features.counts import count_corpus
+        from ner.training.prepare import prepare
+        from ner.training.splits import Corpus
+
+        self.name, self.size = name, size
+        self.taggers: Mapping[str, str] = {name: "ours:load"}
+        config = config.resolved()
+        corpus = Corpus(train, (), (), count_corpus(train))
+        self.prepared = prepare(config, corpus, *pretrained)
+        self.prepared.model.autocast = config.training.precision == "bf16"
+        self.trainer = build_trainer(config, corpus, self.prepared)
+        self.events: Iterator[Step | Epoch] = self.trainer.run()
+
+    def train(self, seconds: float) -> tuple[int, float]:
+        """Train for a while; gives the tokens learnt and the seconds it took."""
+        facts = self.trainer.facts
+        began, tokens = time.perf_counter(), 0
+        while (spent := time.perf_counter() - began) < seconds:
+            before = facts["tokens"]
+            next(self.events)
+            # At the end of an epoch the count starts anew, and nothing was learnt.
+            tokens += max(0, facts["tokens"] - before)
+        return tokens, spent
+
+    def train_epoch(self) -> float:
+        """Train for one epoch; gives the seconds it took."""
+        began, epoch = time.perf_counter(), self.trainer.facts["epoch"]
+        while self.trainer.facts["epoch"] == epoch:
+            next(self.events)
+        return time.perf_counter() - began
+
+    def save(self, folder: Path) -> None:
+        """Write a model folder with the averaged weights, and the graphs that are to tag."""
+        from ner.data.tokenizer import Tokenizer
+        from ner.export import write_graphs
+        from ner.model_folder import ModelFolder, save_model
+
+        prepared = self.prepared
+        with self.trainer.average.applied():
+            weights = {k: v.numpy().copy() for k, v in prepared.model.state_dict().items()}
+        parts = ModelFolder(
+            prepared.featurizer,
+            prepared.target,
+            prepared.network,
+            weights,
+            Tokenizer(),
+        )
+        save_model(
+            folder,
+            parts,
+            lambda target: write_graphs(target, parts, int8="ours, int8" in self.taggers),
+        )
+
+
+class Ours(Learner):
+    """This package beside the baseline.
+
+    Args:
+        train: Annotated sentences.
+        size: Width of one direction of the LSTM.
+        precision: Of embedder and encoder in training.
+        seed: Of weights, batches and dropout.
+    """
+
+    def __init__(
+        self, train: Sequence[Sentence], size: int, precision: str = "fp32", seed: int = 1
+    ) -> None:
+        from ner.config.loading import parse_config
+
+        settings = {"encoder.size": size, "training.precision": precision, "seed": seed}
+        name = "ours" if precision == "fp32" else f"ours, {precision}"
+        super().__init__(name, size, train, parse_config({}).updated(SETTINGS | settings))
+        self.taggers = {
+            "ours": "ours:load",
+            "ours, int8": "ours:load_int8",
+            "ours, numpy": "ours:load_numpy",
+            "ours, torch": "ours:load_torch",
+        }

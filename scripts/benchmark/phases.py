@@ -1,0 +1,139 @@
+"""The measurements of the benchmark, in each of which the contenders take turns."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from comparison import (
+    CRF_DECODE,
+    CRF_LOSS,
+    MEMORY_GROWTH,
+    TIME_TO_F1,
+    TRAINING,
+    Comparison,
+)
+from contenders import Contender, Say, fresh_process, load, repeated
+from torch import Tensor, nn
+from torchcrf import CRF
+
+import ner
+from ner.data.schemes import tag_set
+from ner.data.sentence import Sentence
+from ner.evaluation.span_metrics import f1
+
+# Sentences that the CRF alone is measured on.
+CRF_SENTENCES = 640
+
+
+def training(
+    comparison: Comparison,
+    contenders: Sequence[Contender],
+    rounds: int,
+    seconds: float,
+    say: Say,
+) -> None:
+    """Training speed, from sentences to updated weights, development data left out."""
+    for contender in contenders:
+        contender.train(seconds / 5)  # the first steps are slower: memory, kernels
+    for number in range(rounds):
+        for contender in contenders:
+            tokens, spent = contender.train(seconds)
+            comparison.add(TRAINING, contender.size, contender.name, tokens / spent)
+            say(f"training {number + 1}/{rounds}: {contender.name} {tokens / spent:,.0f} tokens/s")
+
+
+def crf(
+    comparison: Comparison,
+    sentences: Sequence[Sentence],
+    rounds: int,
+    seconds: float,
+) -> None:
+    """The CRF alone, on shuffled batches of 32 and all tags of BIOES, for any widths around it."""
+    labels = sorted({span.label for s in sentences for span in s.spans or ()})
+    num_tags = len(tag_set(labels, "BIOES"))
+    layers: dict[str, Any] = {
+        "baseline": CRF(num_tags, batch_first=True),
+        "ours": ner.nn.CRF(num_tags, batch_first=True),
+    }
+    layers["ours"].load_state_dict(layers["baseline"].state_dict())
+    random = np.random.default_rng(1)
+    batches: list[tuple[Tensor, Tensor, Tensor]] = []
+    tokens = 0
+    order = random.permutation(len(sentences))[:CRF_SENTENCES]
+    for start in range(0, len(order), 32):
+        indices = order[start : start + 32]
+        lengths = torch.tensor([len(sentences[i]) for i in indices])
+        mask = torch.arange(int(lengths.max())) < lengths[:, None]
+        emissions = torch.from_numpy(random.normal(size=(*mask.shape, num_tags))).float()
+        tags = torch.from_numpy(random.integers(num_tags, size=mask.shape))
+        batches.append((emissions.requires_grad_(), tags, mask))
+        tokens += int(lengths.sum())
+
+    def loss_and_gradients(layer: nn.Module) -> None:
+        for emissions, tags, mask in batches:
+            emissions.grad = None
+            layer.zero_grad()
+            (-layer(emissions, tags, mask, reduction="mean")).backward()
+
+    @torch.no_grad()
+    def decode(layer: Any) -> None:
+        for emissions, _, mask in batches:
+            layer.decode(emissions, mask)
+
+    for action, measure in ((loss_and_gradients, CRF_LOSS), (decode, CRF_DECODE)):
+        for layer in layers.values():
+            action(layer)
+        for _ in range(rounds):
+            for name, layer in layers.items():
+                spent = repeated(lambda action=action, layer=layer: action(layer), seconds / 5)
+                comparison.add(measure, None, name, 1e6 * spent / tokens)
+
+
+def memory(
+    comparison: Comparison, corpus: str, size: int, epochs: int, say: Say
+) -> list[dict[str, Any]]:
+    """Memory after each epoch, each contender in a process of its own."""
+    records = []
+    for name, contender in (("baseline", "baseline:Baseline"), ("ours", "ours:Ours")):
+        say(f"memory over {epochs} epochs: {name}")
+        arguments = ["train", contender, corpus, str(size), str(epochs)]
+        held = [facts["megabytes"] for facts, _ in fresh_process(arguments)]
+        comparison.add(MEMORY_GROWTH, size, name, held[-1] - held[0])
+        records.append({"contender": name, "size": size, "megabytes": held})
+    return records
+
+
+def time_to_f1(
+    comparison: Comparison,
+    contenders: Sequence[Contender],
+    sentences: Sequence[Sentence],
+    target: float,
+    max_epochs: int,
+    say: Say,
+) -> list[dict[str, Any]]:
+    """Seconds of training until a development F1 (in percent); who is there first waits.
+
+    Evaluation is not part of the time.
+    """
+    plain = [Sentence(s.tokens) for s in sentences]
+    gold = [s.spans or () for s in sentences]
+    curves = [{"contender": c.name, "size": c.size, "seconds": [], "f1": []} for c in contenders]
+    for epoch in range(max_epochs):
+        for contender, curve in zip(contenders, curves, strict=True):
+            if curve["f1"] and max(curve["f1"]) >= target:
+                continue
+            spent = contender.train_epoch() + (curve["seconds"][-1] if epoch else 0.0)
+            with tempfile.TemporaryDirectory() as folder:
+                contender.save(Path(folder) / "model")
+                (loader, *_) = contender.taggers.values()
+                tagger = load(loader, Path(folder) / "model")
+                score = 100 * f1(gold, tagger.spans(tagger.tag(plain)))
+            curve["seconds"].append(spent)
+            curve["f1"].append(score)
+            say(f"epoch {epoch + 1}: {contender.name} {spent:.0f} s, F1 {score:.2f}")
+            if score >= target:
+                comparison.add(TIME_TO_F1, contender.size, contender.name, spent)
+    return curves

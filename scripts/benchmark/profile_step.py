@@ -1,0 +1,102 @@
+"""Show where the time of a training step goes: by part, then by operation of torch.
+
+python scripts/benchmark/profile_step.py eng.train --size 100 --steps 100
+"""
+
+import argparse
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ner  # before torch, so that its settings for threads hold
+
+# isort: split
+import torch
+from ours import Ours
+from torch.profiler import ProfilerActivity, profile, record_function
+
+WARM_UP = 10
+
+
+def main() -> None:
+    """Train for some steps, timed by part; then for some more under torch's profiler."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("train", help="training sentences: any corpus that `ner train` reads")
+    parser.add_argument("--size", type=int, default=100, help="per direction (%(default)s)")
+    parser.add_argument("--steps", type=int, default=100, help="of each half (%(default)s)")
+    parser.add_argument("--rows", type=int, default=20, help="operations shown (%(default)s)")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--bf16", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    precision = "bf16" if options.bf16 else "fp32"
+    trainer = Ours(ner.read_sentences(options.train), options.size, precision).trainer
+    events = trainer.run()
+    run_steps(events, WARM_UP)
+    seconds: defaultdict[str, float] = defaultdict(float)
+    with timed_parts(trainer, seconds):
+        began, tokens = time.perf_counter(), trainer.facts["tokens"]
+        run_steps(events, options.steps)
+        spent, learnt = time.perf_counter() - began, trainer.facts["tokens"] - tokens
+    per_step = 1e3 / options.steps
+    print(f"{learnt / spent:,.0f} tokens/s, {spent * per_step:.2f} ms a step")
+    seconds["everything else"] = spent - sum(seconds.values())
+    for name, part in sorted(seconds.items(), key=lambda item: -item[1]):
+        print(f"{part * per_step:8.2f} ms {part / spent:6.1%}  {name}")
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        run_steps(events, options.steps)
+    print(
+        profiler.key_averages().table(
+            sort_by="self_cpu_time_total", row_limit=options.rows, max_name_column_width=40
+        )
+    )
+
+
+def run_steps(events: Iterator[Any], count: int) -> None:
+    """Train on."""
+    for _ in range(count):
+        next(events)
+
+
+@contextmanager
+def timed_parts(trainer: Any, seconds: dict[str, float]) -> Iterator[None]:
+    """Add up the time of each part of a step while the context lasts."""
+    model, optimizers = trainer.model, trainer.optimizers
+    places = [
+        (trainer.batches, "batch", "batch"),
+        (trainer, "to_tensors", "tensors"),
+        (model.embedder, "forward", "embedder"),
+        (model.encoder, "forward", "encoder"),
+        (model.head, "loss", "head"),
+        (torch.Tensor, "backward", "backward"),
+        (trainer.average, "before_step", "average"),
+        (trainer.average, "after_step", "average"),
+        *((optimizer, "step", type(optimizer).__name__) for optimizer in optimizers),
+    ]
+    before = [getattr(owner, name) for owner, name, _ in places]
+    for (owner, name, label), function in zip(places, before, strict=True):
+        setattr(owner, name, _timed(function, label, seconds))
+    try:
+        yield
+    finally:
+        for (owner, name, _), function in zip(places, before, strict=True):
+            setattr(owner, name, function)
+
+
+def _timed(
+    function: Callable[..., Any], label: str, seconds: dict[str, float]
+) -> Callable[..., Any]:
+    def timed(*arguments: Any, **settings: Any) -> Any:
+        began = time.perf_counter()
+        with record_function(label):
+            result = function(*arguments, **settings)
+        seconds[label] += time.perf_counter() - began
+        return result
+
+    return timed
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Measure how close tokens and sentences cut from raw text come to those of a corpus.
+
+    python scripts/tokenizer/measure_tokenizer.py eng.testa en_ewt-ud-dev.conllu
+
+A CoNLL-U file brings its text along; that of other files is written by the rules of
+`running_text.py`. Tokens are compared by the F1 of character ranges, for each convention:
+"sentence" cuts every sentence by itself, "document" cuts documents that have a sentence a line, and
+"running" documents of one line. Where sentencex is installed, "sentences" holds the F1 of the
+ranges of sentences, and of the borders between them, in documents of one line.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from running_text import join_texts, with_text
+
+from ner.data.formats.read import read_sentences
+from ner.data.sentence import Sentence
+from ner.data.sentence_splitter import SentenceSplitter
+from ner.data.token_patterns import PATTERNS
+from ner.data.tokenizer import Tokenizer, agreement
+from ner.errors import MissingExtraError, NerError
+
+ROUNDS = 5
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the figures of each file."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("files", nargs="+", type=Path, help="corpora with tokens")
+    parser.add_argument("--language", default="en", help="of their sentences (default: en)")
+    given = parser.parse_args(arguments)
+    try:
+        for file in given.files:
+            measure_file(file, given.language)
+    except NerError as error:
+        sys.exit(str(error))
+
+
+def measure_file(file: Path, language: str) -> None:
+    """Print the figures of one corpus."""
+    sentences = read_sentences(file)
+    if file.suffix != ".conllu":
+        sentences = [with_text(sentence) for sentence in sentences]
+    lines = [document for document, _ in join_texts(sentences, "\n")]
+    running = list(join_texts(sentences, " "))
+    layouts = {"sentence": sentences, "document": lines, "running": [d for d, _ in running]}
+    print(f"{file.name}: {len(sentences)} sentences, {sum(map(len, sentences))} tokens")
+    for rules in PATTERNS:
+        tokenizer = Tokenizer(rules)
+        figures = [f"{k} {100 * agreement(tokenizer, v):.2f}" for k, v in layouts.items()]
+        tokens, characters = speed(tokenizer, sentences)
+        rates = f"{tokens:,.0f} tokens/s, {characters:,.0f} characters/s"
+        print(f"  {rules:6} F1 {', '.join(figures)}; {rates}")
+    try:
+        splitter = SentenceSplitter(language)
+    except MissingExtraError as error:
+        print(f"  sentences not measured. {error}")
+        return
+    ranges, borders = sentence_scores(splitter, running)
+    print(f"  sentences F1 {100 * ranges:.2f}, borders {100 * borders:.2f}")
+
+
+def speed(tokenizer: Tokenizer, sentences: Sequence[Sentence]) -> tuple[float, float]:
+    """Give tokens and characters a second, the best of some rounds, on one thread."""
+    best = float("inf")
+    tokens = 0
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        tokens = sum(len(tokenizer(sentence.text)[0]) for sentence in sentences)
+        best = min(best, time.perf_counter() - start)
+    return tokens / best, sum(len(sentence.text) for sentence in sentences) / best
+
+
+def sentence_scores(
+    splitter: SentenceSplitter, documents: Sequence[tuple[Sentence, list[int]]]
+) -> tuple[float, float]:
+    """Compare found sentences with those of documents, each given with the starts of its own.
+
+    Returns:
+        The F1 of whole sentences, and of the borders inside of documents.
+    """
+    both = all_ranges = same_borders = all_borders = 0
+    for document, gold in documents:
+        found = splitter(document.text)
+        one, other = (_ranges(starts, len(document.text)) for starts in (gold, found))
+        both += len(one & other)
+        all_ranges += len(one) + len(other)
+        same_borders += len({*gold} & {*found})
+        all_borders += len(gold) + len(found)
+    return 2 * both / max(all_ranges, 1), 2 * same_borders / max(all_borders, 1)
+
+
+def _ranges(starts: Sequence[int], length: int) -> set[tuple[int, int]]:
+    return set(zip([0, *starts], [*starts, length], strict=True))
+
+
+if __name__ == "__main__":
+    main()

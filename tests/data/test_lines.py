@@ -1,0 +1,219 @@
+import gzip
+import io
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ner.data.compressed import created, unpacked_name
+from ner.data.formats.conll import read_conll
+from ner.data.formats.read import read_sentences
+from ner.data.lines import decode_lines, read_head, read_lines
+from ner.errors import DataError, MissingExtraError
+
+zstandard = pytest.importorskip("zstandard")
+
+ROWS = "Ada B-PER\nleft O\n\nGötz B-PER\n"
+COMPRESS = {"gz": partial(gzip.compress, mtime=0), "zst": zstandard.ZstdCompressor().compress}
+
+
+def lines_of(path, **options):
+    return [text for _, text, _ in decode_lines(read_lines(path, **options), "x")]
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+@pytest.mark.parametrize("name", ["x.conll", "x.conll.{}"], ids=["plain name", "packed name"])
+def test_packed_files_are_told_by_how_they_begin(tmp_path, kind, name):
+    path = tmp_path / name.format(kind)
+    path.write_bytes(COMPRESS[kind](ROWS.encode()))
+    assert [s.tokens for s in read_sentences(path)] == [("Ada", "left"), ("Götz",)]
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_packed_files_may_have_several_parts(tmp_path, kind):
+    path = tmp_path / f"x.{kind}"
+    half = len(ROWS) // 2
+    path.write_bytes(COMPRESS[kind](ROWS[:half].encode()) + COMPRESS[kind](ROWS[half:].encode()))
+    assert lines_of(path) == ROWS.splitlines()
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+@pytest.mark.parametrize("end", [20, -1, -4, -9], ids=["near the start", "by 1", "by 4", "by 9"])
+def test_a_packed_file_that_is_cut_off_is_an_error_of_one_line(tmp_path, kind, end):
+    path = tmp_path / f"x.conll.{kind}"
+    path.write_bytes(COMPRESS[kind](ROWS.encode() * 1000)[:end])
+    with pytest.raises(DataError) as error:
+        read_sentences(path)
+    assert str(error.value).startswith(f"{path}: must be readable to its end. Got: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_a_packed_file_that_is_damaged_is_an_error(tmp_path, kind):
+    path = tmp_path / f"x.conll.{kind}"
+    packed = bytearray(COMPRESS[kind](bytes(range(256)) * 100))
+    packed[len(packed) // 2] ^= 0xFF
+    packed[len(packed) // 2 + 1] ^= 0xFF
+    path.write_bytes(bytes(packed))
+    with pytest.raises(DataError, match=r"must be readable to its end|not UTF-8"):
+        read_sentences(path)
+
+
+def test_zstandard_that_is_not_installed_says_what_to_install(tmp_path, monkeypatch):
+    if sys.version_info >= (3, 14):
+        pytest.skip("from 3.14 on Python itself reads zstd, so nothing can be missing")
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    path = tmp_path / "x.zst"
+    path.write_bytes(COMPRESS["zst"](b"a"))
+    with pytest.raises(
+        MissingExtraError, match=r"A \.zst file needs zstandard: pip install .*\[zstd"
+    ):
+        list(read_lines(path))
+
+
+@pytest.mark.parametrize("ending", ["", ".gz", ".zst"], ids=["plain", "gz", "zst"])
+def test_what_is_created_appears_whole_or_not_at_all(tmp_path, ending):
+    path = tmp_path / f"x{ending}"
+    with created(path) as file:
+        file.write(b"old\n")
+    with pytest.raises(ZeroDivisionError), created(path) as file:
+        file.write(b"new\n")
+        raise ZeroDivisionError
+    assert lines_of(path) == ["old"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_equal_content_gives_equal_packed_files(tmp_path):
+    for name in ("a.gz", "b.gz"):
+        with created(tmp_path / name) as file:
+            file.write(b"x")
+    assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+
+
+def test_a_place_that_is_not_there_cannot_be_written(tmp_path):
+    with pytest.raises(DataError, match=r"none/x: cannot be written\. No such file"):
+        created(tmp_path / "none" / "x").__enter__()
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"file/x: cannot be written\. Not a directory"):
+        created(tmp_path / "file" / "x").__enter__()
+
+
+def test_a_device_is_written_to_and_not_replaced():
+    with created(Path("/dev/null")) as file:
+        file.write(b"x")
+    assert not Path("/dev/null").is_file()
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16", "utf-16-le", "utf-16-be",
+                 "utf-32", "mac_roman"]
+)  # fmt: skip
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_files_are_read_in_the_encoding_that_is_named(tmp_path, encoding, end):
+    path = tmp_path / "x"
+    path.write_bytes((ROWS.replace("\n", end) * 9999).encode(encoding))
+    assert lines_of(path, encoding=encoding) == ROWS.splitlines() * 9999
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "shift_jis", "iso2022_jp", "euc_jp", "utf-7"])
+def test_encodings_with_several_bytes_a_character_are_read(tmp_path, encoding):
+    path = tmp_path / "x"
+    path.write_bytes("東京 B-LOC\nで O\n".encode(encoding) * 9999)
+    assert lines_of(path, encoding=encoding) == ["東京 B-LOC", "で O"] * 9999
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_byte_order_mark_says_the_encoding(tmp_path, encoding):
+    path = tmp_path / "x"
+    path.write_bytes(ROWS.encode(encoding))
+    assert lines_of(path) == ROWS.splitlines()
+    assert read_head(path) == ROWS
+    assert [s.tokens for s in read_sentences(path)] == [("Ada", "left"), ("Götz",)]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content", "message"),
+    [
+        pytest.param(
+            "utf-8",
+            b"\xef\xbb\xbfa O\n\xc3\xa9\xe9 O\n",
+            "x:2: not UTF-8: byte 0xe9 at column 2 (byte 9 of the file)",
+            id="utf-8",
+        ),
+        pytest.param(
+            "ascii", b"a O\nb\xe9 O\n", "x:2: not ascii: byte 0xe9 (byte 5 of the file)", id="ascii"
+        ),
+        pytest.param(
+            "cp1252",
+            b"a\n" * 40_000 + b"b\x81",
+            "x:40001: not cp1252: byte 0x81 (byte 8000",
+            id="cp1252",
+        ),
+        pytest.param(
+            "utf-16-le",
+            "a\nb".encode("utf-16-le") + b"\x00\xd8c\x00",
+            "x:2: not utf-16-le: byte 0x00 (byte 6 of the file)",
+            id="utf-16-le",
+        ),
+        pytest.param(
+            "utf-16",
+            "a\nb".encode("utf-16") + b"c",
+            "x:2: not utf-16: byte 0x63 (byte 8 of",
+            id="utf-16",
+        ),
+        pytest.param(
+            "shift_jis",
+            "東\n京".encode("shift_jis") + b"\x81",
+            "x:2: not shift_jis: byte 0x81 (by",
+            id="shift_jis",
+        ),
+    ],
+)
+def test_a_wrong_encoding_is_an_error_with_line_and_byte(tmp_path, encoding, content, message):
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as error:
+        for _, _, problem in decode_lines(read_lines(path, encoding), str(path)):
+            if problem:
+                raise problem
+    assert str(error.value).removeprefix(f"{tmp_path}/").startswith(message)
+    assert "\n" not in str(error.value)
+
+
+def test_standard_input_may_have_any_encoding(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("Götz O\n".encode("latin-1"))))
+    (sentence,) = read_sentences("-", encoding="latin-1")
+    assert sentence.tokens == ("Götz",)
+
+
+def test_only_the_ending_of_a_packed_file_is_taken_off():
+    assert [unpacked_name(n) for n in ("a.conll.gz", "a.b.zst", "a.conll")] == [
+        "a.conll", "a.b", "a.conll"
+    ]  # fmt: skip
+
+
+def test_packed_lines_are_as_good_as_others(tmp_path):
+    path = tmp_path / "x.gz"
+    path.write_bytes(gzip.compress(b"a O\nb NONE\n", mtime=0))
+    with pytest.raises(DataError, match=r"x\.gz:2: a tag is O or a prefix"):
+        list(read_conll(read_lines(path), str(path)))
+
+
+def test_trec_is_latin_1(shared_data):
+    path = shared_data("trec/train.txt")
+    with pytest.raises(
+        DataError, match=r"train\.txt:66: not UTF-8: byte 0xf0 .*\(byte 3173 of the"
+    ):
+        read_sentences(path)
+    assert len(read_sentences(path, encoding="latin-1")) == 5452
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "punycode"])
+def test_a_file_that_is_no_such_encoding_as_a_whole_is_one_line(tmp_path, encoding):
+    path = tmp_path / "a.conll"
+    path.write_bytes("Ada O\n–".encode())
+    with pytest.raises(DataError) as error:
+        lines_of(path, encoding=encoding)
+    assert str(error.value).startswith(f"{path}:1: not {encoding}: ")
+    assert "\n" not in str(error.value)

@@ -1,0 +1,92 @@
+import json
+
+import pytest
+
+from ner.data.tools.corpus_file import Options, read_parts
+from ner.data.tools.stats import corpus_stats
+
+TRAIN = (
+    "-DOCSTART- O\n\nAda B-PER\nLovelace I-PER\nleft O\nLondon B-LOC\n\nShe O\nleft O\n\n"
+    "-DOCSTART- O\n\nYes O\n\n"
+)
+DEV = "Ada B-PER\nLovelace I-PER\nsleeps O\n\nLondon B-ORG\nParis B-LOC\n\nYes O\n\n"
+
+
+def stats(tmp_path, *texts, **options):
+    paths = {}
+    for name, text in zip(("train", "dev"), texts, strict=False):
+        paths[name] = tmp_path / f"{name}.conll"
+        paths[name].write_text(text)
+    return corpus_stats(read_parts(paths, Options(**options)))
+
+
+def test_a_file_is_counted(tmp_path):
+    (part,) = stats(tmp_path, TRAIN).to_dict()["parts"]
+    assert part == {
+        "name": "train",
+        "documents": 2,
+        "sentences": 3,
+        "tokens": 7,
+        "types": 6,
+        "entities": 2,
+        "inside": round(3 / 7, 6),
+        "labels": {"PER": 1, "LOC": 1},
+        "sentence_lengths": {"mean": 2.33, "median": 2, "most": 4, "longest": 4},
+        "entity_lengths": {"mean": 1.5, "median": 1, "most": 2, "longest": 2},
+        "token_lengths": {"mean": round((3 + 8 + 4 + 6 + 3 + 4 + 3) / 7, 2), "median": 4}
+        | {"most": 8, "longest": 8},
+    }
+
+
+def test_what_is_new_after_the_first_file_is_measured(tmp_path):
+    (overlap,) = stats(tmp_path, TRAIN, DEV).to_dict()["overlaps"]
+    assert overlap == {
+        "name": "dev",
+        "known_as": "train",
+        "new_types": round(2 / 6, 6),
+        "new_tokens": round(2 / 6, 6),
+        "new_entities": round(1 / 3, 6),
+        "newly_labelled": round(2 / 3, 6),
+        "shared_sentences": round(1 / 3, 6),
+    }
+
+
+def test_labels_may_be_a_column_or_those_of_texts(tmp_path):
+    (part,) = stats(tmp_path, "a\tNOUN\nb\tNOUN\nc\tVERB\n", target="upos").parts
+    assert part.labels == {"NOUN": 2, "VERB": 1}
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a", "label": "good"}\n{"text": "b", "label": ["bad", "good"]}\n')
+    (part,) = corpus_stats(read_parts([path])).parts
+    assert (part.labels, part.documents) == ({"good": 2, "bad": 1}, 0)
+
+
+def test_what_a_file_does_not_have_is_said(tmp_path):
+    found = stats(tmp_path, "a\tX\n", "b\tX\n", target="pos")
+    assert found.overlaps[0].new_entities is None
+    lines = list(found.lines())
+    assert "  documents         not marked" in lines
+    assert "  entities          none there" in lines
+    assert not any("in entities" in line for line in lines)
+
+
+def test_figures_are_printed_in_percent(tmp_path):
+    lines = list(stats(tmp_path, TRAIN, DEV).lines())
+    assert "  in entities       42.9 % of tokens" in lines
+    assert "    PER                    1   50.0 %" in lines
+    assert "  and which it has: 33.3 % of the sentences" in lines
+    json.dumps(stats(tmp_path, TRAIN, DEV).to_dict())
+
+
+@pytest.mark.parametrize(
+    ("name", "sentences", "tokens", "entities", "documents"),
+    [
+        ("conll2003/eng.train", 14_041, 203_621, 23_499, 946),
+        ("conll2003/eng.testa", 3_250, 51_362, 5_942, 216),
+    ],
+)
+def test_known_corpora_have_their_published_sizes(
+    shared_data, name, sentences, tokens, entities, documents
+):
+    (part,) = corpus_stats(read_parts([shared_data(name)])).parts
+    assert (part.sentences, part.tokens, part.entities) == (sentences, tokens, entities)
+    assert part.documents == documents

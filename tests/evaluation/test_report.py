@@ -1,0 +1,63 @@
+import json
+
+from ner.evaluation.span_metrics import evaluate_tags
+
+GOLD = [["B-PER", "I-PER", "O", "B-LOC"], ["B-LOC", "O"]]
+PREDICTED = [["B-PER", "I-PER", "O", "B-PER"], ["O", "B-LOC"]]
+ILLEGAL = [["I-PER", "I-PER", "O", "B-PER"], ["O", "B-LOC"]]
+
+# Counted by hand: one of three gold spans is found, and three of six tags are right.
+TABLE = """\
+dev: 2 sentences, 6 tokens
+seqeval in default mode (equal to conlleval); strict mode (scheme BIO) gives the same
+
+          precision  recall     F1  support
+LOC            0.00    0.00   0.00        2
+PER           50.00  100.00  66.67        1
+micro         33.33   33.33  33.33        3
+macro         25.00   50.00  33.33        3
+weighted      16.67   33.33  22.22        3
+
+Token accuracy: 50.00
+
+Spans by gold label (row) and predicted label:
+            LOC  PER  (missed)
+LOC           0    1         1
+PER           0    1         0
+(spurious)    1    0         0"""
+
+
+def test_a_report_prints_as_an_aligned_table():
+    default, _ = evaluate_tags(GOLD, PREDICTED, "BIO", "dev")
+    assert str(default) == TABLE
+
+
+def test_a_difference_between_the_modes_is_shown():
+    default, strict = evaluate_tags(GOLD, ILLEGAL, "BIO", "dev")
+    assert (
+        "seqeval in default mode (equal to conlleval); strict mode (scheme BIO) differs: "
+        "precision 0.00, recall 0.00, F1 0.00" in str(default)
+    )
+    assert "dev: 2 sentences, 6 tokens\nseqeval in strict mode (scheme BIO)\n" in str(strict)
+
+
+def test_a_report_without_a_name_or_any_span_prints():
+    default, _ = evaluate_tags([["O"]], [["O"]], "BIO")
+    assert str(default).startswith("Evaluation: 1 sentences, 1 tokens")
+    assert "Spans by gold label" not in str(default)
+
+
+def test_a_report_as_json_holds_fractions_and_all_counts():
+    default, _ = evaluate_tags(GOLD, PREDICTED, "BIO", "dev")
+    restored = json.loads(json.dumps(default.to_dict()))
+    assert restored == default.to_dict()
+    assert restored["f1"] == restored["micro"]["f1"] == 1 / 3
+    assert restored["per_label"]["PER"] == {
+        "precision": 0.5,
+        "recall": 1.0,
+        "f1": 2 / 3,
+        "support": 1,
+    }
+    assert restored["confusion"]["LOC"] == {"LOC": 0, "PER": 1, "(missed)": 1}
+    assert restored["strict_equals_default"] is True
+    assert (restored["mode"], restored["scheme"]) == ("default", "BIO")

@@ -1,0 +1,273 @@
+import ast
+import multiprocessing
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import ner
+from ner.errors import ConfigError, ModelFolderError
+from ner.export import write_graphs
+from ner.features.word_features import LONGEST
+from ner.inference.onnx_runtime import OnnxRuntime
+from ner.model_folder import INT8_GRAPH, MODEL_GRAPH, WEIGHTS, WORDS_GRAPH, load_model, save_model
+from ner.nn.runtime import load_network
+
+GRAPHS = (WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH)
+TEXT = "Ada Lovelace was born in London ."
+
+
+@pytest.fixture(scope="module")
+def folder(tiny_model, tmp_path_factory):
+    """Give a model folder with all graphs."""
+    parts = load_model(tiny_model)
+    path = tmp_path_factory.mktemp("onnx") / "model"
+    save_model(path, parts, lambda target: write_graphs(target, parts, int8=True))
+    return path
+
+
+def open_runtime(folder, num_outputs=None, **options):
+    parts = load_model(folder)
+    return OnnxRuntime(folder, num_outputs or len(parts.target.outputs), **options)
+
+
+def make_batch(folder, runtime, lengths=(7, 1, 30)):
+    words = [*TEXT.split(), "zyxwv", "x" * LONGEST * 2]
+    rows = runtime.word_rows(load_model(folder).featurizer.encode_words(words))
+    tokens = np.random.default_rng(1).integers(0, len(rows), (len(lengths), max(lengths)))
+    return {"rows": rows, "tokens": tokens, "lengths": np.array(lengths)}
+
+
+def refusal(folder, load=open_runtime, **options):
+    with pytest.raises(ModelFolderError) as error:
+        load(folder, **options)
+    assert str(error.value).startswith(f"{folder}: ")
+    assert "\n" not in str(error.value)
+    return str(error.value).removeprefix(f"{folder}: ")
+
+
+def copied(folder, tmp_path):
+    return shutil.copytree(folder, tmp_path / "copy")
+
+
+def test_many_threads_get_what_one_gets(folder):
+    runtime = open_runtime(folder)
+    batches = [make_batch(folder, runtime, [n, 1, 2 * n]) for n in range(1, 20)] * 5
+    one = [runtime.outputs(batch)["emissions"] for batch in batches]
+    with ThreadPoolExecutor(8) as pool:
+        many = [found["emissions"] for found in pool.map(runtime.outputs, batches)]
+    for found, expected in zip(many, one, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_runtime_goes_to_another_process(folder, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    runtime = open_runtime(folder.relative_to(folder.parent), precision="int8", threads=3)
+    batch = make_batch(folder, runtime)
+    # The other process starts elsewhere.
+    monkeypatch.chdir(folder)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        found = pool.submit(runtime.outputs, batch).result()["emissions"]
+        workers = pool.submit(getattr, runtime, "workers").result()
+    expected = runtime.outputs(batch)["emissions"]
+    np.testing.assert_array_equal(found, expected)
+    assert workers == 3
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(runtime)).outputs(batch)["emissions"], expected
+    )
+
+
+def test_arrays_may_have_any_layout_and_integers_of_any_width(folder):
+    runtime = open_runtime(folder)
+    batch = make_batch(folder, runtime)
+    other = {
+        "rows": np.asfortranarray(batch["rows"]),
+        "tokens": batch["tokens"].astype(np.int32)[:, ::-1][:, ::-1],
+        "lengths": batch["lengths"].astype(np.uint8),
+    }
+    np.testing.assert_array_equal(
+        runtime.outputs(other)["emissions"], runtime.outputs(batch)["emissions"]
+    )
+
+
+def test_the_scores_of_steps_are_those_of_the_head(folder):
+    expected = load_network(load_model(folder)).head.edges()
+    for one, other in zip(open_runtime(folder).edges, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_batch_a_core_is_run_at_once(folder, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2, 5}, raising=False)
+    assert open_runtime(folder).workers == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert open_runtime(folder).workers == 7
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert open_runtime(folder).workers == 1
+    assert open_runtime(folder, threads=2).workers == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param(
+            {"precision": "fp16"}, "precision: must be fp32 or int8. Got 'fp16'.", id="precision"
+        ),
+        pytest.param({"threads": 0}, "threads: must be at least 1. Got 0.", id="threads"),
+    ],
+)
+def test_options_that_there_are_not_are_refused(folder, options, message):
+    with pytest.raises(ConfigError) as error:
+        open_runtime(folder, **options)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_a_damaged_graph_is_refused_in_one_line(folder, tmp_path, capfd, name):
+    folder, parts = copied(folder, tmp_path), load_model(folder)
+    options = {"num_outputs": len(parts.target.outputs)}
+    options["precision"] = "int8" if name == INT8_GRAPH else "fp32"
+
+    def load(folder):
+        return OnnxRuntime(folder, **options)
+
+    whole = (folder / name).read_bytes()
+    for content in (b"", b"\xff" * 99, whole[:-100], whole[: len(whole) // 2], b"x" + whole[1:]):
+        (folder / name).write_bytes(content)
+        assert refusal(folder, load).startswith(f"{name} must ")
+    (folder / name).unlink()
+    assert refusal(folder, load) == f"{name} must be there. Got no such file."
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_graph_of_other_weights_is_refused(folder, tmp_path):
+    folder, parts = copied(folder, tmp_path), load_model(folder)
+
+    def load(folder):
+        return OnnxRuntime(folder, len(parts.target.outputs))
+
+    # The same arrays, but at other places: what the graph maps would be other numbers.
+    save_file(load_file(folder / WEIGHTS), folder / WEIGHTS, metadata={"by": "hand"})
+    words = refusal(folder, load)
+    assert words == f"{WORDS_GRAPH} must have been made with {WEIGHTS}. Got one made with another."
+    (folder / WEIGHTS).unlink()
+    assert refusal(folder, load).startswith(f"{WORDS_GRAPH} must be a whole graph. Got one of ")
+
+
+def reheaded(folder, tmp_path, change):
+    """Copy a folder with changed weights, and graphs that take them for theirs."""
+    folder, parts = copied(folder, tmp_path), load_model(folder)
+    weights = load_file(folder / WEIGHTS)
+    change(weights)
+    save_file(weights, folder / WEIGHTS)
+    write_graphs(folder, parts)
+    return folder, parts
+
+
+def drop(weights):
+    del weights["head.crf.transitions"]
+
+
+def cut(weights):
+    weights["head.crf.end_transitions"] = weights["head.crf.end_transitions"][:2]
+
+
+def spoil(weights):
+    weights["head.crf.start_transitions"][1] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (drop, "lacks head.crf.transitions."),
+        (cut, ": head.crf.end_transitions has the shape (17,). Got (2,)."),
+        (spoil, ": head.crf.start_transitions holds numbers that are not finite."),
+    ],
+)
+def test_steps_that_do_not_fit_are_refused(folder, tmp_path, change, message):
+    folder, parts = reheaded(folder, tmp_path, change)
+    words = refusal(folder, lambda folder: OnnxRuntime(folder, len(parts.target.outputs)))
+    assert words.removeprefix(WEIGHTS).lstrip(" ") == message
+
+
+def test_a_head_without_steps_has_all_of_them_alike(folder, tmp_path):
+    def change(weights):
+        for name in [name for name in weights if ".crf." in name]:
+            del weights[name]
+
+    folder, parts = reheaded(folder, tmp_path, change)
+    assert OnnxRuntime(folder, len(parts.target.outputs)).edges is None
+    for array in parts.target.lattice(None).edges:
+        assert set(np.unique(array)) <= {0, -np.inf}
+        assert (array == 0).any()
+    with pytest.raises(ModelFolderError) as error:
+        OnnxRuntime(folder, 5)
+    assert str(error.value) == f"{folder}: {MODEL_GRAPH} must score 5 tags or classes. Got 17."
+
+
+def test_a_folder_of_links_is_read_as_any_other(folder, tmp_path):
+    # As in the cache of the Hugging Face hub.
+    blobs, links = tmp_path / "blobs", tmp_path / "snapshots" / "1"
+    for i, path in enumerate(sorted(p for p in folder.rglob("*") if p.is_file())):
+        blobs.mkdir(exist_ok=True)
+        shutil.copy(path, blobs / str(i))
+        link = links / path.relative_to(folder)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(os.path.relpath(blobs / str(i), link.parent))
+    tagger = ner.load(links, runtime="onnx")
+    assert tagger.tag(TEXT).entities == ner.load(folder, runtime="torch").tag(TEXT).entities
+
+
+BARE = """
+import sys
+
+class Bare:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "torchcrf", "jaxtyping", "pydantic", "onnx"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Bare())
+import ner
+"""
+TAG = """
+tagger = ner.load(sys.argv[1], runtime="onnx")
+sentences = [tagger.tag_tokens(text.split()) for text in sys.argv[2:]]
+print([[(e.start, e.end, e.label, round(e.score, 4)) for e in s.entities] for s in sentences])
+"""
+
+
+def run(program, *arguments, home):
+    environment = os.environ | {"HOME": str(home), "OMP_NUM_THREADS": "1"}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+
+
+def test_a_model_tags_without_torch_as_it_does_with_torch(folder, tmp_path):
+    texts = [" ".join(s.tokens) for s in ner.read_sentences("sample:dev")[:50]]
+    result = run(BARE + TAG, folder, *texts, home=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    tagger = ner.load(folder, runtime="torch")
+    tagged = [tagger.tag_tokens(text.split()).entities for text in texts]
+    assert sum(map(len, tagged)) > 10
+    for found, expected in zip(ast.literal_eval(result.stdout), tagged, strict=True):
+        assert [tuple(e[:3]) for e in found] == [(e.start, e.end, e.label) for e in expected]
+        assert [e[3] for e in found] == pytest.approx([e.score for e in expected], abs=1e-3)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_the_runtime_has_no_thread_of_its_own_and_leaves_nothing_in_the_home(folder, tmp_path):
+    program = BARE + TAG + "import os; print(len(os.listdir('/proc/self/task')), file=sys.stderr)"
+    result = run(program, folder, TEXT, home=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "1\n")
+    assert list(tmp_path.iterdir()) == []

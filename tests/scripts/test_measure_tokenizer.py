@@ -1,0 +1,93 @@
+"""The measurement, and the texts that it writes; the floors are the aims that were set before."""
+
+from pathlib import Path
+
+import pytest
+
+from ner.data.formats.read import read_sentences
+from ner.data.sentence import Sentence
+from ner.data.tokenizer import Tokenizer, agreement
+
+SCRIPTS = Path(__file__).parents[2] / "scripts" / "tokenizer"
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(SCRIPTS)
+    import measure_tokenizer
+    from running_text import join_texts, with_text, write_text
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text"),
+    [
+        pytest.param(
+            "Ada 's son , ( who did n't ) .", "Ada's son, (who didn't).", id="clitics and brackets"
+        ),
+        pytest.param('He said " yes " and " no "', 'He said "yes" and "no"', id="double quotes"),
+        pytest.param(
+            "the players ' cup ' no '", "the players' cup 'no'", id="apostrophe and quotes"
+        ),
+        pytest.param("' yes ' in ' 96", "'yes' in '96", id="year"),
+        pytest.param("C$ 5 , $ 6 , 7 % ...", "C$5, $6, 7%...", id="currencies"),
+        pytest.param("[ 1 ] a -- b / c", "[1] a -- b / c", id="square brackets"),
+    ],
+)
+def test_tokens_become_running_text(tokens, text):
+    words = tokens.split(" ")
+    written, offsets = write_text(words)
+    assert written == text
+    assert [written[start:end] for start, end in offsets] == words
+
+
+def test_documents_are_joined_with_their_places():
+    sentences = [
+        with_text(Sentence(tokens.split(), document=document))
+        for tokens, document in [("A b .", "1"), ("C .", "1"), ("D", "2"), ("E", None), ("F", None)]
+    ]
+    joined = list(join_texts(sentences, "  "))
+    assert [(s.text, starts) for s, starts in joined] == [
+        ("A b.  C.", [6]),
+        ("D", []),
+        ("E", []),
+        ("F", []),
+    ]
+    for sentence, _ in joined:
+        assert [sentence.text[start:end] for start, end in sentence.offsets] == [*sentence.tokens]
+
+
+def test_sentences_are_scored_by_their_ranges_and_borders():
+    # 3 borders, of which 1 is found beside a wrong one; of 4 sentences, the first one.
+    scores = measure_tokenizer.sentence_scores(
+        lambda _: [2, 5], [(Sentence(["x" * 10]), [2, 4, 7])]
+    )
+    assert scores == (2 * 1 / (4 + 3), 2 * 1 / (3 + 2))
+
+
+def test_figures_of_every_convention_are_printed(tmp_path, capsys):
+    file = tmp_path / "a.conll"
+    file.write_text("Ada B-PER\nleft O\n. O\n\nYes O\n, O\nshe O\ndid O\n. O\n", encoding="utf-8")
+    measure_tokenizer.main([str(file)])
+    out = capsys.readouterr().out
+    assert out.startswith("a.conll: 2 sentences, 8 tokens\n  conll  F1 sentence 100.00, ")
+    assert out.count("sentence 100.00, ") == 2
+    assert "sentences F1 " in out
+
+
+def test_a_missing_file_is_one_line(tmp_path):
+    with pytest.raises(SystemExit) as exit_:
+        measure_tokenizer.main([str(tmp_path / "none.conll")])
+    assert str(exit_.value) == f"{tmp_path / 'none.conll'}: no such file."
+
+
+def test_running_text_is_cut_like_conll2003(shared_data):
+    sentences = read_sentences(shared_data("conll2003/eng.testa"))
+    assert sum(map(len, sentences)) == 51_362
+    texts = [with_text(sentence) for sentence in sentences]
+    assert agreement(Tokenizer(), texts) >= 0.995
+    lines = [document for document, _ in join_texts(texts, "\n")]
+    assert agreement(Tokenizer(), lines) >= 0.995
+
+
+@pytest.mark.parametrize(("rules", "floor"), [("conll", 0.985), ("ud", 0.993)])
+def test_raw_text_is_cut_like_the_english_web_treebank(shared_data, rules, floor):
+    sentences = read_sentences(shared_data("ud_english_ewt/en_ewt-ud-dev.conllu"))
+    assert sum(map(len, sentences)) == 25_147
+    assert agreement(Tokenizer(rules), sentences) >= floor
