@@ -205,11 +205,11 @@ class SpanLattice(Lattice):
                 another required span.
         """
         allowed = np.ones((len(lengths), int(max(lengths, default=0)), len(self.tags)), np.bool_)
-        labels = [tag[2:] for tag in self.tags]
+        labels = np.array([tag[2:] for tag in self.tags])
         for b, spans in enumerate(forbidden or ()):
             for start, end, label in spans:
                 self._check_span(b, Span(start, end, label), int(lengths[b]))
-                allowed[b, start:end, [each == label for each in labels]] = False
+                allowed[b, start:end, labels == label] = False
         for b, spans in enumerate(required or ()):
             before = 0
             for span in sorted(spans):

@@ -207,7 +207,7 @@ class CRF(torchcrf.CRF):
         edges = self._edges()
         inside = log_partition(scores, packed.lengths[rows], edges)
         everything = log_partition(packed.emissions, packed.lengths, edges)[rows]
-        return list((inside - everything).exp().clamp(max=1).split([len(each) for each in spans]))
+        return list((inside - everything).exp().clamp(max=1).split([*map(len, spans)]))
 
     def decode(
         self, emissions: Tensor, mask: Tensor | None = None, allowed: Tensor | None = None
@@ -359,7 +359,7 @@ class CRF(torchcrf.CRF):
         if len(spans) != B:
             raise ValueError(f"spans: one list a sequence. Got {len(spans)} for {B}.")
         lengths = packed.lengths.tolist()
-        pairs = [(b, Span(*span)) for b, each in enumerate(spans) for span in each]
+        pairs = [(b, Span(*span)) for b, found in enumerate(spans) for span in found]
         allowed = np.ones((len(pairs), T, C), dtype=np.bool_)
         for lattice, (b, span) in zip(allowed, pairs, strict=True):
             if not self._span_tags.fits(span, lengths[b]):
@@ -408,7 +408,7 @@ class CRF(torchcrf.CRF):
         dtype = torch.promote_types(dtype, self.transitions.dtype)
         return pack(
             self._layout(emissions.to(dtype)),
-            *(None if each is None else self._layout(each) for each in (mask, tags, allowed)),
+            *(None if values is None else self._layout(values) for values in (mask, tags, allowed)),
             finite=finite,
         )
 

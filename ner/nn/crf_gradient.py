@@ -11,7 +11,7 @@ Source: Lafferty, McCallum and Pereira, "Conditional Random Fields", ICML 2001, 
 gradient is observed counts less expected counts).
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ def _precise(*scores: Tensor) -> list[Tensor]:
     """Convert to float64: for long sequences of large scores, `crf_scan` needs it."""
     if scores[0].device.type == "mps":  # it has no float64
         return list(scores)
-    return [each.detach().double() for each in scores]
+    return [tensor.detach().double() for tensor in scores]
 
 
 def log_partition(
@@ -69,6 +69,23 @@ def log_likelihood(
     return _apply(_Likelihood, emissions, *edges, lengths, tags)
 
 
+class _NumpyState(NamedTuple):
+    """What the gradient needs of a likelihood that numpy computed."""
+
+    arrays: tuple[forward_backward.Scores, forward_backward.Integers, forward_backward.Edges]
+    sums: forward_backward.Sums
+    tags: forward_backward.Integers | None
+
+
+class _ScanState(NamedTuple):
+    """What the gradient needs of a likelihood that `crf_scan` computed."""
+
+    scores: list[Tensor]
+    lengths: Tensor
+    sums: tuple[Tensor, Tensor, Tensor]
+    tags: Tensor | None
+
+
 class _Likelihood(torch.autograd.Function):
     """The score of a path, or 0 without a path, less the log partition (B)."""
 
@@ -83,25 +100,8 @@ class _Likelihood(torch.autograd.Function):
         tags: Tensor | None,
     ) -> Tensor:
         ctx.save_for_backward(emissions, start, transitions, end)
-        edges = (start, transitions, end)
-        if on_cpu(emissions):
-            arrays = to_arrays(emissions, lengths, edges)
-            path = None if tags is None else tags.numpy()
-            compiled = kernel.log_likelihood(*arrays, path)
-            if compiled is None:
-                sums = forward_backward.sum_paths(*arrays)
-                score = 0 if path is None else forward_backward.path_scores(path, *arrays)
-                compiled = score - sums.log_partition, (arrays, sums, path)
-            values, ctx.state = compiled
-            result = torch.from_numpy(values)
-        else:
-            scores = _precise(emissions, *edges)
-            sums = crf_scan.sum_paths(scores[0], lengths, *scores[1:])
-            ctx.state = (scores, lengths, sums, tags)
-            score = (
-                0 if tags is None else crf_scan.path_scores(tags, scores[0], lengths, *scores[1:])
-            )
-            result = score - sums[2]
+        compute = _likelihood_on_cpu if on_cpu(emissions) else _likelihood_by_scan
+        result, ctx.state = compute(emissions, lengths, (start, transitions, end), tags)
         return result.to(emissions.dtype)
 
     @staticmethod
@@ -128,24 +128,60 @@ class _Gradient(torch.autograd.Function):
         )
 
 
-def _gradient(gradient: Tensor, state: Any) -> tuple[Tensor, ...]:
+def _likelihood_on_cpu(
+    emissions: Tensor, lengths: Tensor, edges: Edges, tags: Tensor | None
+) -> tuple[Tensor, kernel.State | _NumpyState]:
+    arrays = to_arrays(emissions, lengths, edges)
+    paths = None if tags is None else tags.numpy()
+    compiled = kernel.log_likelihood(*arrays, paths)
+    if compiled is not None:
+        return torch.from_numpy(compiled[0]), compiled[1]
+    sums = forward_backward.sum_paths(*arrays)
+    scores = 0 if paths is None else forward_backward.path_scores(paths, *arrays)
+    return torch.from_numpy(scores - sums.log_partition), _NumpyState(arrays, sums, paths)
+
+
+def _likelihood_by_scan(
+    emissions: Tensor, lengths: Tensor, edges: Edges, tags: Tensor | None
+) -> tuple[Tensor, _ScanState]:
+    emissions, *others = scores = _precise(emissions, *edges)
+    sums = crf_scan.sum_paths(emissions, lengths, *others)
+    score = 0 if tags is None else crf_scan.path_scores(tags, emissions, lengths, *others)
+    return score - sums[2], _ScanState(scores, lengths, sums, tags)
+
+
+def _gradient(
+    gradient: Tensor, state: kernel.State | _NumpyState | _ScanState
+) -> tuple[Tensor, ...]:
     """Compute gradients of emissions, start, transitions, end: (path - posteriors) * weights."""
-    if not on_cpu(gradient):
-        (emissions, _, transitions, _), lengths, sums, tags = state
-        weights = gradient.to(emissions.dtype)
-        found = crf_scan.gradients(-weights, emissions, lengths, transitions, *sums)
-        if tags is not None:
-            crf_scan.add_path(tags, weights, lengths, *found)
-        return tuple(each.to(gradient.dtype) for each in found)
-    weights = gradient.detach().double().numpy()
-    if isinstance(state, kernel.State):
-        tokens, edges = kernel.gradients(np.ascontiguousarray(weights), state)
+    if isinstance(state, _ScanState):
+        found = _gradient_by_scan(gradient, state)
     else:
-        arguments, sums, tags = state
-        tokens, edges = forward_backward.gradients(-weights, *arguments, sums=sums)
-        if tags is not None:
-            forward_backward.add_path(tags, weights, arguments[1], tokens, edges)
-    return tuple(torch.from_numpy(array).to(gradient.dtype) for array in (tokens, *edges))
+        weights = gradient.detach().double().numpy()
+        if isinstance(state, kernel.State):
+            tokens, edges = kernel.gradients(np.ascontiguousarray(weights), state)
+        else:
+            tokens, edges = _gradient_in_numpy(weights, state)
+        found = tuple(torch.from_numpy(array) for array in (tokens, *edges))
+    return tuple(scores.to(gradient.dtype) for scores in found)
+
+
+def _gradient_in_numpy(
+    weights: forward_backward.Floats, state: _NumpyState
+) -> tuple[forward_backward.Floats, forward_backward.Edges]:
+    tokens, edges = forward_backward.gradients(-weights, *state.arrays, sums=state.sums)
+    if state.tags is not None:
+        forward_backward.add_path(state.tags, weights, state.arrays[1], tokens, edges)
+    return tokens, edges
+
+
+def _gradient_by_scan(gradient: Tensor, state: _ScanState) -> tuple[Tensor, ...]:
+    (emissions, _, transitions, _), lengths, sums, tags = state
+    weights = gradient.to(emissions.dtype)
+    found = crf_scan.gradients(-weights, emissions, lengths, transitions, *sums)
+    if tags is not None:
+        crf_scan.add_path(tags, weights, lengths, *found)
+    return found
 
 
 def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:

@@ -89,9 +89,9 @@ def gradients(
     steps = emissions.new_zeros(C, C)
     rows = max(1, LARGEST // (T * C * C))
     arguments = (emissions, lengths, alphas, betas, log_z, weights)
-    for part in zip(*(each.split(rows) for each in arguments), strict=True):
-        posteriors = step_posteriors(part[0], transitions, *part[1:5])
-        steps += torch.tensordot(part[5], posteriors.sum(1), 1)
+    for chunk in zip(*(tensor.split(rows) for tensor in arguments), strict=True):
+        posteriors = step_posteriors(chunk[0], transitions, *chunk[1:5])
+        steps += torch.tensordot(chunk[5], posteriors.sum(1), 1)
     return tokens, tokens[:, 0].sum(0), steps, last.sum((0, 1))
 
 
