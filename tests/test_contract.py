@@ -7,18 +7,15 @@ import json
 import os
 import pkgutil
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import typer
 
 import ner
-from ner.cli.app import app
 from ner.config import Section
-from ner.config.loading import Config, load_config, parse_setting
+from ner.config.loading import Config, load_config
 from ner.errors import NerError
 
 ROOT = Path(__file__).parents[1]
@@ -155,41 +152,6 @@ def test_every_program_has_help_and_says_how_it_is_called(path):
     assert (result.returncode, result.stderr) == (0, "")
     assert "sage: " in result.stdout
     assert f"python scripts/{path.name}" in path.read_text(encoding="utf-8")
-
-
-def readme_commands():
-    """Give the words of each command in README that is one of ours."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    commands = [[]]
-    for block in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL):
-        for line in block.splitlines():
-            lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-            lexer.whitespace_split = True
-            for word in [*lexer, ";"]:
-                if set(word) <= set("();<>|&"):
-                    commands.append([])
-                else:
-                    commands[-1].append(word)
-    starts = ("ner", ".venv/bin/ner", "python")
-    ours = [c for c in commands if c and c[0] in starts and c[1] != "-m"]
-    return {f"{i}: {Path(c[0]).name} {c[1]}": c for i, c in enumerate(ours, 1)}
-
-
-@pytest.mark.parametrize("words", readme_commands().values(), ids=readme_commands().keys())
-def test_every_command_in_the_readme_has_the_options_that_it_is_given(words):
-    given = {word for word in words if re.fullmatch(r"--?[a-z][\w-]*", word)}
-    assert all((ROOT / word).is_file() for word in words if word.startswith("configs/"))
-    changes = [words[i + 1] for i, word in enumerate(words) if word == "--set"]
-    Config().updated(dict(map(parse_setting, changes)))
-    if words[0] == "python":
-        source = (ROOT / words[1]).read_text(encoding="utf-8")
-        # Some scripts make options out of tables of names.
-        assert all(f'"{o}"' in source or f'"{o.removeprefix("--")}"' in source for o in given)
-        return
-    command, rest = typer.main.get_command(app), words[1:]
-    while commands := getattr(command, "commands", {}):
-        command, *rest = commands[rest[0]], *rest[1:]
-    assert given <= {option for parameter in command.params for option in parameter.opts}
 
 
 def test_every_mistake_of_a_user_has_one_base():

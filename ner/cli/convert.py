@@ -20,6 +20,7 @@ from ner.cli.options import (
     OverlappingSpans,
     Pretokenized,
     Tags,
+    TargetColumn,
     WrittenScheme,
     list_lost,
     list_skipped,

@@ -13,6 +13,7 @@ from ner.cli.options import (
     Json,
     Pretokenized,
     Tags,
+    TargetColumn,
     WrittenScheme,
     list_lost,
     refuse_own_input,
@@ -21,7 +22,7 @@ from ner.cli.options import (
 from ner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ner.data.tools.corpus_file import Options
+    from ner.data.tools.corpus_file import CorpusFile, Options
 
 Files = Annotated[
     list[str] | None, typer.Argument(metavar="[FILE]...", help="Corpora, as for ner train.")
@@ -244,7 +245,7 @@ def _options(
     pretokenized: bool,
 ) -> "Options":
     from ner.data.formats.records import cut_at_blanks
-    from ner.data.tools.corpus_file import Options
+    from ner.data.tools.corpus_file import CorpusFile, Options
 
     tokenize = cut_at_blanks if pretokenized else None
     return Options(format_, encoding, split_columns(columns), tags, target, tokenize)
