@@ -26,17 +26,6 @@ def without_kernel():
 
 
 @contextlib.contextmanager
-def in_batches():
-    """Do without the compiled kernel, and without the way of few sentences."""
-    found, paths.FEW = paths.FEW, 0
-    try:
-        with without_kernel():
-            yield
-    finally:
-        paths.FEW = found
-
-
-@contextlib.contextmanager
 def without_cpu():
     """Take the way of a GPU."""
     found, crf_gradient.on_cpu = crf_gradient.on_cpu, lambda scores: False
@@ -82,7 +71,7 @@ def by_autograd(emissions, lengths, edges, weights):
 
 
 SUMS = pytest.mark.parametrize("sums", [by_numpy, by_kernel, by_scan, by_autograd])
-MAXIMA = pytest.mark.parametrize("context", [contextlib.nullcontext, without_kernel, in_batches])
+MAXIMA = pytest.mark.parametrize("context", [contextlib.nullcontext, without_kernel])
 
 
 def all_paths(length, num_tags):
@@ -154,6 +143,27 @@ def test_partition_and_posteriors_are_the_sums_over_all_paths(sums, data):
         assert ours == pytest.approx(theirs, abs=1e-9)
 
 
+@settings(max_examples=300)
+@given(lattices())
+def test_pairs_of_tags_and_the_entropy_are_those_of_all_paths(lattice):
+    emissions, lengths, edges = lattice
+    sums = forward_backward.sum_paths(*lattice)
+    pairs = forward_backward.step_posteriors(*lattice, sums)
+    entropy = forward_backward.entropy(*lattice, sums)
+    expected = np.zeros_like(pairs)
+    for b, length in enumerate(lengths):
+        candidates = all_paths(length, emissions.shape[2])
+        scores = np.array([score_of(path, emissions[b], edges) for path in candidates])
+        if scores.max() == -np.inf:
+            assert entropy[b] == 0
+            continue
+        logs = scores - log_sum(scores)
+        assert entropy[b] == pytest.approx(-np.exp(logs) @ np.maximum(logs, -1e6), abs=1e-9)
+        for path, share in zip(candidates, np.exp(logs), strict=True):
+            expected[b, range(length - 1), path[:-1], path[1:]] += share
+    assert pairs == pytest.approx(expected, abs=1e-9)
+
+
 @MAXIMA
 @given(lattices())
 def test_the_best_path_is_the_best_of_all(context, lattice):
@@ -170,17 +180,17 @@ def test_the_best_path_is_the_best_of_all(context, lattice):
         assert not found[b, length:].any()
 
 
-@given(st.data())
-def test_a_sentence_has_the_same_best_path_alone_and_in_a_batch(data):
+@MAXIMA
+@given(data=st.data())
+def test_a_sentence_has_the_same_best_path_alone_and_in_a_batch(context, data):
     # Sums of these lose parts of some: which path is best is then for the rounding to say.
     scores = st.sampled_from([0.0, 0.1, 0.7, 1.0, 1e15, -1e15, 3e16])
     values = np.array(data.draw(st.lists(scores, min_size=63, max_size=63)))
     emissions, transitions, start, end = np.split(values, [48, 57, 60])
     edges = forward_backward.Edges(start, transitions.reshape(3, 3), end)
     arguments = emissions.reshape(4, 4, 3), np.array([4, 3, 1, 0]), edges
-    with in_batches():
+    with context():
         together, _ = paths.viterbi(*arguments)
-    with without_kernel():
         alone = [paths.viterbi(arguments[0][[b]], arguments[1][[b]], edges)[0] for b in range(4)]
     assert np.concatenate(alone).tolist() == together.tolist()
 
@@ -240,6 +250,19 @@ def test_the_k_best_paths_are_the_best_of_all_and_each_is_found_once(lattice, k)
         for path, score in zip(found[b, :count, :length], scores[b], strict=False):
             again = score_of(path, emissions[b], edges)
             assert again == pytest.approx(score, rel=1e-12, abs=1e-12)
+
+
+@given(lattices(), st.integers(1, 12))
+def test_the_k_best_paths_have_their_share_of_all(lattice, k):
+    emissions, lengths, edges = lattice
+    for b, best in enumerate(paths.nbest(*lattice, k)):
+        every = [
+            score_of(path, emissions[b], edges) for path in all_paths(lengths[b], len(edges[0]))
+        ]
+        assert len(best) == min(k, sum(score > -np.inf for score in every))
+        for path, probability in best:
+            share = np.exp(score_of(path, emissions[b], edges) - log_sum(every))
+            assert probability == pytest.approx(share, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("context", [contextlib.nullcontext, without_kernel, without_cpu])
