@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ from jaxtyping import install_import_hook
 install_import_hook(["ner.nn", "ner.series.network"], "beartype.beartype")
 settings.register_profile("ner", deadline=None)
 settings.load_profile("ner")
-# The order of sums depends on the number of threads.
-torch.set_num_threads(1)
+# The order of sums depends on the number of threads: one, unless the environment asks for more.
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

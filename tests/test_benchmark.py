@@ -117,6 +117,7 @@ def test_every_measure_is_there_for_both_sides(results):
     assert ("training", 4, "ours, bf16") in found
 
 
+@pytest.mark.numeric
 def test_both_runtimes_tag_alike(results):
     (found,) = facts_of(results)["agreement"]
     assert found["sentences"] == 10

@@ -151,6 +151,7 @@ def test_eight_texts_are_learnt_by_heart(runs, pooling):
     assert ner.evaluate(model, read()).accuracy == 1
 
 
+@pytest.mark.numeric
 @every_pooling
 def test_torch_and_onnx_agree_in_any_company(runs, pooling):
     onnx, torch = (ner.load(runs(pooling) / "model", runtime=r) for r in ("onnx", "torch"))
@@ -169,6 +170,7 @@ def test_torch_and_onnx_agree_in_any_company(runs, pooling):
             assert next(shares) == pytest.approx(next(shares), abs=small_model_bound())
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("pooling", ["side-by-side", "hierarchical"])
 @settings(max_examples=30)
 @given(text=st.text(max_size=40) | st.sampled_from(TEXTS))
@@ -309,6 +311,7 @@ def test_a_classifier_goes_to_other_threads_and_processes(runs):
         assert [one.probabilities for one in found] == expected * 5
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("runtime", ["onnx", "torch"])
 def test_probabilities_are_calibrated_on_the_development_data(runs, runtime):
     folder = runs("side-by-side")
@@ -524,6 +527,7 @@ def run(capsys, monkeypatch, tmp_path):
     return call
 
 
+@pytest.mark.numeric
 def test_the_command_prints_json_as_python_has_it(run, folder, classifier):
     stdin = "Rome is old\n\nA sweet apple <b> \U0001f600\n".encode()
     for runtime in ("onnx", "torch"):

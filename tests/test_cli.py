@@ -489,6 +489,7 @@ def test_sentences_of_a_text_are_tagged_by_themselves_if_asked(run, model):
     fails(run("tag", model, text, "--split-sentences", "--language", "English"), 2, "language: ")
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(
     "options",
     [("--runtime", "torch"), ("--threads", 1, "--batch-tokens", 7)],

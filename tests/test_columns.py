@@ -80,6 +80,7 @@ def test_labels_are_a_column_with_probabilities(run):
     assert tagger.tag_tokens(["Ada", "reads"]).column("pos") == ("NOUN", "VERB")
 
 
+@pytest.mark.numeric
 def test_torch_and_onnx_and_any_company_give_the_same(run):
     out, tagger, _ = run
     torch_tagger = ner.load(out / "model", runtime="torch")

@@ -86,6 +86,7 @@ def test_states_have_the_width_that_the_encoder_says(settings):
     assert encoder(make_input(), LENGTHS).shape == (5, 7, encoder.size)
 
 
+@pytest.mark.numeric
 @EVERY
 def test_a_sentence_has_the_same_states_alone_and_in_any_company(settings):
     encoder, x = make_encoder(settings).float(), make_input().float()

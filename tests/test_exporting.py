@@ -174,6 +174,7 @@ def make_batch(rows, featurizer, lengths):
     return batch
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(("network", "features"), CASES, ids=case_name)
 def test_graphs_score_as_torch_does_whatever_stands_behind_a_sentence(
     network, features, store, tmp_path
@@ -369,6 +370,7 @@ def test_small_differences_that_add_up_to_other_tags_are_found(store, tmp_path):
     )
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(
     "encoder", [{}, {"encoder.bidirectional": False}, {"encoder.projection": 12}], ids=case_name
 )

@@ -155,6 +155,7 @@ def same(found, expected, terms):
         )
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(("network", "features"), CASES, ids=case_name)
 def test_a_sentence_has_the_same_results_in_any_company(network, features, store):
     featurizer, runtime = make(network, features, store)

@@ -84,6 +84,7 @@ def test_states_are_those_of_the_equations(way, cell, bidirectional, layers, tak
         np.testing.assert_allclose(hidden[b, :length], states, rtol=0, atol=1e-12)
 
 
+@pytest.mark.numeric
 @WAYS
 @CELLS
 def test_gates_far_from_zero_and_long_sentences_stay_exact(way, cell, take):

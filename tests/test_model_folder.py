@@ -110,6 +110,7 @@ def test_pairs_of_neighbours_are_a_vocabulary_of_the_models_that_read_them(
     assert refusal(rewritten(model_with_pairs, tmp_path, drop)).startswith("not a whole model: ")
 
 
+@pytest.mark.numeric
 def test_a_model_that_reads_pairs_says_the_same_without_torch(model_with_pairs):
     sentences = list(ner.read_sentences("sample:dev"))
     one, other = (ner.load(model_with_pairs, runtime=name) for name in ("torch", "onnx"))

@@ -115,6 +115,7 @@ def lazy_adam(table, lr=0.1, betas=(0.9, 0.999)):
     return LazyAdam([{"params": list(table.parameters())}], [table], lr, betas)
 
 
+@pytest.mark.numeric
 def test_lazy_adam_is_adam_where_every_row_has_a_gradient():
     lazy, dense = sparse_table(), sparse_table()
     dense.sparse = False
@@ -166,6 +167,7 @@ def test_a_row_that_no_batch_looks_up_never_moves():
     assert changed.tolist() == [False, False, True, False, True, False]
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("decay", [0.9, 0.0])
 def test_the_average_of_a_table_that_is_updated_row_by_row_is_that_of_a_dense_one(decay):
     sparse, dense = sparse_table(), sparse_table()
@@ -186,6 +188,7 @@ def test_the_average_of_a_table_that_is_updated_row_by_row_is_that_of_a_dense_on
         assert torch.allclose(sparse.weight, dense.weight, rtol=0, atol=bound)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("max_norm", [0.5, 1e3])
 def test_clipping_counts_sparse_and_dense_gradients_like_torch(max_norm):
     results = []

@@ -50,6 +50,7 @@ def test_matrices_are_penalised_and_neither_vectors_tables_the_crf_nor_what_is_f
     assert set(shrinkable(make())) == PENALISED
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(("l1", "l2"), [(0.3, 0.0), (0.0, 0.2), (0.3, 0.2)])
 def test_the_loss_grows_by_sums_over_all_weights(l1, l2):
     model, added, _ = gradients(l1, l2)
@@ -62,6 +63,7 @@ def test_the_loss_grows_by_sums_over_all_weights(l1, l2):
     assert added == pytest.approx(expected, abs=float32_bound(expected, len(values)))
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(("l1", "l2"), [(0.3, 0.0), (0.0, 0.2), (0.3, 0.2)])
 def test_gradients_are_those_of_the_formula_and_others_stay(l1, l2):
     _, _, plain = gradients()

@@ -153,6 +153,7 @@ def test_a_text_is_pooled_as_by_hand_whatever_stands_behind_it(case):
         np.testing.assert_allclose(attention.sum(axis=1), 1, rtol=1e-12)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("case", CASES, ids=case_name)
 def test_company_does_not_matter(case):
     head = make_head(case).float()
@@ -330,6 +331,7 @@ def graph_of(head, folder):
     return graph.to_bytes(*first, *others)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize("case", CASES, ids=case_name)
 def test_a_graph_gives_what_torch_gives(case, bidirectional, tmp_path):
@@ -360,6 +362,7 @@ def test_a_graph_gives_what_torch_gives(case, bidirectional, tmp_path):
             assert not found[1][expected["attention"].numpy() == 0].any()
 
 
+@pytest.mark.numeric
 def test_a_graph_knows_the_lengths_of_sentences_that_are_far_apart(tmp_path):
     head = ClassifierHead(make(CASES[-1]), "XYZ").float()
     session = onnxruntime.InferenceSession(graph_of(head, tmp_path))

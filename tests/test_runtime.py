@@ -254,6 +254,7 @@ def run(program, *arguments, home):
     )
 
 
+@pytest.mark.numeric
 def test_a_model_tags_without_torch_as_it_does_with_torch(folder, tmp_path):
     texts = [" ".join(s.tokens) for s in ner.read_sentences("sample:dev")[:50]]
     result = run(BARE + TAG, folder, *texts, home=tmp_path)

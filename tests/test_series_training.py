@@ -217,6 +217,7 @@ def test_a_forecast_is_the_mean_of_the_networks(trained):
     assert np.allclose(trained.forecaster.predict(wave(), origins), np.mean(each, axis=0))
 
 
+@pytest.mark.numeric
 def test_a_forecast_does_not_depend_on_its_company(trained):
     forecaster, origins = trained.forecaster, np.arange(15, 100)
     together = forecaster.predict(wave(), origins)

@@ -70,6 +70,7 @@ def test_a_score_is_a_probability(tiny_tagger, tokens):
     assert all(0 < e.score <= 1 + 1e-9 for e in tiny_tagger.tag_tokens(tokens).entities)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("window", [1, 3, 1024])
 @pytest.mark.parametrize("batch_tokens", [1, 64, 2048])
 def test_a_stream_gives_each_text_what_it_gets_alone(tiny_tagger, window, batch_tokens):
@@ -338,6 +339,7 @@ def test_a_constraint_with_an_unknown_label_is_refused_with_those_there_are(tiny
         assert str(error.value) == f"label: one of {known}. Got 'PLANET'."
 
 
+@pytest.mark.numeric
 def test_the_best_taggings_come_best_first_with_their_probabilities(tiny_tagger):
     best = tiny_tagger.nbest(BORN, k=6)
     predictions = [s.prediction for s in best]
@@ -377,6 +379,7 @@ def test_a_blank_text_has_one_tagging(tiny_tagger):
 DOCUMENT = "Ada visited Turing in Paris.\nMr. Smith saw Berlin! Did Bob go to London?"
 
 
+@pytest.mark.numeric
 def test_sentences_of_a_text_are_tagged_by_themselves_and_put_together(tiny_tagger):
     split = ner.SentenceSplitter()
     whole = tiny_tagger.tag(DOCUMENT, split=split)

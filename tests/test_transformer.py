@@ -346,6 +346,7 @@ def test_a_stream_is_read_no_further_than_needed():
 # The embedding
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("pooling", ["mean", "first"])
 @pytest.mark.parametrize("layers", ["last", "mean4", "mix"])
 def test_a_token_is_what_the_encoder_says_of_its_sub_words(pretrained, layers, pooling):
@@ -370,6 +371,7 @@ def test_a_token_is_what_the_encoder_says_of_its_sub_words(pretrained, layers, p
     assert part.size == found.shape[2] == WIDTH
 
 
+@pytest.mark.numeric
 def test_the_document_is_read_along_as_far_as_there_is_room(pretrained):
     subwords = subwords_of(pretrained, context=3)
     passage = Passage(["a", "abc", "b"], ["the", "big"], ["c", "d"])
@@ -397,6 +399,7 @@ def test_the_document_is_read_along_as_far_as_there_is_room(pretrained):
         assert windows.columns.tolist() == list(range(1 + kept[0], 1 + kept[0] + own))
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("pooling", ["mean", "first"])
 @pytest.mark.parametrize("context", [0, 9])
 def test_nothing_of_a_long_sentence_is_cut_off(pretrained, context, pooling):
@@ -451,6 +454,7 @@ def crowd():
     ]
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("tuned", [False, True])
 @pytest.mark.parametrize("layers", ["last", "mean4", "mix"])
 def test_company_changes_no_vector(pretrained, layers, tuned):
@@ -502,6 +506,7 @@ def counted(part):
     return read
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("layers", ["mean4", "mix"])
 def test_a_frozen_encoder_reads_each_sentence_once(pretrained, layers):
     part = transformer_of(pretrained, layers)
@@ -756,6 +761,7 @@ def same(found, expected):
         assert left.scores == pytest.approx(right.scores, abs=small_model_bound(len(one)))
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(
     "settings",
     [
