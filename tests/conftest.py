@@ -17,6 +17,16 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.fixture
+def bfloat16():
+    """Skip where oneDNN is held below the instruction set by which torch decides to ask it."""
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            torch.nn.LSTM(1, 1)(torch.zeros(1, 1, 1))
+    except RuntimeError as error:
+        pytest.skip(f"needs an LSTM in bfloat16: {error}")
+
+
+@pytest.fixture
 def shared_data():
     """Give the path of a development corpus, or skip where there is none."""
 
