@@ -13,6 +13,7 @@ from torch import Tensor
 from ner.crf import forward_backward, kernel, paths
 from ner.nn import crf_gradient, crf_scan
 from ner.nn.crf_gradient import log_likelihood
+from tests.tolerance import float32_bound
 
 
 @contextlib.contextmanager
@@ -312,6 +313,7 @@ def test_ten_thousand_tokens_with_huge_emissions_are_exact(sums):
     assert found[1].sum(axis=2) == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.numeric
 def test_the_scan_holds_ten_thousand_tokens_in_single_precision():
     random = np.random.default_rng(3)
     scores = random.choice([-1e4, 1e4, 0.0], (1, 10_000, 3)), *random.normal(size=(4, 3, 3))
@@ -322,7 +324,9 @@ def test_the_scan_holds_ten_thousand_tokens_in_single_precision():
         start[0].double().numpy(), steps.double().numpy(), end[0].double().numpy()
     )
     expected = forward_backward.sum_paths(emissions.double().numpy(), lengths.numpy(), exact)
-    assert sums[2].item() == pytest.approx(expected.log_partition[0], rel=1e-6)
+    (log_z,) = expected.log_partition
+    # Added pair by pair, each score goes through 14 sums; each of these adds three paths, too.
+    assert sums[2].item() == pytest.approx(log_z, abs=float32_bound(log_z, 14 * 3))
 
 
 def test_large_products_of_the_scan_are_taken_in_parts(monkeypatch):
