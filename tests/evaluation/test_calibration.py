@@ -60,7 +60,7 @@ def error_by_hand(probabilities, right, bins):
 @TASKS
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 2.5])
 def test_the_temperature_that_made_the_labels_is_found(target, temperature):
-    found = fit_temperature(target, *draw(target, temperature))
+    found = fit_temperature(*draw(target, temperature))
     assert found == pytest.approx(temperature, rel=0.03)
 
 
