@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted(
     m.name for m in pkgutil.walk_packages(ner.__path__, "ner.") if m.name != "ner.crf._kernel"
 )
-HEAVY = ("torch", "pydantic", "datasets", "seqeval", "matplotlib")
+HEAVY = ("torch", "pydantic", "datasets", "seqeval", "sklearn", "matplotlib")
 WITHOUT_TORCH = [
     "ner",
     *(
@@ -54,6 +54,7 @@ EXTRA = (
     "torchcrf",
     "datasets",
     "seqeval",
+    "sklearn",
     "jaxtyping",
     "matplotlib",
     "tensorboard",
