@@ -101,6 +101,12 @@ def test_an_unknown_name_is_refused():
         ner.trian  # noqa: B018
 
 
+def test_no_public_name_is_hidden_by_a_module_of_the_same_name():
+    # Importing ner.x puts the module into `ner`, whatever stood there under the name.
+    modules = {path.stem for path in (ROOT / "ner").iterdir()}
+    assert modules.intersection(ner.__all__) == {"nn"}
+
+
 def test_public_names_are_in_order_and_typed():
     assert ner.__all__ == sorted(ner.__all__, key=lambda name: (name[0].islower(), name))
     source = (ROOT / "ner" / "__init__.py").read_text(encoding="utf-8")
