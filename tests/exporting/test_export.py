@@ -6,7 +6,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from ner.exporting.check import make_sentences
 from onnx import numpy_helper
 from onnxruntime.quantization import quantize_dynamic
 
@@ -17,6 +16,7 @@ from ner.data.sentence import Sentence
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError, ModelFolderError
 from ner.exporting import build_graphs, check_graphs, measure_int8, quantize, write_graphs
+from ner.exporting.check import make_sentences
 from ner.features.featurizer import build_featurizer
 from ner.features.vectors import VectorStore
 from ner.features.vocabulary import UNKNOWN

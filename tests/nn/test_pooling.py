@@ -5,13 +5,13 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from ner.exporting.graph import GraphBuilder, WeightFile
-from ner.exporting.pooling import classifier_head
 from onnx import TensorProto
 from safetensors.torch import save_file
 
 from ner.config.loading import Config
 from ner.errors import ConfigError
+from ner.exporting.graph import GraphBuilder, WeightFile
+from ner.exporting.pooling import classifier_head
 from ner.model_folder import WEIGHTS
 from ner.nn.heads import ClassifierHead
 from ner.nn.pooling import (

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from ner.exporting.graph import GraphBuilder, chosen, numbers
-from ner.exporting.layers import bounds, column, cut_axis, int64, integers, linear, text_mask, upto
 from onnx import TensorProto
 from torch import nn
 
+from ner.exporting.graph import GraphBuilder, chosen, numbers
+from ner.exporting.layers import bounds, column, cut_axis, int64, integers, linear, text_mask, upto
 from ner.nn.heads import ClassifierHead
 from ner.nn.pooling import (
     AdditiveAttention,

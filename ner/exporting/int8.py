@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from ner.exporting.check import make_sentences
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
+from ner.exporting.check import make_sentences
 from ner.inference.batching import predict
 from ner.inference.onnx_runtime import OnnxRuntime
 from ner.model_folder import ModelFolder

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from ner.exporting.encoders import last_states
-from ner.exporting.graph import LOWEST, GraphBuilder, numbers
 from torch import nn
 
+from ner.exporting.encoders import last_states
+from ner.exporting.graph import LOWEST, GraphBuilder, numbers
 from ner.features.word_features import PADDING
 from ner.nn.embeddings import (
     AffixEmbedding,

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
-from ner.exporting.graph import GraphBuilder, numbers
 from onnx import TensorProto
 from torch import nn
 
+from ner.exporting.graph import GraphBuilder, numbers
 from ner.nn.encoders import LayeredEncoder
 
 # The number of a layer, what it reads (T B E), and whether its states are wanted as (B T H)
