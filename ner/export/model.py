@@ -13,7 +13,6 @@ from ner.export.check import check_graphs
 from ner.export.int8 import Int8Cost, measure_int8
 from ner.export.network import write_graphs
 from ner.model_folder import INT8_GRAPH, ModelFolder, load_model, save_model
-from ner.tasks import TokenTask
 
 # Sentences on which a training compares graphs with torch.
 CHECKED = 500
@@ -51,10 +50,13 @@ def export(
     sentences: list[Sentence] | None = None
     if dev is not None:
         columns = tuple(parts.record.get("columns", ())) or None
-        chosen = (options or ReadOptions()).updated(**changes)
-        chosen = chosen.filled(columns=columns, split="dev", tokenize=parts.tokenizer)
-        if isinstance(parts.task, TokenTask):
-            chosen = chosen.filled(target=parts.task.column)
+        chosen = (
+            (options or ReadOptions())
+            .updated(**changes)
+            .filled(
+                columns=columns, target=parts.task.column, split="dev", tokenize=parts.tokenizer
+            )
+        )
         sentences = read_sentences(dev, chosen)
     add = partial(_add_graphs, parts=parts, sentences=sentences, int8=int8)
     save_model(folder, parts, add)

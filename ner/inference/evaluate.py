@@ -9,7 +9,7 @@ from ner.data.formats.read import CorpusSource, read_sentences
 from ner.data.sentence import Sentence
 from ner.evaluation.report import Report
 from ner.inference.predictor import Predictor
-from ner.tasks import Task, TextTask, TokenTask
+from ner.tasks import Task
 
 
 def evaluate_predictions(
@@ -59,15 +59,19 @@ def evaluate(
     """
     if not isinstance(model, Predictor):
         raise TypeError(f"model: made by load() or train(). Got {model!r}.")
-    chosen = (options or ReadOptions()).updated(**changes)
-    chosen = chosen.filled(columns=model.columns, split="test", tokenize=model.tokenizer)
-    if isinstance(model.task, TokenTask):
-        chosen = chosen.filled(target=model.task.column)
-    if isinstance(model.task, TextTask) and isinstance(data, str | Path):
+    chosen = (
+        (options or ReadOptions())
+        .updated(**changes)
+        .filled(
+            columns=model.columns, target=model.task.column, split="test", tokenize=model.tokenizer
+        )
+    )
+    if isinstance(data, str | Path) and chosen.format is None:
         from ner.data.formats.detection import detect_format
 
-        found = detect_format(data, chosen.encoding, is_labelled=True)
-        chosen = chosen.filled(format=found.name)
+        is_labelled = not model.task.is_per_token
+        found = detect_format(data, chosen.encoding, is_labelled=is_labelled)
+        chosen = chosen.updated(format=found.name)
     gold = read_sentences(data, chosen)
     return evaluate_predictions(
         model.task,
