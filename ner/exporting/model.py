@@ -50,9 +50,12 @@ def export(
     sentences: list[Sentence] | None = None
     if dev is not None:
         columns = tuple(parts.record.get("columns", ())) or None
-        chosen = (options or ReadOptions()).updated(**changes)
-        chosen = chosen.filled(
-            columns=columns, split="dev", tokenize=parts.tokenizer, target=parts.task.column
+        chosen = (
+            (options or ReadOptions())
+            .updated(**changes)
+            .filled(
+                columns=columns, target=parts.task.column, split="dev", tokenize=parts.tokenizer
+            )
         )
         sentences = read_sentences(dev, chosen)
     add = partial(_add_graphs, parts=parts, sentences=sentences, int8=int8)

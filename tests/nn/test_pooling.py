@@ -25,7 +25,7 @@ from ner.nn.pooling import (
 from tests.tolerance import additions, float32_bound
 
 # Settings of where sentences begin, which poolings do not look for.
-SENTENCES = {"language", "filled_lines"}
+SENTENCES = {"language", "hard_wrapped"}
 WIDTH = 6
 KINDS = ("attention", "structured", "max", "mean", "last")
 # Each alone, some without and with attention, and all at once.

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ner.choices import Spelling
 from ner.data.formats.options import ReadOptions
 from ner.data.lines import read_lines
-from ner.data.schemes import Spelling
 from ner.data.sentence import Sentence
 
 # What a format may hold beside the text of its sentences.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ner.choices import Spelling
 from ner.data.formats.base import Writing, _name
 from ner.data.formats.columns import (
     BLANKS,
@@ -18,7 +19,6 @@ from ner.data.formats.columns import (
 )
 from ner.data.formats.options import ReadOptions
 from ner.data.lines import decode_lines, read_lines, replace_surrogates
-from ner.data.schemes import Spelling
 from ner.data.sentence import Sentence, Source
 from ner.errors import ConfigError, DataError
 

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ner.choices import Spelling
 from ner.data.formats.base import Writing, _name
 from ner.data.formats.columns import BLANKS, sentence_tags
 from ner.data.formats.options import ReadOptions
 from ner.data.lines import decode_lines, read_lines, replace_surrogates
 from ner.data.partial import allowed_from_tags, is_partial, normalize_partial
-from ner.data.schemes import Spelling, spans_from_tags
+from ner.data.schemes import spans_from_tags
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes
 from ner.errors import DataError

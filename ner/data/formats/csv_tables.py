@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ner.choices import Spelling
 from ner.data.formats.base import Writing, _name
 from ner.data.formats.columns import Layout, token_columns
 from ner.data.formats.json_text import dump
@@ -22,7 +23,6 @@ from ner.data.formats.records import (
     text_sentence,
 )
 from ner.data.lines import checked_lines, read_lines, replace_surrogates, short
-from ner.data.schemes import Spelling
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import FieldError, SpanRules
 from ner.errors import DataError

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ner.choices import Spelling
 from ner.data.compressed import created
 from ner.data.formats.base import Writing
 from ner.data.formats.columns import DOCUMENT_BOUNDARY, token_columns
@@ -14,7 +15,6 @@ from ner.data.formats.huggingface_columns import TAG_COLUMNS, TOKEN_COLUMNS, Tok
 from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import Tokenize, build_sentences
 from ner.data.lines import check_file, is_folder, replace_surrogates
-from ner.data.schemes import Spelling
 from ner.data.sentence import Sentence, Source
 from ner.data.tokenizer import Tokenizer
 from ner.errors import DataError
