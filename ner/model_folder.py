@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,10 @@ VECTORS = "vocabulary/vectors.safetensors"
 # What ONNX Runtime reads, where an export wrote it: vectors of words, and the rest by precision.
 WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
 
-GRAPHS = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
+# Precision of the numbers that a model computes with: float32, or recurrent layers in int8.
+Precision = Literal["fp32", "int8"]
+
+GRAPHS: dict[Precision, str] = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
 
 VOCABULARIES = ("words", "characters", "columns")
 

@@ -10,13 +10,11 @@ from ner.inference.classifier import TextClassifier
 from ner.inference.predictor import Predictor
 from ner.inference.tagger import Tagger
 from ner.inference.token_tagger import TokenTagger
-from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
+from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, Precision, load_model
 from ner.tasks import SpanTask, TextTask, TokenTask
 from ner.tasks.base import Runtime
 
 RuntimeName = Literal["auto", "onnx", "torch"]
-
-Precision = Literal["fp32", "int8"]
 
 
 def load(
