@@ -27,6 +27,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from ner import nn
+    from ner.data.formats.options import ReadOptions
     from ner.data.formats.read import read_sentences
     from ner.data.schemes import Span
     from ner.data.sentence import Entity, Prediction, Sentence
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     )
     from ner.evaluation.predicted_file import score_predictions
     from ner.evaluation.report import LabelReport, SpanReport
-    from ner.export.model import export
+    from ner.exporting.model import export
     from ner.inference.classifier import TextClassifier
     from ner.inference.evaluate import evaluate
     from ner.inference.loading import load
@@ -61,6 +62,7 @@ _HOMES = {
     "ModelFolderError": "ner.errors",
     "NerError": "ner.errors",
     "Prediction": "ner.data.sentence",
+    "ReadOptions": "ner.data.formats.options",
     "SpanReport": "ner.evaluation.report",
     "Sentence": "ner.data.sentence",
     "SentenceSplitter": "ner.data.sentence_splitter",
@@ -69,7 +71,7 @@ _HOMES = {
     "TextClassifier": "ner.inference.classifier",
     "TrainingError": "ner.errors",
     "evaluate": "ner.inference.evaluate",
-    "export": "ner.export.model",
+    "export": "ner.exporting.model",
     "load": "ner.inference.loading",
     "read_sentences": "ner.data.formats.read",
     "score_predictions": "ner.evaluation.predicted_file",
@@ -85,6 +87,7 @@ __all__ = [
     "ModelFolderError",
     "NerError",
     "Prediction",
+    "ReadOptions",
     "Sentence",
     "SentenceSplitter",
     "Span",
