@@ -1,14 +1,12 @@
 """A format: its name, what it can hold, its reader and its writer."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from ner.data.formats.records import Tokenize
-from ner.data.schemes import Spelling
+from ner.choices import Spelling
+from ner.data.formats.options import ReadOptions
 from ner.data.sentence import Sentence
-from ner.data.spans import SpanRules
-from ner.errors import DataError
 
 # What a format may hold besides the texts of its sentences.
 SPANS, LABELS, PARTIAL = "spans", "labels", "partial annotation"
@@ -24,28 +22,23 @@ ALL_CONTENT = TEXT_CONTENT | {PARTIAL, TOKENS, IDS, DOCUMENTS, SCORES}
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How a corpus is read, whatever its format; see `ner.read_sentences`."""
+class WriteOptions:
+    """How a file is written.
 
-    tokenize: Tokenize
-    encoding: str = "utf-8"
-    columns: Sequence[str] | None = None
-    tags: str | None = None
-    target: str | None = None
-    problems: list[DataError] | None = None
-    rules: SpanRules = field(default_factory=SpanRules)
-    split: str = "train"
-    hub_tokens: str | None = None
-    hub_tags: str | None = None
-
-
-@dataclass(frozen=True)
-class Writing:
-    """How a file is written: how tags are spelt, and which columns there are."""
+    Args:
+        scheme: The spelling of the tags.
+        columns: The columns of a table, besides those of tokens and tags.
+        tagged: Whether a table has a column of tags.
+    """
 
     scheme: Spelling = "BIO"
     columns: Sequence[str] = ()
     tagged: bool = True
+
+    @property
+    def table_scheme(self) -> Spelling | None:
+        """The spelling of the tags in a table; None if it has no column of tags."""
+        return self.scheme if self.tagged else None
 
 
 @dataclass(frozen=True)
@@ -67,16 +60,12 @@ class Format:
     name: str
     about: str
     holds: frozenset[str]
-    read: Callable[[str | Path, Reading], Iterator[Sentence]]
-    lines: Callable[[Iterable[Sentence], Writing], Iterator[str]] | None = None
-    save: Callable[[Iterable[Sentence], Path, Writing], None] | None = None
+    read: Callable[[str | Path, ReadOptions], Iterator[Sentence]]
+    lines: Callable[[Iterable[Sentence], WriteOptions], Iterator[str]] | None = None
+    save: Callable[[Iterable[Sentence], Path, WriteOptions], None] | None = None
     endings: tuple[str, ...] = ()
     columns: frozenset[str] | None = frozenset()
     is_table: bool = False
-
-
-# The column or key of the tags of entities, if nobody names it.
-DEFAULT_TAGS = "ner"
 
 
 def sentence_name(sentence: Sentence, number: int) -> str:
@@ -86,6 +75,6 @@ def sentence_name(sentence: Sentence, number: int) -> str:
 
 def without_options(
     write: Callable[[Iterable[Sentence]], Iterator[str]],
-) -> Callable[[Iterable[Sentence], Writing], Iterator[str]]:
+) -> Callable[[Iterable[Sentence], WriteOptions], Iterator[str]]:
     """Return a writer for `Format.lines` that ignores its options."""
-    return lambda sentences, how: write(sentences)
+    return lambda sentences, options: write(sentences)

@@ -19,10 +19,10 @@ from ner.data.formats.base import (
     SPACING,
     SPANS,
     Format,
-    Reading,
-    Writing,
+    WriteOptions,
     sentence_name,
 )
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import build_sentences, char_span, text_sentence
 from ner.data.lines import (
     checked_lines,
@@ -52,7 +52,7 @@ OTHER_ANNOTATIONS = {
 FORBIDDEN_IN_NAMES = r'/\:*?"<>|'
 
 
-def read_brat(source: str | Path, how: Reading) -> Iterator[Sentence]:
+def read_brat(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
     """Yield a sentence for each text.
 
     Raises:
@@ -63,17 +63,17 @@ def read_brat(source: str | Path, how: Reading) -> Iterator[Sentence]:
 
     def build(path: Path, place: Source) -> Sentence:
         name = path.relative_to(folder).with_suffix("").as_posix()
-        lines = checked_lines(read_lines(path, how.encoding), str(path), keep_ends=True)
+        lines = checked_lines(read_lines(path, options.encoding), str(path), keep_ends=True)
         text = "".join(line for _, line in lines)
         annotation = path.with_suffix(ANNOTATION_ENDING)
         spans = None
         if annotation.is_file():
-            spans = list(_spans(annotation, text, how.encoding, how.rules))
+            spans = list(_spans(annotation, text, options.encoding, options.rules))
             place = Source(str(annotation), 1)
-        return text_sentence(text, spans, place, how.tokenize, how.rules, id=name)
+        return text_sentence(text, spans, place, options.tokenizer, options.rules, id=name)
 
     texts = ((Source(str(path), 1), path) for path in _text_files(source))
-    return build_sentences(texts, build, how.problems)
+    return build_sentences(texts, build, options.problems)
 
 
 def is_brat(path: Path) -> bool:
@@ -83,7 +83,7 @@ def is_brat(path: Path) -> bool:
     return path.suffix == TEXT_ENDING and path.with_suffix(ANNOTATION_ENDING).is_file()
 
 
-def write_brat(sentences: Iterable[Sentence], folder: Path, how: Writing) -> None:
+def write_brat(sentences: Iterable[Sentence], folder: Path, options: WriteOptions) -> None:
     """Write a text and its annotation for each sentence into a folder, which must be new or empty.
 
     The id of a sentence names its files if a file can have that name; otherwise its number does.

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ner.choices import Spelling
 from ner.data.partial import NormalizedTags, annotation_from_tags, tags_from_allowed
-from ner.data.schemes import Spelling, spelled_tags
+from ner.data.schemes import spelled_tags
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
 

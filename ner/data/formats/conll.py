@@ -13,15 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ner.choices import Spelling
 from ner.data.formats.base import (
-    DEFAULT_TAGS,
     DOCUMENTS,
     PARTIAL,
     SPANS,
     TOKENS,
     Format,
-    Reading,
-    Writing,
+    WriteOptions,
     sentence_name,
 )
 from ner.data.formats.columns import (
@@ -33,8 +32,8 @@ from ner.data.formats.columns import (
     sentence_tags,
     token_columns,
 )
+from ner.data.formats.options import ReadOptions
 from ner.data.lines import decode_lines, input_name, read_lines, replace_surrogates
-from ner.data.schemes import Spelling
 from ner.data.sentence import Sentence, Source
 from ner.errors import ConfigError, DataError
 
@@ -245,18 +244,20 @@ def _row(fields: Sequence[str], where: str) -> str:
     return row
 
 
-def _read_conll(source: str | Path, how: Reading) -> Iterator[Sentence]:
-    lines = read_lines(source, how.encoding)
-    tags = None if how.target else how.tags or DEFAULT_TAGS
-    if how.tags and how.columns and tags not in (None, *how.columns):
+def _read_conll(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
+    lines = read_lines(source, options.encoding)
+    tags = options.tag_column
+    if options.tags and options.columns and tags not in (None, *options.columns):
         raise ConfigError(
-            f"tags: must be one of the named columns ({' '.join(how.columns)}). Got {tags!r}."
+            f"tags: must be one of the named columns ({' '.join(options.columns)}). Got {tags!r}."
         )
-    return read_conll(lines, input_name(source), how.columns, tags, how.problems, how.target)
+    return read_conll(
+        lines, input_name(source), options.columns, tags, options.problems, options.target
+    )
 
 
-def _lines_conll(sentences: Iterable[Sentence], how: Writing) -> Iterator[str]:
-    return write_conll(sentences, how.scheme, how.columns, how.tagged)
+def _lines_conll(sentences: Iterable[Sentence], options: WriteOptions) -> Iterator[str]:
+    return write_conll(sentences, options.scheme, options.columns, options.tagged)
 
 
 FORMAT = Format(

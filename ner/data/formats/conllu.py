@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ner.choices import Spelling
 from ner.data.formats.base import (
     DOCUMENTS,
     IDS,
@@ -27,15 +28,14 @@ from ner.data.formats.base import (
     SPANS,
     TOKENS,
     Format,
-    Reading,
-    Writing,
+    WriteOptions,
     sentence_name,
 )
 from ner.data.formats.columns import BLANKS, count_columns, sentence_tags
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import build_sentences
 from ner.data.lines import decode_lines, input_name, read_lines, replace_surrogates
 from ner.data.partial import NormalizedTags, annotation_from_tags
-from ner.data.schemes import Spelling
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes
 from ner.errors import DataError
@@ -404,13 +404,15 @@ def _row(fields: list[str], where: str) -> str:
     return row
 
 
-def _read_conllu(source: str | Path, how: Reading) -> Iterator[Sentence]:
-    lines = read_lines(source, how.encoding)
-    return read_conllu(lines, input_name(source), how.tags, how.problems, how.rules.notes)
+def _read_conllu(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
+    lines = read_lines(source, options.encoding)
+    return read_conllu(
+        lines, input_name(source), options.tags, options.problems, options.rules.notes
+    )
 
 
-def _lines_conllu(sentences: Iterable[Sentence], how: Writing) -> Iterator[str]:
-    return write_conllu(sentences, how.scheme)
+def _lines_conllu(sentences: Iterable[Sentence], options: WriteOptions) -> Iterator[str]:
+    return write_conllu(sentences, options.scheme)
 
 
 FORMAT = Format(

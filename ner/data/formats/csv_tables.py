@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 from ner.data.formats.base import (
-    DEFAULT_TAGS,
     DOCUMENTS,
     IDS,
     PARTIAL,
@@ -32,8 +31,7 @@ from ner.data.formats.base import (
     TEXT_CONTENT,
     TOKENS,
     Format,
-    Reading,
-    Writing,
+    WriteOptions,
     sentence_name,
 )
 from ner.data.formats.columns import (
@@ -48,6 +46,7 @@ from ner.data.formats.columns import (
     token_columns,
 )
 from ner.data.formats.json_text import dump
+from ner.data.formats.options import DEFAULT_TAGS, ReadOptions
 from ner.data.formats.records import (
     build_sentences,
     is_span_list,
@@ -71,7 +70,7 @@ FIELD_NAMES = ("id", "document")
 NumberedRow = tuple[int, list[str]]
 
 
-def read_table(source: str | Path, how: Reading, *, delimiter: str) -> Iterator[Sentence]:
+def read_table(source: str | Path, options: ReadOptions, *, delimiter: str) -> Iterator[Sentence]:
     """Yield the sentences of a file; its header tells a long file from a wide one.
 
     Raises:
@@ -79,13 +78,13 @@ def read_table(source: str | Path, how: Reading, *, delimiter: str) -> Iterator[
             cannot be read.
     """
     name = input_name(source)
-    rows = delimited_rows(read_lines(source, how.encoding), name, delimiter)
-    header = list(how.columns) if how.columns else next(rows, (1, []))[1]
+    rows = delimited_rows(read_lines(source, options.encoding), name, delimiter)
+    header = list(options.columns) if options.columns else next(rows, (1, []))[1]
     if not header:
         return iter(())
     names = [column.strip().lower() for column in header]
     if _first(TOKEN_NAMES, names) is not None:
-        return _read_long(rows, name, names, how)
+        return _read_long(rows, name, names, options)
     text = _first(TEXT_NAMES, names)
     if text is None:
         raise DataError(
@@ -97,10 +96,10 @@ def read_table(source: str | Path, how: Reading, *, delimiter: str) -> Iterator[
         raise DataError(f"{name}:1: no name of a column may be repeated. Got {short(repeated)}.")
 
     def build(fields: list[str], place: Source) -> Sentence:
-        return _wide_sentence(_by_name(names, fields), text, place, how)
+        return _wide_sentence(_by_name(names, fields), text, place, options)
 
     numbered = ((Source(name, number), fields) for number, fields in rows if fields)
-    return build_sentences(numbered, build, how.problems)
+    return build_sentences(numbered, build, options.problems)
 
 
 def delimited_rows(lines: Iterable[bytes], name: str, delimiter: str) -> Iterator[NumberedRow]:
@@ -122,23 +121,27 @@ def delimited_rows(lines: Iterable[bytes], name: str, delimiter: str) -> Iterato
         raise DataError(f"{name}:{reader.line_num}: not CSV: {error}.") from None
 
 
-def write_long(sentences: Iterable[Sentence], how: Writing, *, delimiter: str) -> Iterator[str]:
+def write_long(
+    sentences: Iterable[Sentence], options: WriteOptions, *, delimiter: str
+) -> Iterator[str]:
     """Yield the lines of a long file, without newline: the sentence's number and a token each.
 
     Raises:
         DataError: A TSV file cannot hold a field, or a sentence lacks a column.
     """
     join = _joiner(delimiter)
-    tags = [TAG_NAMES[0]] if how.tagged else []
-    yield join([SENTENCE_NAMES[0], TOKEN_NAMES[0], *how.columns, *tags], "header")
+    tags = [TAG_NAMES[0]] if options.tagged else []
+    yield join([SENTENCE_NAMES[0], TOKEN_NAMES[0], *options.columns, *tags], "header")
     for number, sentence in enumerate(sentences, 1):
         where = sentence_name(sentence, number)
-        fields = token_columns(sentence, how.columns, how.scheme if how.tagged else None, where)
+        fields = token_columns(sentence, options.columns, options.table_scheme, where)
         for values in zip(*fields, strict=True):
             yield join([str(number), *values], where)
 
 
-def write_wide(sentences: Iterable[Sentence], how: Writing, *, delimiter: str) -> Iterator[str]:
+def write_wide(
+    sentences: Iterable[Sentence], options: WriteOptions, *, delimiter: str
+) -> Iterator[str]:
     """Yield the lines of a wide file, without newline: a text each.
 
     Raises:
@@ -177,7 +180,9 @@ def _by_name(names: Sequence[str], fields: Sequence[str]) -> dict[str, str]:
     return {name: field for name, field in zip(names, fields, strict=True) if name != "-"}
 
 
-def _wide_sentence(record: Mapping[str, str], text: str, source: Source, how: Reading) -> Sentence:
+def _wide_sentence(
+    record: Mapping[str, str], text: str, source: Source, options: ReadOptions
+) -> Sentence:
     names = [name for name in record if name != text]
     span_column, label_column = _first(SPAN_NAMES, names), _first(LABEL_NAMES, names)
     spans = None
@@ -191,10 +196,10 @@ def _wide_sentence(record: Mapping[str, str], text: str, source: Source, how: Re
         several = _json(cell) if cell.startswith("[") else None
         labels = tuple(several) if several is not None and is_strings(several) else (cell,)
     known = (text, span_column or "", label_column or "", *FIELD_NAMES)
-    note_unknown(record, known, how.rules.notes)
+    note_unknown(record, known, options.rules.notes)
     fields: dict[str, Any] = {name: record[name] or None for name in FIELD_NAMES if name in names}
     return text_sentence(
-        record[text], spans, source, how.tokenize, how.rules, labels=labels, **fields
+        record[text], spans, source, options.tokenizer, options.rules, labels=labels, **fields
     )
 
 
@@ -206,7 +211,7 @@ def _json(cell: str) -> Any:
 
 
 def _read_long(
-    rows: Iterator[NumberedRow], name: str, names: Sequence[str], how: Reading
+    rows: Iterator[NumberedRow], name: str, names: Sequence[str], options: ReadOptions
 ) -> Iterator[Sentence]:
     number_column = _first(SENTENCE_NAMES, names)
     if number_column is None:
@@ -217,7 +222,7 @@ def _read_long(
     token = _first(TOKEN_NAMES, names)
     layout = Layout(
         ["token" if n == token else "-" if n == number_column else n for n in names],
-        _tag_column(name, names, how),
+        _tag_column(name, names, options),
     )
     layout.settle("\t")
 
@@ -232,20 +237,20 @@ def _read_long(
 
     blocks = _by_number(rows, names.index(number_column))
     return build_sentences(
-        ((Source(name, block[0][0]), block) for block in blocks), build, how.problems
+        ((Source(name, block[0][0]), block) for block in blocks), build, options.problems
     )
 
 
-def _tag_column(name: str, names: Sequence[str], how: Reading) -> str | None:
+def _tag_column(name: str, names: Sequence[str], options: ReadOptions) -> str | None:
     """Return the column of tags of a long file: the one that was named, or a usual one."""
-    if how.target:
+    if options.tag_column is None:
         return None
-    wanted = (how.tags or DEFAULT_TAGS).strip().lower()
+    wanted = options.tag_column.strip().lower()
     if wanted in names:
         return wanted
     if wanted != DEFAULT_TAGS:
         raise DataError(
-            f"{name}:1: the header must have the column of tags {how.tags!r}. "
+            f"{name}:1: the header must have the column of tags {options.tags!r}. "
             f"Got {short(list(names))}."
         )
     return _first(TAG_NAMES, names)

@@ -16,10 +16,10 @@ from ner.data.formats.base import (
     TEXT_CONTENT,
     TOKENS,
     Format,
-    Reading,
-    Writing,
+    WriteOptions,
     sentence_name,
 )
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.spacy_json import LABEL_THRESHOLD
 from ner.data.lines import check_file, reason, replace_surrogates
 from ner.data.sentence import Sentence, Source
@@ -36,7 +36,7 @@ PURPOSE = "A .spacy file"
 BETWEEN, ANNOTATED = "between", "annotated"
 
 
-def read_docbin(source: str | Path, how: Reading) -> Iterator[Sentence]:
+def read_docbin(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
     """Yield a sentence for each document of a DocBin.
 
     Raises:
@@ -58,7 +58,7 @@ def read_docbin(source: str | Path, how: Reading) -> Iterator[Sentence]:
         yield _sentence(document, Source(str(path), number))
 
 
-def write_docbin(sentences: Iterable[Sentence], path: Path, how: Writing) -> None:
+def write_docbin(sentences: Iterable[Sentence], path: Path, options: WriteOptions) -> None:
     """Write a DocBin, with a document for each sentence.
 
     Raises:

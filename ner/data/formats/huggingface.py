@@ -22,8 +22,7 @@ from ner.data.formats.base import (
     SPANS,
     TOKENS,
     Format,
-    Reading,
-    Writing,
+    WriteOptions,
     sentence_name,
 )
 from ner.data.formats.columns import (
@@ -33,6 +32,7 @@ from ner.data.formats.columns import (
     token_columns,
 )
 from ner.data.formats.huggingface_columns import TokenRows, choose_rows
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import Tokenize, build_sentences
 from ner.data.lines import check_file, is_folder, reason, replace_surrogates
 from ner.data.sentence import Sentence, Source
@@ -98,7 +98,7 @@ def read_hub(
     yield from build_sentences(records, build, problems)
 
 
-def write_parquet(sentences: Iterable[Sentence], path: Path, how: Writing) -> None:
+def write_parquet(sentences: Iterable[Sentence], path: Path, options: WriteOptions) -> None:
     """Write a row for each sentence.
 
     Raises:
@@ -108,14 +108,14 @@ def write_parquet(sentences: Iterable[Sentence], path: Path, how: Writing) -> No
     pyarrow = require("pyarrow", "A parquet file")
     parquet = require("pyarrow.parquet", "A parquet file")
     strings = pyarrow.list_(pyarrow.string())
-    tags = [TAG_LIST_NAMES[0]] if how.tagged else []
-    names = [TOKEN_LIST_NAMES[0], *how.columns, *tags]
+    tags = [TAG_LIST_NAMES[0]] if options.tagged else []
+    names = [TOKEN_LIST_NAMES[0], *options.columns, *tags]
     types = {"id": pyarrow.string(), **dict.fromkeys(names, strings)}
     schema = pyarrow.schema(list(types.items()))
 
     def row(number: int, sentence: Sentence) -> dict[str, object]:
         where = sentence_name(sentence, number)
-        columns = token_columns(sentence, how.columns, how.scheme if how.tagged else None, where)
+        columns = token_columns(sentence, options.columns, options.table_scheme, where)
         lists = zip(names, columns, strict=True)
         clean = {name: list(map(replace_surrogates, values)) for name, values in lists}
         return {"id": sentence.id, **clean}
@@ -166,14 +166,14 @@ def _choose_split(loaded: Any, split: str, name: str) -> tuple[Any, str]:
     raise DataError(f"{name}: the split must be one of {' '.join(loaded)}. Got {split!r}.")
 
 
-def _read_hub(source: str | Path, how: Reading) -> Iterator[Sentence]:
+def _read_hub(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
     name: str | Path = source
-    split = how.split
+    split = options.split or "train"
     if str(source).startswith("hub:"):
         name, _, named_split = str(source).removeprefix("hub:").partition(":")
         split = named_split or split
-    chosen = (how.hub_tokens, how.hub_tags)
-    return read_hub(name, split, *chosen, how.problems, how.target, how.tokenize)
+    chosen = (options.hub_tokens, options.hub_tags)
+    return read_hub(name, split, *chosen, options.problems, options.target, options.tokenizer)
 
 
 FORMAT = Format(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ner.data.formats.base import Reading
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import build_sentences
 from ner.data.lines import checked_lines, decode_lines, input_name, read_lines
 from ner.data.sentence import Sentence, Source
@@ -60,8 +60,8 @@ def json_items(
 
 
 def list_reader(
-    build: Callable[[Any, Source, Reading], Sentence | None], key: str | None = None
-) -> Callable[[str | Path, Reading], Iterator[Sentence]]:
+    build: Callable[[Any, Source, ReadOptions], Sentence | None], key: str | None = None
+) -> Callable[[str | Path, ReadOptions], Iterator[Sentence]]:
     """Return the reader of a format whose files are one JSON list, with an item for each sentence.
 
     Args:
@@ -69,9 +69,11 @@ def list_reader(
         key: The key of the list in files that hold an object.
     """
 
-    def read(source: str | Path, how: Reading) -> Iterator[Sentence]:
-        items = json_items(read_lines(source, how.encoding), input_name(source), key)
-        return build_sentences(items, lambda item, place: build(item, place, how), how.problems)
+    def read(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
+        items = json_items(read_lines(source, options.encoding), input_name(source), key)
+        return build_sentences(
+            items, lambda item, place: build(item, place, options), options.problems
+        )
 
     return read
 

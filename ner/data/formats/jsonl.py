@@ -33,12 +33,12 @@ from ner.data.formats.base import (
     TEXT_CONTENT,
     TOKENS,
     Format,
-    Reading,
     sentence_name,
     without_options,
 )
 from ner.data.formats.columns import SPAN_NAMES, TAG_LIST_NAMES
 from ner.data.formats.json_text import dump, dump_list, json_items, json_lines
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import (
     Offsets,
     Tokenize,
@@ -117,12 +117,12 @@ def write_jsonl(sentences: Iterable[Sentence]) -> Iterator[str]:
     Spans, labels and columns are the predicted ones, with their probabilities, or else those that
     were read. A sentence that is not annotated has no "spans". Every line can be encoded as UTF-8.
     """
-    return map(dump, map(_record, sentences))
+    return map(dump, map(jsonl_record, sentences))
 
 
 def write_json(sentences: Iterable[Sentence]) -> Iterator[str]:
     """Yield the lines of a JSON list of the objects that `write_jsonl` writes."""
-    return dump_list(map(_record, sentences))
+    return dump_list(map(jsonl_record, sentences))
 
 
 def write_doccano(sentences: Iterable[Sentence]) -> Iterator[str]:
@@ -313,7 +313,8 @@ def _check_strings(values: Any, where: str, length: int) -> None:
         )
 
 
-def _record(sentence: Sentence) -> dict[str, Any]:
+def jsonl_record(sentence: Sentence) -> dict[str, Any]:
+    """Return the JSON object that `write_jsonl` writes for a sentence."""
     record: dict[str, Any] = {}
     if sentence.id is not None:
         record["id"] = sentence.id
@@ -355,9 +356,11 @@ def _record(sentence: Sentence) -> dict[str, Any]:
     return record
 
 
-def _read_records(source: str | Path, how: Reading, *, whole: bool) -> Iterator[Sentence]:
-    lines = read_lines(source, how.encoding)
-    return read_jsonl(lines, input_name(source), how.tokenize, how.problems, how.rules, whole)
+def _read_records(source: str | Path, options: ReadOptions, *, whole: bool) -> Iterator[Sentence]:
+    lines = read_lines(source, options.encoding)
+    return read_jsonl(
+        lines, input_name(source), options.tokenizer, options.problems, options.rules, whole
+    )
 
 
 _read_lines = functools.partial(_read_records, whole=False)

@@ -14,8 +14,9 @@ Source: https://labelstud.io/guide/task_format, https://labelstud.io/guide/expor
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ner.data.formats.base import DOCUMENTS, IDS, TEXT_CONTENT, Format, Reading, without_options
+from ner.data.formats.base import DOCUMENTS, IDS, TEXT_CONTENT, Format, without_options
 from ner.data.formats.json_text import dump_list, list_reader
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import (
     char_span,
     label_list,
@@ -33,16 +34,16 @@ TEXT_KEY = "text"
 ANNOTATION_KEYS = ("annotations", "completions")
 
 
-def _read_task(task: Any, source: Source, how: Reading) -> Sentence:
+def _read_task(task: Any, source: Source, options: ReadOptions) -> Sentence:
     if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
         raise FieldError(f"a task must be an object with 'data'. Got {short(task)}.")
-    spans, labels = _annotation(task, how.rules.notes)
+    spans, labels = _annotation(task, options.rules.notes)
     return text_sentence(
         _text(task["data"]),
         spans,
         source,
-        how.tokenize,
-        how.rules,
+        options.tokenizer,
+        options.rules,
         labels=labels,
         id=name_field(task, "id"),
         document=name_field(task["data"], "document"),

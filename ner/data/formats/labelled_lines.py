@@ -8,10 +8,10 @@ from ner.data.formats.base import (
     LABELS,
     SPACING,
     Format,
-    Reading,
     sentence_name,
     without_options,
 )
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import build_sentences, text_sentence
 from ner.data.lines import decode_lines, input_name, read_lines, replace_surrogates, short
 from ner.data.sentence import Sentence, Source
@@ -19,7 +19,7 @@ from ner.data.spans import FieldError
 from ner.errors import DataError
 
 
-def read_labelled_lines(source: str | Path, how: Reading) -> Iterator[Sentence]:
+def read_labelled_lines(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
     """Yield a sentence for each line that is not blank. Its first word is the label.
 
     Raises:
@@ -34,14 +34,14 @@ def read_labelled_lines(source: str | Path, how: Reading) -> Iterator[Sentence]:
             raise FieldError(
                 f"a line must be a label, a blank or a tab, and a text. Got {short(line)}."
             )
-        return text_sentence(text, None, place, how.tokenize, how.rules, labels=(label,))
+        return text_sentence(text, None, place, options.tokenizer, options.rules, labels=(label,))
 
     records = (
         (Source(name, number), problem or line)
-        for number, line, problem in decode_lines(read_lines(source, how.encoding), name)
+        for number, line, problem in decode_lines(read_lines(source, options.encoding), name)
         if problem is not None or line.strip(" \t")
     )
-    return build_sentences(records, build, how.problems)
+    return build_sentences(records, build, options.problems)
 
 
 def write_labelled_lines(sentences: Iterable[Sentence]) -> Iterator[str]:

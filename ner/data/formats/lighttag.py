@@ -9,8 +9,9 @@ Source: the type definitions in https://github.com/LightTag/lighttag-convertors.
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ner.data.formats.base import IDS, TEXT_CONTENT, Format, Reading, without_options
+from ner.data.formats.base import IDS, TEXT_CONTENT, Format, without_options
 from ner.data.formats.json_text import dump, dump_list, list_reader
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import (
     char_span,
     name_field,
@@ -23,14 +24,14 @@ from ner.data.sentence import Sentence, Source
 from ner.data.spans import FieldError
 
 
-def _read_example(example: Any, source: Source, how: Reading) -> Sentence:
+def _read_example(example: Any, source: Source, options: ReadOptions) -> Sentence:
     if not isinstance(example, dict):
         raise FieldError(f"an example must be an object. Got {short(example)}.")
     spans = []
     for annotation in objects_field(example, "annotations"):
         start, end, text = (annotation.get(key) for key in ("start", "end", "value"))
         if annotation.get("correct") is False:
-            how.rules.notes.changes.append(
+            options.rules.notes.changes.append(
                 f"{source}: left out: {short(text)} was reviewed as not correct."
             )
         else:
@@ -42,8 +43,8 @@ def _read_example(example: Any, source: Source, how: Reading) -> Sentence:
         string_field(example, "content"),
         spans if example.get("annotations") is not None else None,
         source,
-        how.tokenize,
-        how.rules,
+        options.tokenizer,
+        options.rules,
         labels=tuple(classes) or None,
         id=name_field(example, "example_id"),
     )

@@ -3,8 +3,6 @@
 `ner.data.formats.read` reads a corpus and `ner.data.formats.write` writes one; both use this table.
 """
 
-import difflib
-
 from ner.data.formats import (
     brat,
     conll,
@@ -19,7 +17,7 @@ from ner.data.formats import (
     spacy_json,
 )
 from ner.data.formats.base import Format
-from ner.errors import ConfigError
+from ner.errors import ConfigError, suggestion
 
 FORMATS: dict[str, Format] = {
     entry.name: entry
@@ -46,7 +44,6 @@ def find_format(name: str) -> Format:
         ConfigError: No format has this name.
     """
     if name not in FORMATS:
-        near = difflib.get_close_matches(name, FORMATS, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = suggestion(name, FORMATS)
         raise ConfigError(f"format: must be one of {' '.join(FORMATS)}. Got {name!r}.{hint}")
     return FORMATS[name]

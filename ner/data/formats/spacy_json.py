@@ -7,8 +7,9 @@ may be under "annotations" in an object; an item there may be null if nobody ann
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ner.data.formats.base import TEXT_CONTENT, Format, Reading, without_options
+from ner.data.formats.base import TEXT_CONTENT, Format, without_options
 from ner.data.formats.json_text import dump_list, list_reader
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import char_span, text_sentence
 from ner.data.lines import short
 from ner.data.sentence import Sentence, Source
@@ -18,16 +19,16 @@ from ner.data.spans import CharSpan, FieldError
 LABEL_THRESHOLD = 0.5
 
 
-def _read_item(item: Any, source: Source, how: Reading) -> Sentence | None:
+def _read_item(item: Any, source: Source, options: ReadOptions) -> Sentence | None:
     if item is None:
-        how.rules.notes.changes.append(f"{source}: left out: null, which is not annotated.")
+        options.rules.notes.changes.append(f"{source}: left out: null, which is not annotated.")
         return None
     is_pair = isinstance(item, list) and len(item) == 2
     if not is_pair or not isinstance(item[0], str) or not isinstance(item[1], dict):
         raise FieldError(f"an item must be a text and an object. Got {short(item)}.")
     text, annotation = item
     spans, labels = _spans(annotation), _labels(annotation)
-    return text_sentence(text, spans, source, how.tokenize, how.rules, labels=labels)
+    return text_sentence(text, spans, source, options.tokenizer, options.rules, labels=labels)
 
 
 def write_spacy_json(sentences: Iterable[Sentence]) -> Iterator[str]:

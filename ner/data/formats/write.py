@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ner.choices import Spelling
 from ner.data.compressed import created
 from ner.data.formats.base import (
     DOCUMENTS,
@@ -23,14 +24,14 @@ from ner.data.formats.base import (
     SPANS,
     TOKENS,
     Format,
-    Writing,
+    WriteOptions,
     sentence_name,
 )
 from ner.data.formats.columns import TAG_NAMES
 from ner.data.formats.records import Tokenize
 from ner.data.lines import keep_mark, replace_surrogates, short, text_encoding
 from ner.data.partial import allowed_from_tags, is_partial, normalize_partial
-from ner.data.schemes import Spelling, spans_from_tags
+from ner.data.schemes import spans_from_tags
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
 
@@ -81,21 +82,21 @@ def write_sentences(
     written = Written()
     fitting = (_fit(s, n, to, drop, tokenize, written) for n, s in enumerate(sentences, 1))
     kept = (sentence for sentence in fitting if sentence is not None)
-    how = Writing(scheme)
+    options = WriteOptions(scheme)
     if to.is_table:
         first = next(kept, None)
         if first is not None:
-            how = Writing(scheme, _ordered(first, target), _is_annotated(first))
+            options = WriteOptions(scheme, _ordered(first, target), _is_annotated(first))
             kept = itertools.chain([first], kept)
-        kept = (_in_table(sentence, to, how, drop, written) for sentence in kept)
+        kept = (_in_table(sentence, to, options, drop, written) for sentence in kept)
     if to.save is not None:
         if str(path) == "-":
             raise ConfigError(f"OUT: must be a file or a folder for {to.name}. Got '-'.")
-        to.save(kept, Path(path), how)
+        to.save(kept, Path(path), options)
         return written
     if to.lines is None:
         raise ConfigError(f"format: must be one that can be written. Got {to.name!r}.")
-    lines = to.lines(kept, how)
+    lines = to.lines(kept, options)
     write_bytes(_encoded(lines, str(path), text_encoding(encoding), written), path)
     return written
 
@@ -126,20 +127,20 @@ def _ordered(sentence: Sentence, target: str | None) -> list[str]:
 
 
 def _in_table(
-    sentence: Sentence, to: Format, how: Writing, drop: bool, written: Written
+    sentence: Sentence, to: Format, options: WriteOptions, drop: bool, written: Written
 ) -> Sentence:
     """Fit a sentence into the columns of the first sentence."""
     where = f"{sentence.source or 'sentences'}"
-    foreign = [name for name in sentence.columns if name not in how.columns]
+    foreign = [name for name in sentence.columns if name not in options.columns]
     lost = f"column {foreign[0]!r}" if foreign else SPANS
-    if foreign or (_is_annotated(sentence) and not how.tagged):
+    if foreign or (_is_annotated(sentence) and not options.tagged):
         if not drop:
             raise DataError(
                 f"{where}: all sentences of a table must have the columns of the first one. "
                 f"Got {lost}, which it does not have."
             )
         written.lost[lost] += 1
-    if _is_annotated(sentence) or not how.tagged:
+    if _is_annotated(sentence) or not options.tagged:
         return sentence
     if PARTIAL not in to.holds:
         raise DataError(f"{where}: must have tags, as the first sentence has. Got none.")
