@@ -102,7 +102,7 @@ def export(
     """Write model.onnx into a model folder, so that tagging needs no torch."""
     for module in ("torch", "onnx"):
         require(module, "Exporting")
-    from ner.export.model import export
+    from ner.exporting.model import export
 
     cost = export(model, int8=int8, dev=dev, columns=split_columns(columns))
     if as_json:
