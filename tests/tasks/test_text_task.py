@@ -558,10 +558,10 @@ def test_the_command_reads_texts_files_and_records(run, folder, tmp_path):
     ):
         code, out, err = run("classify", folder, *arguments)
         assert (code, out.count("\n")) == (0, count)
-        assert ("skipped: a.jsonl:2: text: a string is needed." in err) == ("skip" in arguments)
+        assert ("skipped: a.jsonl:2: text: must be a string." in err) == ("skip" in arguments)
     assert json.loads(run("classify", folder, "a.jsonl", "--on-error", "skip")[1])["id"] == "7"
     code, out, err = run("classify", folder, "a.jsonl")
-    assert (code, err) == (1, "a.jsonl:2: text: a string is needed. Got 1.\n")
+    assert (code, err) == (1, "a.jsonl:2: text: must be a string. Got 1.\n")
 
 
 def test_a_table_has_a_row_for_each_label_and_one_for_none(run, folder, runs):
