@@ -99,7 +99,7 @@ def export(
     """Write model.onnx into a model folder, so that tagging needs no torch."""
     for module in ("torch", "onnx"):
         require(module, "Exporting")
-    from ner.export.model import export
+    from ner.exporting.model import export
 
     reading = {"columns": split_columns(columns)} if columns else {}
     cost = export(model, int8=int8, dev=dev, **reading)

@@ -36,6 +36,7 @@ from ner.errors import ConfigError
 
 if TYPE_CHECKING:
     from ner.data.sentence import Sentence
+    from ner.inference.predictor import Predictor
 
 
 def tag(
@@ -84,15 +85,13 @@ def tag(
     from ner.inference.batching import BATCH_TOKENS
     from ner.inference.loading import load
     from ner.inference.predictor import WINDOW
-    from ner.tasks import TextTask, TokenTask
 
     lines = given.lines()
     tagger = load(
         model, runtime=runtime.value, precision=precision.value, device=device, threads=threads
     )
-    if isinstance(tagger.task, TextTask):
-        raise ConfigError(f"{model}: ner tag needs a tagger. Got a classifier: use ner classify.")
-    column = tagger.task.column if isinstance(tagger.task, TokenTask) else None
+    check_command(model, tagger, "tag")
+    column = tagger.task.column
     # Whoever types the lines wants an answer after each.
     typed = source == "-" and sys.stdin.isatty()
     window = 1 if typed else WINDOW
@@ -148,7 +147,6 @@ def classify(
 
     from ner.cli.outputs import with_progress
     from ner.inference.batching import BATCH_TOKENS
-    from ner.inference.classifier import TextClassifier
     from ner.inference.loading import load
     from ner.inference.predictor import WINDOW
 
@@ -156,8 +154,7 @@ def classify(
     classifier = load(
         model, runtime=runtime.value, precision=precision.value, device=device, threads=threads
     )
-    if not isinstance(classifier, TextClassifier):
-        raise ConfigError(f"{model}: ner classify needs a classifier. Got a tagger: use ner tag.")
+    check_command(model, classifier, "classify")
     # Whoever types the lines wants an answer after each.
     window = 1 if source == "-" and sys.stdin.isatty() else WINDOW
     items = given.items(lines, names or classifier.columns, classifier.tokenizer)
@@ -165,3 +162,20 @@ def classify(
     labelled = with_progress(classifier.pipe(items, batch_tokens=size, window=window))
     print_lines(write_classes(labelled, output))
     list_skipped(given.problems)
+
+
+def check_command(model: Path, predictor: "Predictor", command: str) -> None:
+    """Refuse a model that another command applies to texts.
+
+    Raises:
+        ConfigError: With the name of the right command.
+    """
+    from ner.tasks import TASKS
+
+    task = predictor.task
+    nouns = {known.verb: known.noun for known in TASKS.values()}
+    if task.verb != command:
+        raise ConfigError(
+            f"{model}: ner {command} needs a {nouns[command]}. Got a {task.noun}: "
+            f"use ner {task.verb}."
+        )

@@ -1,14 +1,15 @@
 """Use a model that labels whole texts: text in, label, probabilities and attention out."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError
+from ner.evaluation.calibration import Calibration, calibrate
 from ner.features.featurizer import Arrays
 from ner.inference.attention_view import token_weights
 from ner.inference.batching import BATCH_TOKENS
@@ -64,7 +65,7 @@ class TextClassifier(Predictor[TextTask]):
     `pipe` and `tag_sentences` give sentences with a `prediction`; `classification` reads one.
     """
 
-    verb: ClassVar[str] = "classify"
+    task_class = TextTask
 
     def classify(self, text: str) -> Classification:
         """Label a raw text of any length."""
@@ -84,6 +85,30 @@ class TextClassifier(Predictor[TextTask]):
         empty = np.zeros(len(self.labels), dtype=np.float32)
         rows = self.decoder.run(sentences, _scores, empty, batch_tokens)
         return np.array(rows, dtype=np.float32).reshape(len(sentences), len(empty))
+
+    def calibrated(
+        self, dev: Sequence[Sentence], notify: Callable[[str], None]
+    ) -> tuple[Self, Calibration | None]:
+        """Fit the temperature; the one that the model has plays no part.
+
+        Args:
+            dev: Labelled sentences. Those with a label that the model does not know are left out.
+            notify: Called with a line where that is so.
+
+        Returns:
+            The model with the new temperature, and what it was fitted on; the same model and None
+            where no sentence is left.
+        """
+        known = set(self.labels)
+        fitting = [sentence for sentence in dev if known.issuperset(sentence.labels or ())]
+        if left_out := len(dev) - len(fitting):
+            notify(f"dev: {left_out} sentences have labels that training lacks; none fits on them.")
+        if not fitting:
+            return self, None
+        calibration = calibrate(self.logits(fitting), self.task.gold(fitting)["classes"])
+        task = replace(self.task, temperature=calibration.temperature)
+        given = (self.featurizer, self.runtime, self.tokenizer, self.record)
+        return type(self)(task, *given), calibration
 
 
 def _scores(outputs: Arrays, lengths: NDArray[np.int64]) -> list[NDArray[np.float32]]:

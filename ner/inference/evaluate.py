@@ -8,7 +8,7 @@ from ner.data.formats.read import CorpusSource, read_sentences
 from ner.data.sentence import Sentence
 from ner.evaluation.report import Report
 from ner.inference.predictor import Predictor
-from ner.tasks import Task, TextTask, TokenTask
+from ner.tasks import Task
 
 
 def evaluate_predictions(
@@ -53,14 +53,12 @@ def evaluate(
         raise TypeError(f"model: made by load() or train(). Got {model!r}.")
     if reading.get("columns") is None:
         reading["columns"] = model.columns
-    if isinstance(model.task, TokenTask):
-        reading.setdefault("target", model.task.column)
-    if isinstance(model.task, TextTask) and isinstance(data, str | Path):
+    reading.setdefault("target", model.task.column)
+    if isinstance(data, str | Path) and reading.get("format") is None:
         from ner.data.formats.detection import detect_format
 
-        encoding = reading.get("encoding", "utf-8")
-        found = detect_format(data, encoding, is_labelled=True)
-        reading["format"] = reading.get("format") or found.name
+        encoding, is_labelled = reading.get("encoding", "utf-8"), not model.task.is_per_token
+        reading["format"] = detect_format(data, encoding, is_labelled=is_labelled).name
     gold = read_sentences(data, split="test", tokenize=model.tokenizer, **reading)
     return evaluate_predictions(
         model.task,

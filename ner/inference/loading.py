@@ -1,8 +1,8 @@
-"""From a model folder to what annotates text, on ONNX Runtime or on torch."""
+"""From a model folder to a model that is ready for use, on ONNX Runtime or on torch."""
 
 import importlib.util
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from ner.errors import ConfigError, ModelFolderError
 from ner.extras import require
@@ -11,12 +11,16 @@ from ner.inference.predictor import Predictor
 from ner.inference.tagger import Tagger
 from ner.inference.token_tagger import TokenTagger
 from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
-from ner.tasks import SpanTask, TextTask, TokenTask
+from ner.tasks import Task
 from ner.tasks.base import Runtime
 
 RuntimeName = Literal["auto", "onnx", "torch"]
 
 Precision = Literal["fp32", "int8"]
+
+PREDICTORS: dict[type[Task], type[Predictor[Any]]] = {
+    predictor.task_class: predictor for predictor in (Tagger, TokenTagger, TextClassifier)
+}
 
 
 def load(
@@ -68,8 +72,8 @@ def load(
         from ner.inference.onnx_runtime import OnnxRuntime
 
         chosen = OnnxRuntime(folder, len(parts.task.outputs), precision=precision, threads=threads)
-        return make_annotator(parts, chosen)
-    return build_annotator(parts, device=device, threads=threads, where=str(folder))
+        return make_predictor(parts, chosen)
+    return build_predictor(parts, device=device, threads=threads, where=str(folder))
 
 
 def _suits(parts: ModelFolder, device: str) -> bool:
@@ -83,7 +87,7 @@ def _suits(parts: ModelFolder, device: str) -> bool:
     return device in ("cpu", "auto")
 
 
-def build_annotator(
+def build_predictor(
     parts: ModelFolder, *, device: str = "cpu", threads: int | None = None, where: str = "model"
 ) -> Predictor:
     """Put the parts of a model to use, on torch."""
@@ -96,17 +100,11 @@ def build_annotator(
         network = load_network(parts, where)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelFolderError(f"{where}: no network can be built of it: {error!r}.") from error
-    return make_annotator(parts, TorchRuntime(network, chosen))
+    return make_predictor(parts, TorchRuntime(network, chosen))
 
 
-def make_annotator(parts: ModelFolder, runtime: Runtime) -> Predictor:
+def make_predictor(parts: ModelFolder, runtime: Runtime) -> Predictor:
     """Put a runtime between the strings of a model and its predictions."""
+    predictor = PREDICTORS[type(parts.task)]
     given = (parts.featurizer, runtime, parts.tokenizer)
-    match parts.task:
-        case SpanTask():
-            return Tagger(parts.task, *given, {**parts.record})
-        case TokenTask():
-            return TokenTagger(parts.task, *given, {**parts.record})
-        case TextTask():
-            return TextClassifier(parts.task, *given, {**parts.record})
-    raise TypeError(f"task: one of ner.tasks. Got {parts.task!r}.")
+    return predictor(parts.task, *given, {**parts.record})

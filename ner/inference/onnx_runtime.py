@@ -115,7 +115,7 @@ class OnnxRuntime:
         folder: Of the model.
         num_outputs: How many tags or classes it scores.
         precision: With int8 the recurrent layers are faster, and tags differ now and then, see
-            `ner.export.measure_int8`.
+            `ner.exporting.measure_int8`.
         threads: How many batches may be run at once; None takes as many as there are cores for
             this process.
 

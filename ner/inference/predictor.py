@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from ner.data.sentence import Sentence
 from ner.data.sentence_splitter import FindStarts, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
+from ner.evaluation.calibration import Calibration
 from ner.features.document_context import stretches
 from ner.features.featurizer import Featurizer
 from ner.inference.batching import BATCH_TOKENS, BatchRunner
@@ -30,8 +31,8 @@ class Predictor(Generic[AnyTask]):
         record: What is known about the model: versions, metrics, data digests, seed.
     """
 
-    verb: ClassVar[str] = "tag"
-    """The method for one text."""
+    task_class: ClassVar[type[Task]]
+    """The task that the class is for."""
 
     def __init__(
         self,
@@ -77,7 +78,9 @@ class Predictor(Generic[AnyTask]):
                 by itself. By default an item is taken as one.
         """
         if isinstance(items, str):
-            raise TypeError(f"items: many texts or sentences. For one text there is {self.verb}().")
+            raise TypeError(
+                f"items: many texts or sentences. For one text there is {self.task.verb}()."
+            )
         for name, value in (("window", window), ("batch_tokens", batch_tokens)):
             if value < 1:
                 raise ValueError(f"{name}: at least 1. Got {value}.")
@@ -99,6 +102,20 @@ class Predictor(Generic[AnyTask]):
         for ahead, places in stretches(read, window, subwords.context if subwords else 0):
             yield from list(tag(ahead))[places.start : places.stop]
 
+    def calibrated(
+        self, dev: Sequence[Sentence], notify: Callable[[str], None]
+    ) -> tuple[Self, Calibration | None]:
+        """Fit how scores become probabilities; here they are exact, and there is nothing to fit.
+
+        Args:
+            dev: Annotated sentences.
+            notify: Called with a line for everything that a user should know.
+
+        Returns:
+            The model to use from here on, and what was fitted.
+        """
+        return self, None
+
     def tag_sentences(
         self, sentences: Sequence[Sentence], *, batch_tokens: int = BATCH_TOKENS
     ) -> list[Sentence]:
@@ -117,7 +134,7 @@ class Predictor(Generic[AnyTask]):
         if not isinstance(text, str):
             raise TypeError(
                 f"a text is a str. Got {type(text).__name__}. For tokens there are "
-                f"{self.verb}_tokens() and Sentence(tokens)."
+                f"{self.task.verb}_tokens() and Sentence(tokens)."
             )
         tokens, offsets = self.tokenizer(text)
         return Sentence(tokens, text=text, offsets=offsets)
@@ -125,5 +142,5 @@ class Predictor(Generic[AnyTask]):
     def check_tokens(self, tokens: Sequence[str]) -> Sentence:
         """Take tokens as a sentence."""
         if isinstance(tokens, str):
-            raise TypeError(f"tokens: a list of strings. For raw text there is {self.verb}().")
+            raise TypeError(f"tokens: a list of strings. For raw text there is {self.task.verb}().")
         return Sentence(tokens)

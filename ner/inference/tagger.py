@@ -23,6 +23,8 @@ Stretch = tuple[int, int, str] | Entity
 class Tagger(Predictor[SpanTask]):
     """A model that finds labelled spans; made by `ner.load` or `ner.train`."""
 
+    task_class = SpanTask
+
     @cached_property
     def lattice(self) -> SpanLattice:
         """The legal sequences of tags, and the learnt scores of their steps."""

@@ -15,6 +15,8 @@ class TokenTagger(Predictor[TokenTask]):
     is its exact posterior under the model.
     """
 
+    task_class = TokenTask
+
     @property
     def column(self) -> str:
         """The name of the labels."""

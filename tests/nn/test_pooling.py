@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 
 from ner.config.loading import Config
 from ner.errors import ConfigError
-from ner.export.graph import GraphBuilder, WeightFile
-from ner.export.pooling import classifier_head
+from ner.exporting.graph import GraphBuilder, WeightFile
+from ner.exporting.pooling import classifier_head
 from ner.model_folder import WEIGHTS
 from ner.nn.heads import ClassifierHead
 from ner.nn.pooling import (

@@ -9,13 +9,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from ner.data.schemes import tags_from_spans
-from ner.data.sentence import Prediction, Sentence
+from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
-from ner.export.check import make_sentences
+from ner.exporting.check import make_sentences
 from ner.inference.batching import predict
 from ner.inference.onnx_runtime import OnnxRuntime
 from ner.model_folder import ModelFolder
+from ner.tasks import Task
 
 # Of seven bits with the sign: processors without VNNI add up two products with activations of
 # eight bits in sixteen, and cut off what is more. With all eight, F1 was the same but for chance.
@@ -139,25 +139,16 @@ def measure_int8(
         metric=task.metric,
         fp32=task.score(sentences, exact) if is_gold else None,
         int8=task.score(sentences, rounded) if is_gold else None,
-        changed=_difference(exact, rounded),
-        company=_difference(rounded, alone),
+        changed=_difference(task, exact, rounded),
+        company=_difference(task, rounded, alone),
     )
 
 
-def _difference(some: Sequence[Sentence], others: Sequence[Sentence]) -> float:
+def _difference(task: Task, predicted: Sequence[Sentence], others: Sequence[Sentence]) -> float:
+    """Compute the share of decisions about the same sentences that differ."""
     pairs = [
         pair
-        for one, other in zip(some, others, strict=True)
-        for pair in zip(_tags(one), _tags(other), strict=True)
+        for one, other in zip(predicted, others, strict=True)
+        for pair in zip(task.decisions(one), task.decisions(other), strict=True)
     ]
     return sum(a != b for a, b in pairs) / len(pairs)
-
-
-def _tags(sentence: Sentence) -> Sequence[object]:
-    """Give what was predicted: one thing a token, or one for the sentence."""
-    prediction = sentence.prediction or Prediction()
-    if prediction.spans is not None:
-        return tags_from_spans(prediction.spans, len(sentence), "BIO")
-    if prediction.labels is not None:
-        return [prediction.labels]
-    return list(zip(*prediction.columns.values(), strict=True))

@@ -8,11 +8,10 @@ from typing import Any
 from ner.data.formats.read import CorpusSource, read_sentences
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, ModelFolderError
-from ner.export.check import check_graphs
-from ner.export.int8 import Int8Cost, measure_int8
-from ner.export.network import write_graphs
+from ner.exporting.check import check_graphs
+from ner.exporting.int8 import Int8Cost, measure_int8
+from ner.exporting.network import write_graphs
 from ner.model_folder import INT8_GRAPH, ModelFolder, load_model, save_model
-from ner.tasks import TokenTask
 
 # Sentences on which a training compares graphs with torch.
 CHECKED = 500
@@ -44,8 +43,7 @@ def export(
     if dev is not None:
         columns = tuple(parts.record.get("columns", ())) or None
         reading = {"columns": columns, "split": "dev", "tokenize": parts.tokenizer, **reading}
-        if isinstance(parts.task, TokenTask):
-            reading.setdefault("target", parts.task.column)
+        reading.setdefault("target", parts.task.column)
         sentences = read_sentences(dev, **reading)
     add = partial(_add_graphs, parts=parts, sentences=sentences, int8=int8)
     save_model(folder, parts, add)
