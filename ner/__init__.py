@@ -27,6 +27,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from ner import nn
+    from ner.data.formats.options import ReadOptions
     from ner.data.formats.read import read_sentences
     from ner.data.schemes import Span
     from ner.data.sentence import Entity, Prediction, Sentence
@@ -61,6 +62,7 @@ _HOMES = {
     "ModelFolderError": "ner.errors",
     "NerError": "ner.errors",
     "Prediction": "ner.data.sentence",
+    "ReadOptions": "ner.data.formats.options",
     "SpanReport": "ner.evaluation.report",
     "Sentence": "ner.data.sentence",
     "SentenceSplitter": "ner.data.sentence_splitter",
@@ -85,6 +87,7 @@ __all__ = [
     "ModelFolderError",
     "NerError",
     "Prediction",
+    "ReadOptions",
     "Sentence",
     "SentenceSplitter",
     "Span",

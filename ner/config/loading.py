@@ -8,10 +8,11 @@ import tomllib
 from collections.abc import Mapping
 from inspect import cleandoc
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
+from ner.choices import TaskName
 from ner.config import (
     AffixesConfig,
     AugmentationConfig,
@@ -44,7 +45,7 @@ class Config(Section):
     over the file.
     """
 
-    task: Literal["ner", "tag", "classify"] = "ner"
+    task: TaskName = "ner"
     """What the model learns: `ner` finds labelled spans, such as names or chunks; `tag` gives each
     token one label of the column `data.target`, such as its part of speech; `classify` labels whole
     texts."""

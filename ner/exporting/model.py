@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
+from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import CorpusSource, read_sentences
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, ModelFolderError
@@ -18,7 +19,12 @@ CHECKED = 500
 
 
 def export(
-    path: str | Path, *, int8: bool = False, dev: CorpusSource | None = None, **reading: Any
+    path: str | Path,
+    *,
+    int8: bool = False,
+    dev: CorpusSource | None = None,
+    options: ReadOptions | None = None,
+    **changes: Unpack[ReadKeywords],
 ) -> Int8Cost | None:
     """Write model.onnx and words.onnx into a model folder, once they are found equal to torch.
 
@@ -27,7 +33,9 @@ def export(
         int8: Write model.int8.onnx as well, and measure what it costs. A folder that has it
             already gets it anew.
         dev: Annotated sentences, to compare and to measure on; by default some are made up.
-        reading: Further arguments of `read_sentences`.
+        options: How `dev` is read. What it leaves open, such as the names of columns, is as in
+            training.
+        changes: Fields of `ReadOptions` by their names, in place of those in `options`.
 
     Returns:
         The cost of int8, if that was asked for.
@@ -42,9 +50,14 @@ def export(
     sentences: list[Sentence] | None = None
     if dev is not None:
         columns = tuple(parts.record.get("columns", ())) or None
-        reading = {"columns": columns, "split": "dev", "tokenize": parts.tokenizer, **reading}
-        reading.setdefault("target", parts.task.column)
-        sentences = read_sentences(dev, **reading)
+        chosen = (
+            (options or ReadOptions())
+            .updated(**changes)
+            .filled(
+                columns=columns, target=parts.task.column, split="dev", tokenize=parts.tokenizer
+            )
+        )
+        sentences = read_sentences(dev, chosen)
     add = partial(_add_graphs, parts=parts, sentences=sentences, int8=int8)
     save_model(folder, parts, add)
     return measure_int8(folder, parts, sentences) if int8 else None

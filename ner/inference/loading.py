@@ -2,8 +2,9 @@
 
 import importlib.util
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
+from ner.choices import Precision, RuntimeName
 from ner.errors import ConfigError, ModelFolderError
 from ner.extras import require
 from ner.inference.classifier import TextClassifier
@@ -13,10 +14,6 @@ from ner.inference.token_tagger import TokenTagger
 from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
 from ner.tasks import Task
 from ner.tasks.base import Runtime
-
-RuntimeName = Literal["auto", "onnx", "torch"]
-
-Precision = Literal["fp32", "int8"]
 
 PREDICTORS: dict[type[Task], type[Predictor[Any]]] = {
     predictor.task_class: predictor for predictor in (Tagger, TokenTagger, TextClassifier)

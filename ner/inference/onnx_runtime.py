@@ -15,12 +15,13 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ner.choices import Precision
 from ner.crf.forward_backward import Edges
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.featurizer import Arrays
@@ -98,8 +99,6 @@ def header_digest(header: bytes) -> str:
     """Digest what a graph that points into a file of weights relies on."""
     return hashlib.sha256(header).hexdigest()
 
-
-Precision = Literal["fp32", "int8"]
 
 # The scores of first tags, steps and last tags under pytorch-crf's names.
 STEPS = tuple(f"head.crf.{name}transitions" for name in ("start_", "", "end_"))

@@ -173,7 +173,7 @@ def prepare(
             vectors=store,
             subwords=make_subwords(encoder, config),
             language=config.pooling.language if config.pooling.hierarchical else None,
-            filled_lines=config.pooling.filled_lines,
+            hard_wrapped=config.pooling.hard_wrapped,
         )
     else:
         featurizer = start.featurizer.extended(corpus.counts)

@@ -24,7 +24,7 @@ from ner.nn.pooling import (
 )
 
 # Settings of where sentences begin, which poolings do not look for.
-SENTENCES = {"language", "filled_lines"}
+SENTENCES = {"language", "hard_wrapped"}
 WIDTH = 6
 KINDS = ("attention", "structured", "max", "mean", "last")
 # Each alone, some without and with attention, and all at once.

@@ -444,9 +444,9 @@ def test_the_sentences_of_a_text_are_those_of_the_splitter(runs):
     )
 
 
-def test_lines_that_are_filled_up_end_no_sentence(tmp_path):
+def test_the_lines_of_hard_wrapped_text_end_no_sentence(tmp_path):
     pytest.importorskip("sentencex", reason="hierarchical pooling needs sentencex")
-    pooling = {"hierarchical": True, "filled_lines": True}
+    pooling = {"hierarchical": True, "hard_wrapped": True}
     train(tmp_path, epochs=1, pooling=pooling)
     featurizer = ner.load(tmp_path / "model").featurizer
     cut = Tokenizer()

@@ -113,7 +113,7 @@ ELSEWHERE = {
     "vectors": "test_training and test_vectors",
     "transformer": "test_transformer",
     "pooling.language": "test_classifying",
-    "pooling.filled_lines": "test_classifying",
+    "pooling.hard_wrapped": "test_classifying",
     "training.patience": "test_regularisation",
     "training.device": "test_loading",
     "training.threads": "test_training",

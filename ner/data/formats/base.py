@@ -1,15 +1,13 @@
 """What a format is, and what reading and writing one need to know."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from ner.data.formats.records import Tokenize
+from ner.choices import Spelling
+from ner.data.formats.options import ReadOptions
 from ner.data.lines import read_lines
-from ner.data.schemes import Spelling
 from ner.data.sentence import Sentence
-from ner.data.spans import SpanRules
-from ner.errors import DataError
 
 # What a format may hold beside the text of its sentences.
 SPANS, LABELS, PARTIAL = "spans", "labels", "partial annotation"
@@ -19,22 +17,6 @@ TOKENS, SPACING, IDS, DOCUMENTS, SCORES = "tokens", "spacing", "ids", "documents
 EMPTY = "sentences without tokens"
 
 ALL = frozenset({SPANS, LABELS, PARTIAL, TOKENS, SPACING, IDS, DOCUMENTS, SCORES, EMPTY})
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a corpus is read, whatever its format; see `ner.read_sentences`."""
-
-    tokenize: Tokenize
-    encoding: str = "utf-8"
-    columns: Sequence[str] | None = None
-    tags: str | None = None
-    target: str | None = None
-    problems: list[DataError] | None = None
-    rules: SpanRules = field(default_factory=SpanRules)
-    split: str = "train"
-    hub_tokens: str | None = None
-    hub_tags: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,15 +47,12 @@ class Format:
     name: str
     about: str
     holds: frozenset[str]
-    read: Callable[[str | Path, Reading], Iterator[Sentence]]
+    read: Callable[[str | Path, ReadOptions], Iterator[Sentence]]
     lines: Callable[[Iterable[Sentence], Writing], Iterator[str]] | None = None
     save: Callable[[Iterable[Sentence], Path, Writing], None] | None = None
     endings: tuple[str, ...] = ()
     columns: frozenset[str] | None = frozenset()
     is_table: bool = False
-
-
-DEFAULT_TAGS = "ner"
 
 
 def _name(source: str | Path) -> str:
@@ -82,12 +61,12 @@ def _name(source: str | Path) -> str:
 
 def _reading_with(
     read: Callable[..., Iterator[Sentence]],
-) -> Callable[[str | Path, Reading], Iterator[Sentence]]:
+) -> Callable[[str | Path, ReadOptions], Iterator[Sentence]]:
     """Adapt a reader of a JSON document."""
 
-    def read_source(source: str | Path, how: Reading) -> Iterator[Sentence]:
-        lines = read_lines(source, how.encoding)
-        return read(lines, _name(source), how.tokenize, how.problems, how.rules)
+    def read_source(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
+        lines = read_lines(source, options.encoding)
+        return read(lines, _name(source), options.tokenizer, options.problems, options.rules)
 
     return read_source
 

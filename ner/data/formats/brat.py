@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ner.data.compressed import created
-from ner.data.formats.base import Reading, Writing
+from ner.data.formats.base import Writing
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import Tokenize, build_sentences, char_span, text_sentence
 from ner.data.lines import checked_lines, read_lines, replace_surrogates, short
 from ner.data.sentence import Sentence, Source
@@ -172,8 +173,10 @@ def _count(line: str, notes: Notes) -> None:
     notes.ignored[kind] += 1
 
 
-def _read_brat(source: str | Path, how: Reading) -> Iterator[Sentence]:
-    return read_brat(Path(source), how.tokenize, how.encoding, how.problems, how.rules)
+def _read_brat(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
+    return read_brat(
+        Path(source), options.tokenizer, options.encoding, options.problems, options.rules
+    )
 
 
 def _save_brat(sentences: Iterable[Sentence], path: Path, how: Writing) -> None:

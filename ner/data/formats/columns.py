@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ner.choices import Spelling
 from ner.data.partial import allowed_from_tags, is_partial, normalize_partial, tags_from_allowed
-from ner.data.schemes import Spelling, spans_from_tags, spelled_tags
+from ner.data.schemes import spans_from_tags, spelled_tags
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
 

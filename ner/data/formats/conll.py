@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ner.data.formats.base import DEFAULT_TAGS, Reading, Writing, _name
+from ner.choices import Spelling
+from ner.data.formats.base import Writing, _name
 from ner.data.formats.columns import (
     BLANKS,
     DOCUMENT_BOUNDARY,
@@ -16,8 +17,8 @@ from ner.data.formats.columns import (
     sentence_tags,
     token_columns,
 )
+from ner.data.formats.options import ReadOptions
 from ner.data.lines import decode_lines, read_lines, replace_surrogates
-from ner.data.schemes import Spelling
 from ner.data.sentence import Sentence, Source
 from ner.errors import ConfigError, DataError
 
@@ -233,14 +234,14 @@ def _annotated(block: _Block, tags: Iterable[str], layout: Layout) -> Iterator[s
         yield f"{line}{layout.separator}{tag}" if line else ""
 
 
-def _read_conll(source: str | Path, how: Reading) -> Iterator[Sentence]:
-    lines = read_lines(source, how.encoding)
-    tags = None if how.target else how.tags or DEFAULT_TAGS
-    if how.tags and how.columns and tags not in (None, *how.columns):
+def _read_conll(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
+    lines = read_lines(source, options.encoding)
+    tags = options.tag_column
+    if options.tags and options.columns and tags not in (None, *options.columns):
         raise ConfigError(
-            f"tags: one of the columns that are named ({' '.join(how.columns)}). Got {tags!r}."
+            f"tags: one of the columns that are named ({' '.join(options.columns)}). Got {tags!r}."
         )
-    return read_conll(lines, _name(source), how.columns, tags, how.problems, how.target)
+    return read_conll(lines, _name(source), options.columns, tags, options.problems, options.target)
 
 
 def _lines_conll(sentences: Iterable[Sentence], how: Writing) -> Iterator[str]:

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ner.data.formats.base import Reading, Writing, _name
+from ner.choices import Spelling
+from ner.data.formats.base import Writing, _name
 from ner.data.formats.columns import BLANKS, sentence_tags
+from ner.data.formats.options import ReadOptions
 from ner.data.lines import decode_lines, read_lines, replace_surrogates
 from ner.data.partial import allowed_from_tags, is_partial, normalize_partial
-from ner.data.schemes import Spelling, spans_from_tags
+from ner.data.schemes import spans_from_tags
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes
 from ner.errors import DataError
@@ -385,9 +387,9 @@ def _row(fields: list[str], where: str) -> str:
     return row
 
 
-def _read_conllu(source: str | Path, how: Reading) -> Iterator[Sentence]:
-    lines = read_lines(source, how.encoding)
-    return read_conllu(lines, _name(source), how.tags, how.problems, how.rules.notes)
+def _read_conllu(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
+    lines = read_lines(source, options.encoding)
+    return read_conllu(lines, _name(source), options.tags, options.problems, options.rules.notes)
 
 
 def _lines_conllu(sentences: Iterable[Sentence], how: Writing) -> Iterator[str]:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ner.data.formats.base import DEFAULT_TAGS, Reading, Writing, _name
+from ner.choices import Spelling
+from ner.data.formats.base import Writing, _name
 from ner.data.formats.columns import Layout, token_columns
 from ner.data.formats.json_text import dump
 from ner.data.formats.jsonl import is_span_list, span_items
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import (
     Tokenize,
     build_sentences,
@@ -21,7 +23,6 @@ from ner.data.formats.records import (
     text_sentence,
 )
 from ner.data.lines import checked_lines, read_lines, replace_surrogates, short
-from ner.data.schemes import Spelling
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import FieldError, SpanRules
 from ner.errors import DataError
@@ -299,11 +300,20 @@ def _cells(delimiter: str) -> Callable[[Sequence[str], str], str]:
     return tabbed if delimiter != "," else quoted
 
 
-def _read_delimited(source: str | Path, how: Reading, *, delimiter: str) -> Iterator[Sentence]:
-    lines = read_lines(source, how.encoding)
-    tags = None if how.target else how.tags or DEFAULT_TAGS
+def _read_delimited(
+    source: str | Path, options: ReadOptions, *, delimiter: str
+) -> Iterator[Sentence]:
+    lines = read_lines(source, options.encoding)
+    tags = options.tag_column
     return read_delimited(
-        lines, _name(source), how.tokenize, delimiter, how.columns, tags, how.problems, how.rules
+        lines,
+        _name(source),
+        options.tokenizer,
+        delimiter,
+        options.columns,
+        tags,
+        options.problems,
+        options.rules,
     )
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ner.data.compressed import created, opened
-from ner.data.formats.base import Reading, Writing
+from ner.data.formats.base import Writing
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.spacy_json import IS_LABEL
 from ner.data.lines import check_file, replace_surrogates
 from ner.data.sentence import Sentence, Source
@@ -153,7 +154,7 @@ def _document(sentence: Sentence, vocabulary: Any, tokens: Any) -> Any:
     return document
 
 
-def _read_docbin(source: str | Path, how: Reading) -> Iterator[Sentence]:
+def _read_docbin(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
     return read_docbin(Path(source))
 
 

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ner.choices import Spelling
 from ner.data.compressed import created
-from ner.data.formats.base import Reading, Writing
+from ner.data.formats.base import Writing
 from ner.data.formats.columns import DOCUMENT_BOUNDARY, token_columns
 from ner.data.formats.huggingface_columns import TAG_COLUMNS, TOKEN_COLUMNS, TokenRows, choose_rows
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import Tokenize, build_sentences
 from ner.data.lines import check_file, is_folder, replace_surrogates
-from ner.data.schemes import Spelling
 from ner.data.sentence import Sentence, Source
 from ner.data.tokenizer import Tokenizer
 from ner.errors import DataError
@@ -158,14 +159,14 @@ def write_parquet(
             writer.write_table(pyarrow.Table.from_pylist(some, schema))
 
 
-def _read_hub(source: str | Path, how: Reading) -> Iterator[Sentence]:
+def _read_hub(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
     name: str | Path = source
-    split = how.split
+    split = options.split or "train"
     if str(source).startswith("hub:"):
         name, _, part = str(source).removeprefix("hub:").partition(":")
         split = part or split
-    chosen = (how.hub_tokens, how.hub_tags)
-    return read_hub(name, split, *chosen, how.problems, how.target, how.tokenize)
+    chosen = (options.hub_tokens, options.hub_tags)
+    return read_hub(name, split, *chosen, options.problems, options.target, options.tokenizer)
 
 
 def _save_hub(sentences: Iterable[Sentence], path: Path, how: Writing) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ner.data.formats.base import Reading, _name
+from ner.data.formats.base import _name
 from ner.data.formats.json_text import dump, dump_list, json_items, json_lines
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import (
     Offsets,
     Tokenize,
@@ -358,6 +359,8 @@ def write_prodigy(sentences: Iterable[Sentence]) -> Iterator[str]:
         yield dump(record | {"answer": "accept"})
 
 
-def _read_records(source: str | Path, how: Reading, *, whole: bool) -> Iterator[Sentence]:
-    lines = read_lines(source, how.encoding)
-    return read_jsonl(lines, _name(source), how.tokenize, how.problems, how.rules, whole)
+def _read_records(source: str | Path, options: ReadOptions, *, whole: bool) -> Iterator[Sentence]:
+    lines = read_lines(source, options.encoding)
+    return read_jsonl(
+        lines, _name(source), options.tokenizer, options.problems, options.rules, whole
+    )

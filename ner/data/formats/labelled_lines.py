@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ner.data.formats.base import Reading, _name
+from ner.data.formats.base import _name
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import Tokenize, build_sentences, text_sentence
 from ner.data.lines import decode_lines, read_lines, replace_surrogates, short
 from ner.data.sentence import Sentence, Source
@@ -67,6 +68,6 @@ def write_labelled_lines(sentences: Iterable[Sentence]) -> Iterator[str]:
         yield f"{label} {text}"
 
 
-def _read_labels(source: str | Path, how: Reading) -> Iterator[Sentence]:
-    lines = read_lines(source, how.encoding)
-    return read_labelled_lines(lines, _name(source), how.tokenize, how.problems)
+def _read_labels(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
+    lines = read_lines(source, options.encoding)
+    return read_labelled_lines(lines, _name(source), options.tokenizer, options.problems)

@@ -3,7 +3,6 @@
 A corpus is read by `ner.data.formats.read` and written by `ner.data.formats.write`; both ask here.
 """
 
-import difflib
 import functools
 
 from ner.data.formats import (
@@ -38,19 +37,19 @@ from ner.data.formats.docbin import _read_docbin, _save_docbin
 from ner.data.formats.huggingface import _read_hub, _save_hub
 from ner.data.formats.jsonl import _read_records
 from ner.data.formats.labelled_lines import _read_labels
-from ner.errors import ConfigError
+from ner.errors import ConfigError, suggestion
 
 
 def find_format(name: str) -> Format:
-    """Give a format by its name.
+    """Return the format of a name.
 
     Raises:
         ConfigError: There is none of that name.
     """
     if name not in FORMATS:
-        near = difflib.get_close_matches(name, FORMATS, 1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(f"format: one of {' '.join(FORMATS)}. Got {name!r}.{hint}")
+        raise ConfigError(
+            f"format: one of {' '.join(FORMATS)}. Got {name!r}.{suggestion(name, FORMATS)}"
+        )
     return FORMATS[name]
 
 

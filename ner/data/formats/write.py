@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ner.choices import Spelling
 from ner.data.compressed import created
 from ner.data.formats.base import (
     DOCUMENTS,
@@ -26,7 +27,7 @@ from ner.data.formats.csv_tables import TAG_NAMES
 from ner.data.formats.records import Tokenize
 from ner.data.lines import replace_surrogates, short, text_encoding
 from ner.data.partial import allowed_from_tags, is_partial, normalize_partial
-from ner.data.schemes import Spelling, spans_from_tags
+from ner.data.schemes import spans_from_tags
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
 

@@ -5,11 +5,10 @@ import sys
 
 import pytest
 
-from ner.data.formats.base import Reading
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.read import read_sentences, stream_sentences
 from ner.data.formats.registry import FORMATS
-from ner.data.spans import Notes, SpanRules
-from ner.data.tokenizer import Tokenizer
+from ner.data.spans import Notes
 from ner.errors import DataError, MissingExtraError
 
 TEXT = "Ada 😀 left  Paris."
@@ -463,11 +462,7 @@ def test_a_mistake_is_one_line_with_its_place(tmp_path, name, content, message):
 
 def read_skipping(path, name, **rules):
     notes, problems = Notes(), []
-    found = list(
-        FORMATS[name].read(
-            path, Reading(Tokenizer(), problems=problems, rules=SpanRules(**rules, notes=notes))
-        )
-    )
+    found = list(FORMATS[name].read(path, ReadOptions(problems=problems, notes=notes, **rules)))
     return found, problems, notes
 
 
