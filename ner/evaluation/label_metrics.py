@@ -66,7 +66,7 @@ def evaluate_classes(
         sentences=len(pairs),
         accuracy=accuracy(gold_labels, found),
         confusion=_nested(confusion),
-        error=_error(decisions),
+        ece=_ece(decisions),
         **_scores(_counts(confusion)),
     )
 
@@ -123,7 +123,7 @@ def evaluate_column(
         unseen=None if known_words is None else len(unseen),
         unseen_accuracy=None if known_words is None else sum(unseen) / max(len(unseen), 1),
         confusion=_nested(confusion),
-        error=_error(list(zip(probabilities, right, strict=True))) if complete else None,
+        ece=_ece(list(zip(probabilities, right, strict=True))) if complete else None,
         **_scores(_counts(confusion)),
     )
 
@@ -170,7 +170,7 @@ def _compare_sets(pairs: Sequence[tuple[Sentence, Prediction]], name: str) -> Mu
         labels=num_labels,
         accuracy=same / max(len(pairs), 1),
         hamming_loss=wrong / max(len(pairs) * num_labels, 1),
-        error=_error(decisions),
+        ece=_ece(decisions),
         **_scores({label: Counts(correct[label], found[label], gold[label]) for label in labels}),
     )
 
@@ -198,7 +198,7 @@ def _nested(confusion: Counter[tuple[str, str]]) -> Confusion:
     return {one: {other: confusion[one, other] for other in columns} for one in rows}
 
 
-def _error(decisions: Sequence[Decision]) -> float | None:
+def _ece(decisions: Sequence[Decision]) -> float | None:
     """Compute the calibration error; None where no probability is known."""
     if not decisions:
         return None

@@ -24,8 +24,8 @@ Floats = NDArray[np.floating]
 # Of vectors, and of scores in nats. Sums in another order differ by about a tenth of it.
 TOLERANCE = 1e-4
 
-# Sentences of a batch. They are taken as they come, so their lengths are unlike.
-COMPANY = 8
+# Sentences of a batch. They keep their order, so that a batch has different lengths.
+BATCH_SIZE = 8
 
 # What is made up where no sentences are given.
 NUM_SENTENCES, LONGEST_SENTENCE, NUM_WORDS, LONGEST_WORD = 100, 60, 2000, 80
@@ -83,8 +83,8 @@ def _check_model(
         raise ModelFolderError(f"{WEIGHTS}: scores of steps must be those of torch. Got others.")
     words = WordRows(parts.featurizer, torch.word_rows)
     batches = TaggingBatches(sentences, parts.featurizer, words)
-    for start in range(0, len(sentences), COMPANY):
-        batch = batches.batch(np.arange(start, min(start + COMPANY, len(sentences))))
+    for start in range(0, len(sentences), BATCH_SIZE):
+        batch = batches.batch(np.arange(start, min(start + BATCH_SIZE, len(sentences))))
         expected, found = torch.outputs(batch), onnx.outputs(batch)
         for name, scores in expected.items():
             _check_close(name, scores, found[name], batch["lengths"])

@@ -29,9 +29,9 @@ DOMAIN = "com.microsoft"
 def quantize(graph: bytes) -> bytes:
     """Turn the weights of the LSTM layers of model.onnx into int8, with a scale for each gate unit.
 
-    What the layers read, and their states, are scaled anew for each batch and each step, so tags
-    may change with the company of a sentence, see `measure_int8`. The projection onto tags stays as
-    it is: in int8 it saves hardly any time, and F1 was the same but for chance.
+    The inputs and states of the layers are scaled anew for each batch and each step, so a tag may
+    depend on the other sentences of a batch, see `measure_int8`. The projection onto tags stays in
+    float32: in int8 it saves hardly any time, and F1 was the same but for chance.
 
     Raises:
         ConfigError: There are no LSTM layers; ONNX Runtime has no other recurrent ones in int8.
@@ -75,22 +75,22 @@ def _quantized(weights: NDArray[np.float32]) -> list[NDArray[np.generic]]:
 
 @dataclass(frozen=True)
 class Int8Cost:
-    """What int8 costs on some sentences; all numbers are from 0 to 1.
+    """How much worse int8 is on some sentences; all numbers are from 0 to 1.
 
     Args:
-        metric: What is compared, such as f1.
-        fp32: It, without eight bits; None for sentences that are made up.
-        int8: With them.
-        changed: Share of tags, or classes, that differ between the two.
-        company: Share of those that differ between each sentence alone and all in batches. In fp32
-            it is 0.
+        metric: The name of the score, such as f1.
+        fp32: The score of the model in fp32; None for sentences that are made up.
+        int8: The score of the model in int8; None as for `fp32`.
+        changed: The share of tags, or classes, that differ between the two.
+        batch_dependent: The share of tags, or classes, in int8 that depend on the other sentences
+            of a batch. In fp32 it is 0.
     """
 
     metric: str
     fp32: float | None
     int8: float | None
     changed: float
-    company: float
+    batch_dependent: float
 
     def __str__(self) -> str:
         if self.int8 is None or self.fp32 is None:
@@ -100,7 +100,7 @@ class Int8Cost:
             scores = f"{name} with int8: {100 * self.int8:.2f}, without: {100 * self.fp32:.2f}."
         return (
             f"{scores} Tags that differ: {100 * self.changed:.3f} %; that depend on the other "
-            f"sentences of a batch: {100 * self.company:.3f} %"
+            f"sentences of a batch: {100 * self.batch_dependent:.3f} %"
         )
 
 
@@ -140,7 +140,7 @@ def measure_int8(
         fp32=task.score(sentences, exact) if is_gold else None,
         int8=task.score(sentences, rounded) if is_gold else None,
         changed=_difference(task, exact, rounded),
-        company=_difference(task, rounded, alone),
+        batch_dependent=_difference(task, rounded, alone),
     )
 
 

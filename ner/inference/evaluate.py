@@ -1,4 +1,4 @@
-"""How good predictions are: a model or its predictions against gold annotation."""
+"""Compare a model, or its predictions, with gold annotation."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -24,8 +24,8 @@ def evaluate_predictions(
         task: What is predicted.
         gold: Annotated sentences.
         predicted: The same sentences in the same order, with `prediction`.
-        name: What to call the data in the report.
-        known_words: Those of the sentences that training showed; None if that is not known.
+        name: The name of the data, for the report.
+        known_words: The words of the training data; None if they are not known.
 
     Raises:
         DataError: A gold sentence is not annotated.
@@ -36,21 +36,21 @@ def evaluate_predictions(
 
 
 def evaluate(
-    model: Predictor[Any], data: CorpusSource, *, name: str | None = None, **reading: Any
+    model: Predictor, data: CorpusSource, *, name: str | None = None, **reading: Any
 ) -> Report:
-    """Annotate sentences whose annotation is known, and compare.
+    """Predict for annotated sentences, and compare with their gold annotation.
 
     Args:
         model: What to evaluate.
         data: A file, a folder or name of HF `datasets`, or a list of sentences.
-        name: What to call the data in the report; the file's name by default.
+        name: The name of the data, for the report; by default that of the file.
         reading: Further arguments of `read_sentences`.
 
     Raises:
         DataError: The data cannot be read, or are not annotated.
     """
     if not isinstance(model, Predictor):
-        raise TypeError(f"model: made by load() or train(). Got {model!r}.")
+        raise TypeError(f"model: must come from load() or train(). Got {model!r}.")
     if reading.get("columns") is None:
         reading["columns"] = model.columns
     reading.setdefault("target", model.task.column)

@@ -24,7 +24,7 @@ class RunResult:
         seconds: Of training.
     """
 
-    annotator: Predictor[Any]
+    annotator: Predictor
     reports: Mapping[str, Report]
     baselines: Mapping[str, float]
     baseline_name: str

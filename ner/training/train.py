@@ -229,7 +229,7 @@ def train(
     progress: bool = True,
     set: Settings | None = None,
     **sections: Any,
-) -> tuple[Predictor[Any], Report]:
+) -> tuple[Predictor, Report]:
     """Train a model.
 
     Args:

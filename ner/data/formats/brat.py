@@ -104,7 +104,7 @@ def write_brat(sentences: Iterable[Sentence], folder: Path) -> None:
         if sentence.found_spans is None:
             continue
         with created(folder / f"{name}{ANNOTATION}") as file:
-            for i, entity in enumerate(sentence.entities, 1):
+            for i, entity in enumerate(sentence.found_entities, 1):
                 if not entity.label or any(c.isspace() for c in entity.label):
                     raise DataError(
                         f"{sentence.source or f'sentence {number}'}: in brat's files, a label "

@@ -85,7 +85,7 @@ def write_lighttag(sentences: Iterable[Sentence]) -> Iterator[str]:
 def _listing(sentences: Iterable[Sentence], tags: dict[str, None]) -> Iterator[Sentence]:
     """Pass sentences on, and put their labels into `tags`."""
     for sentence in sentences:
-        tags.update(dict.fromkeys(entity.label for entity in sentence.entities))
+        tags.update(dict.fromkeys(entity.label for entity in sentence.found_entities))
         yield sentence
 
 
@@ -96,7 +96,7 @@ def _example(sentence: Sentence) -> dict[str, Any]:
     if sentence.found_spans is not None:
         example["annotations"] = [
             {"start": e.start, "end": e.end, "tag": e.label, "value": e.text}
-            for e in sentence.entities
+            for e in sentence.found_entities
         ]
     example["classifications"] = [{"classname": label} for label in sentence.labels or ()]
     return example

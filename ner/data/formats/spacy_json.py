@@ -77,7 +77,7 @@ def _labels(known: dict[str, Any]) -> tuple[str, ...] | None:
 def _pair(sentence: Sentence) -> list[Any]:
     known: dict[str, Any] = {}
     if sentence.found_spans is not None:
-        known["entities"] = [[e.start, e.end, e.label] for e in sentence.entities]
+        known["entities"] = [[e.start, e.end, e.label] for e in sentence.found_entities]
     if sentence.labels:
         known["cats"] = dict.fromkeys(sentence.labels, 1.0)
     return [sentence.text, known]
