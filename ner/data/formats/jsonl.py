@@ -108,15 +108,16 @@ def write_jsonl(sentences: Iterable[Sentence]) -> Iterator[str]:
     Spans, labels and columns are the predicted ones, with their probabilities, or else those that
     were read; a sentence without has no "spans". Every line can be encoded as UTF-8.
     """
-    return map(dump, map(_record, sentences))
+    return map(dump, map(jsonl_record, sentences))
 
 
 def write_json(sentences: Iterable[Sentence]) -> Iterator[str]:
     """Yield the lines of a JSON list of what `write_jsonl` writes."""
-    return dump_list(map(_record, sentences))
+    return dump_list(map(jsonl_record, sentences))
 
 
-def _record(sentence: Sentence) -> dict[str, Any]:
+def jsonl_record(sentence: Sentence) -> dict[str, Any]:
+    """Return the JSON object that `write_jsonl` writes for a sentence."""
     record: dict[str, Any] = {}
     if sentence.id is not None:
         record["id"] = sentence.id
