@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     )
     from ner.evaluation.predicted_file import score_predictions
     from ner.evaluation.report import LabelReport, SpanReport
-    from ner.export.model import export
+    from ner.exporting.model import export
     from ner.inference.classifier import TextClassifier
     from ner.inference.evaluate import evaluate
     from ner.inference.loading import load
@@ -73,7 +73,7 @@ _HOMES = {
     "TextClassifier": "ner.inference.classifier",
     "TrainingError": "ner.errors",
     "evaluate": "ner.inference.evaluate",
-    "export": "ner.export.model",
+    "export": "ner.exporting.model",
     "load": "ner.inference.loading",
     "read_sentences": "ner.data.formats.read",
     "score_predictions": "ner.evaluation.predicted_file",

@@ -8,7 +8,16 @@ from ner.errors import MissingExtraError
 DISTRIBUTION = "lattice-ner"
 
 # What a training uses from its first step to its last report.
-TRAINING = ("torch", "torchcrf", "jaxtyping", "pydantic", "seqeval", "matplotlib", "tensorboard")
+TRAINING = (
+    "torch",
+    "torchcrf",
+    "jaxtyping",
+    "pydantic",
+    "seqeval",
+    "sklearn",
+    "matplotlib",
+    "tensorboard",
+)
 
 
 def require(module: str, purpose: str, extra: str = "train") -> ModuleType:
@@ -22,7 +31,7 @@ def require(module: str, purpose: str, extra: str = "train") -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = (error.name or module).partition(".")[0]
-        if missing == "ner":
+        if missing == __package__:
             raise
         raise MissingExtraError(
             f"{purpose} needs {missing}: pip install '{DISTRIBUTION}[{extra}]'"

@@ -100,7 +100,7 @@ def export(
     """Write the ONNX files of a model, so that it runs without torch."""
     for module in ("torch", "onnx"):
         require(module, "Exporting")
-    from ner.export.model import export
+    from ner.exporting.model import export
 
     cost = export(model, int8=int8, dev=dev, columns=split_columns(columns))
     if as_json:

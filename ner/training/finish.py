@@ -10,7 +10,7 @@ from typing import Any
 from ner.config.loading import Config, to_toml
 from ner.data.tokenizer import Tokenizer, agreement
 from ner.evaluation.report import LabelReport, Report
-from ner.export.model import save_exported
+from ner.exporting.model import save_exported
 from ner.files import write_json
 from ner.inference.evaluate import evaluate
 from ner.inference.loading import build_predictor, load

@@ -203,26 +203,26 @@ def check_task(config: Config) -> None:
         ConfigError: One is set.
     """
     default = Config()
-    for key, tasks in tasks_of_settings().items():
+    used = {name: settings_of(task) for name, task in TASKS.items()}
+    for key in dict.fromkeys(key for keys in used.values() for key in keys):
         section, _, name = key.partition(".")
         value, usual = (getattr(getattr(given, section), name) for given in (config, default))
-        if config.task not in tasks and value != usual:
+        if key not in used[config.task] and value != usual:
+            tasks = " or ".join(task for task, keys in used.items() if key in keys)
             raise ConfigError(
                 f"{key}: must be {'none' if usual is None else usual} unless the task is "
-                f"{' or '.join(tasks)}. Got {value} for {config.task}."
+                f"{tasks}. Got {value} for {config.task}."
             )
 
 
-def tasks_of_settings() -> dict[str, list[str]]:
-    """Return the names of the tasks that use a setting, for settings that not all of them use."""
-    users: dict[str, list[str]] = {}
-    for task in TASKS.values():
-        for key in task.own_settings:
-            section, _, name = key.partition(".")
-            fields = type(getattr(Config(), section)).model_fields
-            for field in [name] if name else fields:
-                users.setdefault(f"{section}.{field}", []).append(task.name)
-    return users
+def settings_of(task: type[Task]) -> list[str]:
+    """List the dotted keys of the settings that not every task uses, but this one does."""
+    settings: list[str] = []
+    for key in task.own_settings:
+        section, dot, _ = key.partition(".")
+        fields = type(getattr(Config(), section)).model_fields
+        settings += [key] if dot else [f"{section}.{name}" for name in fields]
+    return settings
 
 
 def check_weights(config: Config, labels: Collection[str]) -> None:

@@ -197,7 +197,7 @@ class Learner:
     def save(self, folder: Path) -> None:
         """Write a model folder with the averaged weights, and the graphs that are to tag."""
         from ner.data.tokenizer import Tokenizer
-        from ner.export import write_graphs
+        from ner.exporting import write_graphs
         from ner.model_folder import ModelFolder, save_model
 
         prepared = self.prepared

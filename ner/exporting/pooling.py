@@ -10,8 +10,8 @@ import numpy as np
 from onnx import TensorProto
 from torch import nn
 
-from ner.export.graph import GraphBuilder, chosen, numbers
-from ner.export.layers import bounds, column, cut_axis, int64, integers, linear, text_mask, upto
+from ner.exporting.graph import GraphBuilder, chosen, numbers
+from ner.exporting.layers import bounds, column, cut_axis, int64, integers, linear, text_mask, upto
 from ner.nn.heads import ClassifierHead
 from ner.nn.pooling import (
     AdditiveAttention,

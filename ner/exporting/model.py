@@ -9,9 +9,9 @@ from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import CorpusSource, read_sentences
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, ModelFolderError
-from ner.export.check import check_graphs
-from ner.export.int8 import Int8Cost, measure_int8
-from ner.export.network import write_graphs
+from ner.exporting.check import check_graphs
+from ner.exporting.int8 import Int8Cost, measure_int8
+from ner.exporting.network import write_graphs
 from ner.model_folder import INT8_GRAPH, ModelFolder, load_model, save_model
 
 # Sentences on which a training compares graphs with torch.

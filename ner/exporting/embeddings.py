@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ner.export.encoders import last_states
-from ner.export.graph import LOWEST, GraphBuilder, numbers
+from ner.exporting.encoders import last_states
+from ner.exporting.graph import LOWEST, GraphBuilder, numbers
 from ner.features.word_features import PADDING
 from ner.nn.embeddings import (
     AffixEmbedding,

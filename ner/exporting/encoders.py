@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from onnx import GraphProto, TensorProto, helper
 from torch import nn
 
-from ner.export.graph import LOWEST, GraphBuilder, numbers
-from ner.export.layers import inside, layer_norm, linear, parts, run_layers, swapped, zero_behind
+from ner.exporting.graph import LOWEST, GraphBuilder, numbers
+from ner.exporting.layers import inside, layer_norm, linear, parts, run_layers, swapped, zero_behind
 from ner.nn.encoders import DilatedCNN, MinimalRNN, RecurrentEncoder, SelfAttention
 from ner.nn.encoders.minimal import LOWEST_GATE, PARTS
 

@@ -8,12 +8,12 @@ import numpy as np
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from ner.export.embeddings import WORD_PARTS
-from ner.export.encoders import dilated, minimal, recurrent, self_attention
-from ner.export.graph import GraphBuilder, Port, WeightFile, check_kind, chosen, numbers
-from ner.export.int8 import quantize
-from ner.export.layers import linear, swapped
-from ner.export.pooling import classifier_head
+from ner.exporting.embeddings import WORD_PARTS
+from ner.exporting.encoders import dilated, minimal, recurrent, self_attention
+from ner.exporting.graph import GraphBuilder, Port, WeightFile, check_kind, chosen, numbers
+from ner.exporting.int8 import quantize
+from ner.exporting.layers import linear, swapped
+from ner.exporting.pooling import classifier_head
 from ner.model_folder import INT8_GRAPH, MODEL_GRAPH, WEIGHTS, WORDS_GRAPH, ModelFolder
 from ner.nn.embeddings import BigramEmbedding, ColumnEmbedding, Embedder
 from ner.nn.encoders import DilatedCNN, EncoderStack, MinimalRNN, RecurrentEncoder, SelfAttention

@@ -7,7 +7,7 @@ import numpy as np
 from onnx import TensorProto
 from torch import nn
 
-from ner.export.graph import GraphBuilder, numbers
+from ner.exporting.graph import GraphBuilder, numbers
 from ner.nn.encoders import LayeredEncoder
 
 # The number of a layer, what it reads (T B E), and whether its states are wanted as (B T H)
