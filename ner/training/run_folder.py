@@ -20,7 +20,10 @@ from ner.extras import DISTRIBUTION
 from ner.files import write_json
 from ner.plots import learning_curve
 
-CONFIG = "config.toml"
+CONFIG, REPORT = "config.toml", "report.json"
+
+# Vectors for new words; they are here until the model folder has them.
+VECTORS = "vectors.safetensors"
 
 # A picture takes longer than an epoch over a small corpus.
 SECONDS_BETWEEN_DRAWINGS = 10

@@ -10,7 +10,7 @@ from typing import Any
 from ner.config.loading import Config, read_config
 from ner.files import write_json
 from ner.training.result import METRIC_NAMES
-from ner.training.run_folder import choose_folder
+from ner.training.run_folder import REPORT, choose_folder
 from ner.training.train import Settings, run_training
 
 
@@ -66,7 +66,7 @@ def train_seeds(
     metric = ""
     for seed in range(first, first + seeds):
         folder = path / f"seed-{seed}"
-        report = folder / "report.json"
+        report = folder / REPORT
         if not (resume and report.is_file()):
             run_training(
                 config,

@@ -23,13 +23,13 @@ from ner.inference.predictor import Predictor
 from ner.model_folder import load_model
 from ner.nn.runtime import TorchRuntime, choose_device, set_threads
 from ner.training.checkpoint import restore_newest, run_and_save
-from ner.training.continuing import continue_from
-from ner.training.finish import VECTORS, finish
+from ner.training.finish import finish
 from ner.training.optimizers import Schedule, build_optimizers, use_sparse_tables
-from ner.training.prepare import Prepared, check_task, prepare, read_pretrained
+from ner.training.prepare import Prepared, make_batches, prepare, read_word_vectors
 from ner.training.progress import Progress
 from ner.training.result import RunResult
-from ner.training.run_folder import CONFIG, MetricLog, RunFolder, choose_folder
+from ner.training.run_folder import CONFIG, VECTORS, MetricLog, RunFolder, choose_folder
+from ner.training.settings import check_task, continue_from
 from ner.training.splits import Corpus, Notify, read_corpus
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
 from ner.training.weights import Penalty, shrinkable
@@ -142,11 +142,11 @@ def run_training(
             config, sources or {}, tokenizer, shown.note, folder=path, init=start_digest
         )
         # Prepare.
-        vectors, store = None, None
+        vectors = None
         if start is None:
-            vectors, store = read_pretrained(config, corpus, path / VECTORS, shown.note)
-        prepared = prepare(config, corpus, vectors, store, start)
-        batches = prepared.batches(corpus, config)
+            vectors = read_word_vectors(config, corpus, path / VECTORS, shown.note)
+        prepared = prepare(config, corpus.counts, vectors, start)
+        batches = make_batches(config, corpus, prepared)
         trainer = build_trainer(config.training, prepared, batches, corpus.dev, device)
         inputs = describe_inputs(config, corpus, prepared, start_digest)
         record = {"identity": identify(config, inputs), "history": []}
@@ -161,7 +161,7 @@ def run_training(
     try:
         train_epochs(trainer, folder, record, minutes, tuple(callbacks), shown)
     except NonFiniteLossError as error:
-        names = ", ".join(corpus.name(error.indices.tolist()))
+        names = ", ".join(corpus.places(error.indices.tolist()))
         raise TrainingError(f"{error} Sentences of the step: {names}.") from None
     seconds = time.perf_counter() - began
 
