@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from ner.inference.tagger import Tagger
     from ner.inference.token_tagger import TokenTagger
     from ner.training.train import train
+    from ner.training.trainer import Epoch, Step, Trainer
 
 # Where each public name lives; it is imported when first asked for, so that `import ner` is fast
 # and needs no torch.
@@ -58,6 +59,7 @@ _HOMES = {
     "ConfigError": "ner.errors",
     "DataError": "ner.errors",
     "Entity": "ner.data.sentence",
+    "Epoch": "ner.training.trainer",
     "MissingExtraError": "ner.errors",
     "ModelFolderError": "ner.errors",
     "NerError": "ner.errors",
@@ -67,8 +69,10 @@ _HOMES = {
     "Sentence": "ner.data.sentence",
     "SentenceSplitter": "ner.data.sentence_splitter",
     "Span": "ner.data.schemes",
+    "Step": "ner.training.trainer",
     "Tagger": "ner.inference.tagger",
     "TextClassifier": "ner.inference.classifier",
+    "Trainer": "ner.training.trainer",
     "TrainingError": "ner.errors",
     "evaluate": "ner.inference.evaluate",
     "export": "ner.exporting.model",
@@ -82,6 +86,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Entity",
+    "Epoch",
     "LabelReport",
     "MissingExtraError",
     "ModelFolderError",
@@ -92,9 +97,11 @@ __all__ = [
     "SentenceSplitter",
     "Span",
     "SpanReport",
+    "Step",
     "Tagger",
     "TextClassifier",
     "TokenTagger",
+    "Trainer",
     "TrainingError",
     "evaluate",
     "export",
@@ -113,7 +120,7 @@ def __getattr__(name: str) -> Any:
 
     if name == "nn":
         return require("ner.nn", "ner.nn")
-    if name == "train":
+    if _HOMES.get(name, "").startswith("ner.training."):
         require_training()
     if name == "export":
         require("torch", "ner.export")

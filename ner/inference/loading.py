@@ -2,7 +2,7 @@
 
 import importlib.util
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from ner.choices import Precision, RuntimeName
 from ner.errors import ConfigError, ModelFolderError
@@ -14,6 +14,9 @@ from ner.inference.token_tagger import TokenTagger
 from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
 from ner.tasks import Task
 from ner.tasks.base import Runtime
+
+if TYPE_CHECKING:
+    from ner.nn.building import Build
 
 PREDICTORS: dict[type[Task], type[Predictor[Any]]] = {
     predictor.task_class: predictor for predictor in (Tagger, TokenTagger, TextClassifier)
@@ -27,6 +30,7 @@ def load(
     precision: Precision = "fp32",
     device: str = "cpu",
     threads: int | None = None,
+    build: "Build | None" = None,
 ) -> Predictor:
     """Load a model folder.
 
@@ -38,6 +42,8 @@ def load(
         device: "cpu", "cuda", "cuda:N", or "auto" for CUDA where there is any.
         threads: How many the network may use; by default all cores. With torch it holds for the
             whole process.
+        build: The function that replaced components of the network when it was trained, if any did;
+            see `ner.train`. ONNX Runtime does not need it.
 
     Returns:
         A `Tagger` for spans, a `TokenTagger` for labels of tokens, or a `TextClassifier`.
@@ -58,7 +64,7 @@ def load(
         raise ConfigError(f"device: ONNX Runtime is for the CPU here. Got {device!r}.")
     if runtime == "torch" and precision != "fp32":
         raise ConfigError(f"precision: the torch runtime has fp32 alone. Got {precision!r}.")
-    parts = load_model(folder)
+    parts = load_model(folder, build)
     if runtime == "onnx" or precision == "int8" or (runtime == "auto" and _suits(parts, device)):
         if GRAPHS[precision] not in parts.files:
             option = " --int8" if precision == "int8" else ""

@@ -13,7 +13,7 @@ from ner.crf.forward_backward import Edges
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.featurizer import Arrays
 from ner.model_folder import WEIGHTS, ModelFolder
-from ner.nn.building import build_model
+from ner.nn.building import build_model, replace_components
 from ner.nn.model import Model
 
 # By numpy's kind of type.
@@ -70,6 +70,7 @@ def load_network(parts: ModelFolder, where: str = "model") -> Model:
         ModelFolderError: A weight is missing, too much, or of another shape.
     """
     model = build_model(parts.network, parts.featurizer, parts.task)
+    model = replace_components(model, parts.network, parts.build, where)
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     weights = dict(parts.weights)
     file, hint = f"{where}: {WEIGHTS}", "Was a file of the model exchanged?"

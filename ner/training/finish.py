@@ -78,7 +78,7 @@ def finish(
     else:
         save_model(result.model, model)
     # From here on the vectors of new words are those in the model folder.
-    result = replace(result, predictor=load(result.model, device=device))
+    result = replace(result, predictor=load(result.model, device=device, build=prepared.build))
     (folder / VECTORS).unlink(missing_ok=True)
     shutil.rmtree(folder / ENCODED, ignore_errors=True)
     write_json(folder / REPORT, result.splits())
@@ -97,6 +97,7 @@ def best_model(
         {name: tensor.cpu().numpy() for name, tensor in weights.items()},
         tokenizer,
         config=to_toml(config),
+        build=prepared.build,
     )
 
 

@@ -20,7 +20,7 @@ from ner.features.subwords import Subwords
 from ner.features.vectors import Vectors, VectorStore, read_vectors
 from ner.features.vocabulary import coverage, fallback_forms
 from ner.model_folder import ModelFolder
-from ner.nn.building import build_model
+from ner.nn.building import Build, build_model, replace_components
 from ner.nn.model import Model
 from ner.nn.pretrained import Pretrained, read_pretrained_encoder
 from ner.nn.runtime import take_weights
@@ -54,6 +54,7 @@ class Prepared:
         network: What the network was built from, see `ner.nn.building.build_model`.
         model: The untrained network.
         rare: Forms of words that training shows at times as if they were unknown.
+        build: The user's function that replaced components of the network.
     """
 
     featurizer: Featurizer
@@ -61,6 +62,7 @@ class Prepared:
     network: dict[str, Any]
     model: Model
     rare: set[str]
+    build: Build | None = None
 
 
 def read_word_vectors(
@@ -106,6 +108,7 @@ def prepare(
     counts: CorpusCounts,
     vectors: WordVectors | None = None,
     start: ModelFolder | None = None,
+    build: Build | None = None,
 ) -> Prepared:
     """Build vocabularies and an untrained network.
 
@@ -115,23 +118,29 @@ def prepare(
         vectors: Pretrained vectors of words.
         start: A model to train further, whose network the configuration describes. Its
             vocabularies and labels are extended.
+        build: A user's function that replaces components of the network, in which pretrained
+            vectors and weights are already filled in. Its name becomes `build` in `network`.
 
     Raises:
         ConfigError: A label that has a weight is not in the training data, or the configuration
             names a pretrained encoder that cannot be used.
+        ModelFolderError: The model to train further was built by a function, and there is none.
     """
     task = (start.task if start else make_task(config.model_dump())).extended(counts.examples)
     check_weights(config.head.weights, task.labels)
     network, encoder = network_settings(config), None
     if start is not None:
         featurizer = start.featurizer.extended(counts)
-        if "pretrained" in start.network:
-            network["pretrained"] = start.network["pretrained"]
+        for key in ("pretrained", "build"):
+            if key in start.network:
+                network[key] = start.network[key]
     else:
         encoder = read_encoder(config.transformer, has_vectors=vectors is not None)
         featurizer = make_featurizer(config, counts, vectors, encoder)
         if encoder is not None:
             network["pretrained"] = {"architecture": encoder.architecture, "digest": encoder.digest}
+    if build is not None:
+        network["build"] = getattr(build, "__name__", type(build).__name__)
     torch.manual_seed(config.seed)
     model = build_model(network, featurizer, task)
     rare = rare_forms(counts, featurizer.words.lowercase)
@@ -141,10 +150,12 @@ def prepare(
         fill_encoders(model, encoder.module)
     if start is not None:
         fill_rows_from_store(model, featurizer, len(start.featurizer.words))
+    model = replace_components(model, network, build, "init")
+    if start is not None:
         take_weights(model, start)
     for transformer in transformers_of(model):
         transformer.keep_vectors(config.transformer.cache << 20)
-    return Prepared(featurizer, task, network, model, rare)
+    return Prepared(featurizer, task, network, model, rare, build)
 
 
 def make_batches(config: Config, corpus: Corpus, prepared: Prepared) -> TrainingBatches:
