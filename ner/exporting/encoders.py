@@ -18,7 +18,7 @@ from torch import nn
 from ner.exporting.graph import LOWEST, GraphBuilder, numbers
 from ner.exporting.layers import inside, layer_norm, linear, parts, run_layers, swapped, zero_behind
 from ner.nn.encoders import DilatedCNN, MinimalRNN, RecurrentEncoder, SelfAttention
-from ner.nn.encoders.minimal import LOWEST_GATE, PARTS
+from ner.nn.encoders.minimal import LOWEST_GATE, PRODUCTS
 
 # Of each of ONNX's gates its place among torch's: input, output, forget, cell among input, forget,
 # cell, output; update, reset, new among reset, update, new.
@@ -170,7 +170,7 @@ def minimal(graph: GraphBuilder, module: MinimalRNN, embedded: str, lengths: str
 
 def _states(graph: GraphBuilder, module: MinimalRNN, products: str, lengths: str) -> str:
     """Give the states (T B H) from gates and candidates, end to end (T B 2H or 3H)."""
-    *gates, candidates = parts(graph, products, PARTS[module.cell], module.size)
+    *gates, candidates = parts(graph, products, PRODUCTS[module.cell], module.size)
     if module.cell == "mingru":
         decays = graph.node("Sigmoid", graph.node("Neg", gates[0]))
         share = graph.node("Sigmoid", gates[0])
