@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from ner.choices import Precision
 from ner.data.tokenizer import Tokenizer
 from ner.errors import DataError, ModelFolderError
 from ner.features.featurizer import Featurizer
@@ -25,9 +26,6 @@ VECTORS = "vocabulary/vectors.safetensors"
 
 # What ONNX Runtime reads, where an export wrote it: vectors of words, and the rest by precision.
 WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
-
-# Precision of the numbers that a model computes with: float32, or recurrent layers in int8.
-Precision = Literal["fp32", "int8"]
 
 GRAPHS: dict[Precision, str] = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
 

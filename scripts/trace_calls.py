@@ -6,6 +6,7 @@ python scripts/trace_calls.py eval runs/sample/model sample:test
 What runs while modules are imported does not count, nor do comprehensions and lambdas.
 """
 
+import argparse
 import sys
 import threading
 from pathlib import Path
@@ -64,6 +65,8 @@ def run(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit(__doc__)
-    sys.exit(run(sys.argv[1:]))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="what follows `ner`")
+    sys.exit(run(parser.parse_args().command))

@@ -38,7 +38,7 @@ class Featurizer:
         subwords: Cuts sentences into sub-words for a transformer; None if there is no transformer.
         language: Language of the texts, for models that read the sentences of a text one by one,
             see `SentenceSplitter`; None for other models.
-        filled_lines: Whether the texts are hard-wrapped, so that only blank lines end a sentence.
+        hard_wrapped: Whether the texts are hard-wrapped, so that only blank lines end a sentence.
     """
 
     words: WordVocabulary
@@ -50,7 +50,7 @@ class Featurizer:
     vectors: VectorStore | None = None
     subwords: Subwords | None = None
     language: str | None = None
-    filled_lines: bool = False
+    hard_wrapped: bool = False
 
     def encode_words(self, words: Sequence[str]) -> WordArrays:
         """Encode everything that depends on a word alone."""
@@ -114,7 +114,7 @@ class Featurizer:
     @cached_property
     def _splitter(self) -> SentenceSplitter:
         assert self.language is not None
-        return SentenceSplitter(self.language, lines=not self.filled_lines)
+        return SentenceSplitter(self.language, lines=not self.hard_wrapped)
 
     def _sentence_ids(self, text: Sentence) -> Integers:
         begins = [begin for begin, _ in text.offsets]
@@ -146,7 +146,7 @@ class Featurizer:
             "bigram_count": 0 if self.bigrams is None else self.bigrams.min_count,
             "subwords": None if self.subwords is None else self.subwords.settings(),
             "language": self.language,
-            "filled_lines": self.filled_lines,
+            "hard_wrapped": self.hard_wrapped,
         }
 
     def vocabularies(self) -> dict[str, Any]:
@@ -189,7 +189,7 @@ class Featurizer:
             vectors=vectors,
             subwords=subwords and Subwords.from_settings(subwords, vocabularies["subwords"]),
             language=settings.get("language"),
-            filled_lines=settings.get("filled_lines", False),
+            hard_wrapped=settings.get("hard_wrapped", False),
         )
 
 
@@ -205,7 +205,7 @@ def build_featurizer(
     vectors: VectorStore | None = None,
     subwords: Subwords | None = None,
     language: str | None = None,
-    filled_lines: bool = False,
+    hard_wrapped: bool = False,
 ) -> Featurizer:
     """Build the vocabularies of a training split, the most frequent entries first.
 
@@ -221,7 +221,7 @@ def build_featurizer(
         vectors: See `Featurizer`.
         subwords: See `Featurizer`.
         language: See `Featurizer`.
-        filled_lines: See `Featurizer`.
+        hard_wrapped: See `Featurizer`.
     """
     counts = training
     if not isinstance(counts, CorpusCounts):
@@ -241,7 +241,7 @@ def build_featurizer(
         vectors=vectors,
         subwords=subwords,
         language=language,
-        filled_lines=filled_lines,
+        hard_wrapped=hard_wrapped,
     )
 
 

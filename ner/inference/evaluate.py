@@ -59,18 +59,19 @@ def evaluate(
     """
     if not isinstance(model, Predictor):
         raise TypeError(f"model: made by load() or train(). Got {model!r}.")
-    chosen = (options or ReadOptions()).updated(**changes)
-    chosen = chosen.filled(
-        columns=model.columns,
-        split="test",
-        tokenize=model.tokenizer,
-        target=model.task.column,
+    chosen = (
+        (options or ReadOptions())
+        .updated(**changes)
+        .filled(
+            columns=model.columns, target=model.task.column, split="test", tokenize=model.tokenizer
+        )
     )
-    if isinstance(data, str | Path):
+    if isinstance(data, str | Path) and chosen.format is None:
         from ner.data.formats.detection import detect_format
 
-        found = detect_format(data, chosen.encoding, is_labelled=not model.task.is_per_token)
-        chosen = chosen.filled(format=found.name)
+        is_labelled = not model.task.is_per_token
+        found = detect_format(data, chosen.encoding, is_labelled=is_labelled)
+        chosen = chosen.updated(format=found.name)
     gold = read_sentences(data, chosen)
     return evaluate_predictions(
         model.task,

@@ -2,19 +2,18 @@
 
 import importlib.util
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
+from ner.choices import Precision, RuntimeName
 from ner.errors import ConfigError, ModelFolderError
 from ner.extras import require
 from ner.inference.classifier import TextClassifier
 from ner.inference.predictor import Predictor
 from ner.inference.tagger import Tagger
 from ner.inference.token_tagger import TokenTagger
-from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, Precision, load_model
+from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
 from ner.tasks import Task
 from ner.tasks.base import Runtime
-
-RuntimeName = Literal["auto", "onnx", "torch"]
 
 PREDICTORS: dict[type[Task], type[Predictor[Any]]] = {
     predictor.task_class: predictor for predictor in (Tagger, TokenTagger, TextClassifier)

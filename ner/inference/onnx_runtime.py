@@ -20,11 +20,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ner.choices import Precision
 from ner.crf.forward_backward import Edges
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.featurizer import Arrays
 from ner.files import SafetensorsHeader
-from ner.model_folder import GRAPHS, WEIGHTS, WORDS_GRAPH, Precision, StoredWeights
+from ner.model_folder import GRAPHS, WEIGHTS, WORDS_GRAPH, StoredWeights
 
 # Under this key a graph keeps the digest of the header of the weights that it was made with.
 WEIGHTS_KEY = "weights"

@@ -22,7 +22,7 @@ from ner.nn.building import build_model
 from ner.nn.model import Model
 from ner.nn.pretrained import Pretrained, read_pretrained_encoder
 from ner.nn.runtime import take_weights
-from ner.nn.transformer import fill_encoders
+from ner.nn.transformer import fill_encoders, transformers_of
 from ner.tasks import TASKS, Task, make_task
 from ner.training.splits import Corpus, Notify
 from ner.training.storage import encode_training
@@ -173,7 +173,7 @@ def prepare(
             vectors=store,
             subwords=make_subwords(encoder, config),
             language=config.pooling.language if config.pooling.hierarchical else None,
-            filled_lines=config.pooling.filled_lines,
+            hard_wrapped=config.pooling.hard_wrapped,
         )
     else:
         featurizer = start.featurizer.extended(corpus.counts)
@@ -187,6 +187,8 @@ def prepare(
     model = build_model(network, featurizer, task)
     if encoder is not None:
         fill_encoders(model, encoder.module)
+    for transformer in transformers_of(model):
+        transformer.keep_vectors(config.transformer.cache << 20)
     if start is not None:
         take_weights(model, start)
         fill_rows_from_store(model, featurizer, len(start.featurizer.words))
@@ -203,26 +205,26 @@ def check_task(config: Config) -> None:
         ConfigError: One is set.
     """
     default = Config()
-    for key, tasks in tasks_of_settings().items():
+    used = {name: settings_of(task) for name, task in TASKS.items()}
+    for key in dict.fromkeys(key for keys in used.values() for key in keys):
         section, _, name = key.partition(".")
         value, usual = (getattr(getattr(given, section), name) for given in (config, default))
-        if config.task not in tasks and value != usual:
+        if key not in used[config.task] and value != usual:
+            tasks = " or ".join(task for task, keys in used.items() if key in keys)
             raise ConfigError(
                 f"{key}: must be {'none' if usual is None else usual} unless the task is "
-                f"{' or '.join(tasks)}. Got {value} for {config.task}."
+                f"{tasks}. Got {value} for {config.task}."
             )
 
 
-def tasks_of_settings() -> dict[str, list[str]]:
-    """Return the names of the tasks that use a setting, for settings that not all of them use."""
-    users: dict[str, list[str]] = {}
-    for task in TASKS.values():
-        for key in task.own_settings:
-            section, _, name = key.partition(".")
-            fields = type(getattr(Config(), section)).model_fields
-            for field in [name] if name else fields:
-                users.setdefault(f"{section}.{field}", []).append(task.name)
-    return users
+def settings_of(task: type[Task]) -> list[str]:
+    """List the dotted keys of the settings that not every task uses, but this one does."""
+    settings: list[str] = []
+    for key in task.own_settings:
+        section, dot, _ = key.partition(".")
+        fields = type(getattr(Config(), section)).model_fields
+        settings += [key] if dot else [f"{section}.{name}" for name in fields]
+    return settings
 
 
 def check_weights(config: Config, labels: Collection[str]) -> None:

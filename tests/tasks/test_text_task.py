@@ -451,9 +451,9 @@ def test_the_sentences_of_a_text_are_those_of_the_splitter(runs):
     )
 
 
-def test_lines_that_are_filled_up_end_no_sentence(tmp_path):
+def test_the_lines_of_hard_wrapped_text_end_no_sentence(tmp_path):
     pytest.importorskip("sentencex", reason="hierarchical pooling needs sentencex")
-    pooling = {"hierarchical": True, "filled_lines": True}
+    pooling = {"hierarchical": True, "hard_wrapped": True}
     train(tmp_path, epochs=1, pooling=pooling)
     featurizer = ner.load(tmp_path / "model").featurizer
     cut = Tokenizer()
@@ -558,10 +558,10 @@ def test_the_command_reads_texts_files_and_records(run, folder, tmp_path):
     ):
         code, out, err = run("classify", folder, *arguments)
         assert (code, out.count("\n")) == (0, count)
-        assert ("skipped: a.jsonl:2: text: a string is needed." in err) == ("skip" in arguments)
+        assert ("skipped: a.jsonl:2: text: must be a string." in err) == ("skip" in arguments)
     assert json.loads(run("classify", folder, "a.jsonl", "--on-error", "skip")[1])["id"] == "7"
     code, out, err = run("classify", folder, "a.jsonl")
-    assert (code, err) == (1, "a.jsonl:2: text: a string is needed. Got 1.\n")
+    assert (code, err) == (1, "a.jsonl:2: text: must be a string. Got 1.\n")
 
 
 def test_a_table_has_a_row_for_each_label_and_one_for_none(run, folder, runs):

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack, get_args
 
+from ner.choices import Misaligned, Overlapping
 from ner.data.formats.records import Tokenize
 from ner.data.lines import short
-from ner.data.spans import Misaligned, Notes, Overlapping, SpanRules
+from ner.data.spans import Notes, SpanRules
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError, suggestion
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ner.choices import Spelling
 from ner.data.formats.options import ReadOptions
-from ner.data.schemes import Spelling
 from ner.data.tools.check_duplicates import check_duplicates
 from ner.data.tools.check_labels import check_labels, check_surfaces
 from ner.data.tools.check_schemes import FoundScheme, check_schemes
