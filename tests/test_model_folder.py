@@ -202,7 +202,7 @@ def cut(weights):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (add, f"{WEIGHTS} has too much extra."),
+        (add, f"{WEIGHTS}: unexpected weight extra."),
         (drop, f"{WEIGHTS} lacks head.projection.bias."),
         (cut, f"{WEIGHTS}: head.projection.bias has the shape (9,). Got (2,)."),
     ],

@@ -1,13 +1,15 @@
-"""The network in torch: layers for our models, and for those of others."""
+"""The network in torch: the layers of our models, which also serve in models of your own."""
 
 from ner.nn.crf import CRF
 from ner.nn.embeddings import CharacterCNN, CharacterLSTM, Embedder, WordEmbedding
 from ner.nn.encoders import DilatedCNN, MinimalRNN, RecurrentEncoder, SelfAttention
 from ner.nn.heads import ClassifierHead, CRFHead, SoftmaxHead
 from ner.nn.model import Model
+from ner.nn.tensors import BatchTensors, OutputTensors
 
 __all__ = [
     "CRF",
+    "BatchTensors",
     "CRFHead",
     "CharacterCNN",
     "CharacterLSTM",
@@ -16,6 +18,7 @@ __all__ = [
     "Embedder",
     "MinimalRNN",
     "Model",
+    "OutputTensors",
     "RecurrentEncoder",
     "SelfAttention",
     "SoftmaxHead",

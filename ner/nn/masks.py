@@ -6,15 +6,20 @@ from torch import Tensor
 
 
 def length_mask(lengths: Int[Tensor, " B"], longest: int) -> Bool[Tensor, "B T"]:
-    """Mark the tokens of each sentence with True."""
+    """Return a mask that is True on the tokens of each sentence, and False on padding.
+
+    Args:
+        lengths: Tokens of each sentence.
+        longest: T.
+    """
     return torch.arange(longest, device=lengths.device) < lengths[:, None]
 
 
 def reverse(x: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B T F"]:
-    """Turn each sequence around within its own length; what stands behind it stays there."""
+    """Reverse each sequence within its own length; padding stays where it is."""
     positions = torch.arange(x.shape[1], device=x.device)
-    turned = lengths[:, None] - 1 - positions
-    index = torch.where(turned >= 0, turned, positions)
-    # Rows of a matrix are moved several times as fast as by a gather along an axis.
+    reversed_positions = lengths[:, None] - 1 - positions
+    index = torch.where(reversed_positions >= 0, reversed_positions, positions)
+    # Selecting rows of a matrix is several times as fast as a gather along an axis.
     rows = index + x.shape[1] * torch.arange(len(x), device=x.device)[:, None]
     return x.flatten(0, 1).index_select(0, rows.flatten()).view_as(x)

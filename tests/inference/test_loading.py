@@ -58,7 +58,7 @@ def test_a_network_has_the_weights_of_its_files():
         ),
         pytest.param(
             {"extra": np.zeros(2)},
-            "m: model.safetensors has too much extra. Was a file of the model exchanged?",
+            "m: model.safetensors: unexpected weight extra. Was a file of the model exchanged?",
             id="one too many",
         ),
         pytest.param(

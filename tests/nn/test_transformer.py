@@ -240,7 +240,7 @@ def test_a_window_needs_room_beside_the_marks(pretrained):
     with pytest.raises(ConfigError) as error:
         subwords_of(pretrained, window=2)
     assert str(error.value) == (
-        "transformer.window: must be more than the 2 marks of the encoder. Got 2."
+        "transformer.window: must be more than the 2 special sub-words of the encoder. Got 2."
     )
     with pytest.raises(ConfigError) as error:
         subwords_of(pretrained, window=LONGEST + 1)
