@@ -71,7 +71,7 @@ def finish(
     record = describe_model(config, corpus, prepared, tokenizer, result.reports)
     assert trainer.state.best_epoch is not None
     record["best_epoch"] = trainer.state.best_epoch + 1
-    card = model_card(config, corpus.record, result)
+    card = model_card(config, corpus.record, result, prepared.network.get("build"))
     model = replace(model, task=predictor.task, card=card, record=record)
     if config.training.export:
         save_exported(result.model, model, corpus.dev, notify)

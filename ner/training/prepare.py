@@ -1,4 +1,4 @@
-"""From settings and a corpus to all that training starts from: vocabularies, network, batches."""
+"""Everything that training starts from: vocabularies, an untrained network, and batches."""
 
 import difflib
 from collections.abc import Collection, Mapping

@@ -1,4 +1,4 @@
-"""The same training with several seeds, and the figures of all."""
+"""Training with several seeds, and the mean and spread of their scores."""
 
 import json
 import statistics
@@ -16,13 +16,13 @@ from ner.training.train import Settings, run_training
 
 @dataclass(frozen=True)
 class SeedSummary:
-    """The figures of several runs that differ in their seed alone."""
+    """The scores of several runs that differ only in their seed."""
 
     runs: Sequence[Mapping[str, Any]]
     metric: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it; figures as fractions."""
+        """Return everything, as JSON can hold it; scores are between 0 and 1."""
         splits = [s for s in ("dev", "test") if s in self.runs[0]]
         summary = {}
         for split in splits:
@@ -56,9 +56,10 @@ def train_seeds(
     resume: bool = False,
     progress: bool = True,
 ) -> SeedSummary:
-    """Train with several seeds in a row, from the configured one on, into `out/seed-N`.
+    """Train with several consecutive seeds, from the configured one on, into `out/seed-N`.
 
-    With `resume`, finished runs are kept, one that was cut off goes on, and the rest follows.
+    With `resume`, finished runs are kept, an interrupted one continues, and the others follow. The
+    other arguments are those of `ner.train`.
     """
     path = choose_folder(out, config, resume=resume)
     first = read_config(config, set).seed
