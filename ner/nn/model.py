@@ -13,7 +13,7 @@ from ner.nn.tensors import BatchTensors, OutputTensors
 
 @runtime_checkable
 class TokenEmbedder(Protocol):
-    """The first component of a model, such as `Embedder`: a module that computes vectors."""
+    """The first component of a model: a module that computes vectors, as `Embedder` does."""
 
     size: int
     """Width of the vectors (E)."""
@@ -25,7 +25,7 @@ class TokenEmbedder(Protocol):
 
 @runtime_checkable
 class Encoder(Protocol):
-    """The second component of a model, such as `RecurrentEncoder`: a module that computes states."""
+    """The second component of a model: a module that computes states, as `RecurrentEncoder` does."""
 
     size: int
     """Width of the states (H)."""
