@@ -13,7 +13,7 @@ from ner.nn.tensors import BatchTensors, OutputTensors
 
 @runtime_checkable
 class TokenEmbedder(Protocol):
-    """The first component of a model: a module that computes vectors, as `Embedder` does."""
+    """The first component of a model: a module that computes vectors, such as `Embedder`."""
 
     size: int
     """Width of the vectors (E)."""
@@ -25,7 +25,7 @@ class TokenEmbedder(Protocol):
 
 @runtime_checkable
 class Encoder(Protocol):
-    """The second component of a model: a module that computes states, as `RecurrentEncoder` does."""
+    """The second component of a model: a module that computes states, such as `DilatedCNN`."""
 
     size: int
     """Width of the states (H)."""

@@ -29,7 +29,7 @@ def train(out, build=None, task="ner", **arguments):
         build=build,
         progress=False,
         task=task,
-        training={"epochs": 12, "batch_size": 8, "learning_rate": 0.02, "ema": 0.0, "threads": 1},
+        training={"epochs": 25, "batch_size": 8, "learning_rate": 0.02, "ema": 0.0, "threads": 1},
         **arguments,
     )
 
@@ -57,7 +57,7 @@ class WordLength(nn.Module):
 
 def longer_words(model):
     parts = {**model.embedder.word_parts, "length": WordLength()}
-    embedder = ner.nn.Embedder(parts, model.embedder.token_parts)
+    embedder = ner.nn.Embedder(parts, dict(model.embedder.token_parts))
     encoder = ner.nn.RecurrentEncoder(embedder.size, 5)
     head = ner.nn.CRFHead(encoder.size, model.head.tags, model.head.scheme)
     return ner.nn.Model(embedder, encoder, head)
@@ -179,7 +179,7 @@ def test_own_components_learn_and_load(tmp_path, build):
 def test_a_classifier_has_an_own_head(tmp_path):
     texts = [("good", "it is good"), ("bad", "it is bad"), ("good", "good it was")]
     data = [ner.Sentence(text.split(), labels=(label,)) for label, text in texts]
-    classifier, report = train(
+    _, report = train(
         tmp_path / "run", own_classifier, "classify", train=data * 4, dev=data, **SMALL
     )
     assert report.accuracy == 1
