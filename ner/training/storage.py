@@ -6,12 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from numpy.typing import NDArray
-
 from ner.config.loading import Config
 from ner.data.formats.read import CorpusSource, file_digest
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError
+from ner.features.arrays import Arrays
 from ner.features.arrow_store import StoredCorpus, StoredSentences, open_stored, store_sentences
 from ner.features.batches import EncodedSentences
 from ner.features.counts import CorpusCounts
@@ -138,9 +137,9 @@ def encode_training(
 
 def _per_token(
     sentences: Sequence[Sentence], *, featurizer: Featurizer, task: Task, counts: CorpusCounts
-) -> dict[str, NDArray[Any]]:
+) -> Arrays:
     arrays = featurizer.encode_tokens(sentences)
-    if task.is_per_token:
-        # A part of the corpus may have no open tags, but all parts must have one form.
-        arrays |= task.gold(sentences, is_partial=counts.is_partial)
-    return arrays
+    if not task.is_per_token:
+        return arrays
+    # A chunk of the corpus may have no open tags, but all chunks must have one form.
+    return {**arrays, **task.gold(sentences, is_partial=counts.is_partial)}

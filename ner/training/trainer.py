@@ -33,9 +33,7 @@ class BatchSource(Protocol):
         """List the numbers of the examples in each batch of an epoch."""
         ...
 
-    def batch(
-        self, epoch: int, step: int, indices: NDArray[np.int64]
-    ) -> Mapping[str, NDArray[Any]]:
+    def batch(self, epoch: int, step: int, indices: NDArray[np.int64]) -> Mapping[str, Any]:
         """Make one of these batches: arrays by name, among them `lengths`, the tokens (B)."""
         ...
 
