@@ -95,7 +95,7 @@ def _token_inputs(model: ModelFolder, size: int) -> list[Port]:
         ("lengths", INT32, ("B",)),
         ("columns", INT32, ("B", "T", len(model.featurizer.columns))),
         ("bigrams", INT32, ("B", "T", 2)),
-        ("parts", INT32, ("B", "T")),
+        ("sentence_ids", INT32, ("B", "T")),
     ]
 
 

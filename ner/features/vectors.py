@@ -152,8 +152,8 @@ class VectorStore:
 
     def save(self, path: str | Path) -> None:
         """Write the store to a file; it is replaced as a whole."""
-        with replacing(Path(path)) as beside:
-            save_file(self._arrays, beside)
+        with replacing(Path(path)) as temporary:
+            save_file(self._arrays, temporary)
 
     def find(self, words: Sequence[str]) -> NDArray[np.int64]:
         """Look up the rows of words (N); the row of an unknown word is -1."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError
 from ner.evaluation.calibration import Calibration, calibrate
-from ner.features.featurizer import Arrays
+from ner.features.arrays import OutputArrays
 from ner.inference.attention_view import token_weights
 from ner.inference.batching import BATCH_TOKENS
 from ner.inference.predictor import Predictor
@@ -111,7 +111,7 @@ class TextClassifier(Predictor[TextTask]):
         return type(self)(task, *given), calibration
 
 
-def _scores(outputs: Arrays, lengths: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+def _scores(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[NDArray[np.float32]]:
     return list(outputs["logits"])
 
 

@@ -8,7 +8,7 @@ from ner.data.sentence import Sentence
 from ner.data.sentence_splitter import FindStarts, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
 from ner.evaluation.calibration import Calibration
-from ner.features.document_context import stretches
+from ner.features.document_context import windows_with_context
 from ner.features.featurizer import Featurizer
 from ner.inference.batching import BATCH_TOKENS, BatchRunner
 from ner.tasks import Task
@@ -99,7 +99,8 @@ class Predictor(Generic[AnyTask]):
     ) -> Iterator[Sentence]:
         read = (i if isinstance(i, Sentence) else self.read(i) for i in items)
         subwords = self.featurizer.subwords
-        for ahead, places in stretches(read, window, subwords.context if subwords else 0):
+        reach = subwords.context if subwords else 0
+        for ahead, places in windows_with_context(read, window, reach):
             yield from list(tag(ahead))[places.start : places.stop]
 
     def calibrated(

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from ner.nn.masks import length_mask
+from ner.nn.tensors import length_mask
 
 
 @dataclass

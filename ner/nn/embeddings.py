@@ -16,8 +16,7 @@ from torch.nn import functional as F
 
 from ner.features.vocabulary import UNKNOWN
 from ner.nn.dropout import LockedDropout, WordDropout
-from ner.nn.masks import reverse
-from ner.nn.tensors import BatchTensors, WordTensors
+from ner.nn.tensors import BatchTensors, WordTensors, reverse
 
 
 class WordEmbedding(nn.Module):

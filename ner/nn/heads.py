@@ -16,9 +16,8 @@ from torch.nn import functional as F
 from ner.crf.forward_backward import Edges
 from ner.data.schemes import Scheme
 from ner.nn.crf import CRF
-from ner.nn.masks import length_mask
 from ner.nn.pooling import HierarchicalPooling, Pooled
-from ner.nn.tensors import OutputTensors
+from ner.nn.tensors import OutputTensors, length_mask
 
 # Gold tags, or the tags that each token may have where the annotation is partial.
 Tags = Int[Tensor, "B T"] | Bool[Tensor, "B T C"]

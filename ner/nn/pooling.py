@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ner.errors import ConfigError
 from ner.nn.documents import lay_out_sentences
-from ner.nn.masks import length_mask
+from ner.nn.tensors import length_mask
 
 
 class Pooled(NamedTuple):

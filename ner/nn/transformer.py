@@ -120,7 +120,7 @@ class Transformer(nn.Module):
         if self.tuned:
             layers = pool(self._read(batch), batch["places"], batch["first_places"])
         else:
-            with unlearnt(batch["pieces"].device.type):
+            with without_gradients(batch["pieces"].device.type):
                 layers = self._frozen(batch)
         # Axes: sentence x token x layer x vector.
         layers = layers.unflatten(2, (-1, self.size))
@@ -222,7 +222,7 @@ def pool(
 
 
 @contextmanager
-def unlearnt(device: str) -> Iterator[None]:
+def without_gradients(device: str) -> Iterator[None]:
     """Compute without gradients, and in float32."""
     with torch.no_grad(), torch.autocast(device, enabled=False):
         yield

@@ -140,11 +140,11 @@ def test_one_open_tag_gives_every_part_a_table(tmp_path, small_chunks):
 
 def test_the_parts_of_a_stored_corpus_are_the_corpus(tmp_path, small_chunks):
     in_memory = encoded(corpus(), SpanTask(("O",), "BIO"))
-    parts = list(encoded(corpus(), SpanTask(("O",), "BIO"), run=tmp_path).parts())
-    assert len(parts) > 3
-    assert np.array_equal(np.concatenate([part.lengths for part in parts]), in_memory.lengths)
-    for name, values in in_memory.runs.per_token.items():
-        assert np.array_equal(np.concatenate([part.per_token[name] for part in parts]), values)
+    blocks = list(encoded(corpus(), SpanTask(("O",), "BIO"), run=tmp_path).blocks())
+    assert len(blocks) > 3
+    assert np.array_equal(np.concatenate([block.lengths for block in blocks]), in_memory.lengths)
+    for name, values in in_memory.sentences.per_token.items():
+        assert np.array_equal(np.concatenate([block.per_token[name] for block in blocks]), values)
 
 
 def test_what_was_encoded_is_not_encoded_again(tmp_path):
@@ -342,8 +342,8 @@ def test_windows_take_each_sentence_once(lengths, batch_size, batch_tokens, bloc
 
 
 @given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 100), st.integers(1, 50))
-def test_blocks_are_stretches_of_as_many_tokens(lengths, block_tokens, piece):
-    with patch.object(planning, "PIECE", piece):
+def test_blocks_are_spans_of_as_many_tokens(lengths, block_tokens, chunk):
+    with patch.object(planning, "CHUNK", chunk):
         borders = block_borders(np.array(lengths, dtype=np.int32), block_tokens).tolist()
     begins = [sum(lengths[:i]) // block_tokens for i in range(len(lengths))]
     firsts = [i for i, block in enumerate(begins) if i == 0 or block != begins[i - 1]]

@@ -63,7 +63,7 @@ def test_a_network_has_the_weights_of_its_files():
         ),
         pytest.param(
             {"head__projection__bias": np.zeros(4)},
-            "m: model.safetensors: head.projection.bias has the shape (3,). Got (4,). "
+            "m: model.safetensors: head.projection.bias must have the shape (3,). Got (4,). "
             "Was a file of the model exchanged?",
             id="another shape",
         ),

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ner.nn.dropout import LockedDropout
-from ner.nn.masks import length_mask
+from ner.nn.tensors import length_mask
 
 
 class SelfAttention(nn.Module):

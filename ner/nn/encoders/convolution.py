@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ner.nn.encoders.base import LayeredEncoder
-from ner.nn.masks import length_mask
+from ner.nn.tensors import length_mask
 
 # Tokens that a filter reads.
 WIDTH = 3

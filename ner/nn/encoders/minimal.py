@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ner.nn.encoders.base import LayeredEncoder
-from ner.nn.masks import length_mask
+from ner.nn.tensors import length_mask
 
 # Products with weights at a token: update and candidate of a minGRU; forget, input and candidate of
 # a minLSTM.

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ner.nn.encoders.base import LayeredEncoder
-from ner.nn.masks import reverse
+from ner.nn.tensors import reverse
 
 # Tokens that are computed at a time, since cuDNN refuses sequences of more than 65,535 steps.
 CHUNK = 65_000
