@@ -76,12 +76,12 @@ def check(
     errors. Notes never do.
     """
     from ner.data.tools.check import check_corpus
-    from ner.data.tools.fix import fix_parts
+    from ner.data.tools.fix import fix_files
 
     options = _options(format_, encoding, columns, tags, target, pretokenized)
     sources = _named("check", files, train, dev, test)
     report = check_corpus(sources, options, None if scheme is None else scheme.value)
-    fixed = [] if fix is None else fix_parts(report.parts, report.schemes, fix)
+    fixed = [] if fix is None else fix_files(report.files, report.schemes, fix)
     if as_json:
         result = report.to_dict(examples or 0)
         result["fixed"] = [vars(one) for one in fixed]
@@ -113,22 +113,22 @@ def stats(
     as_json: Json = False,
 ) -> None:
     """Count what the files of a corpus hold, and how much of it is new after the first."""
-    from ner.data.tools.corpus_file import read_parts
+    from ner.data.tools.corpus_file import read_corpus_files
     from ner.data.tools.stats import corpus_stats
     from ner.plots import labels_and_lengths
 
     options = _options(format_, encoding, columns, tags, target, pretokenized)
-    parts = read_parts(_named("stats", files, train, dev, test), options)
-    for part in parts:
-        if part.problems:
-            raise part.problems[0]
-        if part.notes.changes:
-            count, first = len(part.notes.changes), part.notes.changes[0]
-            typer.echo(f"{part.name}: {count} spans are not counted. The first: {first}", err=True)
-    found = corpus_stats(parts)
+    corpus_files = read_corpus_files(_named("stats", files, train, dev, test), options)
+    for file in corpus_files:
+        if file.problems:
+            raise file.problems[0]
+        if file.notes.changes:
+            count, first = len(file.notes.changes), file.notes.changes[0]
+            typer.echo(f"{file.name}: {count} spans are not counted. The first: {first}", err=True)
+    found = corpus_stats(corpus_files)
     if plot is not None:
-        lengths = {part.name: [len(sentence) for sentence in part.sentences] for part in parts}
-        labels_and_lengths({part.name: part.labels for part in found.parts}, lengths, plot)
+        lengths = {file.name: [len(s) for s in file.sentences] for file in corpus_files}
+        labels_and_lengths({file.name: file.labels for file in found.files}, lengths, plot)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=1))
         return
@@ -156,20 +156,20 @@ def split(
 
     No document is in two parts, and where there are no documents, no sentence is.
     """
-    from ner.data.tools.corpus_file import labels_of, read_part
-    from ner.data.tools.split import split_part
+    from ner.data.tools.corpus_file import labels_of, read_corpus_file
+    from ner.data.tools.split import split_file
 
     options = _options(format_, encoding, columns, tags, target, pretokenized)
-    part = read_part(source, source, options)
-    written, lost = split_part(part, out, ratios, seed)
-    _warn_of_writer(part)
+    file = read_corpus_file(source, source, options)
+    written, lost = split_file(file, out, ratios, seed)
+    _warn_of_writer(file)
     facts = []
-    for path, pieces in written.items():
-        sentences = [piece.sentence for piece in pieces if piece.sentence is not None]
+    for path, blocks in written.items():
+        sentences = [block.sentence for block in blocks if block.sentence is not None]
         facts.append(
             {
                 "path": path,
-                "documents": len({p.document for p in pieces if p.sentence and p.document}),
+                "documents": len({b.document for b in blocks if b.sentence and b.document}),
                 "sentences": len(sentences),
                 "tokens": sum(map(len, sentences)),
                 "labels": sum(1 for s in sentences for _ in labels_of(s, target)),
@@ -200,24 +200,24 @@ def sample(
     pretokenized: Pretokenized = False,
 ) -> None:
     """Draw sentences of a corpus at random, in its order and format."""
-    from ner.data.tools.blocks import read_pieces, write_pieces
-    from ner.data.tools.corpus_file import read_part
-    from ner.data.tools.split import sample_pieces
+    from ner.data.tools.blocks import read_blocks, write_blocks
+    from ner.data.tools.corpus_file import read_corpus_file
+    from ner.data.tools.split import sample_blocks
 
     options = _options(format_, encoding, columns, tags, target, pretokenized)
-    part = read_part(source, source, options)
-    _warn_of_writer(part)
+    file = read_corpus_file(source, source, options)
+    _warn_of_writer(file)
     refuse_own_input(source, out)
-    pieces = sample_pieces(read_pieces(part), number, seed)
-    list_lost(write_pieces(pieces, part, out), "the format")
+    blocks = sample_blocks(read_blocks(file), number, seed)
+    list_lost(write_blocks(blocks, file, out), "the format")
 
 
-def _warn_of_writer(part: "CorpusFile") -> None:
+def _warn_of_writer(file: "CorpusFile") -> None:
     from ner.data.tools.blocks import is_copied
 
-    if not is_copied(part):
+    if not is_copied(file):
         typer.echo(
-            f"{part.source}: {part.format.name} is written anew; what no sentence holds, such as "
+            f"{file.source}: {file.format.name} is written anew; what no sentence holds, such as "
             "unknown fields, is left out.",
             err=True,
         )

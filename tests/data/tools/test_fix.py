@@ -8,7 +8,8 @@ from ner.data.formats.options import ReadOptions
 from ner.data.formats.read import stream_sentences
 from ner.data.schemes import SCHEME_SPELLINGS
 from ner.data.tools.check import check_corpus
-from ner.data.tools.fix import fix_parts
+from ner.data.tools.findings import FIXABLE
+from ner.data.tools.fix import fix_files
 from ner.errors import ConfigError, DataError
 
 ODD = (
@@ -36,7 +37,7 @@ FILES = st.tuples(
 
 def fix(path, out, scheme=None, **options):
     report = check_corpus([path], ReadOptions(**options), scheme)
-    (fixed,) = fix_parts(report.parts, report.schemes, out)
+    (fixed,) = fix_files(report.files, report.schemes, out)
     return {what: count for what, count in fixed.changes.items() if count}
 
 
@@ -89,7 +90,7 @@ def test_spans_and_tokens_stay_and_tags_become_legal(tmp_path_factory, file, sch
     form = {"blank-ends", "blank-lines", "mixed-separators", "mixed-line-ends"}
     assert not form & {finding.kind.name for finding in check_corpus([out]).findings}
     before = check_corpus([path], scheme=scheme)
-    if before.parts[0].problems:
+    if before.files[0].problems:
         return  # tags that cannot be read stay as they are
     if not before.schemes:
         return  # there is but one column
@@ -114,7 +115,7 @@ def test_what_is_mended_has_nothing_left_to_mend(tmp_path, text):
     fix(path, out)
     assert meaning(out) == meaning(path)
     found = check_corpus([out]).findings
-    assert not [finding for finding in found if "--fix mends" in finding.kind.hint]
+    assert not [finding for finding in found if finding.kind.hint == FIXABLE]
 
 
 def test_another_encoding_and_a_packed_file_become_plain_utf8(tmp_path):
@@ -128,7 +129,7 @@ def test_several_files_go_to_a_folder(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).write_text(f"{name} O \n")
     report = check_corpus([tmp_path / "a", tmp_path / "b"])
-    fix_parts(report.parts, report.schemes, tmp_path / "out")
+    fix_files(report.files, report.schemes, tmp_path / "out")
     assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == {
         "a": "a O\n",
         "b": "b O\n",
@@ -139,20 +140,22 @@ def test_what_would_be_lost_is_refused(tmp_path):
     path = tmp_path / "a.conll"
     path.write_text("a O \n")
     for out in (path, tmp_path):
-        with pytest.raises(ConfigError, match=r"^--fix: a new file for '.*a\.conll' is needed\."):
+        with pytest.raises(ConfigError, match=r"^--fix: must be a new file for '.*a\.conll'\."):
             fix(path, out)
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "a.conll").write_text("b O\n")
     report = check_corpus([path, tmp_path / "x" / "a.conll"])
-    with pytest.raises(ConfigError, match=r"^--fix: files of different names are needed\."):
-        fix_parts(report.parts, report.schemes, tmp_path / "out")
+    with pytest.raises(ConfigError, match=r"^--fix: the files must have different names\."):
+        fix_files(report.files, report.schemes, tmp_path / "out")
     assert path.read_text() == "a O \n"
 
 
 def test_only_columns_can_be_mended(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "a"}\n')
-    with pytest.raises(ConfigError, match=r"^--fix: mends files of columns \(conll\)\. Got .*json"):
+    with pytest.raises(
+        ConfigError, match=r"^--fix: each file must be a column file .*\. Got .*json"
+    ):
         fix(path, tmp_path / "b")
     assert not (tmp_path / "b").exists()
 

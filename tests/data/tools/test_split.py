@@ -12,9 +12,9 @@ from ner.data.formats.registry import FORMATS
 from ner.data.formats.write import write_sentences
 from ner.data.schemes import Span
 from ner.data.sentence import Sentence
-from ner.data.tools.blocks import ending, read_pieces, write_pieces
-from ner.data.tools.corpus_file import read_part
-from ner.data.tools.split import NAMES, sample_pieces, split_part, split_pieces
+from ner.data.tools.blocks import ending, read_blocks, write_blocks
+from ner.data.tools.corpus_file import read_corpus_file
+from ner.data.tools.split import SPLIT_NAMES, sample_blocks, split_blocks, split_file
 from ner.errors import ConfigError, DataError
 
 WORD = st.sampled_from(["Ada", "London", "x", "é", "😀", "\ufeff"])
@@ -40,8 +40,8 @@ def content(path, **options):
 
 
 def split(path, out, ratios=(60, 20, 20), seed=0, **options):
-    written, lost = split_part(
-        read_part(str(path), path, ReadOptions(**options)), out, ratios, seed
+    written, lost = split_file(
+        read_corpus_file(str(path), path, ReadOptions(**options)), out, ratios, seed
     )
     assert not lost
     return list(written)
@@ -53,19 +53,19 @@ def test_the_parts_are_the_whole_and_no_document_is_torn(tmp_path_factory, start
     folder = tmp_path_factory.mktemp("split")
     path = folder / "a.conll"
     path.write_text(column_text(start, documents), "utf-8-sig")
-    part = read_part("a", path)
-    pieces = read_pieces(part)
-    assert "".join(piece.raw for piece in pieces) == path.read_text("utf-8-sig")
+    file = read_corpus_file("a", path)
+    blocks = read_blocks(file)
+    assert "".join(block.raw for block in blocks) == path.read_text("utf-8-sig")
     try:
         paths = split(path, folder / "out", seed=seed)
     except DataError as error:
         texts = {tuple(word for word, _ in rows) for rows in start}
-        groups = len({piece.document for piece in pieces} if documents else texts)
+        groups = len({block.document for block in blocks} if documents else texts)
         assert groups < 3 and "as many documents" in str(error)
         return
     whole = Counter(content(path))
     assert sum((Counter(content(path)) for path in paths), Counter()) == whole
-    found = split_pieces(pieces, (60, 20, 20), seed)
+    found = split_blocks(blocks, (60, 20, 20), seed)
     held = [{p.document for p in one if p.document is not None} for one in found]
     assert sum(map(len, held)) == len(set().union(*held))
     if not documents:
@@ -156,7 +156,7 @@ def test_packed_files_and_encodings_stay(tmp_path):
         [Sentence([w], labels=["é"]) for w in "abc"], path, FORMATS["labels"], encoding="latin-1"
     )
     paths = split(path, tmp_path / "out", format="labels", encoding="latin-1")
-    assert [p.rpartition("/")[2] for p in paths] == [f"{name}.txt.gz" for name in NAMES]
+    assert [p.rpartition("/")[2] for p in paths] == [f"{name}.txt.gz" for name in SPLIT_NAMES]
     sentences = [s for p in paths for s in read_sentences(p, format="labels", encoding="latin-1")]
     assert sorted(s.tokens[0] for s in sentences) == ["a", "b", "c"]
     assert {s.labels for s in sentences} == {("é",)}
@@ -169,14 +169,14 @@ def test_packed_files_and_encodings_stay(tmp_path):
             "a O\n\nb O\n",
             (1, 1, 1),
             DataError,
-            r"split: 3 parts need .* Got 2\.",
+            r"split: 3 splits need .* Got 2\.",
             id="too few for three",
         ),
         pytest.param(
             "a O\n\na O\n",
             (1, 1, 0),
             DataError,
-            r"split: 2 parts need .* Got 1\.",
+            r"split: 2 splits need .* Got 1\.",
             id="twice the same",
         ),
         pytest.param(
@@ -190,7 +190,7 @@ def test_packed_files_and_encodings_stay(tmp_path):
             "a x O\n\nb\tx\tO\n",
             (1, 1, 0),
             DataError,
-            r"a\.conll:3: single tabs or blanks must",
+            r"a\.conll:3: all columns of a file to split must",
             id="tabs and blanks",
         ),
         pytest.param(
@@ -223,7 +223,7 @@ def test_files_that_are_there_are_not_overwritten(tmp_path):
     path = tmp_path / "a.conll"
     path.write_text("a O\n\nb O\n")
     split(path, tmp_path, (1, 1, 0))
-    with pytest.raises(ConfigError, match=r"--out: a folder without train\.conll is needed\."):
+    with pytest.raises(ConfigError, match=r"--out: must be a folder without train\.conll\."):
         split(path, tmp_path, (1, 1, 0))
 
 
@@ -237,8 +237,8 @@ def test_spans_that_a_format_would_lose_are_refused(tmp_path):
 def test_a_sample_has_the_order_of_the_file_and_the_borders_of_its_documents(tmp_path):
     path = tmp_path / "a.conll"
     path.write_text(column_text([[("a", "O")]], [[[("b", "O")]], [[("c", "O")], [("d", "O")]]]))
-    pieces = read_pieces(read_part("a", path))
-    drawn = {"".join(piece.raw for piece in sample_pieces(pieces, 2, seed)) for seed in range(99)}
+    blocks = read_blocks(read_corpus_file("a", path))
+    drawn = {"".join(block.raw for block in sample_blocks(blocks, 2, seed)) for seed in range(99)}
     border = "-DOCSTART- O\n\n"
     assert drawn == {
         f"a O\n\n{border}b O\n\n",
@@ -248,20 +248,20 @@ def test_a_sample_has_the_order_of_the_file_and_the_borders_of_its_documents(tmp
         f"{border}b O\n\n{border}d O\n\n",
         f"{border}c O\n\nd O\n\n",
     }
-    assert sample_pieces(pieces, 4, 0) == pieces
-    with pytest.raises(DataError, match=r"-n: at most the 4 sentences of the file\. Got 5\."):
-        sample_pieces(pieces, 5, 0)
+    assert sample_blocks(blocks, 4, 0) == blocks
+    with pytest.raises(DataError, match=r"-n: must be at most 4, the sentences of .*\. Got 5\."):
+        sample_blocks(blocks, 5, 0)
 
 
 def test_a_sampled_sentence_of_conllu_names_its_document(tmp_path):
     path, out = tmp_path / "a.conllu", tmp_path / "b.conllu"
     second = CONLLU.format(1).partition("\n")[2]
     path.write_text(CONLLU.format(0) + CONLLU.format(1) + second, "utf-8")
-    part = read_part("a", path)
-    first, _, third = read_pieces(part)
-    write_pieces([first, third], part, str(out))
+    file = read_corpus_file("a", path)
+    first, _, third = read_blocks(file)
+    write_blocks([first, third], file, str(out))
     assert out.read_text("utf-8") == CONLLU.format(0) + "# newdoc id = d1\n" + second
-    assert ending(part) == ".conllu"
+    assert ending(file) == ".conllu"
 
 
 @pytest.mark.parametrize("name", ["conll2003/eng.train", "ud_english_ewt/en_ewt-ud-dev.conllu"])
