@@ -25,5 +25,5 @@ OnError = Literal["raise", "skip"]
 # What runs a network; "auto" takes ONNX Runtime where it can.
 RuntimeName = Literal["auto", "onnx", "torch"]
 
-# The numbers of a network that ONNX Runtime runs.
+# The numbers that a model computes with: float32, or recurrent layers in eight bits.
 Precision = Literal["fp32", "int8"]

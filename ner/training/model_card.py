@@ -28,7 +28,7 @@ def model_card(config: Config, data: Mapping[str, Any], result: RunResult) -> st
     return f"""# {card.title}
 
 Encoder: {_encoder(config.encoder)}. Seed: {config.seed}.
-Its labels: {", ".join(result.annotator.labels)}.
+Its labels: {", ".join(result.predictor.labels)}.
 
 ```python
 import ner

@@ -1,6 +1,5 @@
 """A corpus by its name: whatever form it has, sentences come out."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from importlib import resources
@@ -12,6 +11,7 @@ from ner.data.lines import check_file, is_folder, short
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes
 from ner.errors import DataError
+from ner.files import file_sha256, sha256
 
 # The two files of brat's.
 PAIR = (".ann", ".txt")
@@ -89,12 +89,8 @@ def file_digest(source: CorpusSource) -> str | None:
     Raises:
         DataError: There is no such file.
     """
-    digest = hashlib.sha256()
     if not isinstance(source, str | Path):
-        for sentence in source:
-            known = [sentence.tokens, sentence.spans, sentence.labels, dict(sentence.columns)]
-            digest.update(json.dumps(known).encode("ascii") + b"\n")
-        return digest.hexdigest()
+        return sha256(map(_digested, source))
     scheme, _, rest = str(source).partition(":")
     if scheme == "hub" or str(source) == "-":
         return None
@@ -106,10 +102,11 @@ def file_digest(source: CorpusSource) -> str | None:
         files = [path.with_suffix(ending) for ending in PAIR if path.suffix in PAIR]
     if folder != path and not (files and all(file.is_file() for file in files)):
         return _sha256(path)
-    for file in sorted(file for file in files if file.is_file()):
-        name = file.relative_to(folder).as_posix()
-        digest.update(f"{name!a} {_sha256(file)}\n".encode("ascii"))
-    return digest.hexdigest()
+    lines = (
+        f"{file.relative_to(folder).as_posix()!a} {_sha256(file)}\n"
+        for file in sorted(file for file in files if file.is_file())
+    )
+    return sha256(line.encode("ascii") for line in lines)
 
 
 def source_name(source: CorpusSource) -> str:
@@ -143,10 +140,15 @@ def _warned(sentences: Iterator[Sentence], notes: Notes, name: str) -> Iterator[
     notes.warn(name)
 
 
+def _digested(sentence: Sentence) -> bytes:
+    """Write what a sentence adds to a digest."""
+    known = [sentence.tokens, sentence.spans, sentence.labels, dict(sentence.columns)]
+    return json.dumps(known).encode("ascii") + b"\n"
+
+
 def _sha256(path: Path) -> str:
     check_file(path)
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)
 
 
 def _named(sentences: Iterator[Sentence], name: str) -> Iterator[Sentence]:
