@@ -264,11 +264,11 @@ def test_partial_annotation_is_cut_too():
     ("starts", "whole", "lengths"),
     [
         pytest.param([], [], [4], id="no starts"),
-        pytest.param([0, 13], [], [4], id="ends of the text"),  # at the ends of the text
-        pytest.param([1], [], [4], id="inside a token"),  # inside of a token
-        pytest.param([3], [], [1, 3], id="before a token"),  # in the blank before one
-        pytest.param([3, 4], [], [1, 3], id="twice the same"),  # twice at the same one
-        pytest.param([7], [], [4], id="inside a gold span"),  # inside of a gold span
+        pytest.param([0, 13], [], [4], id="ends of the text"),
+        pytest.param([1], [], [4], id="inside a token"),
+        pytest.param([3], [], [1, 3], id="before a token"),
+        pytest.param([3, 4], [], [1, 3], id="twice the same"),
+        pytest.param([7], [], [4], id="inside a gold span"),
         pytest.param([10], [], [3, 1], id="between spans"),
         pytest.param([10], [Span(2, 4, "X")], [4], id="inside a whole span"),
     ],

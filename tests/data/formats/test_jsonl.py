@@ -9,7 +9,7 @@ from ner.data.formats.jsonl import read_jsonl, write_jsonl
 from ner.data.schemes import Span
 from ner.data.sentence import Prediction, Sentence, Source
 from ner.data.tokenizer import Tokenizer
-from ner.errors import DataError
+from tests.data.corpora import error_line
 
 tokenize = Tokenizer()
 
@@ -20,10 +20,7 @@ def read(*records, **options):
 
 
 def error_of(record):
-    with pytest.raises(DataError) as error:
-        read({"text": "fine"}, record)
-    assert "\n" not in str(error.value)
-    return str(error.value).removeprefix("x.jsonl:2: ")
+    return error_line(lambda: read({"text": "fine"}, record)).removeprefix("x.jsonl:2: ")
 
 
 def test_character_spans_become_spans_of_tokens():

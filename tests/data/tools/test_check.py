@@ -15,6 +15,7 @@ from ner.data.tools.check_labels import _is_misspelt, meant_labels
 from ner.data.tools.check_schemes import find_scheme
 from ner.data.tools.findings import Kind
 from ner.errors import ConfigError, DataError
+from tests.data.corpora import write
 
 SENTENCE = "The\tO\nman\tO\nleft\tO\nthe\tO\nmarketplace\tO\nof\tO\nToulon\tB-LOC\n\n"
 OTHER = SENTENCE.replace("Toulon\tB-LOC", "Toulon\tO")
@@ -65,11 +66,6 @@ OF_SEVERAL = {
     "unknown-labels": (PERSON, "Paris\tB-LOC\n\n", [1]),
     "other-scheme": ("Ada\tB-PER\nK.\tI-PER\n\nEve\tB-PER\n", "Eve\tI-PER\n", [1]),
 }
-
-
-def write(path, text):
-    path.write_bytes(text.encode())
-    return path
 
 
 def found(path, *others, **options):
@@ -273,8 +269,7 @@ def test_a_file_without_any_readable_sentence_is_reported_not_refused(tmp_path):
 
 
 def test_bytes_that_are_not_utf8_are_reported_with_their_line(tmp_path):
-    path = tmp_path / "a.conll"
-    path.write_bytes("a O\n\né O\n".encode("latin-1"))
+    path = write(tmp_path / "a.conll", "a O\n\né O\n", "latin-1")
     assert found(path) == {"unreadable": [3]}
     assert found(path, encoding="latin-1") == {}
 

@@ -5,6 +5,7 @@ import pytest
 from ner.data.formats.options import ReadOptions
 from ner.data.tools.corpus_file import read_corpus_files
 from ner.data.tools.stats import corpus_stats
+from tests.data.corpora import write
 
 TRAIN = (
     "-DOCSTART- O\n\nAda B-PER\nLovelace I-PER\nleft O\nLondon B-LOC\n\nShe O\nleft O\n\n"
@@ -16,8 +17,7 @@ DEV = "Ada B-PER\nLovelace I-PER\nsleeps O\n\nLondon B-ORG\nParis B-LOC\n\nYes O
 def stats(tmp_path, *texts, **options):
     paths = {}
     for name, text in zip(("train", "dev"), texts, strict=False):
-        paths[name] = tmp_path / f"{name}.conll"
-        paths[name].write_text(text)
+        paths[name] = write(tmp_path / f"{name}.conll", text)
     return corpus_stats(read_corpus_files(paths, ReadOptions(**options)))
 
 
@@ -55,8 +55,10 @@ def test_what_is_new_after_the_first_file_is_measured(tmp_path):
 def test_labels_may_be_a_column_or_those_of_texts(tmp_path):
     (file,) = stats(tmp_path, "a\tNOUN\nb\tNOUN\nc\tVERB\n", target="upos").files
     assert file.labels == {"NOUN": 2, "VERB": 1}
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"text": "a", "label": "good"}\n{"text": "b", "label": ["bad", "good"]}\n')
+    path = write(
+        tmp_path / "a.jsonl",
+        '{"text": "a", "label": "good"}\n{"text": "b", "label": ["bad", "good"]}\n',
+    )
     (file,) = corpus_stats(read_corpus_files([path])).files
     assert (file.labels, file.documents) == ({"good": 2, "bad": 1}, 0)
 
