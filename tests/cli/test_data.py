@@ -95,7 +95,7 @@ def test_stats_are_printed_as_text_json_and_picture(write, tmp_path):
 
 
 def test_stats_refuse_what_cannot_be_read_and_say_what_is_not_counted(write):
-    with pytest.raises(DataError, match=r"a\.conll:2: a tag is O"):
+    with pytest.raises(DataError, match=r"a\.conll:2: a tag must be O"):
         call("stats", write("a.conll", "a O\nb PER\n\nc O\n"))
     path = write("a.jsonl", '{"text": "Ada", "spans": [[0, 2, "PER"]]}\n')
     assert "1 spans are not counted. The first: " in call("stats", path)[2]

@@ -182,7 +182,7 @@ def test_only_the_ending_of_a_packed_file_is_taken_off():
 
 def test_packed_lines_are_as_good_as_others(tmp_path):
     path = write(tmp_path / "x.gz", COMPRESS["gz"](b"a O\nb NONE\n"))
-    with pytest.raises(DataError, match=r"x\.gz:2: a tag is O or a prefix"):
+    with pytest.raises(DataError, match=r"x\.gz:2: a tag must be O or a prefix"):
         list(read_conll(read_lines(path), str(path)))
 
 

@@ -253,13 +253,13 @@ def test_agreement_is_the_f1_of_ranges():
     ids=["empty", "an object", "null", "a version alone"],
 )
 def test_json_that_is_no_tokenizer_is_one_line(damage):
-    with pytest.raises(DataError, match=r"^m/tokenizer\.json: not a tokenizer\. [^\n]+\.$"):
+    with pytest.raises(DataError, match=r"^m/tokenizer\.json: must be a tokenizer\. [^\n]+\.$"):
         Tokenizer.from_json(damage, "m/tokenizer.json")
 
 
 def test_json_without_rules_for_cutting_is_refused():
     bare = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0}, unk_token="a"))
-    with pytest.raises(DataError, match=r"tokenizer\.json: a pre_tokenizer is needed\. Got none\."):
+    with pytest.raises(DataError, match=r"tokenizer\.json: must have a pre_tokenizer\. Got none\."):
         Tokenizer.from_json(bare.to_str())
 
 

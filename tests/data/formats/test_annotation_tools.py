@@ -401,7 +401,7 @@ def error_of(tmp_path, name, content, **options):
         pytest.param(
             "csv",
             "sentence,token,ner\n1,a,O\n1,b,X\n",
-            "x:3: a tag is O or a prefix",
+            "x:3: a tag must be O or a prefix",
             id="csv, a tag without prefix",
         ),
         pytest.param(
@@ -449,7 +449,7 @@ def error_of(tmp_path, name, content, **options):
         pytest.param(
             "conllu",
             "1\ta" + "\t_" * 7 + "\tNER=PER",
-            "x:1: a tag is O or a prefix",
+            "x:1: a tag must be O or a prefix",
             id="conllu, a tag without prefix",
         ),
     ],
@@ -575,12 +575,12 @@ def test_what_else_brat_holds_is_counted(tmp_path):
         ),
         pytest.param(
             "T1\tX 0 9\ta",
-            "a.ann:1: span [0, 9): not empty, and within a text of 1 characters.",
+            "a.ann:1: span [0, 9): must not be empty, and be within a text of 1 characters.",
             id="beyond the text",
         ),
         pytest.param(
             "T1\tX 0 1\tb",
-            "a.ann:1: span [0, 1) 'a': the file says 'b' stands there.",
+            "a.ann:1: span [0, 1) 'a': the file says that 'b' is there.",
             id="another text",
         ),
         pytest.param(

@@ -180,7 +180,7 @@ def test_a_file_of_blank_lines_has_no_sentences():
         (
             "Ada PER\n",
             None,
-            "x.conll:1: a tag is O or a prefix (one of B I E S M L U), a hyphen and a label. "
+            "x.conll:1: a tag must be O or a prefix (one of B I E S M L U), a hyphen and a label. "
             "Got 'PER'.",
         ),
         ("a\tO\n\tO\n", None, "x.conll:2: a token must not be empty. Got '\\tO'."),

@@ -234,7 +234,7 @@ def test_without_the_library_the_message_says_what_to_install(monkeypatch, tmp_p
 
 def test_a_target_column_is_kept_and_nothing_is_taken_for_tags(tmp_path):
     folder = saved(tmp_path / "set", make({k: ROWS[k] for k in ("tokens", "pos_tags")}))
-    with pytest.raises(DataError, match="a tag is O or a prefix"):
+    with pytest.raises(DataError, match="a tag must be O or a prefix"):
         list(read_hub(folder, "train"))
     first, *_ = read_hub(folder, "train", target="pos_tags")
     assert (first.spans, first.columns["pos_tags"]) == (None, ("NOUN", "NOUN", "VERB"))

@@ -71,7 +71,7 @@ def test_the_sample_has_three_splits(of):
 
 def test_standard_input_has_columns(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Ada B-PER\nx PER")))
-    with pytest.raises(DataError, match=r"^stdin:2: a tag is O or a prefix"):
+    with pytest.raises(DataError, match=r"^stdin:2: a tag must be O or a prefix"):
         read_sentences("-")
     assert file_digest("-") is None
 

@@ -181,7 +181,7 @@ def test_packed_files_and_encodings_stay(tmp_path):
             "a O\n\nb PER\n",
             (1, 1, 0),
             DataError,
-            r"a\.conll:3: a tag is O or a prefix",
+            r"a\.conll:3: a tag must be O or a prefix",
             id="a tag without prefix",
         ),
         pytest.param(
