@@ -152,8 +152,8 @@ def _locate(span: CharSpan, text: str, notes: Notes) -> CharSpan:
 
 def _is_at(span: CharSpan, text: str) -> bool:
     """Whether the text that a span repeats is at its place, apart from white space."""
-    there, repeated = text[span.start : span.end], span.text or ""
-    return there == repeated or _without_spaces(there) == _without_spaces(repeated)
+    covered, repeated = text[span.start : span.end], span.text or ""
+    return covered == repeated or _without_spaces(covered) == _without_spaces(repeated)
 
 
 def _without_spaces(text: str) -> str:

@@ -327,7 +327,9 @@ def test_files_are_read_in_their_encoding(run, model, name):
     code, out, _ = run("tag", model, name, "--encoding", "latin-1", "--output", "jsonl")
     assert code == 0
     assert json.loads(out.splitlines()[-1])["text"].startswith("Köln")
-    fails(run("tag", model, name, "--encoding", "latin-0"), 2, "encoding: must be a name that Python")
+    fails(
+        run("tag", model, name, "--encoding", "latin-0"), 2, "encoding: must be a name that Python"
+    )
 
 
 def test_a_folder_is_no_text(run, model):

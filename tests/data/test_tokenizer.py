@@ -1,16 +1,15 @@
 import random
-import time
 import unicodedata
 
 import pytest
 import tokenizers
 from hypothesis import given
-from hypothesis import strategies as st
 
 from ner.data.sentence import Sentence
 from ner.data.token_patterns import PATTERNS
 from ner.data.tokenizer import Tokenizer, agreement
 from ner.errors import ConfigError, DataError
+from tests.data.corpora import seconds, texts_with
 
 TOKENIZERS = {rules: Tokenizer(rules) for rules in PATTERNS}
 tokenize = TOKENIZERS["conll"]
@@ -18,7 +17,7 @@ tokenize = TOKENIZERS["conll"]
 AWKWARD = ["a", "A.", "U.S.", "n't", "'s", "-", "--", "...", "a@b.c", "http://", "1,5", "$",
            " ", "\n", "\u00a0", "\u200b", "\u200d", "\ufe0f", "\u0301", "e\u0301", "\ud83d", "\0",
            "中", "ไทย", "👩\u200d🚀", "🇩🇪"]  # fmt: skip
-ANY_TEXT = st.lists(st.sampled_from(AWKWARD) | st.text(st.characters(), max_size=3)).map("".join)
+ANY_TEXT = texts_with(AWKWARD)
 
 
 @pytest.mark.parametrize(
@@ -282,17 +281,8 @@ HOSTILE |= {f"mixture {i}": mixture for i, mixture in enumerate(MIXTURES)}
 
 def growth(rules, fragment, end, size=4_000):
     """How many times as long as a text one of four times its size takes."""
-
-    def seconds(size):
-        text = fragment * (size // len(fragment)) + end
-        times = []
-        for _ in range(3):
-            start = time.process_time()
-            TOKENIZERS[rules](text)
-            times.append(time.process_time() - start)
-        return min(times)
-
-    return seconds(4 * size) / seconds(size)
+    short, long = (fragment * (n // len(fragment)) + end for n in (size, 4 * size))
+    return seconds(TOKENIZERS[rules], long) / seconds(TOKENIZERS[rules], short)
 
 
 @pytest.mark.parametrize("rules", PATTERNS)

@@ -80,9 +80,10 @@ def _report(
 ) -> None:
     place = file.place(sentence)
     findings.add(kind, file.name, place, _repeats(sentence, earlier))
-    here, there = set(_annotation(file, sentence)), set(_annotation(*earlier))
-    if here != there:
-        example = f"{_shown(here - there, sentence)} here, {_shown(there - here, sentence)} in "
+    spans, earlier_spans = set(_annotation(file, sentence)), set(_annotation(*earlier))
+    if spans != earlier_spans:
+        only_here, only_earlier = spans - earlier_spans, earlier_spans - spans
+        example = f"{_shown(only_here, sentence)} here, {_shown(only_earlier, sentence)} in "
         findings.add(CONTRADICTIONS, file.name, place, example + earlier[0].place(earlier[1]))
 
 

@@ -123,8 +123,8 @@ class CorpusStats:
 
 def corpus_stats(files: Sequence[CorpusFile]) -> CorpusStats:
     """Count what files hold, and what the files after the first have in common with it."""
-    first, *others = files
-    overlaps = [_overlap(first, other) for other in others]
+    first, *later = files
+    overlaps = [_overlap(first, file) for file in later]
     return CorpusStats([_stats(file) for file in files], overlaps)
 
 
@@ -149,21 +149,21 @@ def _stats(file: CorpusFile) -> FileStats:
     )
 
 
-def _overlap(first: CorpusFile, other: CorpusFile) -> Overlap:
+def _overlap(first: CorpusFile, later: CorpusFile) -> Overlap:
     words = {token for sentence in first.sentences for token in sentence.tokens}
-    counts = Counter(token for sentence in other.sentences for token in sentence.tokens)
+    counts = Counter(token for sentence in later.sentences for token in sentence.tokens)
     new = [token for token in counts if token not in words]
-    first_entities, entities = set(_entities(first)), list(_entities(other))
+    first_entities, entities = set(_entities(first)), list(_entities(later))
     surfaces = {surface for surface, _ in first_entities}
     sentences = {sentence.tokens for sentence in first.sentences}
     return Overlap(
-        other.name,
+        later.name,
         first.name,
         _share(len(new), len(counts)) or 0.0,
         _share(sum(counts[token] for token in new), counts.total()) or 0.0,
         _share(sum(surface not in surfaces for surface, _ in entities), len(entities)),
         _share(sum(entity not in first_entities for entity in entities), len(entities)),
-        _share(sum(s.tokens in sentences for s in other.sentences), len(other.sentences)) or 0.0,
+        _share(sum(s.tokens in sentences for s in later.sentences), len(later.sentences)) or 0.0,
     )
 
 
