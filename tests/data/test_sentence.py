@@ -63,7 +63,7 @@ def test_a_source_reads_as_file_and_line():
     ids=["too long", "empty", "before the start", "overlap"],
 )
 def test_spans_that_overlap_or_leave_the_sentence_are_refused(spans):
-    with pytest.raises(ValueError, match="spans: ascending, not empty, not overlapping and inside"):
+    with pytest.raises(ValueError, match="spans: must be inside the sentence, not empty, and"):
         Sentence(["a", "b"], spans=spans)
 
 
@@ -71,16 +71,18 @@ def test_spans_that_overlap_or_leave_the_sentence_are_refused(spans):
     ("arguments", "message"),
     [
         pytest.param(
-            {"tokens": "a b"}, "tokens: a list of strings, not one string", id="a string of tokens"
+            {"tokens": "a b"},
+            "tokens: must be a list of strings. Got 'a b'.",
+            id="a string of tokens",
         ),
         pytest.param(
             {"tokens": ["a"], "text": "a"},
-            "offsets: one a token. Got 0 for 1 tokens",
+            "offsets: must be a range for each token. Got 0 for 1 tokens",
             id="a text without offsets",
         ),
         pytest.param(
             {"tokens": ["a"], "columns": {"pos": ()}},
-            "columns: one value a token. Got 0 in 'pos'",
+            "columns: must have a value for each token. Got 0 in 'pos'",
             id="a column too short",
         ),
     ],

@@ -216,7 +216,9 @@ def test_windows_overlap():
     ids=["empty", "capitals", "a word", "one letter", "a digit", "a region"],
 )
 def test_a_language_that_is_no_code_is_refused(language):
-    with pytest.raises(ConfigError, match=r"^language: two or three small letters, [^\n]+ Got '"):
+    with pytest.raises(
+        ConfigError, match=r"^language: must be two or three small letters, [^\n]+ Got '"
+    ):
         SentenceSplitter(language)
 
 
@@ -305,7 +307,9 @@ def test_scores_come_from_the_sentence():
 
 def test_parts_that_do_not_fit_are_refused():
     sentence = Sentence(["a", "b"])
-    with pytest.raises(ValueError, match=r"^parts: each has a prediction\. Got one without\.$"):
+    with pytest.raises(
+        ValueError, match=r"^sentences: all must have a prediction\. Got one without\.$"
+    ):
         join_predictions(sentence, [sentence])
-    with pytest.raises(ValueError, match=r"^parts: 2 tokens in all\. Got 1\.$"):
+    with pytest.raises(ValueError, match=r"^sentences: must have 2 tokens together\. Got 1\.$"):
         join_predictions(sentence, tag_capitals([Sentence(["a"])]))
