@@ -160,7 +160,7 @@ def join_predictions(text: Sentence, sentences: Iterable[Sentence]) -> Predicted
     for sentence in sentences:
         predicted = sentence.prediction
         if predicted is None:
-            raise ValueError("sentences: all must have a prediction. Got one without.")
+            raise ValueError("sentences: each must have a prediction. Got one without.")
         if predicted.spans is not None:
             moved = [shift_span(span, first) for span in predicted.spans]
             spans = [*(spans or ()), *moved]
@@ -170,7 +170,7 @@ def join_predictions(text: Sentence, sentences: Iterable[Sentence]) -> Predicted
             column_scores[name].extend(predicted.column_scores[name])
         first += len(sentence)
     if first != len(text):
-        raise ValueError(f"sentences: must have {len(text)} tokens together. Got {first}.")
+        raise ValueError(f"sentences: must have {len(text)} tokens in all. Got {first}.")
     return text.predicted(
         Prediction(
             None if spans is None else tuple(spans),
