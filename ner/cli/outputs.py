@@ -12,7 +12,7 @@ import typer
 from ner.cli.options import WrittenScheme
 
 if TYPE_CHECKING:
-    from ner.data.sentence import Prediction, Sentence
+    from ner.data.sentence import PredictedSentence, Prediction
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 
@@ -52,7 +52,7 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def write_spans(
-    tagged: "Iterable[Sentence]", output: Output, scheme: WrittenScheme
+    tagged: "Iterable[PredictedSentence]", output: Output, scheme: WrittenScheme
 ) -> Iterator[str]:
     """Yield lines for sentences with predicted spans."""
     from ner.data.formats.conll import write_conll
@@ -69,7 +69,9 @@ def write_spans(
             return _marked_spans(tagged)
 
 
-def write_column(tagged: "Iterable[Sentence]", output: Output, column: str) -> Iterator[str]:
+def write_column(
+    tagged: "Iterable[PredictedSentence]", output: Output, column: str
+) -> Iterator[str]:
     """Yield lines for sentences with a predicted column."""
     from ner.data.formats.conll import write_conll
     from ner.data.formats.jsonl import write_jsonl
@@ -86,7 +88,7 @@ def write_column(tagged: "Iterable[Sentence]", output: Output, column: str) -> I
             return _marked_tokens(tagged, column)
 
 
-def write_classes(labelled: "Iterable[Sentence]", output: ClassOutput) -> Iterator[str]:
+def write_classes(labelled: "Iterable[PredictedSentence]", output: ClassOutput) -> Iterator[str]:
     """Yield lines for sentences with predicted labels of their own."""
     from ner.data.formats.jsonl import write_jsonl
     from ner.inference.attention_view import html_page
@@ -102,7 +104,7 @@ def write_classes(labelled: "Iterable[Sentence]", output: ClassOutput) -> Iterat
             return html_page(_shaded_paragraphs(labelled), "Labels of texts")
 
 
-def _span_rows(sentences: Iterable["Sentence"]) -> Iterator[str]:
+def _span_rows(sentences: Iterable["PredictedSentence"]) -> Iterator[str]:
     yield "number\tstart\tend\tlabel\tscore\ttext"
     for number, sentence in enumerate(sentences, 1):
         for e in sentence.entities:
@@ -110,20 +112,20 @@ def _span_rows(sentences: Iterable["Sentence"]) -> Iterator[str]:
             yield f"{number}\t{e.start}\t{e.end}\t{e.label}\t{e.score:.6f}\t{text}"
 
 
-def _token_rows(sentences: Iterable["Sentence"], column: str) -> Iterator[str]:
+def _token_rows(sentences: Iterable["PredictedSentence"], column: str) -> Iterator[str]:
     yield "number\tstart\tend\tlabel\tscore\ttext"
     for number, sentence in enumerate(sentences, 1):
-        scores = _prediction(sentence).column_scores[column]
+        scores = sentence.prediction.column_scores[column]
         rows = zip(sentence.offsets, sentence.column(column), scores, sentence.tokens, strict=True)
         for (start, end), label, score, token in rows:
             yield f"{number}\t{start}\t{end}\t{label}\t{score:.6f}\t{token.translate(ESCAPED)}"
 
 
-def _class_rows(sentences: Iterable["Sentence"]) -> Iterator[str]:
+def _class_rows(sentences: Iterable["PredictedSentence"]) -> Iterator[str]:
     """Write a row for each label of a text; one without label where there is none."""
     yield "number\tlabel\tprobability\ttext"
     for number, sentence in enumerate(sentences, 1):
-        found, text = _prediction(sentence), sentence.text.translate(ESCAPED)
+        found, text = sentence.prediction, sentence.text.translate(ESCAPED)
         for label in found.labels or ():
             share = found.probabilities[label]
             yield f"{number}\t{label.translate(ESCAPED)}\t{share:.6f}\t{text}"
@@ -131,28 +133,23 @@ def _class_rows(sentences: Iterable["Sentence"]) -> Iterator[str]:
             yield f"{number}\t\t\t{text}"
 
 
-def _shaded_lines(sentences: Iterable["Sentence"]) -> Iterator[str]:
+def _shaded_lines(sentences: Iterable["PredictedSentence"]) -> Iterator[str]:
     """Put labels before a text, whose tokens are shaded by attention on a terminal."""
     from ner.inference.attention_view import shade_terminal
 
     paint, color = _Painter(), coloured()
     for sentence in sentences:
-        found = _prediction(sentence)
+        found = sentence.prediction
         shown = paint(_labels(found), ", ".join(found.labels or ()))
         yield f"{shown}  {shade_terminal(sentence, _weights(sentence), color)}"
 
 
-def _shaded_paragraphs(sentences: Iterable["Sentence"]) -> Iterator[str]:
+def _shaded_paragraphs(sentences: Iterable["PredictedSentence"]) -> Iterator[str]:
     from ner.inference.attention_view import shade_html
 
     for number, sentence in enumerate(sentences, 1):
-        caption = f"{number}. {_labels(_prediction(sentence))}"
+        caption = f"{number}. {_labels(sentence.prediction)}"
         yield shade_html(sentence, _weights(sentence), caption)
-
-
-def _prediction(sentence: "Sentence") -> "Prediction":
-    assert sentence.prediction is not None
-    return sentence.prediction
 
 
 def _labels(found: "Prediction") -> str:
@@ -160,13 +157,13 @@ def _labels(found: "Prediction") -> str:
     return ", ".join(f"{n} {found.probabilities[n]:.2f}" for n in found.labels or ()) or "(none)"
 
 
-def _weights(sentence: "Sentence") -> tuple[float, ...] | None:
+def _weights(sentence: "PredictedSentence") -> tuple[float, ...] | None:
     from ner.inference.attention_view import token_weights
 
-    return token_weights(sentence) if _prediction(sentence).attention else None
+    return token_weights(sentence) if sentence.prediction.attention else None
 
 
-def _marked_spans(sentences: Iterable["Sentence"]) -> Iterator[str]:
+def _marked_spans(sentences: Iterable["PredictedSentence"]) -> Iterator[str]:
     """Mark entities in the text: coloured on a terminal, in brackets elsewhere."""
     paint = _Painter()
     for sentence in sentences:
@@ -178,7 +175,7 @@ def _marked_spans(sentences: Iterable["Sentence"]) -> Iterator[str]:
         yield "".join(pieces) + sentence.text[end:]
 
 
-def _marked_tokens(sentences: Iterable["Sentence"], column: str) -> Iterator[str]:
+def _marked_tokens(sentences: Iterable["PredictedSentence"], column: str) -> Iterator[str]:
     paint = _Painter()
     for sentence in sentences:
         pairs = zip(sentence.tokens, sentence.column(column), strict=True)
@@ -201,7 +198,7 @@ class _Painter:
 SECONDS_BETWEEN_DRAWINGS = 0.2
 
 
-def with_progress(sentences: "Iterable[Sentence]") -> "Iterator[Sentence]":
+def with_progress(sentences: "Iterable[PredictedSentence]") -> "Iterator[PredictedSentence]":
     """Pass sentences on; count them on stderr if it is a terminal, and stdout is not the same."""
     if not sys.stderr.isatty() or sys.stdout.isatty():
         yield from sentences

@@ -35,7 +35,7 @@ from ner.cli.outputs import (
 from ner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ner.data.sentence import Sentence
+    from ner.data.sentence import PredictedSentence, Sentence
     from ner.inference.predictor import Predictor
 
 
@@ -97,7 +97,7 @@ def tag(
     window = 1 if typed else WINDOW
     split = SentenceSplitter(language, lines=not hard_wrapped) if split_sentences else None
 
-    def pipe(items: "Iterable[str | Sentence]") -> "Iterator[Sentence]":
+    def pipe(items: "Iterable[str | Sentence]") -> "Iterator[PredictedSentence]":
         size = batch_tokens or BATCH_TOKENS
         return with_progress(tagger.pipe(items, batch_tokens=size, window=window, split=split))
 

@@ -53,7 +53,7 @@ def train(
     callbacks: Iterable[Callback] = (),
     set: Settings | None = None,
     **sections: Any,
-) -> tuple[Predictor[Any], Report]:
+) -> tuple[Predictor, Report]:
     """Train a model.
 
     Args:

@@ -322,7 +322,7 @@ def test_probabilities_are_calibrated_on_the_development_data(runs, runtime):
     assert report["calibration"] == pytest.approx(fitted, abs=small_model_bound())
     assert model.task.temperature == report["calibration"]["temperature"] != 1
     assert report["calibration"]["loss_after"] < report["calibration"]["loss_before"]
-    assert report["error"] == pytest.approx(fitted["error_after"], abs=small_model_bound())
+    assert report["ece"] == pytest.approx(fitted["ece_after"], abs=small_model_bound())
     shares = np.exp(model.logits(read())[0].astype(float) / fitted["temperature"])
     found = classification(model.tag_sentences(read()[:1])[0]).probabilities
     assert list(found.values()) == pytest.approx(

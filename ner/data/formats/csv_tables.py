@@ -151,7 +151,7 @@ def write_wide(
     yield join([*FIELD_NAMES, TEXT_NAMES[0], SPAN_NAMES[0], LABEL_NAMES[0]], "header")
     for number, sentence in enumerate(sentences, 1):
         is_annotated = sentence.found_spans is not None
-        spans = [[e.start, e.end, e.label] for e in sentence.entities]
+        spans = [[e.start, e.end, e.label] for e in sentence.found_entities]
         labels = list(sentence.labels or [])
         label = "" if sentence.labels is None else dump(labels)
         if len(labels) == 1 and not labels[0].startswith("["):

@@ -60,7 +60,7 @@ from ner.data.partial import (
     normalize_partial,
     tags_from_allowed,
 )
-from ner.data.sentence import Prediction, Sentence, Source
+from ner.data.sentence import PredictedEntity, Prediction, Sentence, Source
 from ner.data.spans import CharSpan, FieldError, SpanRules
 from ner.errors import DataError
 
@@ -141,7 +141,7 @@ def write_doccano(sentences: Iterable[Sentence]) -> Iterator[str]:
                 f"spans or labels. Got both ({', '.join(sentence.labels)})."
             )
         if is_annotated:
-            record["label"] = [[e.start, e.end, e.label] for e in sentence.entities]
+            record["label"] = [[e.start, e.end, e.label] for e in sentence.found_entities]
         elif sentence.labels:
             record["label"] = sentence.labels
         yield dump(record)
@@ -174,7 +174,7 @@ def write_prodigy(sentences: Iterable[Sentence]) -> Iterator[str]:
                     "token_end": span.end - 1,
                     "label": entity.label,
                 }
-                for span, entity in zip(spans, sentence.entities, strict=True)
+                for span, entity in zip(spans, sentence.found_entities, strict=True)
             ]
         if sentence.labels and len(sentence.labels) == 1:
             record["label"] = sentence.labels[0]
@@ -330,8 +330,8 @@ def jsonl_record(sentence: Sentence) -> dict[str, Any]:
         record["spans"] = [
             {"start": entity.start, "end": entity.end, "label": entity.label}
             | {"text": entity.text}
-            | ({} if entity.score is None else {"score": round(entity.score, 6)})
-            for entity in sentence.entities
+            | ({"score": round(entity.score, 6)} if isinstance(entity, PredictedEntity) else {})
+            for entity in sentence.found_entities
         ]
     if sentence.allowed is not None:
         record["allowed"] = tags_from_allowed(sentence.allowed)

@@ -122,7 +122,7 @@ def _task(sentence: Sentence) -> dict[str, Any]:
             "type": "labels",
             "value": {"start": e.start, "end": e.end, "text": e.text, "labels": [e.label]},
         }
-        for e in sentence.entities
+        for e in sentence.found_entities
     ]
     if sentence.labels:
         choices = {"choices": sentence.labels}
