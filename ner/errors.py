@@ -31,7 +31,7 @@ class ModelFolderError(NerError):
 
 
 class TaskError(NerError, TypeError):
-    """A method was called that the model's task has no use for, such as `classify` of a tagger."""
+    """A method was called that does not fit the task of a model, like `classify` of a tagger."""
 
 
 class TrainingError(NerError):
