@@ -229,9 +229,7 @@ def test_a_forecast_does_not_depend_on_its_company(trained):
 def test_a_forecast_needs_as_much_as_the_network_reads(trained):
     assert trained.forecaster.coding.settings.history == 15
     assert trained.forecaster.forecast(wave(15)).shape == (3,)
-    with pytest.raises(
-        DataError, match=r"at least 15 rows are needed to forecast\. Got 14\."
-    ):
+    with pytest.raises(DataError, match=r"at least 15 rows are needed to forecast\. Got 14\."):
         trained.forecaster.forecast(wave(14))
     with pytest.raises(DataError, match=r"values: must have the columns a\. Got 2 columns\."):
         trained.forecaster.forecast(np.ones((20, 2)))

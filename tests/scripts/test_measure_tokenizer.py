@@ -1,18 +1,15 @@
 """The measurement, and the texts that it writes; the floors are the aims that were set before."""
 
-from pathlib import Path
-
 import pytest
 
 from ner.data.formats.read import read_sentences
 from ner.data.sentence import Sentence
 from ner.data.tokenizer import Tokenizer, agreement
+from tests.scripts.running import import_script
 
-SCRIPTS = Path(__file__).parents[2] / "scripts" / "tokenizer"
-with pytest.MonkeyPatch.context() as patch:
-    patch.syspath_prepend(SCRIPTS)
-    import measure_tokenizer
-    from running_text import join_texts, with_text, write_text
+measure_tokenizer = import_script("tokenizer/measure_tokenizer.py")
+running_text = import_script("tokenizer/running_text.py")
+join_texts, with_text = running_text.join_texts, running_text.with_text
 
 
 @pytest.mark.parametrize(
@@ -32,7 +29,7 @@ with pytest.MonkeyPatch.context() as patch:
 )
 def test_tokens_become_running_text(tokens, text):
     words = tokens.split(" ")
-    written, offsets = write_text(words)
+    written, offsets = running_text.write_text(words)
     assert written == text
     assert [written[start:end] for start, end in offsets] == words
 
