@@ -34,7 +34,7 @@ from ner.nn.heads import CRFHead
 from ner.nn.model import Model
 from ner.nn.runtime import TorchRuntime, load_network
 from ner.tasks import SpanTask
-from tests.networks import case_name, choices, write_store
+from tests.networks import case_name, choices, feature_sets, networks, write_store
 from tests.tolerance import additions, float32_bound
 
 WIDTH = 8
@@ -59,15 +59,7 @@ ENCODERS += [
     base | {"layer_norm": True, "residual": True, "attention_heads": 2}
     for base in ({"projection": 4, "layers": 2}, {"cell": "mingru", "layers": 2}, {"kind": "idcnn"})
 ]
-NETWORKS = [
-    {"characters.kind": kind, "head.kind": head}
-    for kind, head in itertools.product(choices("characters", "kind"), choices("head", "kind"))
-]
-NETWORKS += [
-    {"characters.kind": "cnn", "head.kind": "crf"}
-    | {f"encoder.{name}": value for name, value in encoder.items()}
-    for encoder in ENCODERS
-]
+NETWORKS = networks(ENCODERS)
 NETWORKS += [{"characters.width": width} for width in choices("characters", "width")]
 # All model together in every network, and once each part left out.
 EVERYTHING = {
@@ -77,18 +69,7 @@ EVERYTHING = {
     "bigram_count": 1,
     "vectors": True,
 }
-FEATURES = [
-    EVERYTHING | changed
-    for changed in (
-        {"shapes": False},
-        {"affix_rows": 0},
-        {"columns": ()},
-        {"columns": ("pos",)},
-        {"bigram_count": 0},
-        {"vectors": False},
-        {"shapes": False, "affix_rows": 0, "columns": (), "bigram_count": 0, "vectors": False},
-    )
-]
+FEATURES = feature_sets(EVERYTHING, {"columns": ("pos",)})
 CASES = [(network, EVERYTHING) for network in NETWORKS] + [({}, each) for each in FEATURES]
 BARE = ({"characters.kind": "none"}, FEATURES[-1])
 
