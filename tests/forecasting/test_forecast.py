@@ -1,4 +1,4 @@
-"""The program scripts/forecast.py, the pictures, and the report, as a user meets them."""
+"""The script scripts/forecast.py, and its report."""
 
 import runpy
 from pathlib import Path
@@ -15,7 +15,7 @@ SMALL = ("--size", "6", "--epochs", "3", "--seeds", "2", "--device", "cpu")
 
 @pytest.fixture
 def forecast(monkeypatch, capsys):
-    """Run the program: exit code, standard output, last line of standard error."""
+    """Run the script; return its exit code, its output, and the last line of its errors."""
 
     def call(*arguments):
         monkeypatch.setattr("sys.argv", ["forecast.py", *map(str, arguments)])
@@ -32,7 +32,7 @@ def forecast(monkeypatch, capsys):
 
 @pytest.fixture
 def series(tmp_path):
-    """Write a seasonal series that grows, in the manner of a spreadsheet, and give its path."""
+    """Write a seasonal series that grows, as a spreadsheet does, and return its path."""
     t = np.arange(96)
     values = np.exp(t / 60) * (3 + np.sin(t * np.pi / 6))
     path = tmp_path / "sales.csv"
@@ -139,7 +139,7 @@ def test_a_blank_cell_is_found(series, forecast):
     assert code == f"{series}:2: column 'Sales' must hold a finite number. Got a blank cell."
 
 
-def test_a_model_that_is_none_is_refused(series, forecast, tmp_path):
+def test_a_model_that_does_not_exist_is_refused(series, forecast, tmp_path):
     code, *_ = forecast(series, "--model", tmp_path / "nothing")
     assert code == f"{tmp_path / 'nothing'}: no such folder."
 

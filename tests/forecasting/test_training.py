@@ -25,7 +25,7 @@ TASKS = ["many-to-one", "many-to-many", "one-to-many"]
 
 
 def wave(rows=120):
-    """Make a sine whose period is no whole number of steps."""
+    """Make a sine whose period is not a whole number of steps."""
     return np.sin(np.arange(rows) / 2.3)[:, None]
 
 
@@ -63,7 +63,7 @@ def test_rows_are_learnt_where_a_line_does_not_fit(tmp_path):
 
 def test_further_columns_are_read(tmp_path):
     noise = np.random.default_rng(4).normal(size=120)
-    # What comes in the first column was in the second one a step before.
+    # The second column is one step ahead of the first.
     values = np.column_stack([np.roll(noise, 1), noise])
     runs = {
         inputs: train_series(
@@ -117,7 +117,7 @@ def test_a_run_that_is_interrupted_goes_on_to_the_same_model(tmp_path):
             # The second network is about to begin.
             signal.raise_signal(signal.SIGINT)
 
-    # What runs in the background of a shell ignores the signal, until it is told otherwise.
+    # A process in the background of a shell ignores the signal by default.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -188,7 +188,7 @@ def test_the_test_split_changes_nothing_but_its_own_figures(tmp_path):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Train a small model, and give the result of the run."""
+    """Train a small model, and return the result of the run."""
     settings = settings_of(epochs=2, seeds=2, reference="drift", period=5, phases=True)
     return train_series(as_table(wave(100)), settings, out=tmp_path_factory.mktemp("run") / "a")
 
@@ -218,7 +218,7 @@ def test_a_forecast_is_the_mean_of_the_networks(trained):
 
 
 @pytest.mark.numeric
-def test_a_forecast_does_not_depend_on_its_company(trained):
+def test_a_forecast_does_not_depend_on_its_batch(trained):
     forecaster, origins = trained.forecaster, np.arange(15, 100)
     together = forecaster.predict(wave(), origins)
     alone = np.concatenate([forecaster.predict(wave(), origins[i : i + 1]) for i in range(85)])
@@ -261,12 +261,12 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, trained):
         load_forecaster(tmp_path / "m")
 
 
-def test_a_model_of_text_is_none_of_a_series(tiny_model):
+def test_a_model_of_text_is_not_a_model_of_a_series(tiny_model):
     with pytest.raises(ModelFolderError, match=r"must be a model of a series\. Got .* 'ner'"):
         load_forecaster(tiny_model)
 
 
-def test_a_model_of_a_series_is_none_of_text(trained):
+def test_a_model_of_a_series_is_not_a_model_of_text(trained):
     import ner
 
     with pytest.raises(ModelFolderError, match="'series'"):

@@ -24,7 +24,7 @@ def table(rows=40, columns=2):
 
 
 def reference_by_hand(name, y, origin, k):
-    """Forecast step k from what lies before `origin`."""
+    """Forecast step k from the values before `origin`."""
     season = y[origin + k % PERIOD - PERIOD]
     return {
         "none": 0.0,
@@ -154,7 +154,7 @@ def test_scaling_can_be_undone(kind, rows):
             assert np.allclose([one.min(), one.max()], [0, 1])
 
 
-def test_a_scaler_survives_json_and_refuses_what_is_none():
+def test_a_scaler_survives_json_and_refuses_anything_else():
     scaler = Scaler.fit(table(), "standard")
     again = Scaler.from_dict(scaler.to_dict())
     assert np.array_equal(again.apply(table()), scaler.apply(table()))
@@ -206,7 +206,7 @@ def test_rows_are_split_at_random_by_their_seed():
     assert not np.array_equal(splits.test, other.test)
 
 
-def test_what_is_left_over_is_not_used():
+def test_rows_that_are_left_over_are_not_used():
     assert split_sizes(17420, (8640, 2880, 2880), "ETTh1.csv") == [8640, 2880, 2880]
     assert sum(split_sizes(10, (0.5, 0.1, 0.1), "file")) == 7
 
@@ -232,7 +232,7 @@ def test_what_is_left_over_is_not_used():
         ),
     ],
 )
-def test_a_split_that_is_none_is_refused(split, message):
+def test_a_split_that_is_not_valid_is_refused(split, message):
     with pytest.raises(ConfigError, match=message):
         split_sizes(30, split, "file")
 
@@ -312,7 +312,7 @@ def test_ridge_is_the_least_penalised_error():
         errors = features[splits.train] @ weights + bias - targets[splits.train]
         return np.square(errors).sum() + strength * np.square(weights).sum()
 
-    # What is forecast is linear, so a few forecasts tell weights and bias.
+    # Forecasts are linear in the features, so they determine weights and bias.
     forecasts = method(np.arange(60))[:, 0]
     (*weights, bias), *_ = np.linalg.lstsq(
         np.column_stack([features, np.ones(60)]), forecasts, rcond=None

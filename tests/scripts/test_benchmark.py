@@ -1,4 +1,4 @@
-"""The benchmark runs and writes what it says; how fast anything is, no test can know."""
+"""The benchmark runs and writes its results. Tests do not check how fast anything is."""
 
 import json
 import subprocess
@@ -25,8 +25,8 @@ LOWER_IS_BETTER = {
     "memory, last epoch less first",
 }
 HIGHER_IS_BETTER = {"training", "tagging, first pass", "tagging, warm"}
-# Trains a peer on eight sentences, saves and loads it, tags them together and one by one. Each
-# sentence is there twice, because some peers take words seen once for unknown.
+# Trains a peer on eight sentences, saves and loads it, and tags them together and one by one. Each
+# sentence occurs twice, because some peers leave out words seen once.
 LEARNING = """
 import json, sys
 from pathlib import Path
@@ -94,7 +94,7 @@ def facts_of(results):
     return json.loads((results[0] / "benchmark.json").read_text(encoding="utf-8"))
 
 
-def test_every_measure_is_there_for_both_sides(results):
+def test_every_measure_has_figures_of_both_sides(results):
     rows = facts_of(results)["results"]
     found = {(row["measure"], row["size"], row["contender"]) for row in rows}
     layers = {"CRF loss and gradients", "CRF decoding"}
@@ -144,7 +144,7 @@ def test_machine_settings_and_versions_are_on_record(results):
     assert facts["machine"]["threads"] == 1
     assert {"torch", "pytorch-crf", "numpy"} <= set(facts["machine"]["versions"])
     assert len(facts["load_average"]["before"]) == len(facts["load_average"]["after"]) == 3
-    assert facts["flags"] == []  # the speed to expect is known for other sizes alone
+    assert facts["flags"] == []  # expected speeds are known for other sizes only
 
 
 def test_curves_and_memory_of_each_epoch_are_on_record(results):
@@ -168,7 +168,7 @@ def test_a_corpus_that_is_not_there_is_one_line(tmp_path):
     assert done.stderr.strip() == f"{tmp_path / 'no.conll'}: no such file."
 
 
-def test_the_profile_names_the_parts_of_a_step(tmp_path):
+def test_the_profile_names_the_components_of_a_step(tmp_path):
     corpus = write_corpus(tmp_path / "train.conll", "train", 40)
     options = ("--size", 4, "--steps", 2, "--threads", 1)
     done = run_script("benchmark/profile_step.py", corpus, *options)
@@ -207,13 +207,13 @@ def test_a_peer_learns_and_its_saved_model_tags(package, tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads(facts.read_text(encoding="utf-8"))
     assert found["notes"] == [f"{package} {released(package)}"]
-    # A batch holds them all; CRFsuite learns in passes.
+    # A batch has all sentences; CRFsuite learns in passes.
     assert found["learnt"] > 0
     assert found["learnt"] == int(found["learnt"])
     assert min(found["seconds"]) > 0
     assert found["f1"] > 0.9
     assert found["alike"]
-    # In a process of its own, where it may print nothing that is not asked for.
+    # In a process of its own, which must print nothing else.
     sentences = json.loads(corpus.read_text(encoding="utf-8"))
     inputs = {"first": sentences[0], "many": sentences, "sample": sentences[:3]}
     corpus.write_text(json.dumps(inputs), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The made-up corpus is what its program says, and what is measured is all there."""
+"""The made-up corpus is as described, and all measurements are made."""
 
 import pytest
 
@@ -20,12 +20,12 @@ def test_the_corpus_has_the_tokens_that_were_asked_for(tmp_path, monkeypatch):
     assert max(map(len, sentences)) == 34
     assert {span.label for s in sentences for span in s.spans or ()} == {"PER", "LOC", "ORG"}
     names = sum(end - start for s in sentences for start, end, _ in s.spans or ())
-    # A fifth of the words, less by token: the three most frequent words are none.
+    # A fifth of the words, but fewer tokens: the three most frequent words are not names.
     assert 0.1 < names / 10_000 < 0.2
 
 
 @pytest.mark.skipif(not big_corpus.STATUS.exists(), reason="memory is measured on Linux alone")
-def test_every_part_of_a_training_is_measured_and_nothing_is_left(tmp_path):
+def test_every_phase_of_training_is_measured_and_no_file_is_left(tmp_path):
     result = run_script(SCRIPT, "--tokens", 5000, "--steps", 2, "--folder", tmp_path)
     assert result.returncode == 0, result.stderr
     head, _, *rows = (line.strip("| ").split(" | ") for line in result.stdout.splitlines())
@@ -51,7 +51,7 @@ def test_every_part_of_a_training_is_measured_and_nothing_is_left(tmp_path):
         pytest.param(["--file", "none.conll"], "none.conll: no such file.", id="no file"),
     ],
 )
-def test_what_cannot_be_measured_is_said_in_one_line(tmp_path, options, message):
+def test_a_mistake_is_one_line(tmp_path, options, message):
     result = run_script(SCRIPT, "--folder", tmp_path, *options)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith(message.format(folder=tmp_path))

@@ -42,7 +42,7 @@ def compare(monkeypatch, capsys, tmp_path):
     return call
 
 
-def test_what_is_there_is_not_trained_again(compare):
+def test_rows_with_results_are_not_trained_again(compare):
     results, printed = compare("--only", "lstm")
     assert list(results["rows"]) == ["lstm"] and "lstm ..." in printed.err
     again, printed = compare("--only", "lstm", "lstm-forward")
@@ -53,7 +53,7 @@ def test_what_is_there_is_not_trained_again(compare):
     assert 2 * counts[0] == counts[1]
 
 
-def test_speeds_are_held_against_the_first_row(compare):
+def test_speeds_are_compared_with_the_first_row(compare):
     compare("--only", "mingru", "lstm")
     results, printed = compare("--only", "lstm", "--rounds", "2", "--seconds", "0.02")
     assert list(results["speeds"]) == ["lstm", "mingru"]

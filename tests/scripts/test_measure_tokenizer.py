@@ -1,4 +1,4 @@
-"""The measurement, and the texts that it writes; the floors are the aims that were set before."""
+"""The measurement, and the texts that it writes. The floors were set before measuring."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_tokens_become_running_text(tokens, text):
     assert [written[start:end] for start, end in offsets] == words
 
 
-def test_documents_are_joined_with_their_places():
+def test_documents_are_joined_with_the_offsets_of_sentences():
     sentences = [
         with_text(Sentence(tokens.split(), document=document))
         for tokens, document in [("A b .", "1"), ("C .", "1"), ("D", "2"), ("E", None), ("F", None)]
@@ -51,7 +51,7 @@ def test_documents_are_joined_with_their_places():
 
 
 def test_sentences_are_scored_by_their_ranges_and_borders():
-    # 3 borders, of which 1 is found beside a wrong one; of 4 sentences, the first one.
+    # One of 3 borders is found, and one wrong border; of 4 sentences, the first one is found.
     scores = measure_tokenizer.sentence_scores(
         lambda _: [2, 5], [(Sentence(["x" * 10]), [2, 4, 7])]
     )
