@@ -1,7 +1,7 @@
 """Small, fast and exact sequence labelling.
 
 >>> import ner
->>> ner.Sentence(["New", "York"], spans=[(0, 2, "LOC")]).entities[0].text
+>>> ner.Sentence(["New", "York"], spans=[ner.Span(0, 2, "LOC")]).entities[0].text
 'New York'
 """
 
@@ -27,9 +27,10 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from ner import nn
+    from ner.data.formats.options import ReadOptions
     from ner.data.formats.read import read_sentences
     from ner.data.schemes import Span
-    from ner.data.sentence import Entity, Prediction, Sentence
+    from ner.data.sentence import Entity, PredictedEntity, PredictedSentence, Prediction, Sentence
     from ner.data.sentence_splitter import SentenceSplitter
     from ner.errors import (
         ConfigError,
@@ -37,39 +38,50 @@ if TYPE_CHECKING:
         MissingExtraError,
         ModelFolderError,
         NerError,
+        TaskError,
         TrainingError,
     )
     from ner.evaluation.predicted_file import score_predictions
     from ner.evaluation.report import LabelReport, SpanReport
-    from ner.export.model import export
+    from ner.exporting.model import export
+    from ner.inference.classification import Classification
     from ner.inference.classifier import TextClassifier
     from ner.inference.evaluate import evaluate
     from ner.inference.loading import load
+    from ner.inference.predictor import Predictor
     from ner.inference.tagger import Tagger
     from ner.inference.token_tagger import TokenTagger
     from ner.training.train import train
 
+    __version__: str
+
 # Where each public name lives; it is imported when first asked for, so that `import ner` is fast
 # and needs no torch.
 _HOMES = {
-    "LabelReport": "ner.evaluation.report",
-    "TokenTagger": "ner.inference.token_tagger",
+    "Classification": "ner.inference.classification",
     "ConfigError": "ner.errors",
     "DataError": "ner.errors",
     "Entity": "ner.data.sentence",
+    "LabelReport": "ner.evaluation.report",
     "MissingExtraError": "ner.errors",
     "ModelFolderError": "ner.errors",
     "NerError": "ner.errors",
+    "PredictedEntity": "ner.data.sentence",
+    "PredictedSentence": "ner.data.sentence",
     "Prediction": "ner.data.sentence",
-    "SpanReport": "ner.evaluation.report",
+    "Predictor": "ner.inference.predictor",
+    "ReadOptions": "ner.data.formats.options",
     "Sentence": "ner.data.sentence",
     "SentenceSplitter": "ner.data.sentence_splitter",
     "Span": "ner.data.schemes",
+    "SpanReport": "ner.evaluation.report",
     "Tagger": "ner.inference.tagger",
+    "TaskError": "ner.errors",
     "TextClassifier": "ner.inference.classifier",
+    "TokenTagger": "ner.inference.token_tagger",
     "TrainingError": "ner.errors",
     "evaluate": "ner.inference.evaluate",
-    "export": "ner.export.model",
+    "export": "ner.exporting.model",
     "load": "ner.inference.loading",
     "read_sentences": "ner.data.formats.read",
     "score_predictions": "ner.evaluation.predicted_file",
@@ -77,6 +89,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Classification",
     "ConfigError",
     "DataError",
     "Entity",
@@ -84,12 +97,17 @@ __all__ = [
     "MissingExtraError",
     "ModelFolderError",
     "NerError",
+    "PredictedEntity",
+    "PredictedSentence",
     "Prediction",
+    "Predictor",
+    "ReadOptions",
     "Sentence",
     "SentenceSplitter",
     "Span",
     "SpanReport",
     "Tagger",
+    "TaskError",
     "TextClassifier",
     "TokenTagger",
     "TrainingError",
@@ -103,18 +121,25 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'ner' has no attribute {name!r}")
-    from ner.extras import require, require_training
+# Type checkers read the imports above; with this function, they would accept any name.
+if not TYPE_CHECKING:
 
-    if name == "nn":
-        return require("ner.nn", "ner.nn")
-    if name == "train":
-        require_training()
-    if name == "export":
-        require("torch", "ner.export")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("lattice-ner")
+        if name not in __all__:
+            raise AttributeError(f"module 'ner' has no attribute {name!r}")
+        from ner.extras import require, require_training
+
+        if name == "nn":
+            return require("ner.nn", "ner.nn")
+        if name == "train":
+            require_training()
+        if name == "export":
+            require("torch", "ner.export")
+        return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -31,7 +31,7 @@ def require(module: str, purpose: str, extra: str = "train") -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         missing = (error.name or module).partition(".")[0]
-        if missing == "ner":
+        if missing == __package__:
             raise
         raise MissingExtraError(
             f"{purpose} needs {missing}: pip install '{DISTRIBUTION}[{extra}]'"

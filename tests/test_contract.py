@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -18,6 +19,8 @@ import ner
 from ner.config import Section
 from ner.config.loading import Config, load_config
 from ner.errors import NerError
+from ner.inference.loading import PREDICTORS
+from ner.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
 # The compiled kernel is a library of its own, no module.
@@ -102,6 +105,12 @@ def test_an_unknown_name_is_refused():
         ner.trian  # noqa: B018
 
 
+def test_no_public_name_is_hidden_by_a_module_of_the_same_name():
+    # Importing ner.x puts the module into `ner`, whatever stood there under the name.
+    modules = {path.stem for path in (ROOT / "ner").iterdir()}
+    assert modules.intersection(ner.__all__) == {"nn"}
+
+
 def test_public_names_are_in_order_and_typed():
     assert ner.__all__ == sorted(ner.__all__, key=lambda name: (name[0].islower(), name))
     source = (ROOT / "ner" / "__init__.py").read_text(encoding="utf-8")
@@ -165,7 +174,8 @@ def test_every_script_begins_with_its_purpose_and_its_command(name):
 
 
 def test_every_mistake_of_a_user_has_one_base():
-    errors = [e for e in vars(ner.errors).values() if inspect.isclass(e) and e is not NerError]
+    classes = [thing for thing in vars(ner.errors).values() if inspect.isclass(thing)]
+    errors = [e for e in classes if e.__module__ == "ner.errors" and e is not NerError]
     assert all(issubclass(e, NerError) and e.__name__ in ner.__all__ for e in errors)
 
 
@@ -213,6 +223,128 @@ def test_tests_have_the_same_plain_names_at_any_time():
             assert not objects.intersection(case.split("-")), name
 
 
+TASK_CLASSES = {task.__name__ for task in TASKS.values()}
+PREDICTOR_CLASSES = {predictor.__name__ for predictor in PREDICTORS.values()}
+
+
+def names_in(node):
+    """Name the variables, attributes and classes in an expression."""
+    nodes = list(ast.walk(node))
+    return {n.id for n in nodes if isinstance(n, ast.Name)} | {
+        n.attr for n in nodes if isinstance(n, ast.Attribute)
+    }
+
+
+def is_task_name(node):
+    return isinstance(node, ast.Constant) and node.value in TASKS
+
+
+def holds_task_name(node):
+    """Whether an expression is a task's name: a string, `x.task`, `task.name`, or some of them."""
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        return any(map(holds_task_name, node.elts))
+    if isinstance(node, ast.Attribute):
+        of_task = node.attr == "name" and "task" in names_in(node.value)
+        return node.attr == "task" or of_task
+    return is_task_name(node)
+
+
+def is_branch_on_task(node):
+    """Whether a node of a syntax tree chooses by the kind of task."""
+    kinds = TASK_CLASSES | PREDICTOR_CLASSES
+    match node:
+        case ast.Call(func=ast.Name(id="isinstance" | "issubclass"), args=[_, classes]):
+            return bool(names_in(classes) & kinds)
+        case ast.Compare(left=left, comparators=[*others]):
+            compared = [left, *others]
+            return any(holds_task_name(n) or names_in(n) & kinds for n in compared)
+        case ast.MatchClass(cls=matched):
+            return bool(names_in(matched) & kinds)
+        case ast.MatchValue(value=value):
+            return is_task_name(value)
+        case ast.Match(subject=subject):
+            return holds_task_name(subject)
+        case ast.Dict(keys=[_, _, *_] as keys):
+            return all(map(is_task_name, keys))
+        case ast.Tuple(elts=[_, _, *_] as values):
+            return all(map(is_task_name, values))
+    return False
+
+
+def branches_on_task(source):
+    """List the lines that choose by the kind of task; types of settings may name all of them."""
+    tree = ast.parse(source)
+    literals = {
+        id(node.slice)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and "Literal" in names_in(node.value)
+    }
+    found = [n for n in ast.walk(tree) if id(n) not in literals and is_branch_on_task(n)]
+    return [ast.unparse(node).partition("\n")[0] for node in found]
+
+
+def test_tasks_speak_for_themselves():
+    # Forecasting has tasks of its own.
+    apart = (ROOT / "ner" / "tasks", ROOT / "ner" / "forecasting")
+    branches = {
+        str(path.relative_to(ROOT)): found
+        for path in sorted(ROOT.glob("ner/**/*.py"))
+        if not any(path.is_relative_to(folder) for folder in apart)
+        and (found := branches_on_task(path.read_text(encoding="utf-8")))
+    }
+    assert not branches
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "isinstance(task, SpanTask)",
+        "isinstance(model.task, (tasks.TextTask, TokenTask))",
+        "isinstance(model, TextClassifier)",
+        "type(task) is SpanTask",
+        "type(task) in (SpanTask, TextTask)",
+        "config.task == 'ner'",
+        "kind in ('ner', 'tag')",
+        "'classify' != kind",
+        "config.task != start.task.name",
+        "task.name == kind",
+        "match task:\n case SpanTask(): pass",
+        "match kind:\n case 'tag': pass",
+        "match config.task:\n case _: pass",
+        "{'ner': 1, 'tag': 2, 'classify': 3}[kind]",
+        "NEEDED = {'head.scheme': ('ner', 'tag')}",
+    ],
+    ids=range(15),
+)
+def test_a_branch_on_the_task_is_found(source):
+    assert branches_on_task(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "isinstance(model, Predictor)",
+        "task.is_per_token",
+        "TASKS[config.task].from_settings(settings)",
+        "name not in TASKS",
+        "task: Literal['ner', 'tag', 'classify'] = 'ner'",
+        "read('ner', kind == 'tags')",
+    ],
+    ids=range(6),
+)
+def test_asking_a_task_is_no_branch(source):
+    assert not branches_on_task(source)
+
+
+def test_the_tasks_of_a_configuration_are_those_that_there_are():
+    assert get_args(Config.model_fields["task"].annotation) == tuple(TASKS)
+
+
+def test_no_module_hides_a_public_function():
+    modules = {name.removeprefix("ner.") for name in MODULES}
+    assert modules.intersection(ner.__all__) == {"nn"}
+
+
 def test_files_are_short():
     long = {
         path.name: count
@@ -227,7 +359,7 @@ def test_files_are_short():
     [
         pytest.param(["train", "--train", "sample:train"], "Training needs torch", id="train"),
         pytest.param(
-            ["tag", "MODEL", "Ada", "--runtime", "torch"],
+            ["tag", "Ada", "--model", "MODEL", "--runtime", "torch"],
             "Running a model on torch needs torch",
             id="tag",
         ),

@@ -6,24 +6,14 @@ sentences changed and leaves the others, so that batches mix both. Words are row
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.errors import ConfigError
 from ner.features.batches import Change, TrainingSentences
 from ner.features.ragged import Ragged
 from ner.features.replacements import MentionFinder, MentionPool, Mentions, TokenPool
-
-# By name, the tasks in which a change makes sense: names are replaced where names are learnt, and
-# words are left out and moved where no label belongs to a word.
-TASKS = {
-    "mentions": ("ner",),
-    "tokens": ("ner", "tag"),
-    "delete": ("classify",),
-    "swap": ("classify",),
-}
 
 
 @dataclass(frozen=True)
@@ -168,20 +158,6 @@ class Augmentation:
     delete_rate: float
     swap: float
     swap_rate: float
-
-    def check(self, task: str) -> None:
-        """Refuse changes that spoil what a task learns.
-
-        Raises:
-            ConfigError: With the setting.
-        """
-        for name, tasks in TASKS.items():
-            share = asdict(self)[name]
-            if share and task not in tasks:
-                raise ConfigError(
-                    f"augmentation.{name}: 0 unless the task is {' or '.join(tasks)}. "
-                    f"Got {share} for {task}."
-                )
 
     @property
     def spellings(self) -> dict[str, float]:

@@ -1,14 +1,15 @@
-"""How good predictions are: a model or its predictions against gold annotation."""
+"""Compare a model, or its predictions, with gold annotation."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
+from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import CorpusSource, read_sentences
 from ner.data.sentence import Sentence
 from ner.evaluation.report import Report
 from ner.inference.predictor import Predictor
-from ner.tasks import Task, TextTask, TokenTask
+from ner.tasks import Task
 
 
 def evaluate_predictions(
@@ -24,8 +25,8 @@ def evaluate_predictions(
         task: What is predicted.
         gold: Annotated sentences.
         predicted: The same sentences in the same order, with `prediction`.
-        name: What to call the data in the report.
-        known_words: Those of the sentences that training showed; None if that is not known.
+        name: The name of the data, for the report.
+        known_words: The words of the training data; None if they are not known.
 
     Raises:
         DataError: A gold sentence is not annotated.
@@ -36,32 +37,42 @@ def evaluate_predictions(
 
 
 def evaluate(
-    model: Predictor[Any], data: CorpusSource, *, name: str | None = None, **reading: Any
+    model: Predictor,
+    data: CorpusSource,
+    options: ReadOptions | None = None,
+    *,
+    name: str | None = None,
+    **changes: Unpack[ReadKeywords],
 ) -> Report:
-    """Annotate sentences whose annotation is known, and compare.
+    """Predict for annotated sentences, and compare with their gold annotation.
 
     Args:
         model: What to evaluate.
         data: A file, a folder or name of HF `datasets`, or a list of sentences.
+        options: How the data are read. What it leaves open, such as the names of columns, is as in
+            training.
         name: What to call the data in the report; the file's name by default.
-        reading: Further arguments of `read_sentences`.
+        changes: Fields of `ReadOptions` by their names, in place of those in `options`.
 
     Raises:
         DataError: The data cannot be read, or are not annotated.
     """
     if not isinstance(model, Predictor):
-        raise TypeError(f"model: made by load() or train(). Got {model!r}.")
-    if reading.get("columns") is None:
-        reading["columns"] = model.columns
-    if isinstance(model.task, TokenTask):
-        reading.setdefault("target", model.task.column)
-    if isinstance(model.task, TextTask) and isinstance(data, str | Path):
+        raise TypeError(f"model: must come from load() or train(). Got {model!r}.")
+    chosen = (
+        (options or ReadOptions())
+        .updated(**changes)
+        .filled(
+            columns=model.columns, target=model.task.column, split="test", tokenize=model.tokenizer
+        )
+    )
+    if isinstance(data, str | Path) and chosen.format is None:
         from ner.data.formats.detection import detect_format
 
-        encoding = reading.get("encoding", "utf-8")
-        found = detect_format(data, encoding, is_labelled=True)
-        reading["format"] = reading.get("format") or found.name
-    gold = read_sentences(data, split="test", tokenize=model.tokenizer, **reading)
+        is_labelled = not model.task.is_per_token
+        found = detect_format(data, chosen.encoding, is_labelled=is_labelled)
+        chosen = chosen.updated(format=found.name)
+    gold = read_sentences(data, chosen)
     return evaluate_predictions(
         model.task,
         gold,

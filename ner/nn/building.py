@@ -1,6 +1,6 @@
 """The network of a model folder: built from its settings."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import nn
@@ -23,7 +23,8 @@ from ner.nn.heads import HEADS, ClassifierHead, Head
 from ner.nn.model import Model
 from ner.nn.pooling import build_pooling
 from ner.nn.transformer import build_transformer
-from ner.tasks import SpanTask, Task, TextTask
+from ner.tasks import Task
+from ner.tasks.base import HeadName
 
 Settings = Mapping[str, Any]
 
@@ -81,27 +82,38 @@ def build_head(settings: Settings, size: int, task: Task) -> Head:
     Raises:
         ConfigError: Its pooling does not go with the encoder.
     """
+    return HEAD_BUILDERS[task.head](settings, size, task)
+
+
+def _build_classifier_head(settings: Settings, size: int, task: Task) -> Head:
+    chosen, encoder = settings["head"], settings["encoder"]
+    # Where sentences begin is the featurizer's business.
+    others = ("language", "hard_wrapped")
+    pooling = {k: v for k, v in settings["pooling"].items() if k not in others}
+    if "last" in pooling["kinds"]:
+        _check_last_states(encoder)
+    return ClassifierHead(
+        build_pooling(size, **pooling, bidirectional=encoder["bidirectional"]),
+        task.outputs,
+        weights=chosen["weights"],
+        label_smoothing=chosen["label_smoothing"],
+        **task.head_options,
+    )
+
+
+def _build_tag_head(settings: Settings, size: int, task: Task) -> Head:
     chosen = settings["head"]
-    if isinstance(task, TextTask):
-        encoder = settings["encoder"]
-        # Where sentences begin is the featurizer's business.
-        others = ("language", "filled_lines")
-        pooling = {k: v for k, v in settings["pooling"].items() if k not in others}
-        if "last" in pooling["kinds"]:
-            _check_last_states(encoder)
-        return ClassifierHead(
-            build_pooling(size, **pooling, bidirectional=encoder["bidirectional"]),
-            task.outputs,
-            multi_label=task.multi_label,
-            weights=chosen["weights"],
-            label_smoothing=chosen["label_smoothing"],
-        )
     # A softmax head knows no cost, and models of older versions have neither.
     options = {name: chosen[name] for name in ("cost", "weights") if chosen.get(name)}
     if not chosen.get("ends", True):
         options["ends"] = False
-    scheme = task.scheme if isinstance(task, SpanTask) else None
-    return HEADS[chosen["kind"]](size, task.outputs, scheme, **options)
+    return HEADS[chosen["kind"]](size, task.outputs, **task.head_options, **options)
+
+
+HEAD_BUILDERS: dict[HeadName, Callable[[Settings, int, Task], Head]] = {
+    "tags": _build_tag_head,
+    "classes": _build_classifier_head,
+}
 
 
 def _check_last_states(encoder: Settings) -> None:

@@ -1,7 +1,7 @@
-"""What every task of a model has to offer, and what several of them share."""
+"""What every task answers, so that the rest of the package asks it and never branches on it."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,34 +11,96 @@ from ner.data.sentence import Prediction, Sentence
 from ner.evaluation.report import Report
 from ner.features.featurizer import Arrays
 
-# From what a network gives for a batch, and lengths (B), to one prediction a sentence.
+# Takes the outputs of a network for a batch, and lengths (B); returns one prediction a sentence.
 Decode = Callable[[Arrays, NDArray[np.int64]], Sequence[Prediction]]
+
+# Heads of a network: one that scores the tags of each token, one that scores classes of a text.
+HeadName = Literal["tags", "classes"]
+
+
+class Card(NamedTuple):
+    """Texts of a model card that depend on the task."""
+
+    title: str
+    use: str
+    scores: str
 
 
 @runtime_checkable
 class Task(Protocol):
-    """What a model predicts, and how: its names, its gold arrays, its decoding."""
+    """What a model predicts: its settings, gold arrays, decoding, scores and texts."""
 
     name: ClassVar[str]
-    """What a configuration and a manifest call it."""
+    """The name in a configuration and in a manifest."""
+    verb: ClassVar[str]
+    """The method of a predictor, and the command, that apply a model to a text."""
+    noun: ClassVar[str]
+    """A word for a model of this task, for messages."""
+    does: ClassVar[str]
+    """What a model of this task does, for messages: a verb and its object."""
     is_per_token: ClassVar[bool]
-    """Whether gold arrays have a row for each token; else for each sentence."""
+    """Whether each token has a label of its own; otherwise each sentence has labels as a whole."""
+    head: ClassVar[HeadName]
+    """The head of the network."""
+    own_settings: ClassVar[tuple[str, ...]]
+    """Dotted keys of settings, and names of sections, that only this and some other tasks use."""
     baseline_name: ClassVar[str]
-    """What `baseline` is, in words."""
+    """A description of `baseline`."""
+    card: ClassVar[Card]
+    """Texts for the model card."""
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """Build the task that a configuration asks for; it has no labels yet.
+
+        Args:
+            settings: Sections of the configuration by name, each with its settings by name.
+
+        Raises:
+            ConfigError: A setting that the task needs is missing.
+        """
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings, by dotted key, that a configuration for this task must have."""
+        ...
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` returned.
+
+        Raises:
+            ValueError: It describes no such task.
+        """
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything that `from_dict` needs, as JSON can hold it."""
+        ...
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Name what the network scores (C), in its order."""
+        """The names of what the network scores (C), in its order."""
         ...
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Name what users can meet in a prediction."""
+        """The labels that a prediction can have."""
+        ...
+
+    @property
+    def column(self) -> str | None:
+        """The name of the column that is predicted, which annotated data must have; else None."""
+        ...
+
+    @property
+    def head_options(self) -> dict[str, Any]:
+        """The arguments of the network's head that the task decides."""
         ...
 
     @property
     def empty(self) -> Prediction:
-        """Predict for a sentence without tokens."""
+        """The prediction for a sentence without tokens."""
         ...
 
     def check(self, sentence: Sentence, split: str) -> None:
@@ -49,17 +111,25 @@ class Task(Protocol):
         """
         ...
 
-    def gold(self, sentences: Sequence[Sentence]) -> dict[str, NDArray[Any]]:
-        """Give what is to be learnt, for all tokens or sentences end to end (N)."""
+    def gold(
+        self, sentences: Sequence[Sentence], *, is_partial: bool = False
+    ) -> dict[str, NDArray[Any]]:
+        """Return what the network learns, for all tokens or sentences end to end (N).
+
+        Args:
+            sentences: Annotated sentences, which `check` accepts.
+            is_partial: Whether other sentences of the same corpus leave tags open, so that the
+                arrays must have the form of a partial annotation.
+        """
         ...
 
     @property
     def metric(self) -> str:
-        """Name the figure that counts: between 0 and 1, higher is better."""
+        """The name of the main score, which is between 0 and 1; higher is better."""
         ...
 
     def score(self, gold: Sequence[Sentence], predicted: Sequence[Sentence]) -> float:
-        """Compute `metric` alone, as fast as possible."""
+        """Compute `metric` alone, which is faster than `report`."""
         ...
 
     def report(
@@ -69,54 +139,58 @@ class Task(Protocol):
         name: str = "",
         known_words: Collection[str] | None = None,
     ) -> Report:
-        """Compute all figures.
+        """Compute all scores.
 
         Args:
             gold: Annotated sentences.
             predicted: The same sentences in the same order, with `prediction`.
-            name: What to call the data in the report.
-            known_words: The words that training has shown; None if that is not known.
+            name: The name of the data, for the report.
+            known_words: The words of the training data; None if they are not known.
         """
         ...
 
     def baseline(self, train: Iterable[Sentence]) -> Callable[[Sentence], Sentence]:
-        """Learn from training sentences what any model must beat; returns what predicts."""
+        """Learn a simple rule that any model must beat; returns a function that predicts."""
         ...
 
     def decode(self, edges: Edges | None) -> Decode:
-        """Give what turns outputs of the network into predictions.
+        """Return a function that turns outputs of the network into predictions.
 
         Args:
             edges: The learnt scores of steps between tags, where there are any.
         """
         ...
 
-    def extended(self, sentences: Sequence[Sentence]) -> Self:
-        """Append the labels of training data."""
+    def decisions(self, sentence: Sentence) -> Sequence[Hashable]:
+        """List what was predicted: one item a token, or one for the whole sentence."""
         ...
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give what `read_task` needs."""
+    def extended(self, sentences: Sequence[Sentence]) -> Self:
+        """Append the labels of training data.
+
+        Raises:
+            DataError: There are too few labels to learn anything.
+        """
         ...
 
 
 def free_edges(count: int) -> Edges:
-    """All steps between tags score zero."""
+    """Return edges on which every step between tags scores zero."""
     return Edges(np.zeros(count), np.zeros((count, count)), np.zeros(count))
 
 
 class Runtime(Protocol):
-    """Runs the network. Its methods may be called from several threads at once."""
+    """Runs a network. Several threads may call its methods at once."""
 
     edges: Edges | None
-    """The learnt scores of steps between tags, if there are any."""
+    """The learnt scores of steps between tags; None if there are none."""
     workers: int
-    """How many batches are best run side by side."""
+    """How many batches to run side by side for the highest speed."""
 
     def word_rows(self, words: Arrays) -> np.ndarray:
-        """Compute the vectors (U E) of words, given as `Featurizer.encode_words` does."""
+        """Compute the vectors (U E) of words, which `Featurizer.encode_words` has encoded."""
         ...
 
     def outputs(self, batch: Arrays) -> Arrays:
-        """Give what a task decodes, for a batch of `TaggingBatches`."""
+        """Compute what a task decodes, for a batch of `TaggingBatches`."""
         ...

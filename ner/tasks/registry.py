@@ -1,4 +1,4 @@
-"""The kinds of targets, by the name of their task."""
+"""The tasks by name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,17 +8,25 @@ from ner.tasks.spans import SpanTask
 from ner.tasks.texts import TextTask
 from ner.tasks.tokens import TokenTask
 
-TASKS: dict[str, type[SpanTask | TokenTask | TextTask]] = {
-    task.name: task for task in (SpanTask, TokenTask, TextTask)
-}
-
-__all__ = ["TASKS", "Task", "read_task"]
+TASKS: dict[str, type[Task]] = {task.name: task for task in (SpanTask, TokenTask, TextTask)}
 
 
-def read_task(task: str, facts: Mapping[str, Any]) -> Task:
-    """Read what a task's `to_dict` gave.
+def make_task(settings: Mapping[str, Any]) -> Task:
+    """Build the task that a configuration asks for; it has no labels yet.
+
+    Args:
+        settings: The whole configuration: the name of the task, and sections by name.
 
     Raises:
-        KeyError: There is no such task.
+        ConfigError: A setting that the task needs is missing.
     """
-    return TASKS[task].from_dict(facts)
+    return TASKS[settings["task"]].from_settings(settings)
+
+
+def read_task(name: str, facts: Mapping[str, Any]) -> Task:
+    """Read what a task's `to_dict` returned.
+
+    Raises:
+        KeyError: There is no task of this name.
+    """
+    return TASKS[name].from_dict(facts)

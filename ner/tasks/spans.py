@@ -1,6 +1,6 @@
 """Labelled spans of tokens, such as named entities and chunks."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -18,56 +18,96 @@ from ner.evaluation.baselines import NameDictionary
 from ner.evaluation.report import Report
 from ner.evaluation.span_metrics import evaluate_sentences, f1
 from ner.features.featurizer import Arrays
-from ner.tasks.base import Decode, free_edges
+from ner.tasks.base import Card, Decode, HeadName, free_edges
 
 
 @dataclass(frozen=True)
 class SpanTask:
-    """Spans, as tags of a scheme.
+    """Find spans, which the network sees as tags of a scheme.
 
     Args:
         tags: The tags, O among them.
-        scheme: Of the tags.
+        scheme: The scheme of the tags.
     """
 
     name: ClassVar[str] = "ner"
+    verb: ClassVar[str] = "tag"
+    noun: ClassVar[str] = "tagger"
+    does: ClassVar[str] = "finds spans"
     is_per_token: ClassVar[bool] = True
+    head: ClassVar[HeadName] = "tags"
+    own_settings: ClassVar[tuple[str, ...]] = (
+        "head.scheme",
+        "head.cost",
+        "head.ends",
+        "augmentation.mentions",
+        "augmentation.tokens",
+    )
     baseline_name: ClassVar[str] = "a dictionary of the training names"
+    card: ClassVar[Card] = Card(
+        "Named-entity tagger",
+        'model.tag("Some text.").entities',
+        "The score of an entity is the exact posterior probability of the labelled span under the "
+        "model.",
+    )
     tags: tuple[str, ...]
     scheme: Scheme
 
     @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """Build the task that a configuration asks for, with the tag O alone."""
+        return cls(("O",), settings["head"]["scheme"])
+
+    def settings(self) -> dict[str, Any]:
+        """Return the task and the scheme."""
+        return {"task": self.name, "head.scheme": self.scheme}
+
+    @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` gives."""
+        """Read what `to_dict` returned.
+
+        Raises:
+            ValueError: It holds no tags of a scheme.
+        """
         tags, scheme = facts["tags"], facts["scheme"]
         if "O" not in map(normalize_tag, tags) or scheme not in PREFIXES:
             raise ValueError("labels.json: the tags of a scheme, O among them")
         return cls(tuple(tags), scheme)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what `from_dict` reads."""
+        """Return the scheme and the tags."""
         return {"scheme": self.scheme, "tags": list(self.tags)}
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Name what the network scores (C)."""
+        """The tags, which the network scores (C)."""
         return self.tags
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Name the types of spans."""
+        """The types of spans."""
         return tuple(dict.fromkeys(tag[2:] for tag in self.tags if tag != "O"))
 
     @property
+    def column(self) -> None:
+        """Spans are no column of labels."""
+        return
+
+    @property
+    def head_options(self) -> dict[str, Any]:
+        """The scheme, which says which steps between tags are legal."""
+        return {"scheme": self.scheme}
+
+    @property
     def empty(self) -> Prediction:
-        """Predict for a sentence without tokens."""
+        """The prediction for a sentence without tokens: no spans."""
         return Prediction(())
 
     def extended(self, sentences: Sequence[Sentence]) -> Self:
         """Append the labels of training data.
 
         Raises:
-            DataError: There are none, here or before.
+            DataError: There are no labels, neither new nor old ones.
         """
         new = sorted(_labels(sentences).difference(self.labels))
         if not new and not self.labels:
@@ -80,10 +120,12 @@ class SpanTask:
             kind = "partial ones" if sentence.allowed else "none"
             raise DataError(f"{sentence.source or split}: {split} data must have tags. Got {kind}.")
 
-    def gold(self, sentences: Sequence[Sentence]) -> dict[str, NDArray[Any]]:
-        """Give the `tags` of all tokens end to end (N), or what each token may be (N C).
+    def gold(
+        self, sentences: Sequence[Sentence], *, is_partial: bool = False
+    ) -> dict[str, NDArray[Any]]:
+        """Return the `tags` of all tokens end to end (N), or which tags each may have (N C).
 
-        The latter where some sentence leaves a tag open.
+        It is the latter where a sentence leaves a tag open, or other sentences of the corpus do.
         """
         ids = {tag: i for i, tag in enumerate(self.tags)}
         tags = [
@@ -91,7 +133,7 @@ class SpanTask:
             for s in sentences
             for tag in tags_from_spans(s.spans or (), len(s), self.scheme)
         ]
-        if all(s.allowed is None for s in sentences):
+        if not is_partial and all(s.allowed is None for s in sentences):
             return {"tags": np.array(tags, dtype=np.int64)}
         table = np.eye(len(self.tags), dtype=bool)[tags]
         start = 0
@@ -102,16 +144,21 @@ class SpanTask:
         return {"tags": table}
 
     def lattice(self, edges: Edges | None) -> SpanLattice:
-        """Give the legal paths; without learnt scores of steps all of them score zero."""
+        """Return the legal paths; without learnt scores of steps all of them score zero."""
         return SpanLattice(*(edges or free_edges(len(self.tags))), self.tags, self.scheme)
 
     def decode(self, edges: Edges | None) -> Decode:
-        """Give what finds the spans of best paths, and the posterior probability of each."""
+        """Return what finds the spans of best paths, and the posterior probability of each."""
         return partial(_decode, self.lattice(edges))
+
+    def decisions(self, sentence: Sentence) -> Sequence[Hashable]:
+        """List the predicted tags, one a token, in the scheme BIO."""
+        prediction = sentence.prediction or self.empty
+        return tags_from_spans(prediction.spans or (), len(sentence), "BIO")
 
     @property
     def metric(self) -> str:
-        """Name the figure that counts."""
+        """The name of the main score."""
         return "f1"
 
     def score(self, gold: Sequence[Sentence], predicted: Sequence[Sentence]) -> float:
@@ -125,11 +172,11 @@ class SpanTask:
         name: str = "",
         known_words: Collection[str] | None = None,
     ) -> Report:
-        """Compute all figures; which words training has shown plays no part."""
+        """Compute all scores; `known_words` is ignored."""
         return evaluate_sentences(gold, predicted, name)
 
     def baseline(self, train: Iterable[Sentence]) -> Callable[[Sentence], Sentence]:
-        """Learn the names of the training sentences by heart."""
+        """Learn the names in the training sentences by heart."""
         return NameDictionary(train).tag
 
 

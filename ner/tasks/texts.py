@@ -1,6 +1,6 @@
-"""Labels of a whole sentence: one of several classes, or any number of them."""
+"""Labels of a whole text: one of several classes, or any number of them."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -16,39 +16,68 @@ from ner.evaluation.calibration import label_probabilities
 from ner.evaluation.label_metrics import evaluate_classes, score_classes
 from ner.evaluation.report import Report
 from ner.features.featurizer import Arrays
-from ner.tasks.base import Decode
+from ner.tasks.base import Card, Decode, HeadName
 
-# With several labels, those that are more probable than not.
+# Where a text may have several labels, it gets those that are more probable than this.
 THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
 class TextTask:
-    """Classes of sentences.
+    """Label whole texts.
 
     Args:
         outputs: The labels, in the order of the network's scores.
-        multi_label: Whether a sentence may have several or none.
-        temperature: What scores are divided by before they become probabilities.
+        multi_label: Whether a text may have several labels, or none.
+        temperature: The number that divides scores before they become probabilities.
     """
 
     name: ClassVar[str] = "classify"
+    verb: ClassVar[str] = "classify"
+    noun: ClassVar[str] = "classifier"
+    does: ClassVar[str] = "labels whole texts"
     is_per_token: ClassVar[bool] = False
+    head: ClassVar[HeadName] = "classes"
+    own_settings: ClassVar[tuple[str, ...]] = (
+        "head.multi_label",
+        "head.label_smoothing",
+        "pooling",
+        "augmentation.delete",
+        "augmentation.swap",
+    )
     baseline_name: ClassVar[str] = "the most frequent label"
+    card: ClassVar[Card] = Card(
+        "Text classifier",
+        'model.classify("Some text.").label',
+        "Probabilities are calibrated on the development data by one temperature.",
+    )
     outputs: tuple[str, ...]
     multi_label: bool = False
     temperature: float = 1.0
 
     @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """Build the task that a configuration asks for, without labels."""
+        return cls((), settings["head"]["multi_label"])
+
+    def settings(self) -> dict[str, Any]:
+        """Return the task, and whether a text may have several labels."""
+        return {"task": self.name, "head.multi_label": self.multi_label}
+
+    @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` gives."""
+        """Read what `to_dict` returned.
+
+        Raises:
+            ValueError: It holds no labels, or no positive temperature.
+        """
         temperature = float(facts["temperature"])
         if not facts["labels"] or not 0 < temperature < np.inf:
             raise ValueError("labels.json: at least one label, and a positive temperature")
         return cls(tuple(facts["labels"]), bool(facts["multi_label"]), temperature)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what `from_dict` reads."""
+        """Return the labels, whether there may be several, and the temperature."""
         return {
             "labels": list(self.outputs),
             "multi_label": self.multi_label,
@@ -57,19 +86,29 @@ class TextTask:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Name the labels."""
+        """The labels of texts."""
         return self.outputs
 
     @property
+    def column(self) -> None:
+        """Labels of whole texts are no column."""
+        return
+
+    @property
+    def head_options(self) -> dict[str, Any]:
+        """Whether a text may have several labels."""
+        return {"multi_label": self.multi_label}
+
+    @property
     def empty(self) -> Prediction:
-        """Predict for a sentence without tokens: nothing."""
+        """The prediction for a text without tokens: no labels."""
         return Prediction(labels=())
 
     def extended(self, sentences: Sequence[Sentence]) -> Self:
         """Append the labels of training data.
 
         Raises:
-            DataError: There is no choice between them.
+            DataError: There are too few labels to choose between.
         """
         labels = (*self.outputs, *sorted(_labels(sentences).difference(self.outputs)))
         needed = 1 if self.multi_label else 2
@@ -87,8 +126,13 @@ class TextTask:
                 f"{where}: one label, unless head.multi_label is true. Got {list(sentence.labels)}."
             )
 
-    def gold(self, sentences: Sequence[Sentence]) -> dict[str, NDArray[Any]]:
-        """Give the `classes` of all sentences (N), or for each label whether it holds (N C)."""
+    def gold(
+        self, sentences: Sequence[Sentence], *, is_partial: bool = False
+    ) -> dict[str, NDArray[Any]]:
+        """Return the `classes` of all texts (N), or for each label whether it holds (N C).
+
+        Labels of texts are never partial.
+        """
         ids = {label: i for i, label in enumerate(self.outputs)}
         if not self.multi_label:
             classes = [ids[label] for s in sentences for label in s.labels or ()]
@@ -99,12 +143,16 @@ class TextTask:
         return {"classes": table}
 
     def decode(self, edges: Edges | None) -> Decode:
-        """Give what turns scores into probabilities and labels."""
+        """Return what turns scores into probabilities and labels; there are no steps to score."""
         return partial(_decode, self)
+
+    def decisions(self, sentence: Sentence) -> Sequence[Hashable]:
+        """List the predicted labels of the text, as one item."""
+        return [(sentence.prediction or self.empty).labels]
 
     @property
     def metric(self) -> str:
-        """The figure that counts: F1 where there may be several labels, otherwise accuracy."""
+        """The main score: F1 where there may be several labels, otherwise accuracy."""
         return "f1" if self.multi_label else "accuracy"
 
     def score(self, gold: Sequence[Sentence], predicted: Sequence[Sentence]) -> float:
@@ -118,7 +166,7 @@ class TextTask:
         name: str = "",
         known_words: Collection[str] | None = None,
     ) -> Report:
-        """Compute all figures; which words training has shown plays no part."""
+        """Compute all scores; `known_words` is ignored."""
         return evaluate_classes(gold, predicted, self.multi_label, name)
 
     def baseline(self, train: Iterable[Sentence]) -> Callable[[Sentence], Sentence]:

@@ -1,6 +1,6 @@
 """One label a token, without prefixes, such as its part of speech: a named column."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -11,48 +11,90 @@ from numpy.typing import NDArray
 from ner.crf.forward_backward import Edges
 from ner.crf.lattice import TagLattice
 from ner.data.sentence import Prediction, Sentence
-from ner.errors import DataError
+from ner.errors import ConfigError, DataError
 from ner.evaluation.baselines import LabelDictionary
 from ner.evaluation.label_metrics import accuracy, evaluate_column
 from ner.evaluation.report import Report
 from ner.features.featurizer import Arrays
-from ner.tasks.base import Decode, free_edges
+from ner.tasks.base import Card, Decode, HeadName, free_edges
 
 
 @dataclass(frozen=True)
 class TokenTask:
-    """A column of labels.
+    """Label every token: predict a column of labels.
 
     Args:
-        column: Its name.
+        column: The name of the column.
         outputs: The labels, in the order of the network's scores.
     """
 
     name: ClassVar[str] = "tag"
+    verb: ClassVar[str] = "tag"
+    noun: ClassVar[str] = "tagger"
+    does: ClassVar[str] = "labels tokens"
     is_per_token: ClassVar[bool] = True
+    head: ClassVar[HeadName] = "tags"
+    own_settings: ClassVar[tuple[str, ...]] = (
+        "data.target",
+        "head.cost",
+        "head.ends",
+        "augmentation.tokens",
+    )
     baseline_name: ClassVar[str] = "the most frequent label of each training word"
+    card: ClassVar[Card] = Card(
+        "Token tagger",
+        'model.tag("Some text.").column(model.column)',
+        "The score of a label is its exact posterior probability under the model.",
+    )
     column: str
     outputs: tuple[str, ...]
 
     @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """Build the task that a configuration asks for, without labels.
+
+        Raises:
+            ConfigError: The configuration names no column.
+        """
+        column = settings["data"]["target"]
+        if not column:
+            raise ConfigError(
+                "data.target: the column that the task 'tag' learns, such as upos. Got none."
+            )
+        return cls(column, ())
+
+    def settings(self) -> dict[str, Any]:
+        """Return the task and the column."""
+        return {"task": self.name, "data.target": self.column}
+
+    @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` gives."""
+        """Read what `to_dict` returned.
+
+        Raises:
+            ValueError: It holds no labels.
+        """
         if not facts["labels"]:
             raise ValueError("labels.json: at least one label")
         return cls(str(facts["column"]), tuple(facts["labels"]))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what `from_dict` reads."""
+        """Return the column and the labels."""
         return {"column": self.column, "labels": list(self.outputs)}
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Name the labels."""
+        """The labels of tokens."""
         return self.outputs
 
     @property
+    def head_options(self) -> dict[str, Any]:
+        """No scheme: labels have no prefixes, so every step between them is legal."""
+        return {"scheme": None}
+
+    @property
     def empty(self) -> Prediction:
-        """Predict for a sentence without tokens."""
+        """The prediction for a sentence without tokens: no labels."""
         return Prediction(columns={self.column: ()}, column_scores={self.column: ()})
 
     def extended(self, sentences: Sequence[Sentence]) -> Self:
@@ -69,20 +111,26 @@ class TokenTask:
                 f"Got the columns: {known}."
             )
 
-    def gold(self, sentences: Sequence[Sentence]) -> dict[str, NDArray[Any]]:
-        """Give the labels of all tokens end to end, as `tags` (N)."""
+    def gold(
+        self, sentences: Sequence[Sentence], *, is_partial: bool = False
+    ) -> dict[str, NDArray[Any]]:
+        """Return the labels of all tokens end to end, as `tags` (N); they are never partial."""
         ids = {label: i for i, label in enumerate(self.outputs)}
         tags = [ids[label] for s in sentences for label in s.columns[self.column]]
         return {"tags": np.array(tags, dtype=np.int64)}
 
     def decode(self, edges: Edges | None) -> Decode:
-        """Give what finds the labels of best paths, and the posterior probability of each."""
+        """Return what finds the labels of best paths, and the posterior probability of each."""
         lattice = TagLattice(*(edges or free_edges(len(self.outputs))), self.outputs)
         return partial(_decode, lattice, self.column)
 
+    def decisions(self, sentence: Sentence) -> Sequence[Hashable]:
+        """List the predicted labels, one a token."""
+        return (sentence.prediction or self.empty).columns[self.column]
+
     @property
     def metric(self) -> str:
-        """Name the figure that counts."""
+        """The name of the main score."""
         return "accuracy"
 
     def score(self, gold: Sequence[Sentence], predicted: Sequence[Sentence]) -> float:
@@ -99,7 +147,7 @@ class TokenTask:
         name: str = "",
         known_words: Collection[str] | None = None,
     ) -> Report:
-        """Compute all figures, also on the words that training has not shown."""
+        """Compute all scores, also on the words that the training data lack."""
         return evaluate_column(gold, predicted, self.column, name, known_words)
 
     def baseline(self, train: Iterable[Sentence]) -> Callable[[Sentence], Sentence]:

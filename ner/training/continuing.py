@@ -5,7 +5,6 @@ from typing import Any
 from ner.config.loading import Config
 from ner.errors import ConfigError
 from ner.model_folder import ModelFolder
-from ner.tasks import SpanTask
 from ner.training.prepare import NETWORK
 
 # Settings of the network that a model does not decide for those that go on from it.
@@ -46,11 +45,21 @@ def continue_from(config: Config, start: ModelFolder, where: str) -> Config:
             if key in section.model_fields_set and given not in (value, "auto"):
                 raise ConfigError(f"{name}.{key}: comes from {where}: {value}. Got {given}.")
             changes[f"{name}.{key}"] = value
-    if config.task != start.task.name:
-        raise ConfigError(f"task: comes from {where}: {start.task.name}. Got {config.task}.")
-    if isinstance(start.task, SpanTask):
-        changes["head.scheme"] = start.task.scheme
+    changes |= _settings_of_task(config, start, where)
     changes["vectors.path"] = ""
     if not config.data.columns:
         changes["data.columns"] = list(start.record.get("columns", ()))
     return config.updated(changes)
+
+
+def _settings_of_task(config: Config, start: ModelFolder, where: str) -> dict[str, Any]:
+    """Return what a model's task settles; a setting inside a section may be left out."""
+    settled = start.task.settings()
+    for key, value in settled.items():
+        section, _, name = key.rpartition(".")
+        holder = getattr(config, section) if section else config
+        is_given = not section or name in holder.model_fields_set
+        if is_given and getattr(holder, name) != value:
+            given = getattr(holder, name)
+            raise ConfigError(f"{key}: comes from {where}: {value}. Got {given}.")
+    return settled

@@ -1,23 +1,19 @@
 """The end of a run: judge the best weights, write the model folder, report."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ner.config.loading import Config, to_toml
-from ner.data.sentence import Sentence
 from ner.data.tokenizer import Tokenizer, agreement
-from ner.evaluation.calibration import Calibration, calibrate
 from ner.evaluation.report import LabelReport, Report
-from ner.export.model import save_exported
+from ner.exporting.model import save_exported
 from ner.files import write_json
-from ner.inference.classifier import TextClassifier
 from ner.inference.evaluate import evaluate
-from ner.inference.loading import build_annotator, load, make_annotator
-from ner.inference.predictor import Predictor
+from ner.inference.loading import build_predictor, load
 from ner.model_folder import ModelFolder, save_model
 from ner.training.model_card import model_card
 from ner.training.prepare import Prepared
@@ -27,30 +23,6 @@ from ner.training.splits import Corpus
 from ner.training.storage import ENCODED
 from ner.training.trainer import Trainer
 from ner.training.weights import frozen_weights
-
-
-def fit_classifier(
-    classifier: TextClassifier, dev: Sequence[Sentence], notify: Callable[[str], None]
-) -> Calibration | None:
-    """Fit the temperature of a classifier.
-
-    Args:
-        classifier: With the weights that it keeps; its own temperature is not looked at.
-        dev: Labelled sentences. Those with a label that the classifier does not know are left out.
-        notify: Gets a line where that is so.
-
-    Returns:
-        None where no sentence is left.
-    """
-    known = set(classifier.labels)
-    fitting = [sentence for sentence in dev if known.issuperset(sentence.labels or ())]
-    if left_out := len(dev) - len(fitting):
-        notify(f"dev: {left_out} sentences have labels that training lacks; none fits on them.")
-    if not fitting:
-        return None
-    gold = classifier.task.gold(fitting)["classes"]
-    return calibrate(classifier.logits(fitting), gold)
-
 
 # Vectors for new words, in the run folder until the model folder has them.
 VECTORS = "vectors.safetensors"
@@ -95,7 +67,8 @@ def finish(
         tokenizer,
         config=to_toml(config),
     )
-    annotator, calibration = _calibrated(parts, device, corpus, notify)
+    predictor = build_predictor(parts, device=device)
+    annotator, calibration = predictor.calibrated(corpus.dev, notify)
     parts = replace(parts, task=annotator.task)
     baseline = prepared.task.baseline(corpus.train)
     reports: dict[str, Report] = {}
@@ -111,33 +84,20 @@ def finish(
         annotator, reports, baselines, prepared.task.baseline_name, folder / "model", seconds
     )
     record = _record(config, corpus, prepared, tokenizer, reports)
-    record["best_epoch"] = trainer.facts["best_epoch"] + 1
+    assert trainer.state.best_epoch is not None
+    record["best_epoch"] = trainer.state.best_epoch + 1
     parts = replace(parts, card=model_card(config, corpus.record, result), record=record)
     if config.training.export:
         save_exported(result.model, parts, corpus.dev, notify)
     else:
         save_model(result.model, parts)
     # From here on the vectors of new words are those in the model folder.
-    result = replace(result, annotator=load(result.model, device=device))
+    result = replace(result, predictor=load(result.model, device=device))
     (folder / VECTORS).unlink(missing_ok=True)
     shutil.rmtree(folder / ENCODED, ignore_errors=True)
     results = result.to_dict()
     write_json(folder / "report.json", {split: results[split] for split in reports})
     return result
-
-
-def _calibrated(
-    parts: ModelFolder, device: str, corpus: Corpus, notify: Callable[[str], None]
-) -> tuple[Predictor[Any], Calibration | None]:
-    """Put a model to use; a classifier with a temperature fitted on the development data."""
-    annotator = build_annotator(parts, device=device)
-    if not isinstance(annotator, TextClassifier):
-        return annotator, None
-    calibration = fit_classifier(annotator, corpus.dev, notify)
-    if calibration is None:
-        return annotator, None
-    task = replace(annotator.task, temperature=calibration.temperature)
-    return make_annotator(replace(parts, task=task), annotator.runtime), calibration
 
 
 def _record(

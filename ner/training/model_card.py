@@ -1,7 +1,7 @@
 """The model card: what a model is, how it was trained and how good it is."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ner.config import EncoderConfig
 from ner.config.loading import Config
@@ -11,37 +11,9 @@ from ner.training.result import METRIC_NAMES, RunResult
 NAMES_OF_CELLS = {"lstm": "LSTM", "gru": "GRU", "mingru": "minGRU", "minlstm": "minLSTM"}
 
 
-class Card(NamedTuple):
-    """What a model card says for a task."""
-
-    title: str
-    use: str
-    scores: str
-
-
-CARDS = {
-    "ner": Card(
-        "Named-entity tagger",
-        'model.tag("Some text.").entities',
-        "The score of an entity is the exact posterior probability of the labelled span under the "
-        "model.",
-    ),
-    "tag": Card(
-        "Token tagger",
-        'model.tag("Some text.").column(model.column)',
-        "The score of a label is its exact posterior probability under the model.",
-    ),
-    "classify": Card(
-        "Text classifier",
-        'model.classify("Some text.").label',
-        "Probabilities are calibrated on the development data by one temperature.",
-    ),
-}
-
-
 def model_card(config: Config, data: Mapping[str, Any], result: RunResult) -> str:
     """Write the README of a model folder."""
-    card = CARDS[config.task]
+    card = result.predictor.task.card
     splits = "\n".join(
         f"| {split} | {facts['source']} | {facts.get('sentences', '')} | "
         f"{facts.get('tokens', '')} | {facts.get('entities', '')} | "
@@ -56,7 +28,7 @@ def model_card(config: Config, data: Mapping[str, Any], result: RunResult) -> st
     return f"""# {card.title}
 
 Encoder: {_encoder(config.encoder)}. Seed: {config.seed}.
-Its labels: {", ".join(result.annotator.labels)}.
+Its labels: {", ".join(result.predictor.labels)}.
 
 ```python
 import ner

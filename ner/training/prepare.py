@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ner.config import PoolingConfig
 from ner.config.loading import Config
 from ner.errors import ConfigError
 from ner.features.augmentation import Augmentation
@@ -23,9 +22,9 @@ from ner.nn.building import build_model
 from ner.nn.model import Model
 from ner.nn.pretrained import Pretrained, read_pretrained_encoder
 from ner.nn.runtime import take_weights
-from ner.nn.transformer import fill_encoders
-from ner.tasks import Task
-from ner.training.splits import Corpus, Notify, blank_target
+from ner.nn.transformer import fill_encoders, transformers_of
+from ner.tasks import TASKS, Task, make_task
+from ner.training.splits import Corpus, Notify
 from ner.training.storage import encode_training
 
 
@@ -61,17 +60,6 @@ def make_subwords(encoder: Pretrained | None, config: Config) -> Subwords | None
         pooling=chosen.pooling,
     )
 
-
-# Settings that only some tasks have a use for.
-OF_TASKS = {
-    "data.target": ("tag",),
-    "head.scheme": ("ner",),
-    "head.cost": ("ner", "tag"),
-    "head.ends": ("ner", "tag"),
-    "head.multi_label": ("classify",),
-    "head.label_smoothing": ("classify",),
-    **{f"pooling.{key}": ("classify",) for key in PoolingConfig.model_fields},
-}
 
 # Sections of a configuration that the network is built from.
 NETWORK = (
@@ -169,8 +157,7 @@ def prepare(
     Raises:
         ConfigError: The head is given weights or a cost that it has no use for.
     """
-    Augmentation(**config.augmentation.model_dump()).check(config.task)
-    blank = blank_target(config) if start is None else start.task
+    blank = make_task(config.model_dump()) if start is None else start.task
     task = blank.extended(corpus.counts.examples)
     check_weights(config, task.labels)
     encoder = read_encoder(config) if start is None else None
@@ -185,8 +172,8 @@ def prepare(
             bigram_count=config.bigrams.min_count if config.bigrams.size else 0,
             vectors=store,
             subwords=make_subwords(encoder, config),
-            language=language_of_parts(config),
-            filled_lines=config.pooling.filled_lines,
+            language=config.pooling.language if config.pooling.hierarchical else None,
+            hard_wrapped=config.pooling.hard_wrapped,
         )
     else:
         featurizer = start.featurizer.extended(corpus.counts)
@@ -200,6 +187,8 @@ def prepare(
     model = build_model(network, featurizer, task)
     if encoder is not None:
         fill_encoders(model, encoder.module)
+    for transformer in transformers_of(model):
+        transformer.keep_vectors(config.transformer.cache << 20)
     if start is not None:
         take_weights(model, start)
         fill_rows_from_store(model, featurizer, len(start.featurizer.words))
@@ -209,12 +198,6 @@ def prepare(
     return Prepared(featurizer, task, network, model, rare)
 
 
-def language_of_parts(config: Config) -> str | None:
-    """Give the language whose sentences a classifier pools; None where it pools texts whole."""
-    is_used = config.task == "classify" and config.pooling.hierarchical
-    return config.pooling.language if is_used else None
-
-
 def check_task(config: Config) -> None:
     """Refuse settings that the task has no use for, unless they are as by default.
 
@@ -222,14 +205,26 @@ def check_task(config: Config) -> None:
         ConfigError: One is set.
     """
     default = Config()
-    for key, tasks in OF_TASKS.items():
+    used = {name: settings_of(task) for name, task in TASKS.items()}
+    for key in dict.fromkeys(key for keys in used.values() for key in keys):
         section, _, name = key.partition(".")
         value, usual = (getattr(getattr(given, section), name) for given in (config, default))
-        if config.task not in tasks and value != usual:
+        if key not in used[config.task] and value != usual:
+            tasks = " or ".join(task for task, keys in used.items() if key in keys)
             raise ConfigError(
                 f"{key}: must be {'none' if usual is None else usual} unless the task is "
-                f"{' or '.join(tasks)}. Got {value} for {config.task}."
+                f"{tasks}. Got {value} for {config.task}."
             )
+
+
+def settings_of(task: type[Task]) -> list[str]:
+    """List the dotted keys of the settings that not every task uses, but this one does."""
+    settings: list[str] = []
+    for key in task.own_settings:
+        section, dot, _ = key.partition(".")
+        fields = type(getattr(Config(), section)).model_fields
+        settings += [key] if dot else [f"{section}.{name}" for name in fields]
+    return settings
 
 
 def check_weights(config: Config, labels: Collection[str]) -> None:

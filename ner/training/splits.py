@@ -10,35 +10,17 @@ import numpy as np
 from ner.config import DataConfig
 from ner.config.loading import Config
 from ner.data.formats.detection import detect_format
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.read import CorpusSource, file_digest, source_name, stream_sentences
 from ner.data.sentence import Sentence
 from ner.data.spans import Notes
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError
 from ner.features.counts import CorpusCounts, count_corpus
-from ner.tasks import SpanTask, Task, TextTask, TokenTask
+from ner.tasks import Task, make_task
 from ner.training.storage import TrainingStorage, goes_to_disk, storage_key
 
 Notify = Callable[[str], None]
-
-
-def blank_target(config: Config) -> Task:
-    """Give what a configuration asks a model to predict, without any label yet.
-
-    Raises:
-        ConfigError: The task needs a column, and none is named.
-    """
-    match config.task:
-        case "ner":
-            return SpanTask(("O",), config.head.scheme)
-        case "tag":
-            if not config.data.target:
-                raise ConfigError(
-                    "data.target: the column that the task 'tag' learns, such as upos. Got none."
-                )
-            return TokenTask(config.data.target, ())
-        case "classify":
-            return TextTask((), config.head.multi_label)
 
 
 class SplitReader:
@@ -101,8 +83,7 @@ class SplitReader:
             if problems:
                 problems.clear()
 
-        for sentence in stream_sentences(
-            self.source,
+        options = ReadOptions(
             format=self._format(),
             encoding=data.encoding,
             misaligned=data.misaligned,
@@ -110,13 +91,14 @@ class SplitReader:
             split=self.split,
             columns=data.columns or None,
             tags=data.tags,
-            target=self.task.column if isinstance(self.task, TokenTask) else None,
+            target=self.task.column,
             tokenize=tokenize,
             hub_tokens=data.hub_tokens,
             hub_tags=data.hub_tags,
             problems=problems,
             notes=notes,
-        ):
+        )
+        for sentence in stream_sentences(self.source, options):
             if notes.changes or problems:
                 report()
             if sentence.tokens:
@@ -149,7 +131,7 @@ class SplitReader:
         """Name the format of a file; None where the source is none."""
         if self.data.format or not isinstance(self.source, str | Path):
             return self.data.format
-        is_labelled = isinstance(self.task, TextTask)
+        is_labelled = not self.task.is_per_token
         return detect_format(self.source, self.data.encoding, is_labelled=is_labelled).name
 
 
@@ -205,7 +187,7 @@ def read_corpus(
         folder: Of the run; None keeps training sentences in memory.
         init: Digest of the model that training goes on from.
     """
-    task = blank_target(config)
+    task = make_task(config.model_dump())
     given = {s: sources.get(s, getattr(config.data, s)) for s in ("train", "dev", "test")}
     if given["train"] == "":
         raise ConfigError("data.train: a file, a folder, hub:NAME or sample:train. Got none.")
@@ -235,7 +217,7 @@ def read_corpus(
             columns=config.inputs.columns,
             pairs=config.bigrams.size > 0,
             lowercase=config.words.lowercase,
-            target=config.data.target if config.task == "tag" else None,
+            target=task.column,
         )
     record = {split: reader.record for split, reader in readers.items()} | held
     return Corpus(train, splits["dev"], splits.get("test", ()), counts, record, storage)

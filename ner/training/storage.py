@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ner.config.loading import Config
@@ -18,7 +17,7 @@ from ner.features.batches import EncodedSentences
 from ner.features.counts import CorpusCounts
 from ner.features.distinct_words import DistinctWords
 from ner.features.featurizer import Featurizer
-from ner.tasks import SpanTask, Task
+from ner.tasks import Task
 
 # In the folder of a run, until the run is over.
 ENCODED = "encoded"
@@ -142,8 +141,6 @@ def _per_token(
 ) -> dict[str, NDArray[Any]]:
     arrays = featurizer.encode_tokens(sentences)
     if task.is_per_token:
-        arrays |= task.gold(sentences)
-    # A part of the corpus may have no open tags, but all parts must have one form.
-    if counts.is_partial and isinstance(task, SpanTask) and arrays["tags"].ndim == 1:
-        arrays["tags"] = np.eye(len(task.tags), dtype=bool)[arrays["tags"]]
+        # A part of the corpus may have no open tags, but all parts must have one form.
+        arrays |= task.gold(sentences, is_partial=counts.is_partial)
     return arrays

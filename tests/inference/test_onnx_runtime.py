@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 import ner
 from ner.errors import ConfigError, ModelFolderError
-from ner.export import write_graphs
+from ner.exporting import write_graphs
 from ner.features.word_features import LONGEST
 from ner.inference.onnx_runtime import OnnxRuntime
 from ner.model_folder import INT8_GRAPH, MODEL_GRAPH, WEIGHTS, WORDS_GRAPH, load_model, save_model

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 
 from ner.config.loading import Config
 from ner.errors import ConfigError
-from ner.export.graph import GraphBuilder, WeightFile
-from ner.export.heads import classifier_head
+from ner.exporting.graph import GraphBuilder, WeightFile
+from ner.exporting.heads import classifier_head
 from ner.model_folder import WEIGHTS
 from ner.nn.heads import ClassifierHead
 from ner.nn.pooling import (
@@ -25,7 +25,7 @@ from ner.nn.pooling import (
 from tests.tolerance import additions, float32_bound
 
 # Settings of where sentences begin, which poolings do not look for.
-SENTENCES = {"language", "filled_lines"}
+SENTENCES = {"language", "hard_wrapped"}
 WIDTH = 6
 KINDS = ("attention", "structured", "max", "mean", "last")
 # Each alone, some without and with attention, and all at once.

@@ -46,7 +46,7 @@ def test_a_run_ends_when_the_score_stalls(tmp_path):
 @pytest.mark.parametrize("name", ["delete", "swap"])
 def test_what_would_tear_names_apart_is_refused(tmp_path, name):
     with pytest.raises(
-        ConfigError, match=rf"^augmentation\.{name}: 0 unless the task is classify\."
+        ConfigError, match=rf"^augmentation\.{name}: must be 0\.0 unless the task is classify\."
     ):
         run(tmp_path / "run", **{f"augmentation.{name}": 0.5})
     assert not (tmp_path / "run").exists()

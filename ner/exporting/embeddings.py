@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ner.export.encoders import run_directions
-from ner.export.graph import LOWEST, GraphBuilder, to_numpy
-from ner.export.layers import as_column, slice_axis, swap_axes
+from ner.exporting.encoders import run_directions
+from ner.exporting.graph import LOWEST, GraphBuilder, to_numpy
+from ner.exporting.layers import as_column, slice_axis, swap_axes
 from ner.features.word_features import PADDING
 from ner.nn.embeddings import (
     AffixEmbedding,

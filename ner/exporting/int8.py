@@ -12,13 +12,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from ner.data.schemes import tags_from_spans
-from ner.data.sentence import Prediction, Sentence
+from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
-from ner.export.check import make_sentences
+from ner.exporting.check import make_sentences
 from ner.inference.batching import predict
 from ner.inference.onnx_runtime import OnnxRuntime
 from ner.model_folder import ModelFolder
+from ner.tasks import Task
 
 # Seven bits with the sign. Processors without VNNI add two products of a weight and an activation
 # of eight bits in sixteen bits, and cut off larger sums. With all eight bits, F1 was equal within
@@ -90,15 +90,15 @@ class Int8Cost:
         fp32: Its value in fp32; None where sentences are made up.
         int8: Its value in int8; None likewise.
         changed: Share of tags, or classes, that differ between fp32 and int8.
-        company: Share of tags, or classes, in int8 that depend on the other sentences in a batch.
-            In fp32 none do.
+        batch_dependent: Share of tags, or classes, in int8 that depend on the other sentences in a
+            batch. In fp32 none do.
     """
 
     metric: str
     fp32: float | None
     int8: float | None
     changed: float
-    company: float
+    batch_dependent: float
 
     def __str__(self) -> str:
         if self.int8 is None or self.fp32 is None:
@@ -108,7 +108,7 @@ class Int8Cost:
             scores = f"{name} with int8: {100 * self.int8:.2f}, without: {100 * self.fp32:.2f}."
         return (
             f"{scores} Tags that int8 changes: {100 * self.changed:.3f} %; tags that depend on "
-            f"the other sentences in a batch: {100 * self.company:.3f} %"
+            f"the other sentences in a batch: {100 * self.batch_dependent:.3f} %"
         )
 
 
@@ -147,25 +147,16 @@ def measure_int8(
         metric=task.metric,
         fp32=task.score(sentences, exact) if is_gold else None,
         int8=task.score(sentences, rounded) if is_gold else None,
-        changed=_difference(exact, rounded),
-        company=_difference(rounded, alone),
+        changed=_difference(task, exact, rounded),
+        batch_dependent=_difference(task, rounded, alone),
     )
 
 
-def _difference(some: Sequence[Sentence], others: Sequence[Sentence]) -> float:
+def _difference(task: Task, predicted: Sequence[Sentence], others: Sequence[Sentence]) -> float:
+    """Compute the share of decisions about the same sentences that differ."""
     pairs = [
         pair
-        for one, other in zip(some, others, strict=True)
-        for pair in zip(_tags(one), _tags(other), strict=True)
+        for one, other in zip(predicted, others, strict=True)
+        for pair in zip(task.decisions(one), task.decisions(other), strict=True)
     ]
     return sum(a != b for a, b in pairs) / len(pairs)
-
-
-def _tags(sentence: Sentence) -> Sequence[object]:
-    """Give what was predicted: one thing a token, or one for the sentence."""
-    prediction = sentence.prediction or Prediction()
-    if prediction.spans is not None:
-        return tags_from_spans(prediction.spans, len(sentence), "BIO")
-    if prediction.labels is not None:
-        return [prediction.labels]
-    return list(zip(*prediction.columns.values(), strict=True))

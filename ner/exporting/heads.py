@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import nn
 
-from ner.export.graph import GraphBuilder
-from ner.export.layers import linear, to_int64
-from ner.export.pooling import pool
+from ner.exporting.graph import GraphBuilder
+from ner.exporting.layers import linear, to_int64
+from ner.exporting.pooling import pool
 from ner.nn.heads import ClassifierHead, CRFHead, SoftmaxHead
 
 

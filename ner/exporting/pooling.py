@@ -10,8 +10,8 @@ import numpy as np
 from onnx import TensorProto
 from torch import nn
 
-from ner.export.graph import GraphBuilder, find_builder, to_numpy
-from ner.export.layers import (
+from ner.exporting.graph import GraphBuilder, find_builder, to_numpy
+from ner.exporting.layers import (
     as_column,
     count_up,
     count_up_to_largest,

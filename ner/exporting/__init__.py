@@ -1,8 +1,8 @@
 """Networks of torch as ONNX graphs, which ONNX Runtime runs without torch."""
 
-from ner.export.check import check_graphs
-from ner.export.int8 import Int8Cost, measure_int8, quantize
-from ner.export.network import build_graphs, write_graphs
+from ner.exporting.check import check_graphs
+from ner.exporting.int8 import Int8Cost, measure_int8, quantize
+from ner.exporting.network import build_graphs, write_graphs
 
 __all__ = [
     "Int8Cost",

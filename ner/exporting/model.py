@@ -3,23 +3,28 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
+from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import CorpusSource, read_sentences
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, ModelFolderError
-from ner.export.check import check_graphs
-from ner.export.int8 import Int8Cost, measure_int8
-from ner.export.network import write_graphs
+from ner.exporting.check import check_graphs
+from ner.exporting.int8 import Int8Cost, measure_int8
+from ner.exporting.network import write_graphs
 from ner.model_folder import INT8_GRAPH, ModelFolder, load_model, save_model
-from ner.tasks import TokenTask
 
 # How many sentences the graphs are compared with torch on after training.
 CHECKED = 500
 
 
 def export(
-    path: str | Path, *, int8: bool = False, dev: CorpusSource | None = None, **reading: Any
+    path: str | Path,
+    *,
+    int8: bool = False,
+    dev: CorpusSource | None = None,
+    options: ReadOptions | None = None,
+    **changes: Unpack[ReadKeywords],
 ) -> Int8Cost | None:
     """Write model.onnx and words.onnx into a model folder if their results equal those of torch.
 
@@ -28,7 +33,9 @@ def export(
         int8: Write model.int8.onnx too, and measure what it costs. A folder that has it already
             gets a new one in any case.
         dev: Annotated sentences to compare and measure on. By default some are made up.
-        reading: Further arguments of `read_sentences`.
+        options: How `dev` is read. What it leaves open, such as the names of columns, is as in
+            training.
+        changes: Fields of `ReadOptions` by their names, in place of those in `options`.
 
     Returns:
         The cost of int8, if model.int8.onnx is written.
@@ -44,10 +51,14 @@ def export(
     sentences: list[Sentence] | None = None
     if dev is not None:
         columns = tuple(model.record.get("columns", ())) or None
-        reading = {"columns": columns, "split": "dev", "tokenize": model.tokenizer, **reading}
-        if isinstance(model.task, TokenTask):
-            reading.setdefault("target", model.task.column)
-        sentences = read_sentences(dev, **reading)
+        chosen = (
+            (options or ReadOptions())
+            .updated(**changes)
+            .filled(
+                columns=columns, target=model.task.column, split="dev", tokenize=model.tokenizer
+            )
+        )
+        sentences = read_sentences(dev, chosen)
     add = partial(_add_graphs, model=model, sentences=sentences, int8=int8)
     save_model(folder, model, add)
     return measure_int8(folder, model, sentences) if int8 else None

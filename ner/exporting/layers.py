@@ -10,7 +10,7 @@ import numpy as np
 from onnx import TensorProto
 from torch import nn
 
-from ner.export.graph import GraphBuilder, to_numpy
+from ner.exporting.graph import GraphBuilder, to_numpy
 from ner.nn.encoders import LayeredEncoder
 
 # Runs a layer, given its number, its input (T B E), and whether its states are wanted as (B T H)

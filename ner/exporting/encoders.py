@@ -4,7 +4,7 @@ All read vectors with the tokens first (T B E), and write states with the senten
 Each sentence is read up to its own length. LSTM and GRU are operators of ONNX, which run both
 directions at once. minGRU and minLSTM are matrix products over all tokens, and then a scan over the
 states. Dilated convolutions are matrix products too, over the tokens that a filter reads. The
-layers that encoders share are in `ner.export.layers`.
+layers that encoders share are in `ner.exporting.layers`.
 
 Source: https://onnx.ai/onnx/operators/onnx__LSTM.html, onnx__GRU.html and onnx__Scan.html; for the
 order of gates in torch, the documentation of `torch.nn.LSTM` and `torch.nn.GRU`.
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from onnx import GraphProto, TensorProto, helper
 from torch import nn
 
-from ner.export.graph import LOWEST, GraphBuilder, find_builder, to_numpy
-from ner.export.layers import (
+from ner.exporting.graph import LOWEST, GraphBuilder, find_builder, to_numpy
+from ner.exporting.layers import (
     fill_padding,
     layer_norm,
     linear,

@@ -11,11 +11,11 @@ from typing import Any
 from onnx import TensorProto
 from torch import Tensor
 
-from ner.export.embeddings import TOKEN_EMBEDDINGS, WORD_EMBEDDINGS
-from ner.export.encoders import ENCODERS
-from ner.export.graph import GraphBuilder, Port, WeightFile, check_type, find_builder
-from ner.export.heads import HEADS
-from ner.export.int8 import quantize
+from ner.exporting.embeddings import TOKEN_EMBEDDINGS, WORD_EMBEDDINGS
+from ner.exporting.encoders import ENCODERS
+from ner.exporting.graph import GraphBuilder, Port, WeightFile, check_type, find_builder
+from ner.exporting.heads import HEADS
+from ner.exporting.int8 import quantize
 from ner.model_folder import INT8_GRAPH, MODEL_GRAPH, WEIGHTS, WORDS_GRAPH, ModelFolder
 from ner.nn.embeddings import Embedder
 from ner.nn.heads import ClassifierHead

@@ -1,6 +1,5 @@
 """ONNX graphs, built node by node."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from ner.errors import ConfigError
-from ner.inference.onnx_runtime import WEIGHTS_KEY, header_digest, read_header
+from ner.files import SafetensorsHeader
+from ner.inference.onnx_runtime import WEIGHTS_KEY
 from ner.model_folder import WEIGHTS
 
 # From 2022 and 2021: as old as the operators allow, so that any ONNX Runtime since 1.12 reads them.
@@ -33,10 +33,10 @@ class WeightFile:
     """
 
     def __init__(self, path: Path) -> None:
-        header = read_header(path)
-        self.digest = header_digest(header)
-        self._start = len(header)
-        self._arrays = json.loads(header[8:])
+        header = SafetensorsHeader.read(path)
+        self.digest = header.digest
+        self._start = len(header.content)
+        self._arrays = header.arrays
 
     def place(self, name: str) -> dict[str, int]:
         """Look up the offset and the length of an array, in bytes."""
