@@ -4,6 +4,7 @@
     ├── ConfigError        a setting: unknown, out of range, or at odds with another
     ├── DataError          a corpus, a vector file, an input text
     ├── ModelFolderError   a model or checkpoint on disk
+    ├── TaskError          a method that the model's task has no use for
     ├── TrainingError      a run that cannot go on
     └── MissingExtraError  an optional dependency that is not installed
 
@@ -27,6 +28,10 @@ class DataError(NerError):
 
 class ModelFolderError(NerError):
     """A model or a checkpoint on disk is missing, damaged, or from a newer version."""
+
+
+class TaskError(NerError, TypeError):
+    """A method was called that the model's task has no use for, such as `classify` of a tagger."""
 
 
 class TrainingError(NerError):

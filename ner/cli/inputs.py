@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -80,7 +80,7 @@ class Input:
         by_lines = self.is_file and self.format in (TEXT, LINES, CONLL)
         return read_lines(self.source, self.reading.encoding) if by_lines else ()
 
-    def items(self, model: "Predictor[Any]") -> "Iterable[str | Sentence]":
+    def items(self, model: "Predictor") -> "Iterable[str | Sentence]":
         """Return texts, or sentences where the format has more than text.
 
         Args:
@@ -102,7 +102,7 @@ class Input:
             self.source, self.reading, format=self.format, tokenize=model.tokenizer
         )
 
-    def columns(self, model: "Predictor[Any]") -> Sequence[str] | None:
+    def columns(self, model: "Predictor") -> Sequence[str] | None:
         """Return the names of the columns of a CoNLL file, by the user or else by the model."""
         return self.reading.columns or model.columns
 

@@ -53,7 +53,7 @@ def eval_command(
     ] = None,
     as_json: Json = False,
     reading: "ReadOptions",
-    load: "Callable[[Path], Predictor[Any]]",
+    load: "Callable[[Path], Predictor]",
 ) -> None:
     """Compare predictions of a model, or those in a file, with gold annotation."""
     if predictions is not None:

@@ -209,10 +209,10 @@ def running(
     precision: PrecisionOption = "fp32",
     device: Device = "cpu",
     threads: Threads = None,
-) -> "Callable[[Path], Predictor[Any]]":
+) -> "Callable[[Path], Predictor]":
     """Return a function that loads a model folder as the options ask."""
 
-    def load_model(folder: Path) -> "Predictor[Any]":
+    def load_model(folder: Path) -> "Predictor":
         from ner.inference.loading import load
 
         return load(folder, runtime=runtime, precision=precision, device=device, threads=threads)

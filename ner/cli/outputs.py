@@ -13,7 +13,7 @@ import typer
 from ner.choices import Spelling
 
 if TYPE_CHECKING:
-    from ner.data.sentence import Prediction, Sentence
+    from ner.data.sentence import PredictedSentence, Prediction
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 
@@ -32,7 +32,7 @@ class Result(NamedTuple):
         source: The file that it comes from; None if there is only one source, or it is a text.
     """
 
-    sentence: "Sentence"
+    sentence: "PredictedSentence"
     source: str | None = None
 
 
@@ -101,7 +101,9 @@ def _json_rows(results: Iterable[Result]) -> Iterator[str]:
         yield dump(record if source is None else {"source": source, **record})
 
 
-def conll_rows(tagged: "Iterable[Sentence]", column: str | None, scheme: Spelling) -> Iterator[str]:
+def conll_rows(
+    tagged: "Iterable[PredictedSentence]", column: str | None, scheme: Spelling
+) -> Iterator[str]:
     """Yield rows of tokens with their predicted tags, or with a predicted column.
 
     Args:
@@ -127,21 +129,21 @@ def concatenated(files: Iterable[Iterable[str]]) -> Iterator[str]:
             yield row
 
 
-def _span_rows(sentence: "Sentence") -> Iterator[Sequence[str]]:
+def _span_rows(sentence: "PredictedSentence") -> Iterator[Sequence[str]]:
     for e in sentence.entities:
         yield str(e.start), str(e.end), e.label, f"{e.score:.6f}", e.text
 
 
-def _token_rows(sentence: "Sentence", column: str) -> Iterator[Sequence[str]]:
-    scores = _prediction(sentence).column_scores[column]
+def _token_rows(sentence: "PredictedSentence", column: str) -> Iterator[Sequence[str]]:
+    scores = sentence.prediction.column_scores[column]
     rows = zip(sentence.offsets, sentence.column(column), scores, sentence.tokens, strict=True)
     for (start, end), label, score, token in rows:
         yield str(start), str(end), label, f"{score:.6f}", token
 
 
-def _class_rows(sentence: "Sentence") -> Iterator[Sequence[str]]:
+def _class_rows(sentence: "PredictedSentence") -> Iterator[Sequence[str]]:
     """Yield a row for each label of a text; one without label if it has none."""
-    found = _prediction(sentence)
+    found = sentence.prediction
     for label in found.labels or ():
         yield label, f"{found.probabilities[label]:.6f}", sentence.text
     if not found.labels:
@@ -151,7 +153,7 @@ def _class_rows(sentence: "Sentence") -> Iterator[Sequence[str]]:
 def _table(
     results: Iterable[Result],
     header: Sequence[str],
-    rows: "Callable[[Sentence], Iterable[Sequence[str]]]",
+    rows: "Callable[[PredictedSentence], Iterable[Sequence[str]]]",
     has_sources: bool,
 ) -> Iterator[str]:
     """Write the rows of each text behind its number and, if there are several, its source."""
@@ -188,7 +190,7 @@ def _shaded_lines(results: Iterable[Result]) -> Iterator[str]:
 
     paint, color = _Painter(), coloured()
     for sentence, _ in results:
-        found = _prediction(sentence)
+        found = sentence.prediction
         shown = paint(_labels(found), ", ".join(found.labels or ()))
         yield f"{shown}  {shade_terminal(sentence, _weights(sentence), color)}"
 
@@ -200,15 +202,10 @@ def _shaded_page(results: Iterable[Result]) -> Iterator[str]:
     def paragraphs() -> Iterator[str]:
         for number, (sentence, source) in enumerate(results, 1):
             place = f"{number}." if source is None else f"{number}. {source}:"
-            caption = f"{place} {_labels(_prediction(sentence))}"
+            caption = f"{place} {_labels(sentence.prediction)}"
             yield shade_html(sentence, _weights(sentence), caption)
 
     return html_page(paragraphs(), "Labels of texts")
-
-
-def _prediction(sentence: "Sentence") -> "Prediction":
-    assert sentence.prediction is not None
-    return sentence.prediction
 
 
 def _labels(found: "Prediction") -> str:
@@ -216,10 +213,10 @@ def _labels(found: "Prediction") -> str:
     return ", ".join(f"{n} {found.probabilities[n]:.2f}" for n in found.labels or ()) or "(none)"
 
 
-def _weights(sentence: "Sentence") -> tuple[float, ...] | None:
+def _weights(sentence: "PredictedSentence") -> tuple[float, ...] | None:
     from ner.inference.attention_view import token_weights
 
-    return token_weights(sentence) if _prediction(sentence).attention else None
+    return token_weights(sentence) if sentence.prediction.attention else None
 
 
 class _Painter:
@@ -237,7 +234,7 @@ class _Painter:
 
 SECONDS_BETWEEN_DRAWINGS = 0.2
 
-Watch = Callable[[Iterable["Sentence"]], Iterator["Sentence"]]
+Watch = Callable[[Iterable["PredictedSentence"]], Iterator["PredictedSentence"]]
 
 
 @contextmanager
@@ -264,7 +261,7 @@ def progress() -> Iterator[Watch]:
     task = bar.add_task("", total=None)
     count, tokens, began, drawn = 0, 0, time.monotonic(), 0.0
 
-    def watch(sentences: "Iterable[Sentence]") -> "Iterator[Sentence]":
+    def watch(sentences: "Iterable[PredictedSentence]") -> "Iterator[PredictedSentence]":
         nonlocal count, tokens, drawn
         for sentence in sentences:
             yield sentence

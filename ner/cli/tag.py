@@ -26,11 +26,11 @@ from ner.errors import ConfigError
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
-    from ner.data.sentence import Sentence
+    from ner.data.sentence import PredictedSentence, Sentence
     from ner.inference.predictor import Predictor
 
-    Load = Callable[[Path], Predictor[Any]]
-    Pipe = Callable[[Iterable[str | Sentence]], Iterator[Sentence]]
+    Load = Callable[[Path], Predictor]
+    Pipe = Callable[[Iterable[str | Sentence]], Iterator[PredictedSentence]]
 
 Model = Annotated[
     Path | None,
@@ -132,7 +132,7 @@ def _required(model: Path | None, command: str) -> Path:
     return model
 
 
-def _load_for(command: str, folder: Path, load: "Load") -> "Predictor[Any]":
+def _load_for(command: str, folder: Path, load: "Load") -> "Predictor":
     """Load a model that the command can use.
 
     Raises:
@@ -152,7 +152,7 @@ def _load_for(command: str, folder: Path, load: "Load") -> "Predictor[Any]":
 
 
 def _make_pipe(
-    model: "Predictor[Any]",
+    model: "Predictor",
     inputs: Sequence[Input],
     watch: Watch,
     batch_tokens: int | None,
@@ -167,7 +167,7 @@ def _make_pipe(
     return lambda items: watch(model.pipe(items, batch_tokens=size, window=window, **options))
 
 
-def _annotated(inputs: Sequence[Input], model: "Predictor[Any]", pipe: "Pipe") -> Iterator[Result]:
+def _annotated(inputs: Sequence[Input], model: "Predictor", pipe: "Pipe") -> Iterator[Result]:
     """Yield the results of all sources in order."""
     for given in inputs:
         source = given.name if given.is_file and len(inputs) > 1 else None
@@ -175,9 +175,7 @@ def _annotated(inputs: Sequence[Input], model: "Predictor[Any]", pipe: "Pipe") -
             yield Result(sentence, source)
 
 
-def _conll_file(
-    given: Input, model: "Predictor[Any]", pipe: "Pipe", scheme: Spelling
-) -> Iterator[str]:
+def _conll_file(given: Input, model: "Predictor", pipe: "Pipe", scheme: Spelling) -> Iterator[str]:
     """Yield the rows of a CoNLL file with predictions as last column, or those of tagged texts."""
     from ner.data.formats.conll import annotate_conll
 

@@ -89,7 +89,7 @@ def train(
     require_training()
     from ner.config.loading import parse_setting
     from ner.training.seeds import train_seeds
-    from ner.training.train import train_run
+    from ner.training.train import run_training
 
     options = {
         "data.train": train,
@@ -110,5 +110,5 @@ def train(
         summary = train_seeds(config, seeds=seeds, **arguments)
         typer.echo(json.dumps(summary.to_dict(), indent=1) if as_json else str(summary))
         return
-    result = train_run(config, **arguments)
+    result = run_training(config, **arguments)
     typer.echo(json.dumps(result.to_dict(), indent=1) if as_json else str(result))

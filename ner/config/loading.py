@@ -86,6 +86,23 @@ class Config(Section):
         return parse_config(tree)
 
 
+def read_config(
+    config: str | Path | Config | None, changes: Mapping[str, Any] | None = None
+) -> Config:
+    """Read a TOML file, or take settings as they are; without any, the defaults.
+
+    Args:
+        config: A TOML file, or settings.
+        changes: Settings by dotted keys, which win.
+
+    Raises:
+        ConfigError: There is no such file, it is not TOML, or a setting is wrong.
+    """
+    if isinstance(config, str | Path):
+        return load_config(config, changes)
+    return (config or Config()).updated(changes or {})
+
+
 def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> Config:
     """Read a TOML file; `changes` by dotted keys win over it.
 

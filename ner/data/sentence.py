@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 
 from ner.data.schemes import Span
 
@@ -17,17 +17,25 @@ NO_PROBABILITIES: Mapping[str, float] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A named stretch of text: `text[start:end]` of its sentence is `text`.
+    """A named part of a text: `text[start:end]` of its sentence is `text`.
 
-    `start` and `end` count characters, half open. `score` is the exact posterior probability of
-    this labelled span under the model, or None where nobody predicted it (gold data).
+    `start` and `end` count characters, half open.
     """
 
     text: str
     label: str
     start: int
     end: int
-    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedEntity(Entity):
+    """An entity that a model found.
+
+    `score` is the exact posterior probability of this labelled span under the model.
+    """
+
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,7 @@ class Sentence:
         source: Where it was read.
 
     >>> Sentence(["New", "York"], spans=[Span(0, 2, "LOC")]).entities
-    (Entity(text='New York', label='LOC', start=0, end=8, score=None),)
+    (Entity(text='New York', label='LOC', start=0, end=8),)
     """
 
     tokens: Sequence[str]
@@ -139,13 +147,14 @@ class Sentence:
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self, **changes: Any) -> "Sentence":
         """Copy the sentence with some fields changed."""
-        return dataclasses.replace(self, **changes)
+        fields = {name: getattr(self, name) for name in FIELDS} | changes
+        return (Sentence if fields["prediction"] is None else PredictedSentence)(**fields)
 
-    def predicted(self, prediction: Prediction) -> Self:
+    def predicted(self, prediction: Prediction) -> "PredictedSentence":
         """Copy the sentence with a prediction; faster than `replace`, for bulk tagging."""
-        copy = object.__new__(type(self))
+        copy = object.__new__(PredictedSentence)
         copy.__dict__.update(self.__dict__)
         copy.__dict__["prediction"] = prediction
         return copy
@@ -158,12 +167,16 @@ class Sentence:
         return self.spans
 
     @property
-    def entities(self) -> tuple[Entity, ...]:
-        """The predicted entities, or the gold ones where none were looked for."""
+    def found_entities(self) -> tuple[Entity, ...]:
+        """The entities of `found_spans`."""
         if self.prediction is not None and self.prediction.spans is not None:
-            pairs = zip(self.prediction.spans, self.prediction.scores, strict=True)
-            return tuple(self._entity(span, score) for span, score in pairs)
-        return tuple(self._entity(span, None) for span in self.spans or ())
+            return self._scored(self.prediction.spans, self.prediction.scores)
+        return tuple(Entity(*self._place(span)) for span in self.spans or ())
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """The gold entities."""
+        return self.found_entities
 
     def column(self, name: str) -> tuple[str, ...]:
         """Labels of tokens under a name: the predicted ones, or those that were read.
@@ -174,9 +187,31 @@ class Sentence:
         predicted = self.prediction.columns if self.prediction is not None else NO_COLUMNS
         return predicted[name] if name in predicted else self.columns[name]
 
-    def _entity(self, span: Span, score: float | None) -> Entity:
+    def _scored(
+        self, spans: Sequence[Span], scores: Sequence[float]
+    ) -> tuple[PredictedEntity, ...]:
+        pairs = zip(spans, scores, strict=True)
+        return tuple(PredictedEntity(*self._place(span), score) for span, score in pairs)
+
+    def _place(self, span: Span) -> tuple[str, str, int, int]:
+        """Return the text, the label, the start and the end of a span, in characters."""
         start, end = self.offsets[span.start][0], self.offsets[span.end - 1][1]
-        return Entity(self.text[start:end], span.label, start, end, score)
+        return self.text[start:end], span.label, start, end
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Sentence))
+
+
+@dataclass(frozen=True)
+class PredictedSentence(Sentence):
+    """A sentence with what a model said about it."""
+
+    prediction: Prediction = Prediction()
+
+    @property
+    def entities(self) -> tuple[PredictedEntity, ...]:
+        """The predicted entities; none where the model looks for no spans."""
+        return self._scored(self.prediction.spans or (), self.prediction.scores)
 
 
 def joined_offsets(tokens: Iterable[str]) -> tuple[tuple[int, int], ...]:

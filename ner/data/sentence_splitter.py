@@ -8,7 +8,7 @@ from itertools import islice
 
 from ner.data.lines import replace_surrogates
 from ner.data.schemes import Span
-from ner.data.sentence import Prediction, Sentence
+from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import ConfigError
 from ner.extras import require
 
@@ -144,8 +144,8 @@ def _part(sentence: Sentence, first: int, end: int) -> Sentence:
     )
 
 
-def join_predictions(sentence: Sentence, parts: Iterable[Sentence]) -> Sentence:
-    """Give the text, with the predictions of the parts that it was cut into.
+def join_predictions(sentence: Sentence, parts: Iterable[Sentence]) -> PredictedSentence:
+    """Return the text, with the predictions of the parts that it was cut into.
 
     Raises:
         ValueError: The parts have other tokens than the text in all, or lack a prediction.
@@ -187,7 +187,7 @@ def tag_in_sentences(
     texts: Iterable[Sentence],
     find_starts: FindStarts,
     tag: Callable[[list[Sentence]], Iterable[Sentence]],
-) -> Iterator[Sentence]:
+) -> Iterator[PredictedSentence]:
     """Tag the sentences of each text by themselves, and yield the texts whole again.
 
     Args:

@@ -1,7 +1,7 @@
 """What stands around a sentence in its document, for models that read along in it.
 
-A document is a stretch of sentences one behind the other with the same `document`; a sentence
-without one stands for itself.
+A document is a run of consecutive sentences with the same `document`; a sentence without one
+stands for itself.
 """
 
 from collections import deque
@@ -113,25 +113,25 @@ def _words(words: Sequence[str], rows: Sequence[int]) -> list[str]:
     return [words[row] for row in rows if row >= 0]
 
 
-def stretches(
+def windows(
     sentences: Iterable[Sentence], count: int, reach: int
 ) -> Iterator[tuple[list[Sentence], range]]:
-    """Cut a stream into stretches, each with what its first and last sentence need around them.
+    """Cut a stream into windows, each with the sentences around it that its ends need.
 
     Args:
         sentences: Any number.
-        count: Sentences of a stretch.
+        count: Sentences of a window.
         reach: Words of a document that are needed on either side; 0 for none.
 
     Yields:
-        Sentences, and the places among them of those of the stretch.
+        Sentences, and the places among them of those of the window.
     """
     stream = iter(sentences)
     before: list[Sentence] = []
     ahead = deque(islice(stream, count))
     while ahead:
-        stretch = [ahead.popleft() for _ in range(min(count, len(ahead)))]
-        known = [*before, *stretch]
+        window = [ahead.popleft() for _ in range(min(count, len(ahead)))]
+        known = [*before, *window]
         document = next((s.document for s in reversed(known) if len(s)), None)
         behind = _within(ahead, document, reach)
         # The document may go on behind what was read ahead.

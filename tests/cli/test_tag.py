@@ -162,7 +162,7 @@ def test_halves_of_pairs_can_be_printed(tag, output):
         pytest.param(
             "a.jsonl",
             '{"txt": "a"}',
-            "a.jsonl:1: text: a string is needed. Got None.",
+            "a.jsonl:1: text: must be a string. Got None.",
             id="jsonl, no text",
         ),
         pytest.param("a.jsonl", "{", "a.jsonl:1: not JSON: ", id="jsonl, no JSON"),

@@ -1,7 +1,6 @@
 """Company does not matter: a sentence gets the same scores and spans whatever stands beside it."""
 
 import itertools
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,10 +12,10 @@ from ner.data.sentence import Sentence
 from ner.features.batches import TaggingBatches
 from ner.features.distinct_words import WordRows
 from ner.features.featurizer import build_featurizer
-from ner.features.vectors import VectorStore
 from ner.nn.building import build_model
 from ner.nn.runtime import TorchRuntime
 from ner.tasks import SpanTask
+from tests.networks import case_name, choices, write_store
 from tests.tolerance import additions, float32_bound, probability_bound
 
 WIDTH = 8
@@ -37,11 +36,6 @@ THE SHARES OF McKinley FALL ; zyxwv O'Neill left Tokyo at 9 , xylophone-1 too
 A B C D E F G H I J K L M N O P Q R S T U V W X Y Z a b c d e f g h i j k l m
 """
 VECTORS = ["quokka", "xylophone-0", "Quokka", "lisbon"]
-
-
-def choices(section, key):
-    """List the values that a setting can have, so that a new kind of component is tested too."""
-    return get_args(getattr(Config(), section).__class__.model_fields[key].annotation)
 
 
 # Every kind of encoder, and every option where it has a use.
@@ -100,17 +94,9 @@ def sentences_of(text):
     return [sentence(line.split()) for line in text.strip().splitlines()]
 
 
-def case_name(value):
-    words = (" ".join(v) or "none" if isinstance(v, tuple) else str(v) for v in value.values())
-    return "-".join(words) or "default"
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    path = tmp_path_factory.mktemp("vectors") / "vectors"
-    random = np.random.default_rng(1)
-    VectorStore.write(path, VECTORS, random.normal(size=(len(VECTORS), WIDTH)))
-    return VectorStore.open(path)
+    return write_store(tmp_path_factory.mktemp("vectors") / "vectors", VECTORS, WIDTH)
 
 
 def make(network, features, store):

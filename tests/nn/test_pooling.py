@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from ner.config.loading import Config
 from ner.errors import ConfigError
 from ner.exporting.graph import GraphBuilder, WeightFile
-from ner.exporting.pooling import classifier_head
+from ner.exporting.heads import classifier_head
 from ner.model_folder import WEIGHTS
 from ner.nn.heads import ClassifierHead
 from ner.nn.pooling import (
@@ -333,8 +333,7 @@ def graph_of(head, folder):
         "logits": ("logits", TensorProto.FLOAT, ("B", len(head.labels))),
         "attention": ("attention", TensorProto.FLOAT, ("B", head.pooling.num_heads, "T")),
     }
-    first, *others = [(value, ports[name]) for name, value in values.items()]
-    return graph.to_bytes(*first, *others)
+    return graph.to_bytes(*((value, ports[name]) for name, value in values.items()))
 
 
 @pytest.mark.numeric

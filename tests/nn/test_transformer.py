@@ -16,7 +16,7 @@ import ner
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, MissingExtraError
 from ner.features.batches import EncodedSentences, TrainingBatches
-from ner.features.document_context import Passage, make_passage, passages_of, stretches
+from ner.features.document_context import Passage, make_passage, passages_of, windows
 from ner.features.featurizer import Featurizer, build_featurizer
 from ner.features.subwords import CACHED_WORDS, Subwords, cut_windows, handovers
 from ner.inference.evaluate import evaluate
@@ -320,10 +320,10 @@ def test_sentences_on_a_disk_bring_no_surroundings(pretrained):
 
 @pytest.mark.parametrize("reach", [0, 1, 4, 100])
 @pytest.mark.parametrize("count", [1, 2, 3, 100])
-def test_a_stream_in_stretches_keeps_the_surroundings(count, reach):
+def test_a_stream_in_windows_keeps_the_surroundings(count, reach):
     corpus = [*CORPUS[:2], Sentence([]), *CORPUS[2:]]
     found = []
-    for sentences, places in stretches(iter(corpus), count, reach):
+    for sentences, places in windows(iter(corpus), count, reach):
         assert 1 <= len(places) <= count
         found += [make_passage(sentences, i, reach) for i in places]
     assert found == [make_passage(corpus, i, reach) for i in range(len(corpus))]
@@ -338,7 +338,7 @@ def test_a_stream_is_read_no_further_than_needed():
             taken += 1
             yield Sentence(["a", "b"], document="d")
 
-    next(stretches(stream(), 10, 6))
+    next(windows(stream(), 10, 6))
     assert taken == 13
 
 

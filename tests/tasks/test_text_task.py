@@ -320,7 +320,7 @@ def test_probabilities_are_calibrated_on_the_development_data(runs, runtime):
     assert report["calibration"] == pytest.approx(fitted, abs=small_model_bound())
     assert model.task.temperature == report["calibration"]["temperature"] != 1
     assert report["calibration"]["loss_after"] < report["calibration"]["loss_before"]
-    assert report["error"] == pytest.approx(fitted["error_after"], abs=small_model_bound())
+    assert report["ece"] == pytest.approx(fitted["ece_after"], abs=small_model_bound())
     shares = np.exp(model.logits(read())[0].astype(float) / fitted["temperature"])
     found = classification(model.tag_sentences(read()[:1])[0]).probabilities
     assert list(found.values()) == pytest.approx(
@@ -541,13 +541,13 @@ def test_the_command_reads_texts_files_and_records(run, folder, tmp_path):
     ):
         code, out, err = run("classify", "--model", folder, *arguments)
         assert (code, out.count("\n")) == (0, count)
-        assert ("skipped: a.jsonl:2: text: a string is needed." in err) == ("skip" in arguments)
+        assert ("skipped: a.jsonl:2: text: must be a string." in err) == ("skip" in arguments)
     assert (
         json.loads(run("classify", "--model", folder, "a.jsonl", "--on-error", "skip")[1])["id"]
         == "7"
     )
     code, out, err = run("classify", "--model", folder, "a.jsonl")
-    assert (code, err) == (1, "a.jsonl:2: text: a string is needed. Got 1.\n")
+    assert (code, err) == (1, "a.jsonl:2: text: must be a string. Got 1.\n")
 
 
 def test_a_table_has_a_row_for_each_label_and_one_for_none(run, folder, runs):
