@@ -183,7 +183,7 @@ def test_files_are_read_in_their_encoding(tag, name):
     code, out, _ = tag(name, "--encoding", "latin-1", "--output", "jsonl")
     assert code == 0
     assert json.loads(out.splitlines()[-1])["text"].startswith("Köln")
-    fails(tag(name, "--encoding", "latin-0"), 2, "encoding: a name that Python")
+    fails(tag(name, "--encoding", "latin-0"), 2, "encoding: must be a name that Python")
 
 
 def test_a_folder_is_no_text(tag):
