@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ner.choices import Misaligned, Overlapping, Spelling
+from ner.choices import Spelling
 from ner.cli.options import (
-    READING,
     Json,
-    OnErrorOption,
-    error_list,
     list_lost,
-    list_skipped,
     reading_corpora,
     refuse_own_input,
     with_options,
@@ -90,10 +86,10 @@ def check(
     The exit code is 1 if there are errors, and else 0. Notes are never errors.
     """
     from ner.data.tools.check import check_corpus
-    from ner.data.tools.fix import fix_parts
+    from ner.data.tools.fix import fix_files
 
     report = check_corpus(sources, reading, scheme)
-    fixed = [] if fix is None else fix_parts(report.parts, report.schemes, fix)
+    fixed = [] if fix is None else fix_files(report.files, report.schemes, fix)
     if as_json:
         result = report.to_dict(examples or 0)
         result["fixed"] = [vars(file) for file in fixed]
@@ -120,22 +116,22 @@ def stats(
     as_json: Json = False,
     reading: "ReadOptions",
 ) -> None:
-    """Count what the files of a corpus hold, and how much of it is not in the first file."""
-    from ner.data.tools.corpus_file import read_parts
+    """Count what the files of a corpus hold, and how much of it is new after the first."""
+    from ner.data.tools.corpus_file import read_corpus_files
     from ner.data.tools.stats import corpus_stats
     from ner.plots import labels_and_lengths
 
-    parts = read_parts(sources, reading)
-    for part in parts:
-        if part.problems:
-            raise part.problems[0]
-        if part.notes.changes:
-            count, first = len(part.notes.changes), part.notes.changes[0]
-            typer.echo(f"{part.name}: {count} spans are not counted. The first: {first}", err=True)
-    found = corpus_stats(parts)
+    corpus_files = read_corpus_files(sources, reading)
+    for file in corpus_files:
+        if file.problems:
+            raise file.problems[0]
+        if file.notes.changes:
+            count, first = len(file.notes.changes), file.notes.changes[0]
+            typer.echo(f"{file.name}: {count} spans are not counted. The first: {first}", err=True)
+    found = corpus_stats(corpus_files)
     if plot is not None:
-        lengths = {part.name: [len(sentence) for sentence in part.sentences] for part in parts}
-        labels_and_lengths({part.name: part.labels for part in found.parts}, lengths, plot)
+        lengths = {file.name: [len(s) for s in file.sentences] for file in corpus_files}
+        labels_and_lengths({file.name: file.labels for file in found.files}, lengths, plot)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=1))
         return
@@ -163,19 +159,19 @@ def split(
 
     No document is in two splits. In a corpus without documents, no sentence is.
     """
-    from ner.data.tools.corpus_file import labels_of, read_part
-    from ner.data.tools.split import split_part
+    from ner.data.tools.corpus_file import labels_of, read_corpus_file
+    from ner.data.tools.split import split_file
 
-    part = read_part(source, source, reading)
-    written, lost = split_part(part, out, ratios, seed)
-    _warn_of_writer(part)
+    file = read_corpus_file(source, source, reading)
+    written, lost = split_file(file, out, ratios, seed)
+    _warn_of_writer(file)
     facts = []
-    for path, pieces in written.items():
-        sentences = [piece.sentence for piece in pieces if piece.sentence is not None]
+    for path, blocks in written.items():
+        sentences = [block.sentence for block in blocks if block.sentence is not None]
         facts.append(
             {
                 "path": path,
-                "documents": len({p.document for p in pieces if p.sentence and p.document}),
+                "documents": len({b.document for b in blocks if b.sentence and b.document}),
                 "sentences": len(sentences),
                 "tokens": sum(map(len, sentences)),
                 "labels": sum(1 for s in sentences for _ in labels_of(s, reading.target)),
@@ -208,119 +204,23 @@ def sample(
     reading: "ReadOptions",
 ) -> None:
     """Draw sentences of a corpus at random, in its order and format."""
-    from ner.data.tools.blocks import read_pieces, write_pieces
-    from ner.data.tools.corpus_file import read_part
-    from ner.data.tools.split import sample_pieces
+    from ner.data.tools.blocks import read_blocks, write_blocks
+    from ner.data.tools.corpus_file import read_corpus_file
+    from ner.data.tools.split import sample_blocks
 
-    part = read_part(source, source, reading)
-    _warn_of_writer(part)
+    file = read_corpus_file(source, source, reading)
+    _warn_of_writer(file)
     refuse_own_input(source, out)
-    pieces = sample_pieces(read_pieces(part), number, seed)
-    list_lost(write_pieces(pieces, part, out), "the format")
+    blocks = sample_blocks(read_blocks(file), number, seed)
+    list_lost(write_blocks(blocks, file, out), "the format")
 
 
-@data_app.command()
-@with_options(reading=reading_corpora)
-def convert(
-    *,
-    source: Annotated[str, typer.Argument(metavar="IN", help="Corpus in any format.")],
-    out: Annotated[
-        str,
-        typer.Argument(
-            metavar="OUT", help="File to write, a folder for brat, or - for standard output."
-        ),
-    ],
-    to: Annotated[
-        str | None,
-        typer.Option(help="Format of the output. By default, the ending of OUT names it."),
-    ] = None,
-    output_encoding: Annotated[
-        str, typer.Option(help="Character encoding of the output.")
-    ] = "utf-8",
-    scheme: Annotated[Spelling, typer.Option(help="Tag scheme of the output.")] = "BIO",
-    drop: Annotated[
-        bool, typer.Option("--drop", help="Leave out annotation that the output cannot hold.")
-    ] = False,
-    reading: "ReadOptions",
-    misaligned: Annotated[
-        Misaligned,
-        typer.Option(
-            rich_help_panel=READING,
-            help="Refuse spans that do not start and end at token boundaries, snap them outwards "
-            "to the tokens that they touch, or drop them.",
-        ),
-    ] = "refuse",
-    overlapping: Annotated[
-        Overlapping,
-        typer.Option(
-            rich_help_panel=READING,
-            help="Refuse spans that overlap, nest or have gaps, or drop all but the longest.",
-        ),
-    ] = "refuse",
-    on_error: OnErrorOption = "raise",
-    as_json: Json = False,
-) -> None:
-    """Convert a corpus to another format, and list what is changed or lost."""
-    from ner.data.formats.detection import detect_format, format_to_write
-    from ner.data.formats.read import stream_sentences
-    from ner.data.formats.registry import FORMATS, find_format
-    from ner.data.formats.write import write_sentences
-    from ner.data.spans import Notes
-
-    refuse_own_input(source, out)
-    given = reading.format
-    read_as = find_format(given) if given else detect_format(source, reading.encoding)
-    write_as = format_to_write(Path(out)) if to is None else find_format(to)
-    if write_as is None:
-        names = " ".join(name for name, known in FORMATS.items() if known.lines or known.save)
-        raise ConfigError(f"--to: must name the format of the output, one of {names}. Got none.")
-    if given is None:
-        typer.echo(f"{source}: read as {read_as.name} ({read_as.about}).", err=True)
-    notes = Notes()
-    reading = reading.updated(
-        format=read_as.name,
-        misaligned=misaligned,
-        overlapping=overlapping,
-        problems=error_list(on_error),
-        notes=notes,
-    )
-    written = write_sentences(
-        stream_sentences(source, reading),
-        out,
-        write_as,
-        scheme=scheme,
-        encoding=output_encoding,
-        drop=drop,
-        target=reading.target,
-        tokenize=reading.tokenizer,
-    )
-    for line in _changes(notes):
-        typer.echo(line, err=True)
-    list_skipped(reading.problems)
-    if as_json:
-        facts = {
-            "read_as": read_as.name,
-            "written_as": write_as.name,
-            **vars(written),
-            **vars(notes),
-            "skipped": list(map(str, reading.problems or ())),
-        }
-        typer.echo(json.dumps(facts, indent=1), err=out == "-")
-        return
-    list_lost(written.lost, write_as.name)
-    typer.echo(
-        f"{out}: written as {write_as.name}: {written.sentences} sentences, "
-        f"{written.tokens} tokens, {written.entities} entities.",
-        err=True,
-    )
-
-
-def _warn_of_writer(part: "CorpusFile") -> None:
+def _warn_of_writer(file: "CorpusFile") -> None:
     from ner.data.tools.blocks import is_copied
 
-    if not is_copied(part):
+    if not is_copied(file):
         typer.echo(
-            f"{part.source}: {part.format.name} is written anew; what no sentence holds, such as "
+            f"{file.source}: {file.format.name} is written anew; what no sentence holds, such as "
             "unknown fields, is left out.",
             err=True,
         )

@@ -1,16 +1,26 @@
 """From a table of numbers to arrays for the network, and from its outputs back to the table."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Required, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.features.arrays import Floats, take_rows
 from ner.forecasting.settings import SeriesSettings
 from ner.forecasting.transforms import Origins, Scaler, Values
 from ner.forecasting.windows import Windows
 
-Arrays = dict[str, NDArray[Any]]
+
+class SeriesArrays(TypedDict, total=False):
+    """A batch of windows."""
+
+    values: Required[Floats]
+    """(B T F) Scaled features of each step."""
+    lengths: Required[NDArray[np.int64]]
+    """(B) Steps of the encoder."""
+    targets: Floats
+    """(B T 1) or (B h) Scaled outputs that the network learns, in training."""
 
 
 class Coding:
@@ -41,7 +51,7 @@ class Coding:
         """Features of a step that the network reads."""
         return len(self.inputs.shift)
 
-    def encode(self, values: Values, origins: Origins) -> Arrays:
+    def encode(self, values: Values, origins: Origins) -> SeriesArrays:
         """Give `values` (B T F), float32, and `lengths` (B): the steps of the encoder."""
         scaled = self.inputs.apply(self.windows.inputs(values, origins))
         one_to_many = self.settings.task == "one-to-many"
@@ -104,6 +114,6 @@ class SeriesBatches:
         order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
         return [order[i : i + self.batch_size] for i in range(0, self.count, self.batch_size)]
 
-    def batch(self, epoch: int, step: int, indices: NDArray[np.int64]) -> Arrays:
+    def batch(self, epoch: int, step: int, indices: NDArray[np.int64]) -> SeriesArrays:
         """Cut out one batch of the plan."""
-        return {name: array[indices] for name, array in self.arrays.items()}
+        return take_rows(self.arrays, indices)

@@ -1,7 +1,6 @@
 """The network of a series: values in the place of words, a regression in the place of tags."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import torch
 from jaxtyping import Float, Int
@@ -12,8 +11,20 @@ from ner.forecasting.settings import SeriesSettings
 from ner.nn.encoders import build_encoder
 from ner.nn.model import Model
 from ner.nn.pooling import LastStates
+from ner.nn.tensors import OutputTensors
 
-Batch = Mapping[str, Tensor]
+
+class SeriesTensors(TypedDict):
+    """A batch of windows, see `SeriesArrays`."""
+
+    values: Float[Tensor, "B T F"]
+    lengths: Int[Tensor, " B"]
+
+
+class SeriesOutputs(OutputTensors, total=False):
+    """What the network computes for a batch: scaled numbers, (B T h) or (B h)."""
+
+    values: Tensor
 
 
 class ValueEmbedder(nn.Module):
@@ -29,7 +40,7 @@ class ValueEmbedder(nn.Module):
         self.size = size or input_size
         self.projection = nn.Linear(input_size, size) if size else nn.Identity()
 
-    def forward(self, batch: Batch) -> Float[Tensor, "B T E"]:
+    def forward(self, batch: SeriesTensors) -> Float[Tensor, "B T E"]:
         """Read `values` (B T F)."""
         return self.projection(batch["values"])
 
@@ -49,7 +60,7 @@ class RepeatedVector(nn.Module):
         self.projection = nn.Linear(input_size, size)
         self.steps = nn.Parameter(torch.randn(steps, size) / size**0.5)
 
-    def forward(self, batch: Batch) -> Float[Tensor, "B T E"]:
+    def forward(self, batch: SeriesTensors) -> Float[Tensor, "B T E"]:
         """Read `values` (B 1 F)."""
         # Axes: example (B) x one step + step (T) x width.
         return self.projection(batch["values"]) + self.steps
@@ -79,9 +90,7 @@ class RegressionHead(nn.Module):
         """Mean squared error over all numbers."""
         return F.mse_loss(self.values(hidden, lengths), gold)
 
-    def outputs(
-        self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]
-    ) -> dict[str, Tensor]:
+    def outputs(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> SeriesOutputs:
         """Give the `values`."""
         return {"values": self.values(hidden, lengths)}
 

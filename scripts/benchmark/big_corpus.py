@@ -130,7 +130,7 @@ def measure(file: str, folder: Path, storage: str, steps: int) -> dict[str, Any]
         with watch.phase("read"):
             corpus = read_corpus(config, {}, Tokenizer(), note, folder=folder)
         with watch.phase("encode"):
-            prepared = prepare(config, corpus, None, None)
+            prepared = prepare(config, corpus.counts)
             trainer = build_trainer(config, corpus, prepared)
         with watch.phase("train"):
             events = islice(trainer.run(), steps)

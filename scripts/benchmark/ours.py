@@ -18,8 +18,7 @@ from ner.inference.predictor import Predictor
 
 if TYPE_CHECKING:
     from ner.config.loading import Config
-    from ner.features.vectors import Vectors, VectorStore
-    from ner.training.prepare import Prepared
+    from ner.training.prepare import Prepared, WordVectors
     from ner.training.splits import Corpus
     from ner.training.trainer import Epoch, Step, Trainer
 
@@ -117,13 +116,14 @@ def agreement(folder: Path, sentences: Sequence[Sentence]) -> dict[str, float]:
 def build_trainer(config: "Config", corpus: "Corpus", prepared: "Prepared") -> "Trainer":
     """Give a trainer that never evaluates and never ends, for those who time its steps."""
     from ner.training.optimizers import Schedule, build_optimizers, use_sparse_tables
+    from ner.training.prepare import make_batches
     from ner.training.trainer import Trainer
 
     settings, model = config.training, prepared.model
     use_sparse_tables(model)
     return Trainer(
         model,
-        prepared.batches(corpus, config),
+        make_batches(config, corpus, prepared),
         # The benchmark evaluates by itself, and outside of what it times.
         lambda _: {"f1": 0.0},
         build_optimizers(
@@ -148,8 +148,7 @@ class Learner:
         size: Width of one direction of the encoder; None where contenders do not differ by it.
         train: Annotated sentences.
         config: All settings; no file that they name is read.
-        pretrained: Vectors of training words, and a store of others, where the settings ask for
-            them.
+        vectors: Pretrained vectors of words, where the settings ask for them.
     """
 
     def __init__(
@@ -158,7 +157,7 @@ class Learner:
         size: int | None,
         train: Sequence[Sentence],
         config: "Config",
-        pretrained: "tuple[Vectors | None, VectorStore | None]" = (None, None),
+        vectors: "WordVectors | None" = None,
     ) -> None:
         from ner.features.counts import count_corpus
         from ner.training.prepare import prepare
@@ -168,7 +167,7 @@ class Learner:
         self.taggers: Mapping[str, str] = {name: "ours:load"}
         config = config.resolved()
         corpus = Corpus(train, (), (), count_corpus(train))
-        self.prepared = prepare(config, corpus, *pretrained)
+        self.prepared = prepare(config, corpus.counts, vectors)
         self.prepared.model.autocast = config.training.precision == "bf16"
         self.trainer = build_trainer(config, corpus, self.prepared)
         self.events: Iterator[Step | Epoch] = self.trainer.run()

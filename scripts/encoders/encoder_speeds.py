@@ -12,7 +12,7 @@ from ner.config.loading import Config
 from ner.data.sentence import Sentence
 from ner.features.counts import count_corpus
 from ner.nn.runtime import set_threads
-from ner.training.prepare import read_pretrained
+from ner.training.prepare import read_word_vectors
 from ner.training.splits import Corpus
 
 # The phases of the benchmark measure encoders too.
@@ -49,8 +49,8 @@ def measure_speeds(
     comparison = Comparison(reference)
     with tempfile.TemporaryDirectory() as folder:
         corpus = Corpus(train, (), (), count_corpus(train))
-        pretrained = read_pretrained(config, corpus, Path(folder) / "vectors", say)
-        networks = [Learner(name, None, train, each, pretrained) for name, each in configs.items()]
+        vectors = read_word_vectors(config, corpus, Path(folder) / "vectors", say)
+        networks = [Learner(name, None, train, each, vectors) for name, each in configs.items()]
         phases.training(comparison, networks, rounds, seconds, say)
         tagging(comparison, networks, dev, rounds, seconds, Path(folder), say)
     return {

@@ -134,7 +134,7 @@ def test_a_bad_model_is_one_line_and_code_1(run, tiny_model, command):
         pytest.param("", "x.conll: no sentences. At least one is needed.", id="no sentences"),
         pytest.param(
             "Paris PER\n",
-            "x.conll:1: a tag is O or a prefix (one of B I E S M L U), a hyphen",
+            "x.conll:1: a tag must be O or a prefix (one of B I E S M L U), a hyphen",
             id="a tag without prefix",
         ),
         pytest.param("Paris\n", "x.conll:1: gold data must have tags. Got none.", id="no tags"),
@@ -200,7 +200,7 @@ def test_an_unknown_device_is_code_2(run, tiny_model, command):
 
 def test_bad_training_data_are_one_line_and_code_1(run):
     fails(run("train", "--train", "none"), 1, "none: no such file.")
-    fails(run("train", "--train", write("x", "Paris PER\n")), 1, "x:1: a tag is O or a prefix")
+    fails(run("train", "--train", write("x", "Paris PER\n")), 1, "x:1: a tag must be O or a prefix")
     fails(run("train", "--train", write("y", "Paris\n")), 1, "y:1: train data must have tags.")
 
 

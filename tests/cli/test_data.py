@@ -86,11 +86,11 @@ def test_stats_are_printed_as_text_json_and_picture(write, tmp_path):
     assert "  sentences         2  (mean 2.00" in stdout
     assert picture.read_bytes().startswith(b"\x89PNG")
     known = json.loads(call("stats", path, "--json")[1])
-    assert known["parts"][0]["labels"] == {"PER": 1, "LOC": 1}
+    assert known["files"][0]["labels"] == {"PER": 1, "LOC": 1}
 
 
 def test_stats_refuse_what_cannot_be_read_and_say_what_is_not_counted(write):
-    with pytest.raises(DataError, match=r"a\.conll:2: a tag is O"):
+    with pytest.raises(DataError, match=r"a\.conll:2: a tag must be O"):
         call("stats", write("a.conll", "a O\nb PER\n\nc O\n"))
     path = write("a.jsonl", '{"text": "Ada", "spans": [[0, 2, "PER"]]}\n')
     assert "1 spans are not counted. The first: " in call("stats", path)[2]
@@ -138,4 +138,4 @@ def test_a_sample_goes_to_standard_output_or_a_file(write, tmp_path):
 
 def test_pretokenized_texts_are_cut_at_blanks(write):
     path = write("a.jsonl", '{"text": "wo n\'t, do"}\n')
-    assert json.loads(call("stats", path, "--pretokenized", "--json")[1])["parts"][0]["tokens"] == 3
+    assert json.loads(call("stats", path, "--pretokenized", "--json")[1])["files"][0]["tokens"] == 3
