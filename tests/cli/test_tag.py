@@ -162,7 +162,7 @@ def test_halves_of_pairs_can_be_printed(tag, output):
         pytest.param(
             "a.jsonl",
             '{"txt": "a"}',
-            "a.jsonl:1: text: a string is needed. Got None.",
+            "a.jsonl:1: text: must be a string. Got None.",
             id="jsonl, no text",
         ),
         pytest.param("a.jsonl", "{", "a.jsonl:1: not JSON: ", id="jsonl, no JSON"),
@@ -183,7 +183,7 @@ def test_files_are_read_in_their_encoding(tag, name):
     code, out, _ = tag(name, "--encoding", "latin-1", "--output", "jsonl")
     assert code == 0
     assert json.loads(out.splitlines()[-1])["text"].startswith("Köln")
-    fails(tag(name, "--encoding", "latin-0"), 2, "encoding: a name that Python")
+    fails(tag(name, "--encoding", "latin-0"), 2, "encoding: must be a name that Python")
 
 
 def test_a_folder_is_no_text(tag):
