@@ -252,9 +252,7 @@ class Predictor:
         return self, None
 
     def task_error(self, what: str) -> TaskError:
-        """Return the error for what the model cannot do; it names what to call instead."""
-        method = f"{self.task.verb}_tokens()" if what.endswith("_tokens()") else None
-        return TaskError(
-            f"{what}: not for a model that {self.task.does}. "
-            f"Call {method or f'{self.task.verb}()'} instead."
-        )
+        """Return the error for what the model cannot do; for a method it names the right one."""
+        tokens = "_tokens" if what.endswith("_tokens()") else ""
+        hint = f" Call {self.task.verb}{tokens}()." if what.endswith("()") else ""
+        return TaskError(f"{what}: not for a model that {self.task.does}.{hint}")

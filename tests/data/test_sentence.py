@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 import ner.data.sentence
 from ner.data.schemes import Span
-from ner.data.sentence import Entity, Prediction, Sentence, Source, joined_offsets
+from ner.data.sentence import (
+    Entity,
+    PredictedEntity,
+    PredictedSentence,
+    Prediction,
+    Sentence,
+    Source,
+    joined_offsets,
+)
 
 
 def test_examples_in_docstrings():
@@ -33,10 +41,22 @@ def test_an_entity_is_the_text_between_its_ends():
     assert sentence.entities == (Entity("New  York", "LOC", 0, 9),)
 
 
+def test_a_sentence_with_a_prediction_has_a_class_of_its_own():
+    sentence = Sentence(["Ada", "left"], spans=[Span(0, 1, "PER")])
+    predicted = sentence.predicted(Prediction(columns={"upos": ("PROPN", "VERB")}))
+    assert type(predicted) is type(predicted.replace(id="1")) is PredictedSentence
+    assert predicted == sentence.replace(prediction=predicted.prediction)
+    assert predicted.replace(prediction=None) == sentence
+    # This model looked for no entities; those that are known otherwise are gold.
+    assert predicted.entities == ()
+    assert predicted.found_entities == (Entity("Ada", "PER", 0, 3),)
+
+
 def test_predicted_entities_come_before_gold_ones():
     sentence = Sentence(["Ada", "left"], spans=[Span(0, 1, "LOC")])
     predicted = sentence.replace(prediction=Prediction((Span(0, 1, "PER"),), (0.75,)))
-    assert predicted.entities == (Entity("Ada", "PER", 0, 3, 0.75),)
+    assert predicted.entities == (PredictedEntity("Ada", "PER", 0, 3, 0.75),)
+    assert predicted.found_entities == predicted.entities
     assert sentence.replace(prediction=Prediction((), ())).entities == ()
 
 
