@@ -27,6 +27,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from ner import nn
+    from ner.data.formats.options import ReadOptions
     from ner.data.formats.read import read_sentences
     from ner.data.schemes import Span
     from ner.data.sentence import Entity, PredictedEntity, PredictedSentence, Prediction, Sentence
@@ -43,11 +44,10 @@ if TYPE_CHECKING:
     from ner.evaluation.predicted_file import score_predictions
     from ner.evaluation.report import LabelReport, SpanReport
     from ner.exporting.model import export
-    from ner.inference.classification import Classification
     from ner.inference.classifier import TextClassifier
     from ner.inference.evaluate import evaluate
     from ner.inference.loading import load
-    from ner.inference.predictor import Predictor
+    from ner.inference.predictor import Classification, Predictor
     from ner.inference.tagger import Tagger
     from ner.inference.token_tagger import TokenTagger
     from ner.training.train import train
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 # Where each public name lives; it is imported when first asked for, so that `import ner` is fast
 # and needs no torch.
 _HOMES = {
-    "Classification": "ner.inference.classification",
+    "Classification": "ner.inference.predictor",
     "ConfigError": "ner.errors",
     "DataError": "ner.errors",
     "Entity": "ner.data.sentence",
@@ -67,6 +67,7 @@ _HOMES = {
     "PredictedSentence": "ner.data.sentence",
     "Prediction": "ner.data.sentence",
     "Predictor": "ner.inference.predictor",
+    "ReadOptions": "ner.data.formats.options",
     "Sentence": "ner.data.sentence",
     "SentenceSplitter": "ner.data.sentence_splitter",
     "Span": "ner.data.schemes",
@@ -97,6 +98,7 @@ __all__ = [
     "PredictedSentence",
     "Prediction",
     "Predictor",
+    "ReadOptions",
     "Sentence",
     "SentenceSplitter",
     "Span",

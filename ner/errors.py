@@ -11,6 +11,8 @@
 A message is one line: ``<where>: <what must hold>. Got <value>.``
 """
 
+from collections.abc import Iterable
+
 
 class NerError(Exception):
     """A mistake that the user can mend; the command line prints it without a traceback."""
@@ -38,3 +40,15 @@ class TrainingError(NerError):
 
 class MissingExtraError(NerError):
     """A feature needs a package that the base installation leaves out."""
+
+
+def suggestion(given: object, known: Iterable[str]) -> str:
+    """Return the end of a message that names the closest known word; "" if none is close.
+
+    >>> suggestion("colums", ["columns", "tags"])
+    " Did you mean 'columns'?"
+    """
+    import difflib
+
+    close = difflib.get_close_matches(str(given), list(known), 1)
+    return f" Did you mean {close[0]!r}?" if close else ""

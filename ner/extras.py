@@ -8,7 +8,16 @@ from ner.errors import MissingExtraError
 DISTRIBUTION = "lattice-ner"
 
 # What a training uses from its first step to its last report.
-TRAINING = ("torch", "torchcrf", "jaxtyping", "pydantic", "seqeval", "matplotlib", "tensorboard")
+TRAINING = (
+    "torch",
+    "torchcrf",
+    "jaxtyping",
+    "pydantic",
+    "seqeval",
+    "sklearn",
+    "matplotlib",
+    "tensorboard",
+)
 
 
 def require(module: str, purpose: str, extra: str = "train") -> ModuleType:

@@ -1,23 +1,54 @@
-"""Folders that appear whole or not at all, and are read only if nothing in them has changed."""
+"""Files and folders that appear whole or not at all, and whose later changes are noticed."""
 
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ner.errors import ModelFolderError
 
 MANIFEST = "manifest.json"
 
+# Bytes of a safetensors header at most; the library refuses longer ones.
+# Source: https://github.com/huggingface/safetensors, "Prevent DOS attacks"
+MAX_HEADER = 100_000_000
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Replace a file in one step, so that a reader never meets half a file.
+
+    Yields a path beside `path`, to which the new content is to be written. When the block ends, the
+    new file is flushed to the disk and renamed to `path`. If the block fails, the new file is
+    removed and `path` stays as it was.
+    """
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        yield beside
+        _flush(beside)
+        beside.replace(path)
+    except BaseException:
+        with suppress(OSError):  # the file, or its folder, may never have been there
+            beside.unlink()
+        raise
+
 
 def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Path], None]) -> None:
-    """Let `write` fill a folder, add a manifest with the digest of every file, put it in place.
+    """Replace a folder as a whole, with a manifest that has the digest of every file.
 
-    All is written beside, flushed and renamed: a reader never meets half a folder. An old folder
-    is moved aside first, so there is a moment without either.
+    The new folder is written beside the old one, flushed to the disk and renamed, so a reader never
+    meets half a folder. The old folder is moved aside first: for a moment there is neither.
+
+    Args:
+        folder: Where the folder goes. Parent folders are created.
+        manifest: The facts to keep; digests are added to them.
+        write: Writes the files into the empty folder whose path it gets.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = folder.with_name(f".{folder.name}.new")
@@ -27,10 +58,11 @@ def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Pat
         beside.mkdir()
         write(beside)
         files = sorted(path for path in beside.rglob("*") if path.is_file())
-        digests = {path.relative_to(beside).as_posix(): sha256(path) for path in files}
+        digests = {path.relative_to(beside).as_posix(): file_sha256(path) for path in files}
         content = {**manifest, "files": digests}
         write_json(beside / MANIFEST, {**content, "digest": _digest_of(content)})
-        # Whoever may read the manifest may read all: safetensors lets only the owner.
+        # Whoever may read the manifest may read all files; safetensors writes files that only their
+        # owner may read.
         mode = (beside / MANIFEST).stat().st_mode
         for path in files:
             path.chmod(mode)
@@ -50,10 +82,14 @@ def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Pat
 
 
 def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
-    """Read the manifest of a folder and check the digest of every file in it.
+    """Read the manifest of a folder that `write_folder` wrote, and check every file in it.
+
+    Args:
+        folder: The folder.
+        newest_format: The highest number under `format` that the caller can read.
 
     Raises:
-        ModelFolderError: The folder or a file is missing, changed, or of a newer format.
+        ModelFolderError: The folder or a file is missing, was changed, or has a newer format.
     """
     if not folder.exists():
         raise ModelFolderError(f"{folder}: no such folder.")
@@ -78,40 +114,89 @@ def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
     for name, expected in files.items():
         if not (folder / name).is_file():
             raise ModelFolderError(f"{folder}: {name} is missing.")
-        if sha256(folder / name) != expected:
+        if file_sha256(folder / name) != expected:
             raise ModelFolderError(f"{folder}: {name} was changed after it was written.")
     return manifest
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON in place of `path` in one step."""
-    beside = path.with_name(f".{path.name}.new")
+    """Write JSON in place of a file in one step."""
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    # Halves of UTF-16 pairs, which a file name or a token may hold, are kept as they are.
-    beside.write_text(text, encoding="utf-8", errors="surrogatepass")
-    beside.replace(path)
+    with replacing(path) as beside:
+        # A file name or a token may hold half of a UTF-16 pair; it is kept as it is.
+        beside.write_text(text, encoding="utf-8", errors="surrogatepass")
 
 
 def read_json(path: Path) -> Any:
-    """Read what `write_json` wrote."""
+    """Read a file that `write_json` wrote."""
     return json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
 
 
-def sha256(path: Path) -> str:
-    """Digest a file."""
+def file_sha256(path: Path) -> str:
+    """Compute the SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sha256(chunks: Iterable[bytes]) -> str:
+    """Compute the SHA-256 of bytes, chunk after chunk, in hexadecimal digits.
+
+    >>> sha256([b"a", b"bc"]) == sha256([b"abc"])
+    True
+    """
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class SafetensorsHeader:
+    """The header of a safetensors file: the arrays in the file, and the place of each.
+
+    Args:
+        content: The header as it is in the file: eight bytes with the length of the JSON text, then
+            the text.
+
+    Source: https://github.com/huggingface/safetensors#format
+    """
+
+    content: bytes
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the header of a file. It is not checked before `arrays` is asked for."""
+        with path.open("rb") as file:
+            length = file.read(8)
+            text = file.read(min(int.from_bytes(length, "little"), MAX_HEADER))
+        return cls(length + text)
+
+    @cached_property
+    def arrays(self) -> dict[str, Any]:
+        """The `dtype`, `shape` and `data_offsets` of each array, by its name.
+
+        Offsets are counted from the end of the header.
+
+        Raises:
+            ValueError: The header is damaged.
+        """
+        return json.loads(self.content[8:])
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the header."""
+        return sha256([self.content])
+
+
 def _digest_of(content: Mapping[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256([json.dumps(content, sort_keys=True, ensure_ascii=True).encode()])
 
 
 def _flush(path: Path) -> None:
+    """Wait until a file or a folder is on the disk."""
     if os.name == "nt" and path.is_dir():
-        return  # Windows cannot open a directory
-    handle = os.open(path, os.O_RDONLY)
+        return  # Windows cannot open a folder
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:

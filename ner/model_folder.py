@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from ner.choices import Precision
 from ner.data.tokenizer import Tokenizer
 from ner.errors import DataError, ModelFolderError
 from ner.features.featurizer import Featurizer
@@ -26,7 +27,7 @@ VECTORS = "vocabulary/vectors.safetensors"
 # What ONNX Runtime reads, where an export wrote it: vectors of words, and the rest by precision.
 WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
 
-GRAPHS = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
+GRAPHS: dict[Precision, str] = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
 
 VOCABULARIES = ("words", "characters", "columns")
 

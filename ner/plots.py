@@ -1,12 +1,12 @@
 """The few pictures we draw."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ner.extras import require
+from ner.files import replacing
 
 # A picture shows no more labels and bars than one can tell apart.
 MOST_LABELS, MOST_BARS = 20, 40
@@ -153,11 +153,5 @@ def scatter_plot(
 
 
 def _save(figure: Any, path: str | Path) -> None:
-    """Replace a file as a whole, so that nobody ever reads half a picture."""
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.partial")
-    with beside.open("wb") as file:
-        figure.savefig(file, format="png", dpi=150)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    with replacing(Path(path)) as beside:
+        figure.savefig(beside, format="png", dpi=150)

@@ -11,9 +11,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ner.data.formats.columns import DOCUMENT_BOUNDARY
+from ner.data.formats.columns import DOCUMENT_BOUNDARY, TAG_LIST_NAMES
 from ner.data.formats.huggingface import read_hub
-from ner.data.formats.huggingface_columns import TAG_COLUMNS
 from ner.data.sentence import Sentence
 from ner.errors import DataError, NerError
 
@@ -65,7 +64,7 @@ def rows(sentences: Iterable[Sentence], source: str) -> Iterator[str]:
     """Give the lines of a column file, a boundary wherever the document changes."""
     document: str | None = None
     for sentence in sentences:
-        tags = next((c for c in TAG_COLUMNS if c in sentence.columns), None)
+        tags = next((c for c in TAG_LIST_NAMES if c in sentence.columns), None)
         if tags is None:
             raise DataError(f"{source}: a column of tags. Got {' '.join(sentence.columns)}.")
         names = [*(name for name in BETWEEN if name in sentence.columns), tags]

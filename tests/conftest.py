@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,20 @@ from jaxtyping import install_import_hook
 install_import_hook(["ner.nn", "ner.forecasting.network"], "beartype.beartype")
 settings.register_profile("ner", deadline=None)
 settings.load_profile("ner")
-# The order of sums depends on the number of threads.
-torch.set_num_threads(1)
+# The order of sums depends on the number of threads: one, unless the environment asks for more.
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def bfloat16():
+    """Skip where oneDNN is held below the instruction set by which torch decides to ask it."""
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            torch.nn.LSTM(1, 1)(torch.zeros(1, 1, 1))
+    except RuntimeError as error:
+        pytest.skip(f"needs an LSTM in bfloat16: {error}")
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted(
     m.name for m in pkgutil.walk_packages(ner.__path__, "ner.") if m.name != "ner.crf._kernel"
 )
-HEAVY = ("torch", "pydantic", "datasets", "seqeval", "matplotlib")
+HEAVY = ("torch", "pydantic", "datasets", "seqeval", "sklearn", "matplotlib")
 WITHOUT_TORCH = [
     "ner",
     *(
@@ -58,6 +58,7 @@ EXTRA = (
     "torchcrf",
     "datasets",
     "seqeval",
+    "sklearn",
     "jaxtyping",
     "matplotlib",
     "tensorboard",
@@ -102,6 +103,12 @@ def test_every_public_name_exists_and_has_a_docstring(name):
 def test_an_unknown_name_is_refused():
     with pytest.raises(AttributeError, match="module 'ner' has no attribute 'trian'"):
         ner.trian  # noqa: B018
+
+
+def test_no_public_name_is_hidden_by_a_module_of_the_same_name():
+    # Importing ner.x puts the module into `ner`, whatever stood there under the name.
+    modules = {path.stem for path in (ROOT / "ner").iterdir()}
+    assert modules.intersection(ner.__all__) == {"nn"}
 
 
 def test_public_names_are_in_order_and_typed():
@@ -159,7 +166,8 @@ def test_every_program_has_help_and_says_how_it_is_called(path):
 
 
 def test_every_mistake_of_a_user_has_one_base():
-    errors = [e for e in vars(ner.errors).values() if inspect.isclass(e) and e is not NerError]
+    classes = [thing for thing in vars(ner.errors).values() if inspect.isclass(thing)]
+    errors = [e for e in classes if e.__module__ == "ner.errors" and e is not NerError]
     assert all(issubclass(e, NerError) and e.__name__ in ner.__all__ for e in errors)
 
 

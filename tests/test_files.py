@@ -1,11 +1,22 @@
 import shutil
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 
 from ner.errors import ModelFolderError
-from ner.files import read_json, read_manifest, write_folder, write_json
+from ner.files import (
+    SafetensorsHeader,
+    file_sha256,
+    read_json,
+    read_manifest,
+    replacing,
+    sha256,
+    write_folder,
+    write_json,
+)
 
 
 def fill(folder):
@@ -160,3 +171,59 @@ def test_json_comes_back_as_it_was_written(tmp_path_factory, content):
     write_json(path, content)
     assert read_json(path) == content
     assert [p.name for p in path.parent.iterdir()] == ["x.json"]
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_a_file_is_replaced_as_a_whole_or_stays_as_it_was(tmp_path, error):
+    path = tmp_path / "x.txt"
+    path.write_text("old")
+    with pytest.raises(error), replacing(path) as beside:
+        beside.write_text("half")
+        raise error
+    assert path.read_text() == "old"
+    with replacing(path) as beside:
+        beside.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_in_no_folder_is_an_error(tmp_path):
+    with pytest.raises(OSError, match="No such file"), replacing(tmp_path / "no" / "x") as beside:
+        beside.write_text("new")
+
+
+def test_digests_are_those_of_sha256sum(tmp_path):
+    (tmp_path / "x").write_bytes(b"abc")
+    # echo -n abc | sha256sum
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert file_sha256(tmp_path / "x") == sha256([b"a", b"bc"]) == expected
+
+
+def test_a_header_says_where_arrays_are(tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_file({"a": np.arange(6.0).reshape(2, 3), "b": np.ones(2, dtype=np.int8)}, path)
+    header, content = SafetensorsHeader.read(path), path.read_bytes()
+    assert content.startswith(header.content)
+    for name, array in load_file(path).items():
+        start, end = header.arrays[name]["data_offsets"]
+        assert content[len(header.content) :][start:end] == array.tobytes()
+        assert header.arrays[name]["shape"] == [*array.shape]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\x02", id="cut off in the length"),
+        pytest.param(b"\xff" * 8 + b"{}", id="a length beyond any file"),
+    ],
+)
+def test_a_damaged_header_is_read_and_refused_when_it_is_used(tmp_path, content):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(content)
+    header = SafetensorsHeader.read(path)
+    assert header.digest == file_sha256(path)
+    if not content.endswith(b"}"):
+        with pytest.raises(ValueError, match="Expecting value"):
+            _ = header.arrays

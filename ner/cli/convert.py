@@ -62,6 +62,7 @@ def convert(
 ) -> None:
     """Convert a corpus from one format to another; nothing is lost in silence."""
     from ner.data.formats.detection import detect_format, format_to_write
+    from ner.data.formats.options import ReadOptions
     from ner.data.formats.read import stream_sentences
     from ner.data.formats.records import cut_at_blanks
     from ner.data.formats.registry import FORMATS, find_format
@@ -80,8 +81,7 @@ def convert(
     tokenize = cut_at_blanks if pretokenized else Tokenizer()
     problems: list[DataError] | None = [] if on_error is OnError.SKIP else None
     notes = Notes()
-    sentences = stream_sentences(
-        source,
+    options = ReadOptions(
         format=read_as.name,
         encoding=encoding,
         misaligned=misaligned.value,
@@ -94,7 +94,7 @@ def convert(
         notes=notes,
     )
     written = write_sentences(
-        sentences,
+        stream_sentences(source, options),
         out,
         write_as,
         scheme=scheme.value,

@@ -22,7 +22,8 @@ from ner.cli.options import (
 from ner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ner.data.tools.corpus_file import CorpusFile, Options
+    from ner.data.formats.options import ReadOptions
+    from ner.data.tools.corpus_file import CorpusFile
 
 Files = Annotated[
     list[str] | None, typer.Argument(metavar="[FILE]...", help="Corpora, as for ner train.")
@@ -243,9 +244,15 @@ def _options(
     tags: str | None,
     target: str | None,
     pretokenized: bool,
-) -> "Options":
+) -> "ReadOptions":
+    from ner.data.formats.options import ReadOptions
     from ner.data.formats.records import cut_at_blanks
-    from ner.data.tools.corpus_file import Options
 
-    tokenize = cut_at_blanks if pretokenized else None
-    return Options(format_, encoding, split_columns(columns), tags, target, tokenize)
+    return ReadOptions(
+        format=format_,
+        encoding=encoding,
+        columns=split_columns(columns),
+        tags=tags,
+        target=target,
+        tokenize=cut_at_blanks if pretokenized else None,
+    )

@@ -72,6 +72,7 @@ def eval_command(
     elif scheme is not None:
         raise ConfigError("ner eval: --scheme is for --predictions; a model has its own.")
     else:
+        from ner.data.formats.options import ReadOptions
         from ner.inference.evaluate import evaluate
         from ner.inference.loading import load
 
@@ -79,8 +80,10 @@ def eval_command(
         tagger = load(
             model, runtime=runtime.value, precision=precision.value, device=device, threads=threads
         )
-        reading = {"format": format_, "encoding": encoding, "columns": split_columns(columns)}
-        report = evaluate(tagger, data, problems=problems, **reading)
+        options = ReadOptions(
+            format=format_, encoding=encoding, columns=split_columns(columns), problems=problems
+        )
+        report = evaluate(tagger, data, options)
         list_skipped(problems)
     typer.echo(json.dumps(report.to_dict(), indent=1) if as_json else str(report))
 
@@ -101,8 +104,7 @@ def export(
         require(module, "Exporting")
     from ner.exporting.model import export
 
-    reading = {"columns": split_columns(columns)} if columns else {}
-    cost = export(model, int8=int8, dev=dev, **reading)
+    cost = export(model, int8=int8, dev=dev, columns=split_columns(columns))
     if as_json:
         typer.echo(json.dumps({"model": str(model), "int8": asdict(cost) if cost else None}))
         return

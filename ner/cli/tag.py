@@ -63,10 +63,10 @@ def tag(
     language: Annotated[
         str, typer.Option(help="Of the texts, for --split-sentences: an ISO 639 code.")
     ] = "en",
-    filled_lines: Annotated[
+    hard_wrapped: Annotated[
         bool,
         typer.Option(
-            "--filled-lines",
+            "--hard-wrapped",
             help="Lines are filled up to a width: blank lines alone end sentences.",
         ),
     ] = False,
@@ -95,7 +95,7 @@ def tag(
     # Whoever types the lines wants an answer after each.
     typed = source == "-" and sys.stdin.isatty()
     window = 1 if typed else WINDOW
-    split = SentenceSplitter(language, lines=not filled_lines) if split_sentences else None
+    split = SentenceSplitter(language, lines=not hard_wrapped) if split_sentences else None
 
     def pipe(items: "Iterable[str | Sentence]") -> "Iterator[PredictedSentence]":
         size = batch_tokens or BATCH_TOKENS

@@ -65,7 +65,7 @@ def train(
     require_training()
     from ner.config.loading import parse_setting
     from ner.training.seeds import train_seeds
-    from ner.training.train import train_run
+    from ner.training.train import run_training
 
     changes = dict(parse_setting(text) for text in set_ or ())
     for split, source in (("train", train), ("dev", dev), ("test", test)):
@@ -90,5 +90,5 @@ def train(
         summary = train_seeds(config, seeds=seeds, **arguments)
         typer.echo(json.dumps(summary.to_dict(), indent=1) if as_json else str(summary))
         return
-    result = train_run(config, **arguments)
+    result = run_training(config, **arguments)
     typer.echo(json.dumps(result.to_dict(), indent=1) if as_json else str(result))

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from ner.choices import Misaligned, OnError, Overlapping
 from ner.config.base import Names, Section
 
 
@@ -47,12 +48,12 @@ class DataConfig(Section):
     """Column of the labels that task `tag` learns, one plain label per token, such as `upos`. Task
     `tag` needs it; other tasks refuse it."""
 
-    misaligned: Literal["refuse", "snap", "drop"] = "refuse"
+    misaligned: Misaligned = "refuse"
     """What happens to an annotated span that does not start and end at token boundaries: `refuse`
     reports an error, `snap` widens it to the tokens that it touches, `drop` leaves it out. Changed
     spans are listed. Change it when a few spans of a corpus cut through tokens."""
 
-    overlapping: Literal["refuse", "drop"] = "refuse"
+    overlapping: Overlapping = "refuse"
     """What happens to spans that overlap, nest or have gaps, which tags cannot express: `refuse`
     reports an error, `drop` keeps the longest of those that overlap and leaves out spans with gaps.
     Dropped spans are listed."""
@@ -72,7 +73,7 @@ class DataConfig(Section):
     usual names are tried, such as `ner_tags`, `tags` and `label`. Set it when the column has
     another name."""
 
-    on_error: Literal["raise", "skip"] = "raise"
+    on_error: OnError = "raise"
     """What happens to a sentence that cannot be read: `raise` stops with the file and line, `skip`
     lists it and goes on without it. Use `skip` when a corpus has a few broken records."""
 

@@ -8,10 +8,11 @@ import tomllib
 from collections.abc import Mapping
 from inspect import cleandoc
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
+from ner.choices import TaskName
 from ner.config import (
     AffixesConfig,
     AugmentationConfig,
@@ -44,7 +45,7 @@ class Config(Section):
     over the file.
     """
 
-    task: Literal["ner", "tag", "classify"] = "ner"
+    task: TaskName = "ner"
     """What the model learns: `ner` finds labelled spans, such as names or chunks; `tag` gives each
     token one label of the column `data.target`, such as its part of speech; `classify` labels whole
     texts."""
@@ -83,6 +84,23 @@ class Config(Section):
         for key, value in changes.items():
             _set(tree, key, value)
         return parse_config(tree)
+
+
+def read_config(
+    config: str | Path | Config | None, changes: Mapping[str, Any] | None = None
+) -> Config:
+    """Read a TOML file, or take settings as they are; without any, the defaults.
+
+    Args:
+        config: A TOML file, or settings.
+        changes: Settings by dotted keys, which win.
+
+    Raises:
+        ConfigError: There is no such file, it is not TOML, or a setting is wrong.
+    """
+    if isinstance(config, str | Path):
+        return load_config(config, changes)
+    return (config or Config()).updated(changes or {})
 
 
 def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> Config:

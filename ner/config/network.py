@@ -150,7 +150,7 @@ class PoolingConfig(Section):
     """Language of the texts, as an ISO 639 code of two or three letters, such as `en` or `de`. Its
     rules find the sentences for `hierarchical`; nothing else uses it."""
 
-    filled_lines: bool = False
+    hard_wrapped: bool = False
     """Whether the texts are hard-wrapped: only a blank line then ends a sentence. False: every line
     break ends one. Only `hierarchical` uses it."""
 

@@ -1,8 +1,9 @@
-/* The inner loops over a linear chain, for ner/crf/kernel.py. Arrays are contiguous, float64 and int64.
+/* The inner loops over a linear chain, for ner/crf/kernel.py. Arrays are contiguous, float64 or
+ * int64. B sentences, T tokens of the longest, C tags.
  *
- * Sums are in probability space: at each token the vector over tags is divided by its sum, and what
- * was divided by adds up to the log partition. A beginning that is lost this way, because it is
- * e^-708 times as likely as the others, cannot come back unless the others lose as much later on.
+ * Sums are in probability space: at each token the vector over tags is divided by its sum, and
+ * the logs of these sums add up to the log partition. A beginning that underflows, because it is
+ * e^-708 times as likely as the others, matters only if the others become as unlikely later on.
  * Where they might (see LIMIT), the partition is NaN, and the caller sums in log space.
  *
  * Source: Rabiner, "A Tutorial on Hidden Markov Models", Proc. IEEE 77(2), 1989, section V.A.
@@ -11,8 +12,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Nats that the likely paths of a sentence may lose in all; 50 less than what the range of a double
- * allows leaves errors of e^-50. */
+/* Nats that the likely paths of a sentence may lose in total. Doubles reach down to e^-708; a limit
+ * at least 50 nats above leaves errors of e^-50. */
 #define LIMIT 600.0
 
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
@@ -20,7 +21,7 @@
 #else
 #define FAST
 #endif
-/* Compiled anew for each processor that FAST names. */
+/* Inlined, so that it is compiled for each processor that FAST names. */
 #define INLINE static inline __attribute__((always_inline))
 
 int64_t ner_kernel_version(void) { return 2; }
@@ -31,7 +32,7 @@ INLINE double largest(const double *x, int64_t n) {
     return best;
 }
 
-/* Divide x by its sum; give the log of the sum. */
+/* Divide x by its sum, and return the log of the sum. */
 INLINE double normalise(double *x, int64_t n) {
     double sum = 0;
     for (int64_t i = 0; i < n; i++) sum += x[i];
@@ -39,9 +40,10 @@ INLINE double normalise(double *x, int64_t n) {
     return log(sum);
 }
 
-/* Sum over the beginnings of a sentence's paths, token by token. p (T C): exp(emissions - their
- * highest). x (T C): the vectors over tags. norms (T): logs of their sums before. Gives the log
- * partition, or NaN where the sums may have lost what counts. */
+/* Sum over the beginnings of the paths of one sentence, token by token, and return the log
+ * partition, or NaN where an underflow may matter. Outputs: p (T C), exp(emissions - the highest
+ * of the token); x (T C), the vectors over tags; norms (T), the logs of their sums before
+ * division. */
 INLINE double forward(int64_t length, int64_t C, double top, const double *emissions,
                       const double *start, const double *end, const double *steps, double *p,
                       double *x, double *norms) {
@@ -68,11 +70,11 @@ INLINE double forward(int64_t length, int64_t C, double top, const double *emiss
     double top_end = largest(end, C);
     for (int64_t j = 0; j < C; j++) sum += (x - C)[j] * exp(end[j] - top_end);
     lost -= log(sum);
-    /* A NaN anywhere makes the comparison false, too. */
+    /* The comparison is false for NaN, too. */
     return lost < LIMIT ? total + top_end + log(sum) : NAN;
 }
 
-/* What follows each tag of the last token, so scaled that the sum of x * after is 1. */
+/* Sums over what follows each tag of the last token, scaled so that the sum of x * after is 1. */
 INLINE void last_after(int64_t C, const double *end, const double *x, double *after) {
     double top_end = largest(end, C), sum = 0;
     for (int64_t j = 0; j < C; j++) {
@@ -82,8 +84,8 @@ INLINE void last_after(int64_t C, const double *end, const double *x, double *af
     for (int64_t j = 0; j < C; j++) after[j] /= sum;
 }
 
-/* From what follows a token to what follows the one before it; arrived (C) keeps the middle of the
- * way: what follows, the token itself included. */
+/* Go from the sums over what follows a token to those over what follows the token before it.
+ * Output: arrived (C), the sums over what follows with the token itself included. */
 INLINE void step_back(int64_t C, const double *p, double norm, const double *steps_transposed,
                       double *after, double *arrived) {
     double scale = exp(-norm);
@@ -93,8 +95,9 @@ INLINE void step_back(int64_t C, const double *p, double norm, const double *ste
         for (int64_t i = 0; i < C; i++) after[i] += arrived[j] * steps_transposed[j * C + i];
 }
 
-/* steps: exp(transitions - top). likelihoods (B T C), scaled (B T C), norms (B T): p, x and norms of
- * `forward`. tags (B T): paths, or NULL. path_scores (B): of those paths, or 0. log_z (B). */
+/* Log partitions and scores of paths. Inputs: steps, exp(transitions - top); tags (B T), the
+ * paths, or NULL. Outputs: likelihoods (B T C), scaled (B T C) and norms (B T), which are p, x
+ * and norms of `forward`; path_scores (B), 0 without paths; log_z (B). */
 FAST void ner_forward(int64_t B, int64_t T, int64_t C, double top, const double *emissions,
                       const int64_t *lengths, const double *start, const double *transitions,
                       const double *end, const double *steps, const int64_t *tags,
@@ -115,13 +118,14 @@ FAST void ner_forward(int64_t B, int64_t T, int64_t C, double top, const double 
     }
 }
 
-/* The gradient of the sum of weights[b] * (path_scores[b] - log_z[b]), none of them NaN, by emissions
- * (B T C), start (C), transitions (C C) and end (C), all of them zero before. */
+/* The gradient of the sum of weights[b] * (path_scores[b] - log_z[b]), none of them NaN.
+ * Outputs, all zero before the call: the gradient by emissions (B T C), start (C), transitions
+ * (C C), end (C). */
 FAST void ner_backward(int64_t B, int64_t T, int64_t C, const int64_t *lengths, const double *end,
                        const double *steps, const double *steps_transposed,
-                       const int64_t *tags, const double *likelihoods, const double *scaled, const double *norms,
-                       const double *weights, double *to_emissions, double *to_start,
-                       double *to_steps, double *to_end) {
+                       const int64_t *tags, const double *likelihoods, const double *scaled,
+                       const double *norms, const double *weights, double *to_emissions,
+                       double *to_start, double *to_steps, double *to_end) {
     double after[C], arrived[C];
     for (int64_t b = 0; b < B; b++) {
         int64_t last = lengths[b] - 1;
@@ -156,7 +160,7 @@ FAST void ner_backward(int64_t B, int64_t T, int64_t C, const int64_t *lengths, 
         }
 }
 
-/* The best path of a sentence and its score. scores (T C) is room to work in. */
+/* The best path of one sentence; returns its score. scores (T C) is a buffer. */
 INLINE double best_path(int64_t length, int64_t C, const double *e, const double *start,
                         const double *transitions, const double *end, double *scores,
                         int64_t *path) {
@@ -176,7 +180,7 @@ INLINE double best_path(int64_t length, int64_t C, const double *e, const double
         for (int64_t j = 0; j < C; j++) here[j] += e[t * C + j];
     }
     for (int64_t t = length - 1; t >= 0; t--) {
-        /* Only the steps along the best path need to be found: given the tag that follows. */
+        /* The way back looks only at the steps along the best path, given the tag that follows. */
         int64_t winner = 0;
         double high = -INFINITY;
         for (int64_t i = 0; i < C; i++) {
@@ -190,7 +194,8 @@ INLINE double best_path(int64_t length, int64_t C, const double *e, const double
     return best;
 }
 
-/* Best paths (B T), zero before; the score of each (B). scores (T C) is room to work in. */
+/* Outputs: the best paths (B T), zero before the call, and the score of each (B). scores (T C) is a
+ * buffer. */
 FAST void ner_viterbi(int64_t B, int64_t T, int64_t C, const double *emissions,
                       const int64_t *lengths, const double *start, const double *transitions,
                       const double *end, double *scores, int64_t *paths, double *best) {
@@ -199,22 +204,23 @@ FAST void ner_viterbi(int64_t B, int64_t T, int64_t C, const double *emissions,
                             paths + b * T);
 }
 
-/* The spans of the best paths, those of all sentences end to end, and the posterior probability of
- * each, NaN where the sums may have lost what counts. Gives their number.
+/* The spans of the best paths, all sentences end to end, and the posterior probability of each
+ * span, NaN where an underflow may matter. Returns the number of spans.
  *
- * fixed: start (C), transitions (C C), end (C), exp(transitions - top) (C C) and its transpose (C C);
- * then, as integers, for each tag whether it belongs to the span before it (C), and which tag would
- * continue a span that it ends, where the scheme does not mark the end, else -1 (C). O is tag `outside`.
- * integers: the spans of each sentence (B), -1 where no path is possible, -2 where a score is NaN or
- * infinite (-INFINITY forbids a tag); spans (B * T 3): first token, token behind the last, first tag;
- * a path (T), room to work in.
- * numbers: probabilities of the spans (B * T); then 3 * T * C + T of room to work in. */
+ * fixed: start (C), transitions (C C), end (C), exp(transitions - top) (C C) and its transpose
+ * (C C); then, as integers, whether each tag belongs to the span before it (C), and which tag
+ * would continue a span after each tag, -1 where none would (C). O is tag `outside`.
+ * integers: the number of spans of each sentence (B), -1 where no path is possible, -2 where a
+ * score is NaN or infinite (-INFINITY forbids a tag); spans (B * T 3), each as its first token,
+ * the token after its last and its first tag; a path (T), which is a buffer.
+ * numbers: probabilities of the spans (B * T); then 3 * T * C + T numbers of buffers.
+ */
 FAST int64_t ner_decode(int64_t B, int64_t T, int64_t C, int64_t outside, double top,
                         const double *fixed, const double *emissions, const int64_t *lengths,
                         int64_t *integers, double *numbers) {
     const double *start = fixed, *transitions = start + C, *end = transitions + C * C;
     const double *steps = end + C, *steps_transposed = steps + C * C;
-    const int64_t *goes_on = (const int64_t *)(steps_transposed + C * C), *inside = goes_on + C;
+    const int64_t *goes_on = (const int64_t *)(steps_transposed + C * C), *continuing = goes_on + C;
     int64_t *counts = integers, *spans = counts + B, *path = spans + 3 * B * T;
     double *probabilities = numbers, *p = probabilities + B * T;
     double *x = p + T * C, *scores = x + T * C, *norms = scores + T * C;
@@ -247,10 +253,10 @@ FAST int64_t ner_decode(int64_t B, int64_t T, int64_t C, int64_t outside, double
             for (; at > last; at--)
                 step_back(C, p + at * C, norms[at], steps_transposed, after, arrived);
             double share = after[tag];
-            if (last < length - 1 && inside[tag] >= 0) {
+            if (last < length - 1 && continuing[tag] >= 0) {
                 share = 0;
                 for (int64_t j = 0; j < C; j++)
-                    if (j != inside[tag]) share += steps[tag * C + j] * arrived[j];
+                    if (j != continuing[tag]) share += steps[tag * C + j] * arrived[j];
             }
             for (int64_t t = last; t > from; t--)
                 share *= steps[path[t - 1] * C + path[t]] * p[t * C + path[t]] * exp(-norms[t]);

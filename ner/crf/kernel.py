@@ -1,6 +1,7 @@
-"""The compiled inner loops, where the installation has them: `library` is None where it has not.
+"""The compiled inner loops of `kernel.c`; `library` is None where they are not installed.
 
-What they gain over numpy stands in `ner.nn.crf_gradient`.
+`ner.crf` says what they are for and what they gain over numpy. Axes: B sentences, T tokens of the
+longest, C tags, N spans.
 """
 
 import ctypes
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 
 from ner.crf.forward_backward import Edges, Floats, Integers, Scores, highest_of
 
+# The version of the functions' signatures in kernel.c.
 VERSION = 2
 
-# Arguments of each function: sizes and numbers first, then pointers.
+# Types of the arguments of each function: sizes and numbers first, then pointers.
 SIZES = [ctypes.c_int64] * 3
-
 FUNCTIONS = {
     "ner_forward": [*SIZES, ctypes.c_double, *[ctypes.c_void_p] * 12],
     "ner_backward": [*SIZES, *[ctypes.c_void_p] * 13],
@@ -26,7 +27,7 @@ FUNCTIONS = {
 
 
 def load() -> ctypes.CDLL | None:
-    """Load what the installation compiled, if it did, and if it fits this module."""
+    """Load the library that the installation compiled; None where it is missing or does not fit."""
     try:
         found = ctypes.CDLL(str(Path(__file__).with_name("_kernel.so")))
         if found.ner_kernel_version() != VERSION:
@@ -43,7 +44,7 @@ library = load()
 
 
 class State(NamedTuple):
-    """What `gradients` needs of `log_likelihood`; arrays as in `kernel.c`."""
+    """Results of `log_likelihood` that `gradients` needs; `kernel.c` describes the arrays."""
 
     lengths: Integers
     end: Floats
@@ -57,10 +58,17 @@ class State(NamedTuple):
 def log_likelihood(
     emissions: Scores, lengths: Integers, edges: Edges, tags: Integers | None
 ) -> tuple[Floats, State] | None:
-    """Give path scores, 0 without `tags`, less log partitions (B), and what gradients need.
+    """Compute the log-likelihood of one path for each sentence.
 
-    Arguments are those of `sum_paths` and `path_scores` in `ner.crf.forward_backward`. None where
-    there is no compiled kernel, or where the scores of a sentence leave the range of its sums.
+    Args:
+        emissions: Scores of each tag at each token (B T C).
+        lengths: Number of tokens of each sentence (B).
+        edges: The other scores.
+        tags: The paths (B T); without paths, their scores count as 0.
+
+    Returns:
+        Scores of paths less log partitions (B), and what `gradients` needs. None where there is no
+        compiled kernel, or where the scores of a sentence leave the range of its sums.
     """
     if library is None or 0 in emissions.shape:
         return None
@@ -82,10 +90,14 @@ def log_likelihood(
 
 
 def gradients(weights: Floats, state: State) -> tuple[Floats, Edges]:
-    """Differentiate the weighted sum (weights: B) of `log_likelihood`.
+    """Differentiate the weighted sum of `log_likelihood`.
+
+    Args:
+        weights: Factor on the log-likelihood of each sentence (B), contiguous.
+        state: The second result of `log_likelihood`.
 
     Returns:
-        Gradients of the emissions, and of the other scores.
+        Gradients of the emissions (B T C), and of the other scores.
     """
     assert library is not None
     B, T, C = state.scaled.shape
@@ -101,7 +113,7 @@ def gradients(weights: Floats, state: State) -> tuple[Floats, Edges]:
 def viterbi(
     emissions: Scores, lengths: Integers, edges: Edges
 ) -> tuple[Integers, NDArray[np.bool_]] | None:
-    """Find the best path of each sentence; see `ner.crf.paths.viterbi`. None without a kernel."""
+    """Find the best path of each sentence, see `ner.crf.paths.viterbi`; None without a kernel."""
     if library is None or 0 in emissions.shape:
         return None
     B, T, C = emissions.shape
@@ -115,42 +127,46 @@ def viterbi(
 
 
 class SpanDecoder:
-    """Finds the spans of best paths and their probabilities, in one call; for `ner.crf.lattice`.
+    """Finds the spans of best paths and their probabilities, in one call.
 
     Args:
         edges: The scores that do not depend on the tokens.
-        outside: The tag O.
-        goes_on: Whether a tag belongs to the span before it (C).
-        inside: Which tag would continue a span that this tag ends, where the scheme does not mark
-            the end; else -1 (C).
+        outside: The tag O, or -1 if there is none.
+        goes_on: Whether each tag belongs to the span before it (C).
+        continuing: The tag that would continue a span after each tag, -1 where none would (C); see
+            `ner.crf.span_lattice.SpanTags`.
     """
 
     def __init__(
-        self, edges: Edges, outside: int, goes_on: NDArray[np.bool_], inside: Integers
+        self, edges: Edges, outside: int, goes_on: NDArray[np.bool_], continuing: Integers
     ) -> None:
-        self._given = (edges, outside, goes_on, inside)
+        self._given = (edges, outside, goes_on, continuing)
         start, transitions, end = _contiguous(np.float64, *edges)
         top = highest_of(transitions)
         steps = np.exp(transitions - top)
         scores = [start, transitions.ravel(), end, steps.ravel(), steps.T.ravel()]
-        integers = np.concatenate((goes_on, inside)).astype(np.int64)
+        integers = np.concatenate((goes_on, continuing)).astype(np.int64)
         self._fixed = np.concatenate((*scores, integers.view(np.float64)))
         self._arguments = (len(start), outside, top, self._fixed.ctypes.data)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return SpanDecoder, self._given  # an address means nothing elsewhere
+        return SpanDecoder, self._given  # addresses are valid in this process only
 
     def __call__(
         self, emissions: Scores, lengths: Integers
     ) -> tuple[list[int], list[int], list[float]] | None:
         """Decode a batch.
 
+        Args:
+            emissions: Scores of each tag at each token (B T C).
+            lengths: Number of tokens of each sentence (B).
+
         Returns:
             The number of spans of each sentence (B), -1 where no path is possible, -2 where a score
-            is NaN or infinite; the spans of all sentences end to end (3 * N), for each its first
-            token, the token behind the last and the first tag; their probabilities (N), NaN for
-            those of a sentence whose scores leave the range of its sums. None where there is no
-            compiled kernel.
+            is NaN or infinite; the spans of all sentences end to end (3 * N), each as its first
+            token, the token after its last and its first tag; their probabilities (N), NaN in a
+            sentence whose scores leave the range of its sums. None where there is no compiled
+            kernel.
         """
         if library is None or 0 in emissions.shape:
             return None
@@ -159,7 +175,7 @@ class SpanDecoder:
             raise ValueError(f"emissions: {self._arguments[0]} tags. Got {C}.")
         scores = np.ascontiguousarray(emissions, np.float64)
         lengths = np.ascontiguousarray(lengths, np.int64)
-        # There are no more spans than places for tokens.
+        # There are at most as many spans as tokens.
         integers = np.empty(B + 3 * B * T + T, dtype=np.int64)
         numbers = np.empty(B * T + 3 * T * C + T)
         arrays = _pointers(scores, lengths, integers, numbers)
@@ -172,7 +188,7 @@ def _contiguous(dtype: type[np.generic], *arrays: NDArray[Any]) -> list[NDArray[
     return [np.ascontiguousarray(array, dtype) for array in arrays]
 
 
-# The arrays have to outlive their addresses: name them before.
+# Name the arrays in the caller: they must live as long as their addresses are used.
 def _pointers(*arrays: NDArray[Any] | None) -> list[int | None]:
     return [None if array is None else _address(array) for array in arrays]
 
@@ -180,7 +196,7 @@ def _pointers(*arrays: NDArray[Any] | None) -> list[int | None]:
 def _address(array: NDArray[Any]) -> int:
     buffer: Any = array
     try:
-        # A fifth of the time of the way for all.
+        # This takes a fifth of the time of the general way below.
         return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
     except (TypeError, ValueError):  # read-only or empty
         return array.ctypes.data

@@ -1,7 +1,9 @@
-"""Decoding of score arrays in numpy, whole batches at a time: best paths and exact posteriors.
+"""Decoding of score arrays, by whole batches: best paths and exact posteriors of their tags.
 
-A lattice is a linear chain of tags. The recursions are in `ner.crf.forward_backward` and
-`ner.crf.paths`. Axes: B sentences, T tokens of the longest, C tags.
+A lattice is a linear chain of tags together with the learnt scores of its steps. The recursions are
+in `ner.crf.forward_backward` and `ner.crf.paths`.
+
+Axes: B sentences, T tokens of the longest, C tags.
 
 Source: Lafferty, McCallum and Pereira, "Conditional Random Fields", ICML 2001, section 3.
 """
@@ -12,31 +14,29 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.crf import forward_backward, kernel, paths
+from ner.crf import kernel, paths
+from ner.crf.forward_backward import Edges, Integers, Scores, Sums, sum_paths
 from ner.errors import DataError
 
-Floats = NDArray[np.floating]
-
 Allowed = NDArray[np.bool_]
-
-# One tag a token, and the probability of each.
+# One tag for each token, and the probability of each tag.
 DecodedTags = tuple[tuple[int, ...], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """The part of the scores that is the same for every sentence.
+    """The scores that are the same for every sentence.
 
     Args:
         start: Scores of the first tag (C).
-        transitions: Scores (C, C): row = tag, column = the tag that follows it.
+        transitions: Scores of steps (C C): row = tag, column = the tag that follows it.
         end: Scores of the last tag (C).
-        tags: The tags.
+        tags: The tags (C).
     """
 
-    start: Floats
-    transitions: Floats
-    end: Floats
+    start: Scores
+    transitions: Scores
+    end: Scores
     tags: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -44,132 +44,119 @@ class Lattice:
             object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=np.float64))
 
     @property
-    def edges(self) -> forward_backward.Edges:
-        """The scores, as `ner.crf.forward_backward` takes them."""
-        return forward_backward.Edges(self.start, self.transitions, self.end)
+    def edges(self) -> Edges:
+        """The scores as one tuple."""
+        return Edges(self.start, self.transitions, self.end)
 
-    def viterbi(
-        self, emissions: NDArray[np.floating], lengths: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        """Find the best path of each sentence: tags (B T), 0 behind the end of a sentence.
+    def viterbi(self, emissions: Scores, lengths: Integers) -> Integers:
+        """Find the best path of each sentence: tags (B T), 0 past the end of a sentence.
 
-        Of equal paths the one with the lower tag at the last difference wins.
+        Of paths with equal scores, the path with the lower tag at their last difference wins.
 
         Args:
-            emissions: Scores (B T C) within each length; -inf forbids a tag.
-            lengths: Tokens of each sentence (B).
+            emissions: Scores (B T C); -inf forbids a tag.
+            lengths: Number of tokens of each sentence (B).
 
         Raises:
-            DataError: What is allowed leaves a sentence no path, or a score is not a number.
+            DataError: A sentence has no allowed path, or a score is NaN or infinite.
         """
         check_finite(emissions, lengths)
         best, possible = paths.viterbi(emissions, lengths, self.edges)
         check_possible(possible)
         return best
 
-    def sums(
-        self, emissions: NDArray[np.floating], lengths: NDArray[np.int64]
-    ) -> forward_backward.Sums:
-        """Sum, in log space, over the beginnings, the ends, and all of the paths."""
-        return forward_backward.sum_paths(emissions, lengths, self.edges)
+    def sums(self, emissions: Scores, lengths: Integers) -> Sums:
+        """Sum, in log space, over the beginnings, over the ends and over all paths."""
+        return sum_paths(emissions, lengths, self.edges)
 
     def nbest_tags(
-        self,
-        emissions: NDArray[np.floating],
-        lengths: NDArray[np.int64],
-        k: int,
-        allowed: Allowed | None = None,
-    ) -> list[list[tuple[list[int], float]]]:
-        """Find the `k` best paths of each sentence, best first, and the probability of each.
+        self, emissions: Scores, lengths: Integers, k: int, allowed: Allowed | None = None
+    ) -> list[list[paths.Path]]:
+        """Find the `k` best paths of each sentence, best first, and the probability of each path.
 
         Args:
             emissions: Scores (B T C), finite within each length.
-            lengths: Tokens of each sentence (B).
-            k: At least 1; there may be fewer paths.
-            allowed: What each token may be (B T C); all paths then means all that are allowed.
+            lengths: Number of tokens of each sentence (B).
+            k: Number of paths, at least 1. A sentence may have fewer.
+            allowed: Whether each token may have each tag (B T C). Probabilities are then those
+                among the allowed paths.
+
+        Raises:
+            DataError: A sentence has no allowed path, or a score is NaN or infinite.
         """
         emissions = restrict(emissions, allowed)
         check_finite(emissions, lengths)
-        best, scores = paths.k_best(emissions, lengths, self.edges, k)
-        check_possible(scores[:, 0] > -np.inf)
-        log_z = self.sums(emissions, lengths).log_partition
-        # Rounding may lift the score of a sure path above the sum.
-        shares = np.minimum(np.exp(scores - log_z[:, None]), 1)
-        return [
-            [
-                (path[:length], share)
-                for path, share, score in zip(
-                    some.tolist(), of_them.tolist(), their.tolist(), strict=True
-                )
-                if score > -np.inf
-            ]
-            for some, of_them, their, length in zip(best, shares, scores, lengths, strict=True)
-        ]
+        found = paths.nbest(emissions, lengths, self.edges, k)
+        check_possible(np.array([len(best) > 0 for best in found], np.bool_))
+        return found
 
 
 @dataclass(frozen=True)
 class TagLattice(Lattice):
-    """A lattice whose tags mean something one by one, such as parts of speech."""
+    """A lattice in which each token has a label of its own, such as its part of speech."""
 
     _compiled: kernel.SpanDecoder = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # No tag is outside, and none goes on: to the decoder every token is a span by itself.
+        # No tag is outside and none continues a span, so to the decoder each token is a span.
         count = len(self.tags)
         alone = np.zeros(count, dtype=np.bool_)
         decoder = kernel.SpanDecoder(self.edges, -1, alone, np.full(count, -1))
         object.__setattr__(self, "_compiled", decoder)
 
-    def decode(
-        self, emissions: NDArray[np.floating], lengths: NDArray[np.int64]
-    ) -> list[DecodedTags]:
-        """Find each sentence's best path, and the posterior probability of each of its tags.
+    def decode(self, emissions: Scores, lengths: Integers) -> list[DecodedTags]:
+        """Find the best path of each sentence, and the posterior probability of each of its tags.
 
-        The probability of a tag is exact: the sum over all paths that have it at this token, over
-        the sum of all paths.
+        The probability of a tag is exact: the sum over all paths that have this tag at this token,
+        divided by the sum over all paths.
 
         Args:
             emissions: Scores (B T C), finite within each length.
-            lengths: Tokens of each sentence (B).
+            lengths: Number of tokens of each sentence (B).
+
+        Raises:
+            DataError: A score is NaN or infinite.
         """
         found = self._compiled(emissions, lengths)
         if found is None:
             return self._decode(emissions, lengths)
-        counts, rows, shares = found
+        counts, rows, probabilities = found
         if min(counts, default=0) < 0:
             check_finite(emissions, lengths)
         decoded, last = [], 0
         for b, count in enumerate(counts):
             first, last = last, last + count
-            scores = tuple(shares[first:last])
+            scores = tuple(probabilities[first:last])
             if math.isnan(sum(scores)):
-                # Scores so far apart that compiled sums lose some: log space keeps them all.
+                # Scores are too far apart for the compiled sums; those in log space are exact.
                 decoded += self._decode(emissions[b : b + 1], lengths[b : b + 1])
             else:
                 decoded.append((tuple(rows[3 * first + 2 : 3 * last : 3]), scores))
         return decoded
 
-    def _decode(
-        self, emissions: NDArray[np.floating], lengths: NDArray[np.int64]
-    ) -> list[DecodedTags]:
+    def _decode(self, emissions: Scores, lengths: Integers) -> list[DecodedTags]:
         best = self.viterbi(emissions, lengths)
         alphas, betas, log_z = self.sums(emissions, lengths)
-        # Axes: sentence (B) x position (T) x the tag of the path (1).
+        # Axes: sentence (B) x token (T) x the tag of the path (1).
         at = best[:, :, None]
         logs = np.take_along_axis(alphas, at, 2) + np.take_along_axis(betas, at, 2)
         scores = np.minimum(np.exp(logs[:, :, 0] - log_z[:, None]), 1)
-        each = zip(best.tolist(), scores.tolist(), lengths.tolist(), strict=True)
-        return [(tuple(path[:n]), tuple(shares[:n])) for path, shares, n in each]
+        rows = zip(best.tolist(), scores.tolist(), lengths.tolist(), strict=True)
+        return [(tuple(path[:n]), tuple(shares[:n])) for path, shares, n in rows]
 
 
-def restrict(emissions: NDArray[np.floating], allowed: Allowed | None) -> NDArray[np.floating]:
-    """Give -inf to what is not allowed."""
+def restrict(emissions: Scores, allowed: Allowed | None) -> Scores:
+    """Set the scores of tags that are not allowed to -inf."""
     return emissions if allowed is None else np.where(allowed, emissions, -np.inf)
 
 
-def check_finite(emissions: NDArray[np.floating], lengths: NDArray[np.int64]) -> None:
-    """Refuse NaN and infinity, which weights that trained too fast give; -inf forbids a tag."""
+def check_finite(emissions: Scores, lengths: Integers) -> None:
+    """Refuse NaN and infinity, which come from weights that diverged; -inf forbids a tag.
+
+    Raises:
+        DataError: A score within the length of a sentence is NaN or infinite.
+    """
     if (emissions < np.inf).all():
         return
     strange = ~(emissions < np.inf).all(axis=2) & (np.arange(emissions.shape[1]) < lengths[:, None])
@@ -179,7 +166,11 @@ def check_finite(emissions: NDArray[np.floating], lengths: NDArray[np.int64]) ->
 
 
 def check_possible(possible: Allowed) -> None:
-    """Refuse to go on where a sentence has no path."""
+    """Refuse a batch in which a sentence has no path.
+
+    Raises:
+        DataError: An entry (B) is False.
+    """
     if not possible.all():
         b = int(possible.argmin())
         raise DataError(f"sentence {b}: at least one legal path must be allowed. Got none.")

@@ -1,19 +1,28 @@
-"""Paths of a linear chain, in numpy: the best, the k best, random ones.
+"""Paths of a linear chain: the best path, the k best paths, random paths.
 
-Whole batches at a time, but for the best paths of few sentences.
-
-Arguments and axes are those of `ner.crf.forward_backward`; besides, K is the number of paths.
+The best path comes from the compiled kernel where there is one; everything else is numpy, by whole
+batches. Arguments and axes are those of `ner.crf.forward_backward`; K is the number of paths.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ner.crf import kernel
-from ner.crf.forward_backward import LOWEST, Edges, Floats, Integers, Scores
+from ner.crf.forward_backward import LOWEST, Edges, Floats, Integers, Scores, sum_paths
 
-# So few sentences are sooner decoded one by one: for them, time goes by the number of array
-# operations, and one sentence needs fewer than a batch, measured with 11 tokens and 17 tags.
-FEW = 3
+
+class Path(NamedTuple):
+    """One tag for each token, and the probability of exactly this path among all paths.
+
+    Args:
+        tags: The tags (T).
+        probability: A number in [0, 1].
+    """
+
+    tags: list[int]
+    probability: float
 
 
 def viterbi(
@@ -21,10 +30,13 @@ def viterbi(
 ) -> tuple[Integers, NDArray[np.bool_]]:
     """Find the best path of each sentence.
 
-    Of equal paths the one with the lower tag at the last difference wins.
+    Of paths with equal scores, the path with the lower tag at their last difference wins.
 
     Returns:
-        Tags (B T), 0 behind the end; whether there is any path (B).
+        Tags (B T), 0 past the end of a sentence; whether a sentence has a path at all (B).
+
+    Source: Viterbi, "Error Bounds for Convolutional Codes and an Asymptotically Optimum Decoding
+    Algorithm", IEEE Transactions on Information Theory 13(2), 1967.
     """
     compiled = kernel.viterbi(emissions, lengths, edges)
     if compiled is not None:
@@ -32,10 +44,8 @@ def viterbi(
     B, T, C = emissions.shape
     if 0 in (B, T):
         return np.zeros((B, T), dtype=np.int64), np.ones(B, dtype=np.bool_)
-    if B <= FEW:
-        return _viterbi_one_by_one(emissions, lengths, edges)
     inside = np.arange(T)[:, None] < lengths
-    # The sentences are the last axis, so that maxima over tags run over whole rows of them.
+    # Sentences are the last axis, so that each maximum over tags is taken for all of them at once.
     # Axes: token (T) x tag (C) x sentence (B); steps: tag before (C) x tag after (C) x sentence.
     scores = np.where(inside[:, None, :], emissions.transpose(1, 2, 0), np.float64(0))
     scores[0] += edges.start[:, None]
@@ -44,7 +54,7 @@ def viterbi(
     for t in range(1, T):
         np.add(scores[t - 1][:, None, :], steps, out=candidates)
         scores[t] += np.maximum.reduce(candidates, axis=0)
-    # Only the steps along the best path need an argmax: backwards, given the tag that follows.
+    # The way back needs an argmax only along the best path, given the tag that follows.
     by_sentence = np.ascontiguousarray(scores.transpose(0, 2, 1))
     onward = np.concatenate((edges.transitions, edges.end[:, None]), axis=1).T.copy()
     paths = np.empty((T, B), dtype=np.int64)
@@ -58,52 +68,39 @@ def viterbi(
     return np.where(inside, paths, 0).T, possible
 
 
-def _viterbi_one_by_one(
-    emissions: Scores, lengths: Integers, edges: Edges
-) -> tuple[Integers, NDArray[np.bool_]]:
-    paths = np.zeros(emissions.shape[:2], dtype=np.int64)
-    possible = np.ones(len(paths), dtype=np.bool_)
-    for b, length in enumerate(lengths.tolist()):
-        if length:
-            paths[b, :length], possible[b] = _best_path(emissions[b, :length], edges)
-    return paths, possible
-
-
-def _best_path(emissions: Scores, edges: Edges) -> tuple[list[int], bool]:
-    """Find the tags of the best path of one sentence (T C), to the last bit as batches do.
+@np.errstate(invalid="ignore")
+def nbest(emissions: Scores, lengths: Integers, edges: Edges, k: int) -> list[list[Path]]:
+    """Find the `k` best paths of each sentence, best first, and their probabilities.
 
     Returns:
-        Its tags; whether there is any path.
+        A list for each sentence. It is shorter than `k` where there are fewer paths, and empty
+        where there is none.
     """
-    scores = emissions.astype(np.float64)
-    scores[0] += edges.start
-    rows = list(scores)
-    candidates = np.empty(edges.transitions.shape)
-    for before, row in zip(scores[:, :, None], rows[1:], strict=False):
-        np.add(before, edges.transitions, out=candidates)
-        row += np.maximum.reduce(candidates)
-    ended = rows.pop() + edges.end
-    tag = int(ended.argmax())
-    path, possible = [tag], ended[tag] > -np.inf
-    onward = list(edges.transitions.T)
-    for row in reversed(rows):
-        tag = int((row + onward[tag]).argmax())
-        path.append(tag)
-    return path[::-1], possible
+    best, scores = k_best(emissions, lengths, edges, k)
+    log_z = sum_paths(emissions, lengths, edges).log_partition
+    # Rounding may lift the score of a certain path above the sum.
+    probabilities = np.minimum(np.exp(scores - log_z[:, None]), 1)
+    counts = (scores > -np.inf).sum(axis=1)
+    rows = (best.tolist(), probabilities.tolist(), lengths.tolist(), counts.tolist())
+    return [
+        [Path(path[:length], share) for path, share in zip(paths[:n], shares[:n], strict=True)]
+        for paths, shares, length, n in zip(*rows, strict=True)
+    ]
 
 
 def k_best(emissions: Scores, lengths: Integers, edges: Edges, k: int) -> tuple[Integers, Scores]:
-    """Find the `k` best paths of each sentence, the best first.
+    """Find the `k` best paths of each sentence, best first, and their scores.
 
     Returns:
-        Tags (B K T), 0 behind the end; scores (B K), -inf where there are fewer paths than `k`.
+        Tags (B K T), 0 past the end of a sentence; scores (B K), -inf where a sentence has fewer
+        than `k` paths.
 
     Source: Schwartz and Chow, "The N-Best Algorithm", ICASSP 1990 (each tag keeps its k best
     beginnings, which is exact for a chain).
     """
     B, T, C = emissions.shape
     rows = np.arange(B)
-    # Each tag's best beginnings, best first (B C K); at first there is one of each.
+    # The best beginnings that end in each tag, best first (B C K). At first each tag has one.
     scores = np.full((B, C, k), -np.inf)
     if T:
         scores[:, :, 0] = emissions[:, 0] + edges.start
@@ -118,7 +115,7 @@ def k_best(emissions: Scores, lengths: Integers, edges: Edges, k: int) -> tuple[
         scores = np.where(inside, reached + emission, scores)
         origins[t] = np.where(inside, origin, stays)
     ended = (scores + edges.end[:, None]).reshape(B, C * k)
-    # The only path of a sentence without tokens is the empty one, and it scores 0.
+    # A sentence without tokens has one path, the empty one, whose score is 0.
     ended[lengths == 0] = -np.inf
     ended[lengths == 0, 0] = 0.0
     totals, beginnings = _largest(ended, k)
@@ -131,14 +128,14 @@ def k_best(emissions: Scores, lengths: Integers, edges: Edges, k: int) -> tuple[
 
 
 def _largest(values: Scores, k: int) -> tuple[Scores, Integers]:
-    """Give the `k` largest along the last axis, descending, and where they stand."""
+    """Find the `k` largest values of the last axis, in descending order, and their indices."""
     missing = k - values.shape[-1]
     if missing > 0:
         padding = np.full((*values.shape[:-1], missing), -np.inf)
         values = np.concatenate((values, padding), axis=-1)
     chosen = np.argsort(-values, axis=-1, kind="stable")[..., :k]
     best = np.take_along_axis(values, chosen, axis=-1)
-    # Whatever is chosen in the padding leads nowhere: its score is -inf.
+    # An index in the padding is never followed, because its score is -inf.
     return best, np.minimum(chosen, values.shape[-1] - max(missing, 0) - 1)
 
 
@@ -146,13 +143,13 @@ def sample(alphas: Floats, lengths: Integers, edges: Edges, uniform: Floats) -> 
     """Draw paths in proportion to exp(score): the last tag first, then each tag before it.
 
     Args:
-        alphas: Of `ner.crf.forward_backward.sum_paths` (B T C).
-        lengths: Tokens of each sentence (B).
+        alphas: Sums over beginnings, from `sum_paths` (B T C).
+        lengths: Number of tokens of each sentence (B).
         edges: The other scores.
-        uniform: Numbers in [0, 1), one a draw and token (K B T).
+        uniform: Random numbers in [0, 1), one for each draw and token (K B T).
 
     Returns:
-        Tags (K B T), 0 behind the end.
+        Tags (K B T), 0 past the end of a sentence.
 
     Source: Scott, "Bayesian Methods for Hidden Markov Models", JASA 97(457), 2002, section 2.2
     (forward filtering, backward sampling).
@@ -165,7 +162,7 @@ def sample(alphas: Floats, lengths: Integers, edges: Edges, uniform: Floats) -> 
         scores = alphas[:, t] + onward[following]
         highest = np.maximum(scores.max(axis=2, keepdims=True), LOWEST)
         totals = np.exp(scores - highest).cumsum(axis=2)
-        # The first tag whose cumulative sum exceeds the drawn share of the whole.
+        # The first tag whose cumulative sum exceeds the drawn share of the total.
         drawn = (totals > uniform[:, :, t, None] * totals[:, :, -1:]).argmax(axis=2)
         inside = lengths > t
         paths[:, :, t] = np.where(inside, drawn, 0)

@@ -1,7 +1,9 @@
-"""Spans out of score arrays: those of the best paths, with the exact posterior of each.
+"""Spans out of score arrays: the spans of best paths, with the exact posterior of each span.
 
 The steps between tags are those of a tag scheme. Forbidden steps score -inf, so no emissions,
-however large, can make a path take one. Axes: B sentences, T tokens of the longest, C tags.
+however large, make a path take one.
+
+Axes: B sentences, T tokens of the longest, C tags, N spans.
 """
 
 import math
@@ -11,13 +13,74 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.crf import forward_backward, kernel, paths
+from ner.crf import kernel
+from ner.crf.forward_backward import Floats, Integers, RelativeSums, Scores, Sums
 from ner.crf.lattice import Allowed, Lattice, check_finite, check_possible, restrict
 from ner.data.schemes import Scheme, Span, legal_steps, span_tags, spans_from_tags
 from ner.errors import DataError
 
-# The spans of a path, and its probability or theirs.
+# The spans of a path, and the probability of the path or of each span.
 DecodedSpans = tuple[tuple[Span, ...], tuple[float, ...]]
+# Without a compiled kernel, so few sentences are summed one by one with `RelativeSums`: their time
+# is the number of array operations. Measured with 11 tokens and 17 tags.
+FEW = 3
+
+
+class SpanTags:
+    """How the tags of a scheme write spans, and where a span ends.
+
+    Args:
+        tags: The tags (C).
+        scheme: The scheme of the tags, BIO or BIOES.
+
+    >>> spans = SpanTags(["O", "B-X", "I-X"], "BIO")
+    >>> spans.write("X", 3), spans.continuing.tolist()
+    ([1, 2, 2], [-1, 2, 2])
+    """
+
+    continuing: Integers
+    """The tag that would continue a span after each tag (C); -1 for O, and in BIOES, where the last
+    tag of a span says that it ends."""
+    goes_on: NDArray[np.bool_]
+    """Whether each tag belongs to the span before it (C)."""
+
+    def __init__(self, tags: Sequence[str], scheme: Scheme) -> None:
+        self._scheme: Scheme = scheme
+        self._ids = {tag: i for i, tag in enumerate(tags)}
+        onward = [self._ids.get("I" + tag[1:], -1) if scheme == "BIO" else -1 for tag in tags]
+        self.continuing = np.array(onward, dtype=np.int64)
+        self.goes_on = np.array([tag[0] in "IE" for tag in tags])
+
+    def write(self, label: str, length: int) -> list[int]:
+        """Look up the tags of a span of `length` tokens.
+
+        Raises:
+            KeyError: The tags cannot write such a span.
+        """
+        return [self._ids[tag] for tag in span_tags(label, length, self._scheme)]
+
+    def fits(self, span: Span, length: int) -> bool:
+        """Tell whether the tags can write a span in a sentence of `length` tokens."""
+        start, end, label = span
+        if not 0 <= start < end <= length:
+            return False
+        return self._ids.keys() >= set(span_tags(label, end - start, self._scheme))
+
+    def require(self, allowed: Allowed, span: Span) -> None:
+        """Keep only the paths that contain a span, with just this label and these borders.
+
+        Args:
+            allowed: Whether each token of a sentence may have each tag (T C), changed in place.
+            span: A span that `fits`.
+        """
+        start, end, label = span
+        tags = self.write(label, end - start)
+        kept = np.zeros_like(allowed[start:end])
+        kept[np.arange(end - start), tags] = True
+        allowed[start:end] &= kept
+        continuing = self.continuing[tags[-1]]
+        if continuing >= 0 and end < len(allowed):
+            allowed[end, continuing] = False
 
 
 @dataclass(frozen=True)
@@ -26,62 +89,52 @@ class SpanLattice(Lattice):
 
     Args:
         start: Scores of the first tag (C).
-        transitions: Scores (C, C): row = tag, column = the tag that follows it.
+        transitions: Scores of steps (C C): row = tag, column = the tag that follows it.
         end: Scores of the last tag (C).
-        tags: The tags, O among them.
-        scheme: Says which steps are legal, BIO or BIOES; all others are set to -inf here.
+        tags: The tags (C), O among them.
+        scheme: BIO or BIOES. The scores of steps that it does not allow are set to -inf.
     """
 
     scheme: Scheme
+    span_tags: SpanTags = field(init=False, repr=False, compare=False)
     _compiled: kernel.SpanDecoder = field(init=False, repr=False, compare=False)
-    _relative_sums: forward_backward.RelativeSums = field(init=False, repr=False, compare=False)
+    _relative_sums: RelativeSums = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         names = ("start", "transitions", "end")
         for name, legal in zip(names, legal_steps(self.tags, self.scheme), strict=True):
             object.__setattr__(self, name, np.where(legal, getattr(self, name), -np.inf))
-        goes_on = np.array([tag[0] in "IE" for tag in self.tags])
-        inside = np.array([self._inside(tag) for tag in self.tags])
-        decoder = kernel.SpanDecoder(self.edges, self.tags.index("O"), goes_on, inside)
+        written = SpanTags(self.tags, self.scheme)
+        decoder = kernel.SpanDecoder(
+            self.edges, self.tags.index("O"), written.goes_on, written.continuing
+        )
+        object.__setattr__(self, "span_tags", written)
         object.__setattr__(self, "_compiled", decoder)
-        object.__setattr__(self, "_relative_sums", forward_backward.RelativeSums(self.edges))
-
-    def _inside(self, tag: str) -> int:
-        """Give the tag that continues a span at `tag`, or -1 if the scheme marks its end."""
-        onward = "I" + tag[1:]
-        return self.tags.index(onward) if self.scheme == "BIO" and onward in self.tags else -1
+        object.__setattr__(self, "_relative_sums", RelativeSums(self.edges))
 
     def decode(
-        self,
-        emissions: NDArray[np.floating],
-        lengths: NDArray[np.int64],
-        allowed: Allowed | None = None,
+        self, emissions: Scores, lengths: Integers, allowed: Allowed | None = None
     ) -> list[DecodedSpans]:
-        """Find the spans of each sentence's best path, and the posterior probability of each.
+        """Find the spans of the best path of each sentence, and the posterior probability of each.
 
         The probability of a labelled span is exact: the sum over all legal paths that contain
-        just this span, over the sum of all legal paths.
+        exactly this span, divided by the sum over all legal paths.
 
         Args:
             emissions: Scores (B T C), finite within each length.
-            lengths: Tokens of each sentence (B).
-            allowed: What each token may be (B T C), see `allow`; all paths then means all that
-                are allowed.
+            lengths: Number of tokens of each sentence (B).
+            allowed: Whether each token may have each tag (B T C), see `allow`. Probabilities are
+                then those among the allowed paths.
+
+        Raises:
+            DataError: A sentence has no allowed path, or a score is NaN or infinite.
         """
         emissions = restrict(emissions, allowed)
         found = self._compiled(emissions, lengths)
         if found is None:
-            best = self.viterbi(emissions, lengths)
-            each = zip(best.tolist(), lengths, strict=True)
-            spans = [self._spans(path[:length]) for path, length in each]
-            if len(spans) > paths.FEW:
-                scores = self.span_posteriors(emissions, lengths, spans)
-            else:
-                each = zip(emissions, best, spans, lengths.tolist(), strict=True)
-                scores = [self._on_path(own[:n], path[:n], its) for own, path, its, n in each]
-            return list(zip(spans, scores, strict=True))
-        counts, rows, shares = found
+            return self._decode(emissions, lengths)
+        counts, rows, probabilities = found
         if min(counts, default=0) < 0:
             check_finite(emissions, lengths)
             check_possible(np.array(counts) >= 0)
@@ -90,80 +143,88 @@ class SpanLattice(Lattice):
         decoded, last = [], 0
         for b, count in enumerate(counts):
             first, last = last, last + count
-            own, scores = tuple(flat[first:last]), tuple(shares[first:last])
-            if own and math.isnan(scores[0]):
-                # Scores so far apart that compiled sums lose some: log space keeps them all.
+            spans, scores = tuple(flat[first:last]), tuple(probabilities[first:last])
+            if spans and math.isnan(scores[0]):
+                # Scores are too far apart for the compiled sums; those in log space are exact.
                 row = slice(b, b + 1)
-                (scores,) = self.span_posteriors(emissions[row], lengths[row], [own])
-            decoded.append((own, scores))
+                (scores,) = self.span_posteriors(emissions[row], lengths[row], [spans])
+            decoded.append((spans, scores))
         return decoded
 
-    def nbest(
-        self,
-        emissions: NDArray[np.floating],
-        lengths: NDArray[np.int64],
-        k: int,
-        allowed: Allowed | None = None,
-    ) -> list[list[tuple[tuple[Span, ...], float]]]:
-        """Find the spans of the `k` best paths of each sentence, and each path's probability.
+    def _decode(self, emissions: Scores, lengths: Integers) -> list[DecodedSpans]:
+        """Decode in numpy."""
+        best = self.viterbi(emissions, lengths)
+        rows = zip(best.tolist(), lengths, strict=True)
+        spans = [self._spans(path[:length]) for path, length in rows]
+        if len(spans) > FEW:
+            scores = self.span_posteriors(emissions, lengths, spans)
+        else:
+            rows = zip(emissions, best, spans, lengths.tolist(), strict=True)
+            scores = [self._on_path(e[:n], path[:n], found) for e, path, found, n in rows]
+        return list(zip(spans, scores, strict=True))
 
-        In a scheme without choices (BIO, BIOES) different paths have different spans.
+    def nbest(
+        self, emissions: Scores, lengths: Integers, k: int, allowed: Allowed | None = None
+    ) -> list[list[tuple[tuple[Span, ...], float]]]:
+        """Find the spans of the `k` best paths of each sentence, and the probability of each path.
+
+        BIO and BIOES write each set of spans in one way, so different paths have different spans.
 
         Args:
             emissions: As for `decode`.
             lengths: As for `decode`.
-            k: At least 1; there may be fewer paths.
+            k: Number of paths, at least 1. A sentence may have fewer.
             allowed: As for `decode`.
+
+        Raises:
+            DataError: As for `decode`.
         """
         found = self.nbest_tags(emissions, lengths, k, allowed)
-        return [[(self._spans(path), share) for path, share in some] for some in found]
+        return [[(self._spans(path), share) for path, share in best] for best in found]
 
     def allow(
         self,
-        lengths: NDArray[np.int64],
+        lengths: Integers,
         required: Sequence[Sequence[Span]] | None = None,
         forbidden: Sequence[Sequence[Span]] | None = None,
     ) -> Allowed:
-        """Say what each token may be (B T C) so that a path has some spans, and not others.
+        """Say which tags each token may have, so that a path has given spans and lacks others.
 
         Args:
-            lengths: Tokens of each sentence (B).
-            required: For each sentence, spans that any path contains, just as they are.
-            forbidden: For each sentence, stretches no token of which belongs to a span of that
-                label, whatever its borders.
+            lengths: Number of tokens of each sentence (B).
+            required: For each sentence, the spans that every path contains, with just these labels
+                and borders.
+            forbidden: For each sentence, token ranges with a label. No span of that label touches
+                the range, whatever its borders.
+
+        Returns:
+            Whether each token may have each tag (B T C).
 
         Raises:
-            DataError: A span is empty, leaves its sentence, has an unknown label, or is required
-                beside one that it overlaps.
+            DataError: A span is empty, leaves its sentence, has an unknown label, or overlaps
+                another required span.
         """
         allowed = np.ones((len(lengths), int(max(lengths, default=0)), len(self.tags)), np.bool_)
-        labels = [tag[2:] for tag in self.tags]
+        labels = np.array([tag[2:] for tag in self.tags])
         for b, spans in enumerate(forbidden or ()):
             for start, end, label in spans:
                 self._check_span(b, Span(start, end, label), int(lengths[b]))
-                allowed[b, start:end, [each == label for each in labels]] = False
+                allowed[b, start:end, labels == label] = False
         for b, spans in enumerate(required or ()):
             before = 0
             for span in sorted(spans):
-                start, end, label = span
                 self._check_span(b, span, int(lengths[b]))
-                if start < before:
+                if span.start < before:
                     raise DataError(
                         f"sentence {b}: required spans must not overlap. Got {tuple(span)} "
                         f"after one that ends at {before}."
                     )
-                before = end
-                wanted = np.zeros((end - start, len(self.tags)), np.bool_)
-                tags = [self.tags.index(tag) for tag in span_tags(label, end - start, self.scheme)]
-                wanted[np.arange(end - start), tags] = True
-                allowed[b, start:end] &= wanted
-                if self.scheme == "BIO" and end < lengths[b]:
-                    allowed[b, end, self.tags.index(f"I-{label}")] = False
+                before = span.end
+                self.span_tags.require(allowed[b, : lengths[b]], span)
         return allowed
 
     def _check_span(self, b: int, span: Span, length: int) -> None:
-        known = any(tag[2:] == span.label for tag in self.tags if tag != "O")
-        if not (0 <= span.start < span.end <= length and known):
+        if not self.span_tags.fits(span, length):
             raise DataError(
                 f"sentence {b}: a span must lie inside its {length} tokens and have a known label. "
                 f"Got {tuple(span)}."
@@ -173,33 +234,27 @@ class SpanLattice(Lattice):
         return tuple(spans_from_tags([self.tags[tag] for tag in path]))
 
     def span_posteriors(
-        self,
-        emissions: NDArray[np.floating],
-        lengths: NDArray[np.int64],
-        spans: Sequence[Sequence[Span]],
+        self, emissions: Scores, lengths: Integers, spans: Sequence[Sequence[Span]]
     ) -> list[tuple[float, ...]]:
         """Compute the exact posterior probability of labelled spans, in [0, 1].
 
         Args:
             emissions: Scores (B T C), finite within each length.
-            lengths: Tokens of each sentence (B).
-            spans: For each sentence any spans, overlapping or not, whose label the tags know.
+            lengths: Number of tokens of each sentence (B).
+            spans: For each sentence any spans, overlapping or not, with labels of the tags.
         """
-        # Only sentences with a span need the sums over paths.
+        # Only sentences with spans need the sums over paths.
         rows = np.array([b for b, found in enumerate(spans) if found], dtype=np.int64)
         probabilities: list[tuple[float, ...]] = [()] * len(spans)
         emissions, lengths = emissions[rows], lengths[rows]
         sums = self.sums(emissions, lengths)
         for b, row in enumerate(rows.tolist()):
-            own = forward_backward.Sums(*(each[b] for each in sums))
-            probabilities[row] = self._posteriors(emissions[b, : lengths[b]], own, spans[row])
+            sentence = Sums(*(array[b] for array in sums))
+            probabilities[row] = self._posteriors(emissions[b, : lengths[b]], sentence, spans[row])
         return probabilities
 
     def _on_path(
-        self,
-        emissions: forward_backward.Scores,
-        path: forward_backward.Integers,
-        spans: Sequence[Span],
+        self, emissions: Scores, path: Integers, spans: Sequence[Span]
     ) -> tuple[float, ...]:
         """Compute the posteriors of the spans of the best path of one sentence (T C)."""
         found = self._relative_sums(emissions, path) if spans else None
@@ -208,12 +263,12 @@ class SpanLattice(Lattice):
         return self._posteriors(*found, spans)
 
     def _posteriors(
-        self, emissions: forward_backward.Scores, sums: forward_backward.Sums, spans: Sequence[Span]
+        self, emissions: Scores, sums: Sums, spans: Sequence[Span]
     ) -> tuple[float, ...]:
         """Compute the posteriors of spans of one sentence (T C), given the sums over its paths."""
         scores: list[float] = []
         for start, end, label in spans:
-            tags = [self.tags.index(tag) for tag in span_tags(label, end - start, self.scheme)]
+            tags = self.span_tags.write(label, end - start)
             score = sums.alphas[start, tags[0]]
             for t in range(start + 1, end):
                 step = self.transitions[tags[t - start - 1], tags[t - start]]
@@ -222,13 +277,11 @@ class SpanLattice(Lattice):
             scores.append(float(min(1.0, np.exp(score - sums.log_partition))))
         return tuple(scores)
 
-    def _closing(
-        self, emissions: forward_backward.Scores, betas: NDArray[np.float64], t: int, tag: int
-    ) -> float:
-        """Sum over the ends of a path that follow `tag` at `t` and do not go on with its span."""
-        inside = self._inside(self.tags[tag])
-        if inside < 0 or t + 1 == len(emissions):
+    def _closing(self, emissions: Scores, betas: Floats, t: int, tag: int) -> float:
+        """Sum over the ends that follow `tag` at token `t` and do not continue its span."""
+        continuing = self.span_tags.continuing[tag]
+        if continuing < 0 or t + 1 == len(emissions):
             return betas[t, tag]
         after = self.transitions[tag] + emissions[t + 1] + betas[t + 1]
-        after[inside] = -np.inf
+        after[continuing] = -np.inf
         return float(np.logaddexp.reduce(after))

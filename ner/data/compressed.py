@@ -4,12 +4,13 @@ import importlib
 import io
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
 from ner.errors import DataError
 from ner.extras import require
+from ner.files import replacing
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
@@ -69,24 +70,18 @@ def created(path: Path) -> Iterator[IO[bytes]]:
 
     # A device or a pipe is written to, never replaced.
     is_regular = not path.exists() or path.is_file()
-    beside = path.with_name(f".{path.name}.new") if is_regular else path
     try:
         with ExitStack() as stack:
-            content: Any = stack.enter_context(beside.open("wb"))
+            target = stack.enter_context(replacing(path)) if is_regular else path
+            content: Any = stack.enter_context(target.open("wb"))
             if path.suffix == ".gz":
                 # Without a time and a name, equal content gives equal bytes.
                 content = stack.enter_context(gzip.GzipFile("", "wb", fileobj=content, mtime=0))
             elif path.suffix == ".zst":
                 content = stack.enter_context(_pack_zstd(_zstd(), content))
             yield content
-        if is_regular:
-            beside.replace(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written. {error.strerror or error}.") from None
-    finally:
-        if is_regular:
-            with suppress(OSError):  # it is gone, or its folder never was there
-                beside.unlink()
 
 
 def _zstd() -> Any:

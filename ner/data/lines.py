@@ -1,4 +1,4 @@
-"""Lines of text files, exactly as they are: unpacked, split at newlines alone, strictly decoded."""
+"""Lines of text files, exactly as they are: unpacked, split only at newlines, strictly decoded."""
 
 import codecs
 import itertools
@@ -11,12 +11,16 @@ from pathlib import Path
 from ner.data.compressed import opened
 from ner.errors import ConfigError, DataError
 
+# The byte order mark: its bytes in UTF-8, and its character.
 BOM = codecs.BOM_UTF8
+
+MARK = "\ufeff"
 
 UTF8 = ("utf-8", "utf-8-sig")
 
-# The marks that begin files of wider characters; that of UTF-32 begins like that of UTF-16.
-WIDE = {
+# The marks at the start of files in UTF-16 and UTF-32. Those of UTF-32 come first, because one of
+# them begins like a mark of UTF-16.
+WIDE_MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -31,38 +35,42 @@ LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 def read_lines(path: str | Path, encoding: str = "utf-8") -> Iterator[bytes]:
     """Yield the lines of a file, or of standard input for "-", in UTF-8.
 
-    A file may be packed (.gz, .zst). What is stated to be UTF-8 is yielded as it is, and checked
-    by `decode_lines`; but a byte order mark of UTF-16 or UTF-32 counts more than `encoding`.
+    A file may be packed (.gz, .zst). A file in UTF-8 is yielded as it is, and `decode_lines` checks
+    it. A byte order mark of UTF-16 or UTF-32 takes precedence over `encoding`.
 
     Raises:
-        ConfigError: Python knows no such encoding.
-        DataError: There is no such file, it is a directory, it may not be read, or is not in its
-            encoding. A missing file is found at the call; the file is opened when the first line
-            is asked for.
+        ConfigError: Python does not know the encoding.
+        DataError: The file does not exist, is a folder, cannot be read, or is in another encoding.
+            A missing file is an error of the call; the file is opened for the first line.
     """
     encoding = text_encoding(encoding)
     if str(path) == "-":
         lines = iter(sys.stdin.buffer)
-        return lines if encoding in UTF8 else _recoded(lines, "stdin", encoding)
+        return lines if encoding in UTF8 else _recoded(lines, input_name(path), encoding)
     path = Path(path)
     check_file(path)
     return _lines_of(path, encoding)
 
 
+def input_name(path: str | Path) -> str:
+    """What messages call a file: its path, or "stdin" for "-"."""
+    return "stdin" if str(path) == "-" else str(path)
+
+
 def read_head(path: Path, encoding: str = "utf-8", size: int = CHUNK) -> str:
-    """Give the beginning of a file, which may be packed; what cannot be decoded is replaced."""
+    """Return the start of a file, which may be packed. Undecodable bytes are replaced."""
     check_file(path)
     with opened(path) as file:
         start = file.read(size)
-    text = start.decode(_wide(start) or text_encoding(encoding), "replace")
-    return text.removeprefix("\ufeff")
+    text = start.decode(_wide_encoding(start) or text_encoding(encoding), "replace")
+    return text.removeprefix(MARK)
 
 
 def text_encoding(name: str) -> str:
-    """Give the name that Python has for an encoding.
+    """Return Python's name of an encoding.
 
     Raises:
-        ConfigError: There is no such encoding of text.
+        ConfigError: It is not an encoding of text.
 
     >>> text_encoding("Latin-1")
     'iso8859-1'
@@ -72,7 +80,7 @@ def text_encoding(name: str) -> str:
         return codecs.lookup(name).name
     except (LookupError, ValueError):
         raise ConfigError(
-            f"encoding: a name that Python knows, such as utf-8 or latin-1. Got {name!r}."
+            f"encoding: must be a name that Python knows, such as utf-8 or latin-1. Got {name!r}."
         ) from None
 
 
@@ -89,7 +97,7 @@ def check_file(path: Path) -> None:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder of that name, which may be any string."""
+    """Whether a folder has this name, which may be any string."""
     try:
         return path.is_dir()
     except (OSError, ValueError):  # such as a name that is too long
@@ -115,7 +123,7 @@ def decode_lines(
             problem = _not_utf8(raw, number, name, offset, error)
             line = raw.decode("utf-8", "replace")
         if number == 1:
-            line = line.removeprefix("\ufeff")
+            line = line.removeprefix(MARK)
         yield number, line if keep_ends else line.removesuffix("\n").removesuffix("\r"), problem
         offset += len(raw)
 
@@ -123,7 +131,7 @@ def decode_lines(
 def checked_lines(
     lines: Iterable[bytes], name: str, keep_ends: bool = False
 ) -> Iterator[tuple[int, str]]:
-    """Yield the number and the text of each line; the arguments are those of `decode_lines`.
+    """Yield the number and the text of each line. The arguments are those of `decode_lines`.
 
     Raises:
         DataError: A line is not in UTF-8.
@@ -135,28 +143,43 @@ def checked_lines(
 
 
 def replace_surrogates(text: str) -> str:
-    """Put U+FFFD for halves of UTF-16 pairs, which no file can hold; the length stays."""
+    """Replace halves of UTF-16 pairs, which no file can hold, by U+FFFD. The length stays."""
     return LONE_SURROGATE.sub("\ufffd", text)
 
 
+def keep_mark(text: str, encoding: str = "utf-8") -> str:
+    """Return what to write at the start of a file so that `text` is read there.
+
+    Reading removes a byte order mark from the start of a file, and a second one if it could be the
+    mark of UTF-16. A mark that belongs to the text therefore needs others before it.
+    """
+    marks = MARK * (2 if encoding.endswith(("-le", "-be")) else 1)
+    return marks + text if text.startswith(MARK) else text
+
+
 def short(value: object) -> str:
-    """Show a value that a file holds in at most 60 characters of a message."""
+    """Show a value of a file in at most 60 characters of a message."""
     shown = repr(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def reason(error: Exception) -> str:
+    """Return the first line of another library's exception, or its type, without a period."""
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
 
 
 def _lines_of(path: Path, encoding: str) -> Iterator[bytes]:
     with opened(path) as file:
         start = file.peek(4) if hasattr(file, "peek") else b""  # pyright: ignore[reportAttributeAccessIssue]
-        encoding = _wide(start) or encoding
+        encoding = _wide_encoding(start) or encoding
         if encoding in UTF8:
             yield from file
         else:
             yield from _recoded(iter(lambda: file.read(CHUNK), b""), str(path), encoding)
 
 
-def _wide(start: bytes) -> str | None:
-    return next((name for mark, name in WIDE.items() if start.startswith(mark)), None)
+def _wide_encoding(start: bytes) -> str | None:
+    return next((name for mark, name in WIDE_MARKS.items() if start.startswith(mark)), None)
 
 
 def _recoded(chunks: Iterable[bytes], name: str, encoding: str) -> Iterator[bytes]:
@@ -176,15 +199,15 @@ def _recoded(chunks: Iterable[bytes], name: str, encoding: str) -> Iterator[byte
                 f"{name}:{number}: not {encoding}: byte 0x{error.object[error.start]:02x} "
                 f"(byte {place} of the file): {error.reason}. Is it in another encoding?"
             ) from None
-        except UnicodeError as error:  # a whole file that is not so, such as one without a mark
+        except UnicodeError as error:  # about the whole file, such as one without a mark
             raise DataError(
                 f"{name}:{lines + 1}: not {encoding}: {error}. Is it in another encoding?"
             ) from None
         offset += len(chunk)
-        *whole, line = (line + text).split("\n")
-        lines += len(whole)
-        for one in whole:
-            yield f"{one}\n".encode("utf-8", "surrogatepass")
+        *whole_lines, line = (line + text).split("\n")
+        lines += len(whole_lines)
+        for whole in whole_lines:
+            yield f"{whole}\n".encode("utf-8", "surrogatepass")
     if line:
         yield line.encode("utf-8", "surrogatepass")
 
@@ -193,7 +216,7 @@ def _not_utf8(
     raw: bytes, number: int, name: str, offset: int, error: UnicodeDecodeError
 ) -> DataError:
     before = raw[: error.start].decode("utf-8")
-    column = len(before.removeprefix("\ufeff") if number == 1 else before) + 1
+    column = len(before.removeprefix(MARK) if number == 1 else before) + 1
     place = f" (byte {offset + error.start} of the file)"
     return DataError(
         f"{name}:{number}: not UTF-8: byte 0x{raw[error.start]:02x} at column {column}{place}. "

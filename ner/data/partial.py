@@ -1,6 +1,6 @@
-"""Partial annotation: what each token may be, where no one has said for certain.
+"""Partial annotation: the tags that each token may have, if nobody knows the right one for certain.
 
-In a column file `?` stands for an unknown tag, and `B-PER|B-ORG` for one of several; in JSON lines
+In a column file, `?` is an unknown tag, and `B-PER|B-ORG` is one of several tags. In JSON lines,
 a record with `"partial": true` has unknown tags wherever it marks no span.
 
 Source: Tsuboi et al., "Training Conditional Random Fields Using Incomplete Annotations",
@@ -8,6 +8,7 @@ COLING 2008.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from ner.data.schemes import (
     is_legal,
     legal_transitions,
     normalize_tag,
+    spans_from_tags,
     tags_from_spans,
 )
 
@@ -35,12 +37,44 @@ def is_partial(tag: str) -> bool:
 
 
 def normalize_partial(tag: str) -> str:
-    """Spell a tag, or each of several, as `normalize_tag` does; `?` stays.
+    """Spell a tag, or each of several tags, as `normalize_tag` does; `?` stays.
 
     >>> normalize_partial("U-PER|O")
     'S-PER|O'
     """
     return tag if tag == UNKNOWN else OR.join(map(normalize_tag, tag.split(OR)))
+
+
+class NormalizedTags(dict[str, str]):
+    """Tags as `normalize_partial` spells them. Each distinct tag of a file is checked once.
+
+    A tag without a prefix raises ValueError.
+
+    >>> NormalizedTags()["U-PER"]
+    'S-PER'
+    """
+
+    def __missing__(self, tag: str) -> str:
+        try:
+            normalized = self[tag] = normalize_partial(tag)
+        except ValueError as error:
+            raise ValueError(f"{error}. Got {tag!r}.") from None
+        return normalized
+
+
+def annotation_from_tags(tags: Sequence[str]) -> dict[str, Any]:
+    """Return the annotation of a sentence by its normalized tags.
+
+    Returns:
+        The field `allowed` of the sentence if a tag is partial, else its field `spans`.
+
+    >>> annotation_from_tags(["S-PER", "?"])
+    {'allowed': (('S-PER',), ())}
+    """
+    distinct = set(tags)
+    if any(map(is_partial, distinct)):
+        return {"allowed": allowed_from_tags(tags)}
+    return {"spans": spans_from_tags(tags) if distinct != {"O"} else ()}
 
 
 def allowed_from_tags(tags: Iterable[str]) -> Allowed:
@@ -49,21 +83,22 @@ def allowed_from_tags(tags: Iterable[str]) -> Allowed:
 
 
 def tags_from_allowed(allowed: Allowed) -> list[str]:
-    """Write what `allowed_from_tags` reads."""
+    """Write the tags that `allowed_from_tags` reads."""
     return [OR.join(tags) or UNKNOWN for tags in allowed]
 
 
 def allowed_from_spans(spans: Iterable[Span], length: int) -> Allowed:
-    """Fix the tokens of spans, and leave all others open."""
+    """Fix the tags of the tokens inside spans, and allow any tag for the other tokens."""
     tags = tags_from_spans(spans, length, "BIOES")
     return tuple(() if tag == "O" else (tag,) for tag in tags)
 
 
 def allowed_table(allowed: Allowed, tags: Sequence[str], scheme: Scheme) -> NDArray[np.bool_]:
-    """Say which of a model's tags each token may have: (T, C).
+    """Return which of a model's tags each token may have: (T, C).
 
-    A file's B says that a span starts, E that one ends, S both; I and E go on with a span if one
-    of their label may be open before them, and may start one unless it certainly is.
+    In a file, B starts a span, E ends one, and S does both. I and E continue a span if the token
+    before may be inside a span with the same label, and they may start one unless the token before
+    is certainly inside such a span.
 
     Raises:
         ValueError: No legal sequence of tags is left.
@@ -78,22 +113,22 @@ def allowed_table(allowed: Allowed, tags: Sequence[str], scheme: Scheme) -> NDAr
 
 
 def allowed_labels(allowed: Allowed) -> set[str]:
-    """Name the labels that occur."""
+    """Return the labels that occur in the allowed tags."""
     return {tag[2:] for options in allowed for tag in options if tag != "O"}
 
 
 def _meanings(tag: str, before: tuple[str, ...], scheme: Scheme) -> set[str]:
-    """List the tags of a model's scheme that a file's tag may stand for, after what is before."""
+    """List the tags of a model's scheme that a file's tag may mean, after the tags before it."""
     if tag == "O":
         return {tag}
     prefix, label = tag[0], tag[2:]
     opened = (f"B-{label}", f"I-{label}")
-    may_go_on = prefix in "IE" and (not before or any(b in opened for b in before))
+    may_continue = prefix in "IE" and (not before or any(b in opened for b in before))
     may_start = prefix in "BS" or not before or any(b not in opened for b in before)
     first, middle = ("B", "I") if scheme == "BIO" else ("BS", "IE")
     if scheme == "BIOES" and prefix in "ES":
         first, middle = "S", "E"
-    prefixes = first * may_start + middle * may_go_on
+    prefixes = first * may_start + middle * may_continue
     return {f"{p}-{label}" for p in prefixes}
 
 
@@ -103,4 +138,4 @@ def _check_reachable(table: NDArray[np.bool_], tags: Sequence[str], scheme: Sche
     for t, row in enumerate(table):
         reached = (reached @ legal if t else reached) & row
     if not any(is_legal(tags[i], "O", scheme) for i in np.flatnonzero(reached).tolist()):
-        raise ValueError("the tags that are left open allow no legal sequence")
+        raise ValueError("allowed: some sequence of the allowed tags must be legal. Got none.")

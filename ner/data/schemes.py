@@ -5,12 +5,12 @@ and the model's own scheme is chosen when spans become tags again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Scheme = Literal["IOB1", "BIO", "BIOES"]
+from ner.choices import Scheme, Spelling
 
 PREFIXES: dict[Scheme, str] = {"IOB1": "BI", "BIO": "BI", "BIOES": "BIES"}
 
@@ -130,8 +130,6 @@ def span_tags(label: str, length: int, scheme: Scheme) -> list[str]:
     """Write the tags of one span of `length` tokens; in BIO and BIOES there is just one way."""
     return tags_from_spans([Span(0, length, label)], length, scheme)
 
-
-Spelling = Literal["IOB1", "BIO", "IOB2", "BIOES", "BILOU", "BMES"]
 
 # The scheme behind a spelling, and the letters that it has for B, I, E and S.
 SCHEME_SPELLINGS: Mapping[Spelling, tuple[Scheme, str]] = {

@@ -41,8 +41,8 @@ class SentenceSplitter:
 
     Args:
         language: The ISO 639 code of the text's language, such as "en", "de" or "zh".
-        lines: Whether every line break ends a sentence; otherwise blank lines alone do, as suits a
-            text whose lines are filled up to one width.
+        lines: Whether every line break ends a sentence; otherwise only blank lines do, as suits
+            hard-wrapped text.
 
     Raises:
         ConfigError: `language` is no code of a language.

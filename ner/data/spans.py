@@ -5,14 +5,11 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from ner.choices import Misaligned, Overlapping
 from ner.data.lines import replace_surrogates, short
 from ner.data.schemes import Span
-
-Misaligned = Literal["refuse", "snap", "drop"]
-
-Overlapping = Literal["refuse", "drop"]
 
 Offsets = Sequence[tuple[int, int]]
 

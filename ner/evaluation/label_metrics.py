@@ -1,7 +1,8 @@
 """Predicted labels against gold ones: of whole sentences, one or several, and one a token."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,12 @@ from ner.errors import DataError
 from ner.evaluation.calibration import calibration_error
 from ner.evaluation.report import (
     Confusion,
-    Counts,
     MultiLabelReport,
     SingleLabelReport,
     TokenReport,
-    average,
+    score_labels,
 )
+from ner.extras import require
 
 # What is predicted for a sentence without tokens.
 NONE = "(none)"
@@ -42,33 +43,26 @@ def evaluate_classes(
     Raises:
         DataError: A gold sentence has no labels, or several where it should have one.
     """
-    pairs = list(_pairs(gold, predicted))
-    for i, (one, prediction) in enumerate(pairs):
-        where = one.source or name or "gold"
-        if one.labels is None or (not multi_label and len(one.labels) != 1):
-            got = "none" if one.labels is None else list(one.labels)
-            needed = "gold labels are" if multi_label else "one gold label is"
-            raise DataError(f"{where}: {needed} needed. Got {got}.")
-        if prediction.labels is None:
-            raise ValueError(f"predicted[{i}]: labels of the sentence")
-    if multi_label:
-        return _compare_sets(pairs, name)
-    gold_labels = [label for one, _ in pairs for label in one.labels or ()]
-    found = [(prediction.labels or (NONE,))[0] for _, prediction in pairs]
-    confusion = Counter(zip(gold_labels, found, strict=True))
-    decisions = [
-        (prediction.probabilities[label], label == expected)
-        for (_, prediction), label, expected in zip(pairs, found, gold_labels, strict=True)
-        if label in prediction.probabilities
-    ]
-    return SingleLabelReport(
-        name=name,
-        sentences=len(pairs),
-        accuracy=accuracy(gold_labels, found),
-        confusion=_nested(confusion),
-        ece=_ece(decisions),
-        **_scores(_counts(confusion)),
-    )
+    pairs = _labelled_pairs(gold, predicted, multi_label, name)
+    return _compare_sets(pairs, name) if multi_label else _compare_classes(pairs, name)
+
+
+def score_classes(
+    gold: Sequence[Sentence], predicted: Sequence[Sentence], multi_label: bool = False
+) -> float:
+    """Compute the score of the report of `evaluate_classes` alone, which is fast.
+
+    Args:
+        gold: As for `evaluate_classes`.
+        predicted: Likewise.
+        multi_label: Likewise.
+    """
+    pairs = _labelled_pairs(gold, predicted, multi_label)
+    if not multi_label:
+        return accuracy(*_single_labels(pairs))
+    sets = [(set(one.labels or ()), set(prediction.labels or ())) for one, prediction in pairs]
+    num_correct = sum(len(expected & found) for expected, found in sets)
+    return 2 * num_correct / max(sum(len(expected) + len(found) for expected, found in sets), 1)
 
 
 def evaluate_column(
@@ -124,7 +118,7 @@ def evaluate_column(
         unseen_accuracy=None if known_words is None else sum(unseen) / max(len(unseen), 1),
         confusion=_nested(confusion),
         ece=_ece(list(zip(probabilities, right, strict=True))) if complete else None,
-        **_scores(_counts(confusion)),
+        **_scores(confusion),
     )
 
 
@@ -146,48 +140,82 @@ def _pairs(
         yield one, other.prediction
 
 
-def _compare_sets(pairs: Sequence[tuple[Sentence, Prediction]], name: str) -> MultiLabelReport:
-    correct: Counter[str] = Counter()
-    found: Counter[str] = Counter()
-    gold: Counter[str] = Counter()
-    known: set[str] = set()
-    decisions: list[Decision] = []
-    wrong = same = 0
-    for one, prediction in pairs:
-        expected, labels = set(one.labels or ()), set(prediction.labels or ())
-        gold.update(expected)
-        found.update(labels)
-        correct.update(expected & labels)
-        wrong += len(expected ^ labels)
-        same += expected == labels
-        known.update(prediction.probabilities)
-        decisions += [(p, label in expected) for label, p in prediction.probabilities.items()]
-    labels = sorted({*gold, *found})
-    num_labels = len(known.union(labels))
-    return MultiLabelReport(
+def _labelled_pairs(
+    gold: Sequence[Sentence], predicted: Sequence[Sentence], multi_label: bool, name: str = ""
+) -> list[tuple[Sentence, Prediction]]:
+    pairs = list(_pairs(gold, predicted))
+    for i, (one, prediction) in enumerate(pairs):
+        where = one.source or name or "gold"
+        if one.labels is None or (not multi_label and len(one.labels) != 1):
+            got = "none" if one.labels is None else list(one.labels)
+            needed = "gold labels are" if multi_label else "one gold label is"
+            raise DataError(f"{where}: {needed} needed. Got {got}.")
+        if prediction.labels is None:
+            raise ValueError(f"predicted[{i}]: labels of the sentence")
+    return pairs
+
+
+def _single_labels(pairs: Sequence[tuple[Sentence, Prediction]]) -> tuple[list[str], list[str]]:
+    """List the gold label of each sentence, and the one that is predicted."""
+    gold = [label for one, _ in pairs for label in one.labels or ()]
+    return gold, [(prediction.labels or (NONE,))[0] for _, prediction in pairs]
+
+
+def _compare_classes(pairs: Sequence[tuple[Sentence, Prediction]], name: str) -> SingleLabelReport:
+    gold, found = _single_labels(pairs)
+    confusion = Counter(zip(gold, found, strict=True))
+    decisions = [
+        (prediction.probabilities[label], label == expected)
+        for (_, prediction), label, expected in zip(pairs, found, gold, strict=True)
+        if label in prediction.probabilities
+    ]
+    return SingleLabelReport(
         name=name,
         sentences=len(pairs),
-        labels=num_labels,
-        accuracy=same / max(len(pairs), 1),
-        hamming_loss=wrong / max(len(pairs) * num_labels, 1),
+        accuracy=accuracy(gold, found),
+        confusion=_nested(confusion),
         ece=_ece(decisions),
-        **_scores({label: Counts(correct[label], found[label], gold[label]) for label in labels}),
+        **_scores(confusion),
     )
 
 
-def _counts(confusion: Counter[tuple[str, str]]) -> dict[str, Counts]:
-    gold: Counter[str] = Counter()
-    found: Counter[str] = Counter()
-    for (one, other), count in confusion.items():
-        gold[one] += count
-        found[other] += count
-    labels = sorted({*gold, *found} - {NONE})
-    return {label: Counts(confusion[label, label], found[label], gold[label]) for label in labels}
+def _compare_sets(pairs: Sequence[tuple[Sentence, Prediction]], name: str) -> MultiLabelReport:
+    # How often a label is gold and predicted, gold alone, and predicted alone.
+    confusion: Counter[tuple[str, str]] = Counter()
+    known: set[str] = set()
+    decisions: list[Decision] = []
+    num_wrong = num_same = 0
+    for one, prediction in pairs:
+        expected, found = set(one.labels or ()), set(prediction.labels or ())
+        confusion.update((label, label) for label in expected & found)
+        confusion.update((label, NONE) for label in expected - found)
+        confusion.update((NONE, label) for label in found - expected)
+        num_wrong += len(expected ^ found)
+        num_same += expected == found
+        known.update(expected, found, prediction.probabilities)
+        decisions += [(p, label in expected) for label, p in prediction.probabilities.items()]
+    return MultiLabelReport(
+        name=name,
+        sentences=len(pairs),
+        labels=len(known),
+        accuracy=num_same / max(len(pairs), 1),
+        hamming_loss=num_wrong / max(len(pairs) * len(known), 1),
+        ece=_ece(decisions),
+        **_scores(confusion),
+    )
 
 
-def _scores(counts: Mapping[str, Counts]) -> dict[str, Any]:
-    per_label = {label: count.scores() for label, count in counts.items()}
-    return {"per_label": per_label, **average(counts.values())._asdict()}
+def _scores(confusion: Counter[tuple[str, str]]) -> dict[str, Any]:
+    """Score pairs of a gold and a predicted label, each of which counts as often as it comes."""
+    labels = sorted({label for pair in confusion for label in pair} - {NONE})
+    score = partial(
+        require("sklearn.metrics", "Evaluation").precision_recall_fscore_support,
+        [gold for gold, _ in confusion],
+        [found for _, found in confusion],
+        labels=labels,
+        sample_weight=list(confusion.values()),
+    )
+    return score_labels(score, labels)
 
 
 def _nested(confusion: Counter[tuple[str, str]]) -> Confusion:

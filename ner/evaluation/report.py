@@ -1,9 +1,9 @@
 """The result of an evaluation: numbers to compute with, a table to read."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 from ner.data.schemes import Scheme
 from ner.evaluation.calibration import BINS, Calibration
@@ -24,57 +24,34 @@ class Scores:
         return [*(f"{100 * fraction:.2f}" for fraction in fractions), str(self.support)]
 
 
-class Counts(NamedTuple):
-    """How often a label is right, predicted, and gold."""
-
-    correct: int
-    predicted: int
-    gold: int
-
-    def scores(self) -> Scores:
-        """Give precision, recall and F1; 0 where there is nothing to divide by."""
-        correct, predicted, gold = self
-        return Scores(
-            correct / max(predicted, 1),
-            correct / max(gold, 1),
-            2 * correct / max(predicted + gold, 1),
-            gold,
-        )
+AVERAGES: tuple[str, ...] = ("micro", "macro", "weighted")
 
 
-class Averages(NamedTuple):
-    """Scores of all labels together.
+def score_labels(score: Callable[..., Any], labels: Sequence[str]) -> dict[str, Any]:
+    """Compute the scores of each label and their averages, as fields of a report.
 
     Args:
-        micro: Over all decisions, whatever their label.
-        macro: The mean over labels.
-        weighted: The mean over labels, weighted by how often they are gold.
+        score: `precision_recall_fscore_support` of scikit-learn, or seqeval's function of the same
+            name, with all arguments but the average.
+        labels: What it scores, in its order.
     """
+    per_label: dict[str, Scores] = {}
+    averages = dict.fromkeys(AVERAGES, Scores(0.0, 0.0, 0.0, 0))
+    # Neither library averages over no label.
+    if labels:
+        columns = score(average=None, zero_division=0)
+        for label, *figures in zip(labels, *columns, strict=True):
+            per_label[label] = _scores(*figures)
+        total = sum(scores.support for scores in per_label.values())
+        for kind in AVERAGES:
+            precision, recall, f1, _ = score(average=kind, zero_division=0)
+            averages[kind] = _scores(precision, recall, f1, total)
+    return {"per_label": per_label, **averages}
 
-    micro: Scores
-    macro: Scores
-    weighted: Scores
 
-
-def average(counts: Iterable[Counts]) -> Averages:
-    """Average over labels; over none of them, 0."""
-    each = list(counts)
-    micro = Counts(*map(sum, zip(*each, strict=True))) if each else Counts(0, 0, 0)
-    per_label = [count.scores() for count in each]
-
-    def mean(weights: Sequence[int]) -> Scores:
-        total = max(sum(weights), 1)
-        pairs = list(zip(weights, per_label, strict=True))
-        return Scores(
-            sum(weight * scores.precision for weight, scores in pairs) / total,
-            sum(weight * scores.recall for weight, scores in pairs) / total,
-            sum(weight * scores.f1 for weight, scores in pairs) / total,
-            micro.gold,
-        )
-
-    return Averages(
-        micro.scores(), mean([1] * len(each)), mean([scores.support for scores in per_label])
-    )
+def _scores(precision: float, recall: float, f1: float, support: float) -> Scores:
+    """Convert numbers of numpy into those of Python, which JSON can write."""
+    return Scores(float(precision), float(recall), float(f1), int(support))
 
 
 def score_table(per_label: Mapping[str, Scores], averages: Mapping[str, Scores]) -> str:

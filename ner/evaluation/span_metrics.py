@@ -8,37 +8,29 @@ from typing import Any, Literal, NamedTuple
 from ner.data.schemes import PREFIXES, Scheme, Span, spans_from_tags, tags_from_spans
 from ner.data.sentence import Sentence
 from ner.errors import DataError
-from ner.evaluation.report import MISSED, SPURIOUS, Counts, Scores, SpanReport, average
+from ner.evaluation.report import MISSED, SPURIOUS, SpanReport, score_labels
 from ner.extras import require
 
 # seqeval's names of our schemes.
 SEQEVAL_SCHEMES: dict[Scheme, str] = {"IOB1": "IOB1", "BIO": "IOB2", "BIOES": "IOBES"}
 
-AVERAGES: tuple[str, ...] = ("micro", "macro", "weighted")
-
 SentenceSpans = Sequence[Sequence[Span]]
 
 
-def count_spans(gold: SentenceSpans, predicted: SentenceSpans) -> dict[str, Counts]:
-    """Count the spans of each label, sentence by sentence; a span is right as a whole or not.
-
-    >>> count_spans([[Span(0, 2, "LOC")]], [[Span(0, 2, "LOC"), Span(3, 4, "LOC")]])
-    {'LOC': Counts(correct=1, predicted=2, gold=1)}
-    """
-    counts: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for gold_spans, predicted_spans in zip(gold, predicted, strict=True):
-        for span in set(gold_spans):
-            counts[span.label][2] += 1
-        for span in set(predicted_spans):
-            counts[span.label][1] += 1
-        for span in set(gold_spans).intersection(predicted_spans):
-            counts[span.label][0] += 1
-    return {label: Counts(*counts[label]) for label in sorted(counts)}
-
-
 def f1(gold: SentenceSpans, predicted: SentenceSpans) -> float:
-    """Compute F1 over all spans, from 0 to 1; 0 where there is no span at all."""
-    return average(count_spans(gold, predicted).values()).micro.f1
+    """Compute F1 over all spans, from 0 to 1; 0 where there is no span at all.
+
+    A span is right as a whole or not.
+
+    >>> f1([[Span(0, 2, "LOC")]], [[Span(0, 2, "LOC"), Span(3, 4, "LOC")]])
+    0.6666666666666666
+    """
+    num_correct = num_spans = 0
+    for gold_spans, predicted_spans in zip(gold, predicted, strict=True):
+        expected, found = set(gold_spans), set(predicted_spans)
+        num_correct += len(expected & found)
+        num_spans += len(expected) + len(found)
+    return 2 * num_correct / max(num_spans, 1)
 
 
 def evaluate_sentences(
@@ -97,13 +89,12 @@ def evaluate_tags(
             name=name,
             sentences=len(gold),
             tokens=num_tokens,
-            per_label=scored.per_label,
-            **scored.averages,
+            **scored.scores,
             accuracy=right / max(num_tokens, 1),
             confusion=count_confusions(scored.gold, scored.predicted),
             scheme=scheme,
             mode=mode,
-            strict=strict.averages["micro"],
+            strict=strict.scores["micro"],
         )
 
     return report("default", default), report("strict", strict)
@@ -135,8 +126,7 @@ def _with_last(labels: Iterable[str], last: str) -> list[str]:
 class _Scored(NamedTuple):
     """What one mode of seqeval says, and the spans that it sees."""
 
-    per_label: dict[str, Scores]
-    averages: dict[str, Scores]
+    scores: dict[str, Any]
     gold: SentenceSpans
     predicted: SentenceSpans
 
@@ -174,20 +164,5 @@ def _score_strictly(
 def _score(
     score: Callable[..., Any], gold_spans: SentenceSpans, predicted_spans: SentenceSpans
 ) -> _Scored:
-    """Ask one mode of seqeval for the scores of each label, and for their averages."""
     labels = {span.label for spans in (*gold_spans, *predicted_spans) for span in spans}
-    per_label: dict[str, Scores] = {}
-    averages: dict[str, Scores] = dict.fromkeys(AVERAGES, Scores(0.0, 0.0, 0.0, 0))
-    # seqeval cannot average over no label.
-    if labels:
-        columns = score(average=None, zero_division=0)
-        for label, *figures in zip(sorted(labels), *columns, strict=True):
-            per_label[label] = _scores(*figures)
-        for kind in AVERAGES:
-            averages[kind] = _scores(*score(average=kind, zero_division=0))
-    return _Scored(per_label, averages, gold_spans, predicted_spans)
-
-
-def _scores(precision: float, recall: float, f1: float, support: int) -> Scores:
-    """Take numpy's numbers for Python's, which JSON can write."""
-    return Scores(float(precision), float(recall), float(f1), int(support))
+    return _Scored(score_labels(score, sorted(labels)), gold_spans, predicted_spans)

@@ -1,4 +1,4 @@
-"""From a network in torch to graphs in ONNX, which ONNX Runtime runs without torch."""
+"""Networks of torch as ONNX graphs, which ONNX Runtime runs without torch."""
 
 from ner.exporting.check import check_graphs
 from ner.exporting.int8 import Int8Cost, measure_int8, quantize

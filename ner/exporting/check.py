@@ -1,4 +1,4 @@
-"""Graphs side by side with the network that they were made from."""
+"""Checks that graphs compute what the network in torch computes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,10 +21,11 @@ from ner.tasks.base import free_edges
 
 Floats = NDArray[np.floating]
 
-# Of vectors, and of scores in nats. Sums in another order differ by about a tenth of it.
+# For vectors, and for scores in nats. Adding the same numbers in another order changes the sum by
+# about a tenth of it.
 TOLERANCE = 1e-4
 
-# Sentences of a batch. They keep their order, so that a batch has different lengths.
+# Sentences are not sorted, so those of a batch differ in length.
 BATCH_SIZE = 8
 
 # What is made up where no sentences are given.
@@ -32,100 +33,32 @@ NUM_SENTENCES, LONGEST_SENTENCE, NUM_WORDS, LONGEST_WORD = 100, 60, 2000, 80
 
 
 def check_graphs(
-    folder: Path, parts: ModelFolder, sentences: Sequence[Sentence] | None = None
+    folder: Path, model: ModelFolder, sentences: Sequence[Sentence] | None = None
 ) -> None:
-    """Run a model in torch, and its graphs in ONNX Runtime.
+    """Compare the results of ONNX Runtime with those of torch.
 
     Args:
-        folder: Where its weights and graphs are.
-        parts: The model.
-        sentences: To compare on; by default some are made up of known and unknown words.
+        folder: The folder that has the weights and the graphs.
+        model: The model.
+        sentences: The sentences to compare on. By default some are made up from known and unknown
+            words.
 
     Raises:
-        ModelFolderError: Vectors of words or scores differ by more than 1e-4, or the best paths of
-            tags, or classes, of the two differ, and are further apart than that.
+        ModelFolderError: Vectors of words or scores differ by more than 1e-4; or the two find
+            other best paths, whose scores differ by more than that.
     """
-    torch = TorchRuntime(load_network(parts))
-    onnx = OnnxRuntime(folder, len(parts.task.outputs), threads=1)
+    torch = TorchRuntime(load_network(model))
+    onnx = OnnxRuntime(folder, len(model.task.outputs), threads=1)
     if sentences is None:
-        sentences = make_sentences(parts.featurizer)
+        sentences = make_sentences(model.featurizer)
     filled = [sentence for sentence in sentences if len(sentence)]
     if filled:
-        _check_words(torch, onnx, parts.featurizer, filled)
-        _check_model(torch, onnx, parts, filled)
-
-
-def _check_words(
-    torch: TorchRuntime, onnx: OnnxRuntime, featurizer: Featurizer, sentences: Sequence[Sentence]
-) -> None:
-    random = np.random.default_rng(1)
-    words = sorted({token for sentence in sentences for token in sentence.tokens}, key=len)
-    for start in range(0, len(words), CHUNK):
-        arrays = featurizer.encode_words(words[start : start + CHUNK])
-        if featurizer.vectors is not None:
-            # It would be chance if some of these words had vectors of their own.
-            shape = (len(arrays["words"]), featurizer.vectors.size)
-            arrays["vectors"] = random.normal(size=shape).astype(np.float32)
-            arrays["words"][random.random(shape[0]) < 0.5] = OWN_VECTOR
-        difference = np.abs(torch.word_rows(arrays) - onnx.word_rows(arrays)).max()
-        if not difference <= TOLERANCE:
-            raise ModelFolderError(
-                f"{WORDS_GRAPH}: vectors must be those of torch to {TOLERANCE:g}. "
-                f"Got some that differ by {difference:.2g}."
-            )
-
-
-def _check_model(
-    torch: TorchRuntime, onnx: OnnxRuntime, parts: ModelFolder, sentences: Sequence[Sentence]
-) -> None:
-    edges = torch.edges
-    if not all(map(np.array_equal, edges or (), onnx.edges or ())):
-        raise ModelFolderError(f"{WEIGHTS}: scores of steps must be those of torch. Got others.")
-    words = WordRows(parts.featurizer, torch.word_rows)
-    batches = TaggingBatches(sentences, parts.featurizer, words)
-    for start in range(0, len(sentences), BATCH_SIZE):
-        batch = batches.batch(np.arange(start, min(start + BATCH_SIZE, len(sentences))))
-        expected, found = torch.outputs(batch), onnx.outputs(batch)
-        for name, scores in expected.items():
-            _check_close(name, scores, found[name], batch["lengths"])
-        if parts.task.is_per_token:
-            _check_paths(edges, expected["emissions"], found["emissions"], batch["lengths"])
-
-
-def _check_close(name: str, expected: Floats, found: Floats, lengths: NDArray[np.int64]) -> None:
-    """Compare what has an axis of tokens within the length of each sentence, else all of it."""
-    difference = np.abs(expected - found)
-    if name == "emissions":
-        difference = difference[np.arange(expected.shape[1]) < lengths[:, None]]
-    if not difference.max() <= TOLERANCE:
-        raise ModelFolderError(
-            f"{MODEL_GRAPH}: scores must be those of torch to {TOLERANCE:g}. "
-            f"Got {name} that differ by {difference.max():.2g}."
-        )
-
-
-def _check_paths(
-    edges: Edges | None, expected: Floats, found: Floats, lengths: NDArray[np.int64]
-) -> None:
-    edges = edges or free_edges(expected.shape[2])
-    best, other = (viterbi(scores, lengths, edges)[0] for scores in (expected, found))
-    for scores, length, one, two in zip(expected, lengths, best, other, strict=True):
-        lead = _score(edges, scores, one[:length]) - _score(edges, scores, two[:length])
-        if lead > TOLERANCE:
-            raise ModelFolderError(
-                f"{MODEL_GRAPH}: tags must be those of torch where the best path leads by "
-                f"more than {TOLERANCE:g}. Got others where it leads by {lead:.2g}."
-            )
-
-
-def _score(edges: Edges, scores: Floats, path: NDArray[np.int64]) -> float:
-    steps = edges.transitions[path[:-1], path[1:]].sum()
-    tokens = scores[np.arange(len(path)), path].sum(dtype=np.float64)
-    return float(edges.start[path[0]] + tokens + steps + edges.end[path[-1]])
+        _check_words(torch, onnx, model.featurizer, filled)
+        _check_scores(torch, onnx, model, filled)
 
 
 def make_sentences(featurizer: Featurizer) -> list[Sentence]:
-    """Make up sentences of all lengths, of known words and of such as no vocabulary has."""
+    """Make up sentences of all lengths from known words and from words in no vocabulary."""
     random = np.random.default_rng(1)
 
     def draw(values: list[str], count: int) -> list[str]:
@@ -140,7 +73,7 @@ def make_sentences(featurizer: Featurizer) -> list[Sentence]:
     for i, length in enumerate(random.integers(1, LONGEST_SENTENCE + 1, NUM_SENTENCES).tolist()):
         tokens = draw(words, length)
         if pairs and i % 2:
-            # Words at random are hardly ever neighbours that training saw.
+            # Random words are hardly ever a pair of neighbours from training.
             tokens = " ".join(draw([*pairs], length)).split() or tokens
         columns = {
             name: tuple(draw([*vocabulary.entries, "\N{REPLACEMENT CHARACTER}"], len(tokens)))
@@ -148,3 +81,74 @@ def make_sentences(featurizer: Featurizer) -> list[Sentence]:
         }
         sentences.append(Sentence(tokens, columns=columns))
     return sentences
+
+
+def _check_words(
+    torch: TorchRuntime, onnx: OnnxRuntime, featurizer: Featurizer, sentences: Sequence[Sentence]
+) -> None:
+    random = np.random.default_rng(1)
+    words = sorted({token for sentence in sentences for token in sentence.tokens}, key=len)
+    for start in range(0, len(words), CHUNK):
+        arrays = featurizer.encode_words(words[start : start + CHUNK])
+        if featurizer.vectors is not None:
+            # Few of these words may have vectors of their own, so half of them get random ones.
+            shape = (len(arrays["words"]), featurizer.vectors.size)
+            arrays["vectors"] = random.normal(size=shape).astype(np.float32)
+            arrays["words"][random.random(shape[0]) < 0.5] = OWN_VECTOR
+        difference = np.abs(torch.word_rows(arrays) - onnx.word_rows(arrays)).max()
+        if not difference <= TOLERANCE:
+            raise ModelFolderError(
+                f"{WORDS_GRAPH}: vectors of words must differ from those in torch by at most "
+                f"{TOLERANCE:g}. Got {difference:.2g}."
+            )
+
+
+def _check_scores(
+    torch: TorchRuntime, onnx: OnnxRuntime, model: ModelFolder, sentences: Sequence[Sentence]
+) -> None:
+    edges = torch.edges
+    if not all(map(np.array_equal, edges or (), onnx.edges or ())):
+        raise ModelFolderError(
+            f"{WEIGHTS}: transition scores must equal those in torch. Got different ones."
+        )
+    words = WordRows(model.featurizer, torch.word_rows)
+    batches = TaggingBatches(sentences, model.featurizer, words)
+    for start in range(0, len(sentences), BATCH_SIZE):
+        batch = batches.batch(np.arange(start, min(start + BATCH_SIZE, len(sentences))))
+        expected, found = torch.outputs(batch), onnx.outputs(batch)
+        for name, scores in expected.items():
+            _check_close(name, scores, found[name], batch["lengths"])
+        if model.task.is_per_token:
+            _check_paths(edges, expected["emissions"], found["emissions"], batch["lengths"])
+
+
+def _check_close(name: str, expected: Floats, found: Floats, lengths: NDArray[np.int64]) -> None:
+    """Compare two arrays, which may differ in padding if they have an axis of tokens."""
+    difference = np.abs(expected - found)
+    if name == "emissions":
+        difference = difference[np.arange(expected.shape[1]) < lengths[:, None]]
+    if not difference.max() <= TOLERANCE:
+        raise ModelFolderError(
+            f"{MODEL_GRAPH}: {name} must differ from those in torch by at most {TOLERANCE:g}. "
+            f"Got {difference.max():.2g}."
+        )
+
+
+def _check_paths(
+    edges: Edges | None, expected: Floats, found: Floats, lengths: NDArray[np.int64]
+) -> None:
+    edges = edges or free_edges(expected.shape[2])
+    best, other = (viterbi(scores, lengths, edges)[0] for scores in (expected, found))
+    for scores, length, one, two in zip(expected, lengths, best, other, strict=True):
+        lead = _score(edges, scores, one[:length]) - _score(edges, scores, two[:length])
+        if lead > TOLERANCE:
+            raise ModelFolderError(
+                f"{MODEL_GRAPH}: tags must equal those in torch, unless their scores differ by at "
+                f"most {TOLERANCE:g}. Got different tags with scores that differ by {lead:.2g}."
+            )
+
+
+def _score(edges: Edges, scores: Floats, path: NDArray[np.int64]) -> float:
+    steps = edges.transitions[path[:-1], path[1:]].sum()
+    tokens = scores[np.arange(len(path)), path].sum(dtype=np.float64)
+    return float(edges.start[path[0]] + tokens + steps + edges.end[path[-1]])

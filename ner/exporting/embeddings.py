@@ -1,4 +1,8 @@
-"""Vectors of words as nodes of a graph; a function a module of `ner.nn.embeddings`."""
+"""Embeddings as nodes of a graph, one function for each module of `ner.nn.embeddings`.
+
+Embeddings of words give a vector for each distinct word (U E). Embeddings of tokens, which depend
+on columns or on neighbours, give one for each token, with the tokens first (T B E).
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,87 +10,115 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ner.exporting.encoders import last_states
-from ner.exporting.graph import LOWEST, GraphBuilder, numbers
+from ner.exporting.encoders import run_directions
+from ner.exporting.graph import LOWEST, GraphBuilder, to_numpy
+from ner.exporting.layers import as_column, slice_axis, swap_axes
 from ner.features.word_features import PADDING
 from ner.nn.embeddings import (
     AffixEmbedding,
+    BigramEmbedding,
     CharacterCNN,
     CharacterLSTM,
+    ColumnEmbedding,
     ShapeEmbedding,
     WordEmbedding,
 )
 
 
 def word_embedding(graph: GraphBuilder, module: WordEmbedding) -> str:
-    """Take the row of a word, or its own vector where its row is -1."""
+    """Look up the row of each word, or take its own vector where the row is -1."""
     words = graph.input("words")
-    # Row -1 is the last one here, which does no harm.
+    # For the operator, row -1 is the last one. Its value is replaced below.
     rows = graph.node("Gather", graph.table(module.table.weight), words)
     if not graph.offers("vectors"):
         return rows
-    known = graph.node("GreaterOrEqual", words, graph.constant(np.array(0, dtype=np.int32)))
-    # Axes: word (U) x place in the vector (1).
-    column = graph.node("Unsqueeze", known, graph.constant(np.array([1])))
-    return graph.node("Where", column, rows, graph.input("vectors"))
+    is_known = graph.node("GreaterOrEqual", words, graph.constant(np.array(0, dtype=np.int32)))
+    return graph.node("Where", as_column(graph, is_known), rows, graph.input("vectors"))
 
 
 def character_cnn(graph: GraphBuilder, module: CharacterCNN) -> str:
-    """Add up the rows of the characters in each window, as the module does.
+    """Add up, for each window, what its characters contribute to each filter, as the module does.
 
-    The row of padding in the middle of a window is so low that its window never wins.
+    The contribution of padding in the middle of a window is so low that the window never wins.
     """
     characters = graph.input("characters")
-    weight, bias = numbers(module.convolution.weight), module.convolution.bias
+    weight, bias = to_numpy(module.convolution.weight), module.convolution.bias
     assert bias is not None
     # Axes: place in the window x character x filter.
-    tables = np.einsum("rs,fsk->krf", numbers(module.table.weight), weight)
+    tables = np.einsum("rs,fsk->krf", to_numpy(module.table.weight), weight)
     width = len(tables)
     middle = width // 2
-    tables[middle] += numbers(bias)
+    tables[middle] += to_numpy(bias)
     tables[middle, PADDING] = LOWEST
-    padding = graph.constant(np.array([0, middle, 0, middle]))
+    padding = graph.integers(0, middle, 0, middle)
     padded = graph.node("Pad", characters, padding) if middle else characters
     scores: list[str] = []
     for place, table in enumerate(tables):
-        at = characters
+        at_place = characters
         if place != middle:
-            # Up to that many columns before the end; none before it is the end.
-            start, behind = np.array([place]), place - 2 * middle
-            end = np.array([behind or np.iinfo(np.int64).max])
-            bounds = (graph.constant(each) for each in (start, end, np.array([1])))
-            at = graph.node("Slice", padded, *bounds)
-        scores.append(graph.node("Gather", graph.constant(table), at))
+            # Counted back from the last column, or up to it.
+            end = place - 2 * middle or np.iinfo(np.int64).max
+            at_place = slice_axis(graph, padded, place, end, axis=1)
+        scores.append(graph.node("Gather", graph.constant(table), at_place))
     total = graph.node("Sum", *scores) if middle else scores[0]
     return graph.node("Relu", graph.node("ReduceMax", total, axes=[1], keepdims=0))
 
 
 def character_lstm(graph: GraphBuilder, module: CharacterLSTM) -> str:
-    """Read the characters in both directions up to the length of each word."""
+    """Read the characters of each word in both directions, and join the last states."""
     characters = graph.input("characters")
     ones = graph.node("Min", characters, graph.constant(np.array(1, dtype=np.int32)))
-    lengths = graph.node("ReduceSum", ones, graph.constant(np.array([1])), keepdims=0)
-    # The operator wants time first.
-    across = graph.node("Transpose", characters, perm=[1, 0])
-    embedded = graph.node("Gather", graph.table(module.table.weight), across)
-    return last_states(graph, module.forwards, module.backwards, embedded, lengths)
+    lengths = graph.node("ReduceSum", ones, graph.integers(1), keepdims=0)
+    # The operator reads the characters first, then the words.
+    turned = graph.node("Transpose", characters, perm=[1, 0])
+    embedded = graph.node("Gather", graph.table(module.table.weight), turned)
+    layers = [module.forwards, module.backwards]
+    states = run_directions(graph, layers, embedded, lengths, output=1)
+    # Axes: word (U) x direction x state.
+    return graph.node("Flatten", graph.node("Transpose", states, perm=[1, 0, 2]))
 
 
 def shape_embedding(graph: GraphBuilder, module: ShapeEmbedding) -> str:
-    """Take the row of a word's shape."""
+    """Look up the row of each word's shape."""
     return graph.node("Gather", graph.table(module.table.weight), graph.input("shapes"))
 
 
 def affix_embedding(graph: GraphBuilder, module: AffixEmbedding) -> str:
-    """Take the rows of a word's affixes."""
+    """Look up the rows of each word's affixes, and join them."""
     rows = graph.node("Gather", graph.table(module.table.weight), graph.input("affixes"))
     return graph.node("Flatten", rows)
 
 
-WORD_PARTS: dict[type[nn.Module], Callable[[GraphBuilder, Any], str]] = {
+def column_embedding(graph: GraphBuilder, module: ColumnEmbedding) -> str:
+    """Look up the rows of each token's columns in one table, and join them."""
+    tables = [to_numpy(table) for table in module.tables.parameters()]
+    first_rows = np.cumsum([0, *map(len, tables[:-1])]).astype(np.int32)
+    rows = graph.node("Add", graph.input("columns"), graph.constant(first_rows))
+    table = graph.constant(np.concatenate(tables))
+    return _look_up_tokens(graph, table, rows, module.size)
+
+
+def bigram_embedding(graph: GraphBuilder, module: BigramEmbedding) -> str:
+    """Look up the rows of each token's pairs with its neighbours, and join them."""
+    table = graph.table(module.table.weight)
+    return _look_up_tokens(graph, table, graph.input("bigrams"), module.size)
+
+
+def _look_up_tokens(graph: GraphBuilder, table: str, rows: str, size: int) -> str:
+    """Look up several rows for each token (B T), and join their vectors (T B E)."""
+    vectors = graph.node("Gather", table, swap_axes(graph, rows))
+    return graph.node("Reshape", vectors, graph.integers(0, 0, size))
+
+
+WORD_EMBEDDINGS: dict[type[nn.Module], Callable[[GraphBuilder, Any], str]] = {
     WordEmbedding: word_embedding,
     CharacterCNN: character_cnn,
     CharacterLSTM: character_lstm,
     ShapeEmbedding: shape_embedding,
     AffixEmbedding: affix_embedding,
+}
+
+TOKEN_EMBEDDINGS: dict[type[nn.Module], Callable[[GraphBuilder, Any], str]] = {
+    ColumnEmbedding: column_embedding,
+    BigramEmbedding: bigram_embedding,
 }

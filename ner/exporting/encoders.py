@@ -1,13 +1,16 @@
-"""Encoders as nodes of a graph: each sentence by its own length.
+"""Encoders as nodes of a graph, one function for each module of `ner.nn.encoders`.
 
-Recurrent layers run all directions at once; minGRU and minLSTM are products of all tokens at once,
-then a scan over states; dilated convolutions are products with the tokens that a filter reads.
+All read vectors with the tokens first (T B E), and write states with the sentences first (B T H).
+Each sentence is read up to its own length. LSTM and GRU are operators of ONNX, which run both
+directions at once. minGRU and minLSTM are matrix products over all tokens, and then a scan over the
+states. Dilated convolutions are matrix products too, over the tokens that a filter reads. The
+layers that encoders share are in `ner.exporting.layers`.
 
 Source: https://onnx.ai/onnx/operators/onnx__LSTM.html, onnx__GRU.html and onnx__Scan.html; for the
 order of gates in torch, the documentation of `torch.nn.LSTM` and `torch.nn.GRU`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,36 +18,136 @@ from numpy.typing import NDArray
 from onnx import GraphProto, TensorProto, helper
 from torch import nn
 
-from ner.exporting.graph import LOWEST, GraphBuilder, numbers
-from ner.exporting.layers import inside, layer_norm, linear, parts, run_layers, swapped, zero_behind
-from ner.nn.encoders import DilatedCNN, MinimalRNN, RecurrentEncoder, SelfAttention
+from ner.exporting.graph import LOWEST, GraphBuilder, find_builder, to_numpy
+from ner.exporting.layers import (
+    fill_padding,
+    layer_norm,
+    linear,
+    mask_tokens_first,
+    slice_axis,
+    split_features,
+    stack_layers,
+    swap_axes,
+)
+from ner.nn.encoders import DilatedCNN, EncoderStack, MinimalRNN, RecurrentEncoder, SelfAttention
 from ner.nn.encoders.minimal import LOWEST_GATE, PARTS
 
-# Of each of ONNX's gates its place among torch's: input, output, forget, cell among input, forget,
-# cell, output; update, reset, new among reset, update, new.
+# The place of each of ONNX's gates among torch's. LSTM: input, output, forget, cell among input,
+# forget, cell, output. GRU: update, reset, new among reset, update, new.
 GATES: dict[type[nn.Module], tuple[int, ...]] = {nn.LSTM: (0, 3, 1, 2), nn.GRU: (1, 0, 2)}
 
-# torch resets what the new gate made of the last state, not that state.
+# torch resets what the new gate computes from the last state, not the state itself.
 ATTRIBUTES: dict[type[nn.Module], dict[str, int]] = {
     nn.LSTM: {},
     nn.GRU: {"linear_before_reset": 1},
 }
 
 
+def recurrent(graph: GraphBuilder, module: RecurrentEncoder, embedded: str, lengths: str) -> str:
+    """Run the LSTM or GRU layers."""
+
+    def run_layer(k: int, hidden: str, batch_first: bool) -> str:
+        layers: list[Any] = [module.forwards[k]]
+        if module.backwards:
+            layers.append(module.backwards[k])
+        states = run_directions(graph, layers, hidden, lengths, output=0)
+        if layers[0].proj_size:
+            # Axes: direction x state x projection.
+            projections = np.stack([to_numpy(layer.weight_hr_l0).T for layer in layers])
+            states = graph.node("MatMul", states, graph.constant(projections))
+        # Axes: token (T) x direction x sentence (B) x state, then sentence or token first.
+        apart = graph.node("Transpose", states, perm=[2, 0, 1, 3] if batch_first else [0, 2, 1, 3])
+        return graph.node("Reshape", apart, graph.integers(0, 0, module.size))
+
+    return stack_layers(graph, module, embedded, run_layer)
+
+
+def minimal(graph: GraphBuilder, module: MinimalRNN, embedded: str, lengths: str) -> str:
+    """Run the minGRU or minLSTM layers."""
+    mask = mask_tokens_first(graph, embedded, lengths)
+
+    def run_layer(k: int, hidden: str, batch_first: bool) -> str:
+        products = linear(graph, module.products[k], hidden)
+        # Candidates of padding are zero, so a state that is read backwards is zero before the end.
+        states = _minimal_states(graph, module, fill_padding(graph, products, mask), lengths)
+        return swap_axes(graph, states) if batch_first else states
+
+    return stack_layers(graph, module, embedded, run_layer)
+
+
+def dilated(graph: GraphBuilder, module: DilatedCNN, embedded: str, lengths: str) -> str:
+    """Run the block of convolutions, as often as the encoder repeats it."""
+    mask = mask_tokens_first(graph, embedded, lengths)
+
+    def run_layer(k: int, hidden: str, batch_first: bool) -> str:
+        for filters, dilation in module.steps(k):
+            windows = _windows(graph, fill_padding(graph, hidden, mask), dilation)
+            hidden = graph.node("Relu", linear(graph, filters, windows))
+        return swap_axes(graph, hidden) if batch_first else hidden
+
+    return stack_layers(graph, module, embedded, run_layer)
+
+
+def self_attention(graph: GraphBuilder, module: SelfAttention, embedded: str, lengths: str) -> str:
+    """Let each token attend to the tokens of its sentence."""
+    mask = mask_tokens_first(graph, embedded, lengths)
+    hidden = swap_axes(graph, fill_padding(graph, embedded, mask))
+    width = module.size // module.heads
+    shape = graph.integers(0, 0, module.heads, width)
+    normal = layer_norm(graph, module.norm, hidden)
+    products = split_features(graph, linear(graph, module.products, normal), 3, module.size)
+    query, key, value = (graph.node("Reshape", each, shape) for each in products)
+    # Axes: sentence (B) x head x token (T) x feature of the head; the last two swapped for keys.
+    query, value = (graph.node("Transpose", each, perm=[0, 2, 1, 3]) for each in (query, value))
+    key = graph.node("Transpose", key, perm=[0, 2, 3, 1])
+    scores = graph.node("MatMul", graph.node("Mul", query, graph.number(width**-0.5)), key)
+    # Axes: sentence (B) x head (1) x token that attends (1) x token attended to (T).
+    attended = graph.node("Transpose", mask, perm=[1, 0])
+    attended = graph.node("Unsqueeze", attended, graph.integers(1, 2))
+    scores = graph.node("Where", attended, scores, graph.number(LOWEST))
+    means = graph.node("MatMul", graph.node("Softmax", scores, axis=-1), value)
+    together = graph.node("Transpose", means, perm=[0, 2, 1, 3])
+    states = graph.node("Reshape", together, graph.integers(0, 0, module.size))
+    scale = graph.constant(to_numpy(module.scale))
+    added = graph.node("Mul", linear(graph, module.output, states), scale)
+    return graph.node("Add", hidden, added)
+
+
+def encoder_stack(graph: GraphBuilder, module: EncoderStack, embedded: str, lengths: str) -> str:
+    """Run several encoders, each on the states of the one before it."""
+    hidden = embedded
+    for i, encoder in enumerate(module.encoders):
+        if i:
+            hidden = swap_axes(graph, hidden)
+        build = find_builder(ENCODERS, encoder, f"encoder.{i}")
+        hidden = build(graph, encoder, hidden, lengths)
+    return hidden
+
+
+# From vectors (T B E) and lengths (B), int32, to states (B T H).
+ENCODERS: dict[type[nn.Module], Callable[[GraphBuilder, Any, str, str], str]] = {
+    RecurrentEncoder: recurrent,
+    MinimalRNN: minimal,
+    DilatedCNN: dilated,
+    SelfAttention: self_attention,
+    EncoderStack: encoder_stack,
+}
+
+
 def run_directions(
     graph: GraphBuilder, layers: Sequence[Any], x: str, lengths: str, output: int
 ) -> str:
-    """Run one layer in one direction or in both.
+    """Run one LSTM or GRU layer in one direction or in both.
 
     Args:
-        graph: To add to.
-        layers: That which reads forwards, and that which reads backwards if there is one.
+        graph: The graph to add to.
+        layers: The layer that reads forwards, and the one that reads backwards if there is one.
         x: What they read (T B E).
-        lengths: int32 (B); states stop there, and outputs behind are zero.
-        output: 0 for all states (T D B H), 1 for the last ones (D B H); D is one for a direction.
+        lengths: int32 (B). States stop there, and outputs after it are zero.
+        output: 0 for all states (T D B H), 1 for the last ones (D B H); D counts the directions.
     """
     kind = type(layers[0])
-    arrays = [_arrays(layer, GATES[kind]) for layer in layers]
+    arrays = [_recurrent_weights(layer, GATES[kind]) for layer in layers]
     attributes: dict[str, Any] = ATTRIBUTES[kind]
     weights = [graph.constant(np.stack(each)) for each in zip(*arrays, strict=True)]
     return graph.node(
@@ -59,124 +162,32 @@ def run_directions(
     )
 
 
-def last_states(
-    graph: GraphBuilder, ahead: nn.Module, back: nn.Module, x: str, lengths: str
-) -> str:
-    """Give the last state of each direction side by side (B H)."""
-    states = run_directions(graph, [ahead, back], x, lengths, output=1)
-    return graph.node("Flatten", graph.node("Transpose", states, perm=[1, 0, 2]))
+def _recurrent_weights(layer: Any, gates: tuple[int, ...]) -> list[NDArray[np.float32]]:
+    """List the weights of inputs, those of states, and both biases end to end, in ONNX's order.
 
-
-def recurrent(graph: GraphBuilder, module: RecurrentEncoder, embedded: str, lengths: str) -> str:
-    """Stack the layers: from (T B E) to (B T H)."""
-
-    def run(k: int, hidden: str, batch_first: bool) -> str:
-        layers: list[Any] = [module.forwards[k]]
-        if module.backwards:
-            layers.append(module.backwards[k])
-        states = run_directions(graph, layers, hidden, lengths, output=0)
-        if layers[0].proj_size:
-            # Axes: direction x state x projection.
-            projections = np.stack([numbers(layer.weight_hr_l0).T for layer in layers])
-            states = graph.node("MatMul", states, graph.constant(projections))
-        # Axes: position (T) x direction x sentence (B) x state, then sentence or position first.
-        apart = graph.node("Transpose", states, perm=[2, 0, 1, 3] if batch_first else [0, 2, 1, 3])
-        return graph.node("Reshape", apart, graph.constant(np.array([0, 0, module.size])))
-
-    return run_layers(graph, module, embedded, run)
-
-
-def _arrays(layer: Any, gates: tuple[int, ...]) -> list[NDArray[np.float32]]:
-    """Give a layer's weights of inputs, of states, and both biases end to end, in ONNX's order.
-
-    ONNX knows no projections. But what the gates read of a projected state is a product of two
-    matrices with the state, so one matrix does the same.
+    ONNX has no projections. But gates multiply the projected state by a matrix, and the product of
+    that matrix and the projection does the same in one step.
     """
-    found = {name: numbers(tensor) for name, tensor in layer.named_parameters()}
-    projection = found.pop("weight_hr_l0", None)
+    arrays = {name: to_numpy(tensor) for name, tensor in layer.named_parameters()}
+    projection = arrays.pop("weight_hr_l0", None)
     if projection is not None:
-        found["weight_hh_l0"] = found["weight_hh_l0"] @ projection
+        arrays["weight_hh_l0"] = arrays["weight_hh_l0"] @ projection
     ordered = {
-        name: np.concatenate([np.split(a, len(gates))[g] for g in gates])
-        for name, a in found.items()
+        name: np.concatenate([np.split(array, len(gates))[gate] for gate in gates])
+        for name, array in arrays.items()
     }
     biases = np.concatenate([ordered["bias_ih_l0"], ordered["bias_hh_l0"]])
     return [ordered["weight_ih_l0"], ordered["weight_hh_l0"], biases]
 
 
-def self_attention(graph: GraphBuilder, module: SelfAttention, embedded: str, lengths: str) -> str:
-    """Let each token look at those of its sentence: from (T B H) to (B T H)."""
-    tokens = inside(graph, embedded, lengths)
-    hidden = swapped(graph, zero_behind(graph, embedded, tokens))
-    width = module.size // module.heads
-    shape = graph.constant(np.array([0, 0, module.heads, width]))
-    normal = layer_norm(graph, module.norm, hidden)
-    products = parts(graph, linear(graph, module.products, normal), 3, module.size)
-    query, key, value = (graph.node("Reshape", each, shape) for each in products)
-    # Axes: sentence (B) x head x token (T) x its share of the states, keys the other way round.
-    query, value = (graph.node("Transpose", each, perm=[0, 2, 1, 3]) for each in (query, value))
-    key = graph.node("Transpose", key, perm=[0, 2, 3, 1])
-    scale = graph.constant(np.array(width**-0.5, dtype=np.float32))
-    scores = graph.node("MatMul", graph.node("Mul", query, scale), key)
-    # Axes: sentence (B) x head (1) x who looks (1) x at whom (T).
-    seen = graph.node("Transpose", tokens, perm=[1, 0])
-    seen = graph.node("Unsqueeze", seen, graph.constant(np.array([1, 2])))
-    scores = graph.node("Where", seen, scores, graph.constant(np.array(LOWEST, dtype=np.float32)))
-    found = graph.node("MatMul", graph.node("Softmax", scores, axis=-1), value)
-    together = graph.node("Transpose", found, perm=[0, 2, 1, 3])
-    states = graph.node("Reshape", together, graph.constant(np.array([0, 0, module.size])))
-    scales = graph.constant(numbers(module.scale))
-    found = graph.node("Mul", linear(graph, module.output, states), scales)
-    return graph.node("Add", hidden, found)
-
-
-def dilated(graph: GraphBuilder, module: DilatedCNN, embedded: str, lengths: str) -> str:
-    """Go through the block again and again: from (T B E) to (B T H)."""
-    tokens = inside(graph, embedded, lengths)
-
-    def run(k: int, hidden: str, batch_first: bool) -> str:
-        for filters, dilation in module.steps(k):
-            windows = _windows(graph, zero_behind(graph, hidden, tokens), dilation)
-            hidden = graph.node("Relu", linear(graph, filters, windows))
-        return swapped(graph, hidden) if batch_first else hidden
-
-    return run_layers(graph, module, embedded, run)
-
-
-def _windows(graph: GraphBuilder, x: str, dilation: int) -> str:
-    """Put the tokens before, at and after each token side by side."""
-    ends = np.array([dilation, 0, 0, dilation, 0, 0])
-    padded = graph.node("Pad", x, graph.constant(ends))
-    first, last = np.array([0]), np.array([np.iinfo(np.int64).max])
-    before, after = (
-        graph.node("Slice", padded, *map(graph.constant, (start, end, first)))
-        for start, end in ((first, np.array([-2 * dilation])), (np.array([2 * dilation]), last))
-    )
-    return graph.node("Concat", before, x, after, axis=2)
-
-
-def minimal(graph: GraphBuilder, module: MinimalRNN, embedded: str, lengths: str) -> str:
-    """Stack the layers: from (T B E) to (B T H)."""
-    tokens = inside(graph, embedded, lengths)
-
-    def run(k: int, hidden: str, batch_first: bool) -> str:
-        products = linear(graph, module.products[k], hidden)
-        # Behind a sentence candidates are zero, and so are states where it is read backwards.
-        states = _states(graph, module, zero_behind(graph, products, tokens), lengths)
-        return swapped(graph, states) if batch_first else states
-
-    return run_layers(graph, module, embedded, run)
-
-
-def _states(graph: GraphBuilder, module: MinimalRNN, products: str, lengths: str) -> str:
-    """Give the states (T B H) from gates and candidates, end to end (T B 2H or 3H)."""
-    *gates, candidates = parts(graph, products, PARTS[module.cell], module.size)
+def _minimal_states(graph: GraphBuilder, module: MinimalRNN, products: str, lengths: str) -> str:
+    """Compute states (T B H) from gates and candidates, which lie end to end (T B 2H or 3H)."""
+    *gates, candidates = split_features(graph, products, PARTS[module.cell], module.size)
     if module.cell == "mingru":
         decays = graph.node("Sigmoid", graph.node("Neg", gates[0]))
         share = graph.node("Sigmoid", gates[0])
     else:
-        lowest = graph.constant(np.array(LOWEST_GATE, dtype=np.float32))
-        one = graph.constant(np.array(1, dtype=np.float32))
+        lowest, one = graph.number(LOWEST_GATE), graph.number(1)
         powers = [graph.node("Neg", graph.node("Max", gate, lowest)) for gate in gates]
         forget, enter = (graph.node("Add", one, graph.node("Exp", power)) for power in powers)
         total = graph.node("Add", forget, enter)
@@ -185,7 +196,7 @@ def _states(graph: GraphBuilder, module: MinimalRNN, products: str, lengths: str
     if not module.bidirectional:
         return _scan(graph, decays, added, lengths, module.size, 0)
     width = module.size // 2
-    halves = zip(*(parts(graph, each, 2, width) for each in (decays, added)), strict=True)
+    halves = zip(*(split_features(graph, each, 2, width) for each in (decays, added)), strict=True)
     states = [_scan(graph, a, b, lengths, width, i) for i, (a, b) in enumerate(halves)]
     return graph.node("Concat", *states, axis=2)
 
@@ -193,9 +204,8 @@ def _states(graph: GraphBuilder, module: MinimalRNN, products: str, lengths: str
 def _scan(
     graph: GraphBuilder, decays: str, added: str, lengths: str, width: int, direction: int
 ) -> str:
-    """Run over the tokens, from the last to the first where `direction` is 1."""
-    sentences = graph.node("Shape", lengths)
-    shape = graph.node("Concat", sentences, graph.constant(np.array([width])), axis=0)
+    """Go from token to token: forwards if `direction` is 0, backwards if it is 1."""
+    shape = graph.node("Concat", graph.node("Shape", lengths), graph.integers(width), axis=0)
     zero = helper.make_tensor("zero", TensorProto.FLOAT, [1], [0.0])
     start = graph.node("ConstantOfShape", shape, value=zero)
     return graph.node(
@@ -205,15 +215,15 @@ def _scan(
         added,
         output=1,
         required=True,
-        body=_body(width),
+        body=_scan_step(width),
         num_scan_inputs=2,
         scan_input_directions=[direction, direction],
         scan_output_directions=[direction],
     )
 
 
-def _body(width: int) -> GraphProto:
-    """One step: the state decays, and something is added."""
+def _scan_step(width: int) -> GraphProto:
+    """Build the graph of one step: the state decays, and the addend is added."""
     names = ("state", "decay", "addend", "next", "output")
     state, decay, addend, following, output = (
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ("B", width)) for name in names
@@ -224,3 +234,12 @@ def _body(width: int) -> GraphProto:
         helper.make_node("Identity", ["next"], ["output"], "output"),
     ]
     return helper.make_graph(nodes, "step", [state, decay, addend], [following, output])
+
+
+def _windows(graph: GraphBuilder, x: str, dilation: int) -> str:
+    """Join the vectors before, at and after each token."""
+    ends = graph.integers(dilation, 0, 0, dilation, 0, 0)
+    padded = graph.node("Pad", x, ends)
+    before = slice_axis(graph, padded, 0, -2 * dilation, axis=0)
+    after = slice_axis(graph, padded, 2 * dilation, np.iinfo(np.int64).max, axis=0)
+    return graph.node("Concat", before, x, after, axis=2)

@@ -1,6 +1,5 @@
-"""Graphs in ONNX, node by node."""
+"""ONNX graphs, built node by node."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,45 +11,46 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from ner.errors import ConfigError
-from ner.inference.onnx_runtime import WEIGHTS_KEY, header_digest, read_header
+from ner.files import SafetensorsHeader
+from ner.inference.onnx_runtime import WEIGHTS_KEY
 from ner.model_folder import WEIGHTS
 
-# Of 2022 and 2021: as old as the operators allow, so that any ONNX Runtime since 1.12 reads them.
+# From 2022 and 2021: as old as the operators allow, so that any ONNX Runtime since 1.12 reads them.
 OPSET, IR_VERSION = 17, 8
 
 # Less than any score of a network, and far enough from the smallest float that sums stay finite.
 LOWEST = -1e30
 
-# Name, type and axes of an input or output; an axis of unknown size has a name.
+# Name, type and axes of an input or output. An axis of unknown size has a name.
 Port = tuple[str, int, Sequence[int | str]]
 
 
 class WeightFile:
-    """Where each array lies in a file of weights.
+    """Finds the arrays in a file of weights.
 
     Args:
         path: A safetensors file.
     """
 
     def __init__(self, path: Path) -> None:
-        header = read_header(path)
-        self.digest = header_digest(header)
-        self._start = len(header)
-        self._arrays = json.loads(header[8:])
+        header = SafetensorsHeader.read(path)
+        self.digest = header.digest
+        self._start = len(header.content)
+        self._arrays = header.arrays
 
     def place(self, name: str) -> dict[str, int]:
-        """Give the offset and the length of an array in bytes."""
+        """Look up the offset and the length of an array, in bytes."""
         start, end = self._arrays[name]["data_offsets"]
         return {"offset": self._start + start, "length": end - start}
 
 
 class GraphBuilder:
-    """A graph in the making. Nodes are added in the order in which they run.
+    """Builds a graph. Nodes run in the order in which they are added.
 
     Args:
-        inputs: What the graph may read; it has those inputs that are asked for.
-        weights: The file that the graph will lie beside.
-        names: Of the parameters in that file.
+        inputs: The inputs that the graph may have. It has those that nodes read.
+        weights: The file of weights in the folder of the graph.
+        names: The name of each parameter in that file.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class GraphBuilder:
         self._names = names
 
     def offers(self, name: str) -> bool:
-        """Say whether there can be such an input."""
+        """Tell whether the graph may have such an input."""
         return name in self._offered
 
     def input(self, name: str) -> str:
@@ -78,8 +78,16 @@ class GraphBuilder:
         self._initializers[name] = numpy_helper.from_array(np.asarray(array, order="C"), name)
         return name
 
+    def integers(self, *values: int) -> str:
+        """Keep a list of integers in the graph (int64)."""
+        return self.constant(np.array(values))
+
+    def number(self, value: float) -> str:
+        """Keep a single float32 number in the graph."""
+        return self.constant(np.array(value, dtype=np.float32))
+
     def table(self, parameter: Tensor) -> str:
-        """Use a float32 parameter as it lies in the file of weights."""
+        """Refer to a float32 parameter in the file of weights, without a copy in the graph."""
         name = self._names[parameter]
         stored = TensorProto(
             name=name,
@@ -100,9 +108,15 @@ class GraphBuilder:
         required: bool = False,
         **attributes: Any,
     ) -> str:
-        """Add a node and give its value; of several outputs, that at the place `output`.
+        """Add a node, and return the name of its value.
 
-        Outputs before it are left out, unless the operator has to have them.
+        Args:
+            operator: What the node does, such as "Add".
+            inputs: The names of the values that it reads.
+            output: Which of several outputs is returned, from 0.
+            required: Whether the operator must have the outputs before that one. They are left out
+                otherwise.
+            attributes: Of the operator.
         """
         name = f"{operator}_{len(self._nodes)}"
         outputs = [*(f"{name}_{i}" if required else "" for i in range(output)), name]
@@ -110,28 +124,27 @@ class GraphBuilder:
         return name
 
     def concatenate(self, values: Sequence[str], axis: int) -> str:
-        """Put values side by side; one alone needs no node."""
+        """Join values along an axis; a single value needs no node."""
         return values[0] if len(values) == 1 else self.node("Concat", *values, axis=axis)
 
-    def to_bytes(self, value: str, output: Port, *others: tuple[str, Port]) -> bytes:
+    def to_bytes(self, *outputs: tuple[str, Port]) -> bytes:
         """Write the graph.
 
         Args:
-            value: What its first output holds.
-            output: That output.
-            others: Further values and outputs; a value may be read by nodes as well.
+            outputs: The name of a value, and the output that it becomes. Nodes may read the value
+                too.
         """
-        outputs = {value: output, **dict(others)}
+        ports = dict(outputs)
         for node in self._nodes:
             for names in (node.input, node.output):
                 for i, name in enumerate(names):
-                    if name in outputs:
-                        names[i] = outputs[name][0]
+                    if name in ports:
+                        names[i] = ports[name][0]
         graph = helper.make_graph(
             self._nodes,
             "ner",
             [port for name, port in self._offered.items() if name in self._used],
-            [helper.make_tensor_value_info(*port) for port in outputs.values()],
+            [helper.make_tensor_value_info(*port) for port in ports.values()],
             list(self._initializers.values()),
         )
         model = helper.make_model(
@@ -144,32 +157,34 @@ class GraphBuilder:
         return model.SerializeToString(deterministic=True)
 
 
-def numbers(tensor: Tensor) -> NDArray[np.float32]:
-    """Give a parameter as float32."""
-    return tensor.detach().cpu().float().numpy()
+def to_numpy(parameter: Tensor) -> NDArray[np.float32]:
+    """Convert a parameter to float32."""
+    return parameter.detach().cpu().float().numpy()
 
 
 Builder = TypeVar("Builder")
 
 
-def chosen(builders: Mapping[type[nn.Module], Builder], module: nn.Module, where: str) -> Builder:
-    """Look up what writes a module as nodes.
+def find_builder(
+    builders: Mapping[type[nn.Module], Builder], module: nn.Module, where: str
+) -> Builder:
+    """Look up the function that writes a module as nodes.
 
     Raises:
-        ConfigError: Nothing does.
+        ConfigError: There is none.
     """
-    check_kind(module, builders, where)
+    check_type(module, builders, where)
     return builders[type(module)]
 
 
-def check_kind(module: nn.Module, kinds: Collection[type[nn.Module]], where: str) -> None:
-    """Refuse all other modules; a subclass may compute something else.
+def check_type(module: nn.Module, types: Collection[type[nn.Module]], where: str) -> None:
+    """Check that a module can be exported. A subclass cannot, as it may compute something else.
 
     Raises:
-        ConfigError: The module is of none of these kinds.
+        ConfigError: The module is of none of the types.
     """
-    if type(module) not in kinds:
-        known = " or ".join(kind.__name__ for kind in kinds)
+    if type(module) not in types:
+        known = " or ".join(each.__name__ for each in types)
         raise ConfigError(
             f"{where}: must be {known} to be exported to ONNX. Got {type(module).__name__}."
         )

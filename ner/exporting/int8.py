@@ -1,4 +1,7 @@
-"""Recurrent layers in integers of eight bits."""
+"""Graphs whose LSTM weights are integers of eight bits, and what that costs.
+
+`quantize` makes such a graph; `measure_int8` compares its predictions with those in fp32.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +20,9 @@ from ner.inference.onnx_runtime import OnnxRuntime
 from ner.model_folder import ModelFolder
 from ner.tasks import Task
 
-# Of seven bits with the sign: processors without VNNI add up two products with activations of
-# eight bits in sixteen, and cut off what is more. With all eight, F1 was the same but for chance.
+# Seven bits with the sign. Processors without VNNI add two products of a weight and an activation
+# of eight bits in sixteen bits, and cut off larger sums. With all eight bits, F1 was equal within
+# chance.
 # Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html,
 # "When and why do I need to try U8U8?"
 LARGEST = 64
@@ -27,20 +31,24 @@ DOMAIN = "com.microsoft"
 
 
 def quantize(graph: bytes) -> bytes:
-    """Turn the weights of the LSTM layers of model.onnx into int8, with a scale for each gate unit.
+    """Convert the LSTM weights of model.onnx to int8, with a scale for each unit of a gate.
 
-    The inputs and states of the layers are scaled anew for each batch and each step, so a tag may
-    depend on the other sentences of a batch, see `measure_int8`. The projection onto tags stays in
-    float32: in int8 it saves hardly any time, and F1 was the same but for chance.
+    Inputs and states of the layers are scaled for each batch and each step, so a tag may depend on
+    the other sentences in a batch, see `measure_int8`. The projection onto tags stays in fp32: in
+    int8 it saves hardly any time, and F1 was equal within chance.
+
+    Args:
+        graph: The content of model.onnx.
 
     Raises:
-        ConfigError: There are no LSTM layers; ONNX Runtime has no other recurrent ones in int8.
+        ConfigError: The graph has no LSTM layers. ONNX Runtime has no other recurrent layers in
+            int8.
     """
     model = onnx.load_from_string(graph)
     kinds = {node.op_type for node in model.graph.node}
     if "LSTM" not in kinds:
         got = "gru" if "GRU" in kinds else "an encoder of another kind"
-        raise ConfigError(f"encoder.cell: must be lstm to be written in int8. Got {got}.")
+        raise ConfigError(f"encoder.cell: must be lstm to be exported in int8. Got {got}.")
     arrays = {each.name: each for each in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type != "LSTM":
@@ -49,23 +57,23 @@ def quantize(graph: bytes) -> bytes:
         integers: list[str] = []
         scales: list[str] = []
         for name in weights:
-            found = _quantized(numpy_helper.to_array(arrays[name]))
-            names = [f"{name}_{part}" for part in ("integers", "scales", "zeros")]
-            for each, array in zip(names, found, strict=True):
+            quantized = _quantize_weights(numpy_helper.to_array(arrays[name]))
+            names = [f"{name}_{suffix}" for suffix in ("integers", "scales", "zeros")]
+            for each, array in zip(names, quantized, strict=True):
                 model.graph.initializer.append(numpy_helper.from_array(array, each))
             model.graph.initializer.remove(arrays[name])
             integers.append(names[0])
             scales += names[1:]
         node.op_type, node.domain = "DynamicQuantizeLSTM", DOMAIN
-        # Between them stand the first states and peepholes, of which there are none.
+        # The empty inputs are the initial states and the peepholes, which our layers do not have.
         node.ClearField("input")
         node.input.extend([x, *integers, biases, lengths, "", "", "", *scales])
     model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
     return model.SerializeToString(deterministic=True)
 
 
-def _quantized(weights: NDArray[np.float32]) -> list[NDArray[np.generic]]:
-    """Give integers (2 E G), scales (2 G) and zeros (2 G) of weights (2 G E)."""
+def _quantize_weights(weights: NDArray[np.float32]) -> list[NDArray[np.generic]]:
+    """Compute integers (2 E G), scales (2 G) and zero points (2 G) of weights (2 G E)."""
     scales = np.abs(weights).max(axis=2) / LARGEST
     scales[scales == 0] = 1
     integers = np.rint(weights / scales[:, :, None]).astype(np.int8)
@@ -75,15 +83,15 @@ def _quantized(weights: NDArray[np.float32]) -> list[NDArray[np.generic]]:
 
 @dataclass(frozen=True)
 class Int8Cost:
-    """How much worse int8 is on some sentences; all numbers are from 0 to 1.
+    """The cost of int8 on some sentences; all numbers are from 0 to 1.
 
     Args:
-        metric: The name of the score, such as f1.
-        fp32: The score of the model in fp32; None for sentences that are made up.
-        int8: The score of the model in int8; None as for `fp32`.
-        changed: The share of tags, or classes, that differ between the two.
-        batch_dependent: The share of tags, or classes, in int8 that depend on the other sentences
-            of a batch. In fp32 it is 0.
+        metric: The figure that is compared, such as f1.
+        fp32: Its value in fp32; None where sentences are made up.
+        int8: Its value in int8; None likewise.
+        changed: Share of tags, or classes, that differ between fp32 and int8.
+        batch_dependent: Share of tags, or classes, in int8 that depend on the other sentences of a
+            batch. In fp32 none do.
     """
 
     metric: str
@@ -94,47 +102,47 @@ class Int8Cost:
 
     def __str__(self) -> str:
         if self.int8 is None or self.fp32 is None:
-            scores = "On words at random:"
+            scores = "On random words:"
         else:
             name = "F1" if self.metric == "f1" else "Accuracy"
             scores = f"{name} with int8: {100 * self.int8:.2f}, without: {100 * self.fp32:.2f}."
         return (
-            f"{scores} Tags that differ: {100 * self.changed:.3f} %; that depend on the other "
-            f"sentences of a batch: {100 * self.batch_dependent:.3f} %"
+            f"{scores} Tags that int8 changes: {100 * self.changed:.3f} %; tags that depend on "
+            f"the other sentences in a batch: {100 * self.batch_dependent:.3f} %"
         )
 
 
 def measure_int8(
-    folder: Path, parts: ModelFolder, sentences: Sequence[Sentence] | None = None
+    folder: Path, model: ModelFolder, sentences: Sequence[Sentence] | None = None
 ) -> Int8Cost:
-    """Compare a model in int8 with the same in fp32.
+    """Compare a model in int8 with the same model in fp32.
 
     Args:
-        folder: Where its weights and graphs are, that of int8 among them.
-        parts: The model.
-        sentences: Annotated. By default some are made up, of which more tags are a close call than
-            in any text.
+        folder: The folder that has its weights and its graphs, including the one in int8.
+        model: The model.
+        sentences: Annotated sentences. By default some are made up; their tags are close calls, so
+            more of them change than in real text.
 
     Raises:
         DataError: A sentence is not annotated, or there are none.
     """
-    task = parts.task
+    task = model.task
     is_gold = sentences is not None
     if sentences is None:
-        sentences = make_sentences(parts.featurizer)
+        sentences = make_sentences(model.featurizer)
     else:
         for sentence in sentences:
             task.check(sentence, "development")
     if not sum(map(len, sentences)):
-        raise DataError("sentences: at least one that is not empty. Got none.")
+        raise DataError("sentences: at least one must have tokens. Got none.")
     fp32, int8 = (
         OnnxRuntime(folder, len(task.outputs), precision=precision, threads=1)
         for precision in ("fp32", "int8")
     )
 
-    exact, rounded = (predict(r, parts.featurizer, task, sentences) for r in (fp32, int8))
-    # Batches of one token at most are of one sentence.
-    alone = predict(int8, parts.featurizer, task, sentences, batch_tokens=1)
+    exact, rounded = (predict(r, model.featurizer, task, sentences) for r in (fp32, int8))
+    # A batch always has a sentence, so batches of at most one token have one sentence each.
+    alone = predict(int8, model.featurizer, task, sentences, batch_tokens=1)
     return Int8Cost(
         metric=task.metric,
         fp32=task.score(sentences, exact) if is_gold else None,

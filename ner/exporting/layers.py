@@ -1,30 +1,35 @@
-"""Layers above each other as nodes of a graph: what encoders of all kinds have in common."""
+"""Layers that embeddings, encoders, poolings and heads share, as nodes of a graph.
+
+Embeddings and the layers of encoders have the tokens first (T B E), as the recurrent operators of
+ONNX do; poolings and heads have the sentences first (B T H).
+"""
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 from onnx import TensorProto
 from torch import nn
 
-from ner.exporting.graph import GraphBuilder, numbers
+from ner.exporting.graph import GraphBuilder, to_numpy
 from ner.nn.encoders import LayeredEncoder
 
-# The number of a layer, what it reads (T B E), and whether its states are wanted as (B T H)
+# Runs a layer, given its number, its input (T B E), and whether its states are wanted as (B T H)
 # rather than (T B H).
-Layer = Callable[[int, str, bool], str]
+RunLayer = Callable[[int, str, bool], str]
 
 
-def run_layers(graph: GraphBuilder, module: LayeredEncoder, embedded: str, layer: Layer) -> str:
-    """Stack the layers, with what comes between them: from (T B E) to (B T H)."""
+def stack_layers(
+    graph: GraphBuilder, module: LayeredEncoder, embedded: str, run_layer: RunLayer
+) -> str:
+    """Run all layers, and what comes between them: from (T B E) to (B T H)."""
     hidden = embedded
     for k in range(module.layers):
-        last = k == module.layers - 1
-        states = layer(k, hidden, last)
+        is_last = k == module.layers - 1
+        states = run_layer(k, hidden, is_last)
         if module.norms:
             states = layer_norm(graph, module.norms[k], states)
         if module.residual and k:
-            states = graph.node("Add", states, swapped(graph, hidden) if last else hidden)
+            states = graph.node("Add", states, swap_axes(graph, hidden) if is_last else hidden)
         hidden = states
     return hidden
 
@@ -32,79 +37,73 @@ def run_layers(graph: GraphBuilder, module: LayeredEncoder, embedded: str, layer
 def layer_norm(graph: GraphBuilder, module: nn.Module, x: str) -> str:
     """Normalise the last axis."""
     assert isinstance(module, nn.LayerNorm)
-    parts = [graph.constant(numbers(part)) for part in (module.weight, module.bias)]
-    return graph.node("LayerNormalization", x, *parts, axis=-1, epsilon=module.eps)
-
-
-def swapped(graph: GraphBuilder, x: str) -> str:
-    """Swap positions and sentences (T B H)."""
-    return graph.node("Transpose", x, perm=[1, 0, 2])
+    weights = [graph.constant(to_numpy(each)) for each in (module.weight, module.bias)]
+    return graph.node("LayerNormalization", x, *weights, axis=-1, epsilon=module.eps)
 
 
 def linear(graph: GraphBuilder, module: nn.Module, x: str) -> str:
-    """Multiply the last axis with weights."""
+    """Multiply the last axis by the weights, and add the bias."""
     assert isinstance(module, nn.Linear)
-    product = graph.node("MatMul", x, graph.constant(numbers(module.weight).T))
-    return graph.node("Add", product, graph.constant(numbers(module.bias)))
+    product = graph.node("MatMul", x, graph.constant(to_numpy(module.weight).T))
+    return graph.node("Add", product, graph.constant(to_numpy(module.bias)))
 
 
-def inside(graph: GraphBuilder, x: str, lengths: str) -> str:
-    """Mark the tokens (T B) of x (T B E) with True."""
-    # A range is bounded by scalars, and all constants are lists.
-    bounds = (graph.constant(np.array([0])), graph.node("Shape", x, start=0, end=1))
-    bounds = (graph.node("Squeeze", each) for each in (*bounds, graph.constant(np.array([1]))))
-    positions = graph.node("Range", *bounds)
-    # Axes: position (T) x sentence (1).
-    column = graph.node("Unsqueeze", positions, graph.constant(np.array([1])))
-    return graph.node("Less", column, graph.node("Cast", lengths, to=TensorProto.INT64))
+def swap_axes(graph: GraphBuilder, x: str) -> str:
+    """Swap tokens and sentences, the first two axes of three."""
+    return graph.node("Transpose", x, perm=[1, 0, 2])
 
 
-def zero_behind(graph: GraphBuilder, x: str, tokens: str) -> str:
-    """Put zeros in x (T B E) where `tokens` (T B) is False."""
-    # Axes: position (T) x sentence (B) x value (1).
-    mask = graph.node("Unsqueeze", tokens, graph.constant(np.array([2])))
-    return graph.node("Where", mask, x, graph.constant(np.array(0, dtype=np.float32)))
+def split_features(graph: GraphBuilder, x: str, count: int, width: int) -> list[str]:
+    """Cut the last axis of three into slices of equal width."""
+    return [slice_axis(graph, x, i * width, (i + 1) * width, axis=2) for i in range(count)]
 
 
-def parts(graph: GraphBuilder, x: str, count: int, width: int) -> list[str]:
-    """Cut the last axis of three into parts of equal width."""
-    bounds = [graph.constant(np.array([width * i])) for i in range(count + 1)]
-    axis = graph.constant(np.array([2]))
-    return [graph.node("Slice", x, start, end, axis) for start, end in pairwise(bounds)]
+def slice_axis(graph: GraphBuilder, x: str, start: int, end: int, *, axis: int) -> str:
+    """Take the elements of an axis from `start` up to, but not including, `end`."""
+    return graph.node("Slice", x, *(graph.integers(each) for each in (start, end, axis)))
 
 
-def text_mask(graph: GraphBuilder, hidden: str, lengths: str) -> tuple[str, str]:
-    """Mark the tokens of each text (B T), and count places from 0 (T)."""
-    times = graph.node("Range", *bounds(graph, graph.node("Shape", hidden, start=1, end=2)))
-    return graph.node("Less", times, column(graph, lengths)), times
+def mask_tokens_first(graph: GraphBuilder, x: str, lengths: str) -> str:
+    """Mark the tokens (T B) of x (T B E) with True; lengths are int32 (B)."""
+    positions = as_column(graph, count_elements(graph, x, axis=0))
+    return graph.node("Less", positions, to_int64(graph, lengths))
 
 
-def upto(graph: GraphBuilder, sizes: str) -> str:
-    """Count from 0 up to, not including, the greatest size."""
-    return graph.node("Range", *bounds(graph, graph.node("ReduceMax", sizes, axes=[0])))
+def mask_sentences_first(graph: GraphBuilder, x: str, lengths: str) -> tuple[str, str]:
+    """Mark the tokens (B T) of x (B T H) with True, and number them (T); lengths are int64 (B)."""
+    positions = count_elements(graph, x, axis=1)
+    return graph.node("Less", positions, as_column(graph, lengths)), positions
 
 
-def bounds(graph: GraphBuilder, size: str) -> tuple[str, str, str]:
-    """Give the arguments of a range from 0 to a size, which is a list of one."""
-    scalar = graph.node("Squeeze", size, integers(graph, 0))
-    return graph.constant(np.array(0)), scalar, graph.constant(np.array(1))
+def fill_padding(graph: GraphBuilder, x: str, mask: str, value: float = 0.0) -> str:
+    """Put a value wherever the mask of the first two axes of three is False."""
+    # Axes: token x sentence, or the other way round, x feature (1).
+    tokens = graph.node("Unsqueeze", mask, graph.integers(2))
+    return graph.node("Where", tokens, x, graph.number(value))
 
 
-def cut_axis(graph: GraphBuilder, x: str, start: int, end: int, *, axis: int) -> str:
-    """Take the places of an axis from a start up to, not including, an end."""
-    return graph.node("Slice", x, *(integers(graph, each) for each in (start, end, axis)))
+def count_elements(graph: GraphBuilder, x: str, axis: int) -> str:
+    """Number the elements of an axis from 0."""
+    return count_up(graph, graph.node("Shape", x, start=axis, end=axis + 1))
 
 
-def column(graph: GraphBuilder, values: str) -> str:
-    """Make a column (N 1) of values (N)."""
-    return graph.node("Unsqueeze", values, integers(graph, 1))
+def count_up_to_largest(graph: GraphBuilder, sizes: str) -> str:
+    """Count from 0 up to, but not including, the largest of some sizes."""
+    return count_up(graph, graph.node("ReduceMax", sizes, axes=[0]))
 
 
-def int64(graph: GraphBuilder, values: str) -> str:
-    """Turn numbers or truth values into int64."""
+def count_up(graph: GraphBuilder, size: str) -> str:
+    """Count from 0 up to, but not including, a size, which is a list of one number."""
+    # The operator takes numbers, not lists.
+    end = graph.node("Squeeze", size, graph.integers(0))
+    return graph.node("Range", graph.constant(np.array(0)), end, graph.constant(np.array(1)))
+
+
+def as_column(graph: GraphBuilder, values: str) -> str:
+    """Turn a list (N) into a column (N 1)."""
+    return graph.node("Unsqueeze", values, graph.integers(1))
+
+
+def to_int64(graph: GraphBuilder, values: str) -> str:
+    """Convert numbers or truth values to int64."""
     return graph.node("Cast", values, to=TensorProto.INT64)
-
-
-def integers(graph: GraphBuilder, *values: int) -> str:
-    """Keep a list of whole numbers in the graph."""
-    return graph.constant(np.array(values))

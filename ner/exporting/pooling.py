@@ -1,6 +1,6 @@
-"""Poolings and classifiers as nodes of a graph; a function a module of `ner.nn.pooling`.
+"""Poolings as nodes of a graph, one function for each module of `ner.nn.pooling`.
 
-Lengths are int64 (B) throughout, as those of sentences within documents come out of the graph.
+All read states (B T H) and lengths (B), int64.
 """
 
 from collections.abc import Callable
@@ -10,9 +10,17 @@ import numpy as np
 from onnx import TensorProto
 from torch import nn
 
-from ner.exporting.graph import GraphBuilder, chosen, numbers
-from ner.exporting.layers import bounds, column, cut_axis, int64, integers, linear, text_mask, upto
-from ner.nn.heads import ClassifierHead
+from ner.exporting.graph import GraphBuilder, find_builder, to_numpy
+from ner.exporting.layers import (
+    as_column,
+    count_up,
+    count_up_to_largest,
+    fill_padding,
+    linear,
+    mask_sentences_first,
+    slice_axis,
+    to_int64,
+)
 from ner.nn.pooling import (
     AdditiveAttention,
     AttentionPooling,
@@ -26,34 +34,25 @@ from ner.nn.pooling import (
 
 
 class PooledValues(NamedTuple):
-    """Vectors (B P), and attention (B K T) where there is any."""
+    """Vectors of texts (B P), and attention to their tokens (B K T) where there is any."""
 
     vectors: str
     attention: str | None = None
 
 
-def classifier_head(
-    graph: GraphBuilder, module: ClassifierHead, hidden: str, lengths: str
-) -> dict[str, str]:
-    """Score labels: from (B T H) and lengths (B), int32, to what `ClassifierHead.outputs` gives.
+def pool(graph: GraphBuilder, module: nn.Module, hidden: str, lengths: str) -> PooledValues:
+    """Pool the states of each text.
 
-    With hierarchical pooling the graph reads the input `parts` (B T).
+    Hierarchical pooling also reads the input `parts` (B T), the sentence of each token.
     """
-    counts = int64(graph, lengths)
-    pooling: Any = module.pooling
-    if type(pooling) is HierarchicalPooling:
-        pooled = hierarchical_pooling(graph, pooling, hidden, counts)
-    else:
-        pooled = chosen(POOLINGS, pooling, "pooling")(graph, pooling, hidden, counts)
-    outputs = {"logits": linear(graph, module.projection, pooled.vectors)}
-    if pooled.attention is not None:
-        outputs["attention"] = pooled.attention
-    return outputs
+    if type(module) is HierarchicalPooling:
+        return hierarchical_pooling(graph, module, hidden, lengths)
+    return find_builder(POOLINGS, module, "pooling")(graph, module, hidden, lengths)
 
 
 def max_pooling(graph: GraphBuilder, module: MaxPooling, hidden: str, lengths: str) -> PooledValues:
-    """Take the greatest value of each feature."""
-    states = _fill_behind(graph, hidden, lengths, -np.inf)
+    """Take the largest value of each feature."""
+    states = _fill(graph, hidden, lengths, -np.inf)
     return PooledValues(graph.node("ReduceMax", states, axes=[1], keepdims=0))
 
 
@@ -61,44 +60,45 @@ def mean_pooling(
     graph: GraphBuilder, module: MeanPooling, hidden: str, lengths: str
 ) -> PooledValues:
     """Take the mean over tokens."""
-    states = _fill_behind(graph, hidden, lengths, 0)
-    sums = graph.node("ReduceSum", states, integers(graph, 1), keepdims=0)
+    states = _fill(graph, hidden, lengths)
+    sums = graph.node("ReduceSum", states, graph.integers(1), keepdims=0)
     counts = graph.node("Cast", lengths, to=TensorProto.FLOAT)
-    return PooledValues(graph.node("Div", sums, column(graph, counts)))
+    return PooledValues(graph.node("Div", sums, as_column(graph, counts)))
 
 
 def last_states(graph: GraphBuilder, module: LastStates, hidden: str, lengths: str) -> PooledValues:
-    """Take the last state of each direction."""
-    last = graph.node("Sub", column(graph, lengths), integers(graph, 1))
+    """Take the state of each direction when it has read the whole text."""
+    last = graph.node("Sub", as_column(graph, lengths), graph.integers(1))
     ahead = graph.node("GatherND", hidden, last, batch_dims=1)
     back = graph.node("Gather", hidden, graph.constant(np.array(0)), axis=1)
     middle, end = module.num_forward, module.size
     if middle == end:
         return PooledValues(ahead)
-    halves = [cut_axis(graph, ahead, 0, middle, axis=1), cut_axis(graph, back, middle, end, axis=1)]
+    halves = [slice_axis(graph, ahead, 0, middle, axis=1)]
+    halves.append(slice_axis(graph, back, middle, end, axis=1))
     return PooledValues(graph.concatenate(halves, axis=1))
 
 
 def attention_pooling(
     graph: GraphBuilder, module: AttentionPooling, hidden: str, lengths: str
 ) -> PooledValues:
-    """Take a weighted mean; each head of its share of the features."""
-    states = _fill_behind(graph, hidden, lengths, 0)
+    """Take a weighted mean over tokens; each head averages its share of the features."""
+    states = _fill(graph, hidden, lengths)
     weights = _attention(graph, module.attention, states, lengths)
-    apart = np.array([0, 0, module.num_heads, module.size // module.num_heads])
-    shares = graph.node("Reshape", states, graph.constant(apart))
+    apart = graph.integers(0, 0, module.num_heads, module.size // module.num_heads)
+    shares = graph.node("Reshape", states, apart)
     # Axes: text (B) x head (K) x token (T) x feature of the head.
-    across = graph.node("Transpose", shares, perm=[0, 2, 1, 3])
-    rows = graph.node("Unsqueeze", weights, integers(graph, 2))
-    means = graph.node("MatMul", rows, across)
+    turned = graph.node("Transpose", shares, perm=[0, 2, 1, 3])
+    rows = graph.node("Unsqueeze", weights, graph.integers(2))
+    means = graph.node("MatMul", rows, turned)
     return PooledValues(graph.node("Flatten", means), weights)
 
 
 def structured_attention(
     graph: GraphBuilder, module: StructuredAttention, hidden: str, lengths: str
 ) -> PooledValues:
-    """Take several weighted means side by side."""
-    states = _fill_behind(graph, hidden, lengths, 0)
+    """Take several weighted means over tokens side by side."""
+    states = _fill(graph, hidden, lengths)
     weights = _attention(graph, module.attention, states, lengths)
     return PooledValues(graph.node("Flatten", graph.node("MatMul", weights, states)), weights)
 
@@ -106,14 +106,14 @@ def structured_attention(
 def concatenated_pooling(
     graph: GraphBuilder, module: ConcatenatedPooling, hidden: str, lengths: str
 ) -> PooledValues:
-    """Put several poolings side by side."""
-    found = [
-        chosen(POOLINGS, part, f"pooling.parts.{i}")(graph, part, hidden, lengths)
-        for i, part in enumerate(module.parts)
+    """Join the vectors of several poolings."""
+    pooled = [
+        find_builder(POOLINGS, each, f"pooling.parts.{i}")(graph, each, hidden, lengths)
+        for i, each in enumerate(module.parts)
     ]
-    attention = [each.attention for each in found if each.attention is not None]
+    attention = [each.attention for each in pooled if each.attention is not None]
     return PooledValues(
-        graph.concatenate([each.vectors for each in found], axis=1),
+        graph.concatenate([each.vectors for each in pooled], axis=1),
         graph.concatenate(attention, axis=1) if attention else None,
     )
 
@@ -131,47 +131,48 @@ POOLINGS: dict[type[nn.Module], Callable[[GraphBuilder, Any, str, str], PooledVa
 def hierarchical_pooling(
     graph: GraphBuilder, module: HierarchicalPooling, hidden: str, lengths: str
 ) -> PooledValues:
-    """Pool words within sentences, then sentences."""
-    cut = _cut_parts(graph, hidden, lengths)
-    one = integers(graph, 1)
+    """Pool the words of each sentence, then the sentences of each document."""
+    cut = _cut_documents(graph, hidden, lengths)
+    one = graph.integers(1)
 
-    # Axes: sentence (S) x token of it (W); behind its end stands some token.
-    rows = graph.node("Add", column(graph, cut.starts), upto(graph, cut.lengths))
+    # Axes: sentence (S) x its token (W). Past the end of a sentence, the index is of any token.
+    offsets = count_up_to_largest(graph, cut.lengths)
+    rows = graph.node("Add", as_column(graph, cut.starts), offsets)
     rows = graph.node("Min", rows, graph.node("Sub", cut.total, one))
-    flat_shape = graph.concatenate(
-        [integers(graph, -1), graph.node("Shape", hidden, start=2)], axis=0
-    )
-    flat = graph.node("Reshape", hidden, flat_shape)
+    sizes = [graph.integers(-1), graph.node("Shape", hidden, start=2)]
+    flat = graph.node("Reshape", hidden, graph.concatenate(sizes, axis=0))
     states = graph.node("Gather", flat, rows)
-    build = chosen(POOLINGS, module.words, "pooling.words")
+    build = find_builder(POOLINGS, module.words, "pooling.words")
     within = build(graph, module.words, states, cut.lengths)
 
-    # Axes: document (B) x sentence of it (N); behind its last stands some sentence.
-    members = graph.node("Add", column(graph, cut.first), upto(graph, cut.counts))
-    num_parts = graph.node("Shape", cut.starts)
-    members = graph.node("Min", members, graph.node("Sub", num_parts, one))
+    # Axes: document (B) x its sentence (N). Past the last sentence, the index is of any sentence.
+    offsets = count_up_to_largest(graph, cut.counts)
+    members = graph.node("Add", as_column(graph, cut.first), offsets)
+    num_sentences = graph.node("Shape", cut.starts)
+    members = graph.node("Min", members, graph.node("Sub", num_sentences, one))
     grouped = graph.node("Gather", within.vectors, members)
     whole = attention_pooling(graph, module.sentences, grouped, cut.counts)
     assert whole.attention is not None
-    return PooledValues(whole.vectors, _spread(graph, cut, within.attention, whole.attention))
+    attention = _spread_attention(graph, cut, within.attention, whole.attention)
+    return PooledValues(whole.vectors, attention)
 
 
-class _Parts(NamedTuple):
-    """Where the sentences of documents are, see `ner.nn.documents.Parts`; numbers are int64.
+class _DocumentSentences(NamedTuple):
+    """The sentences of a batch of documents, as `ner.nn.documents` finds them; numbers are int64.
 
     Args:
-        parts: The sentence of each token, as the graph reads it (B T).
-        inside: True on tokens (B T).
-        marks: 1 where a sentence starts, else 0; all B * T places end to end.
+        sentence_ids: The sentence of each token, as the graph reads it (B T).
+        mask: True on tokens (B T).
+        marks: 1 where a sentence starts, else 0; all B * T tokens end to end.
         total: B * T.
-        starts: The places where sentences start (S).
+        starts: The indices where sentences start (S).
         lengths: Tokens of each sentence (S).
         counts: Sentences of each document (B).
-        first: Number of each document's first sentence among all (B).
+        first: Index of each document's first sentence among all (B).
     """
 
-    parts: str
-    inside: str
+    sentence_ids: str
+    mask: str
     marks: str
     total: str
     starts: str
@@ -180,88 +181,106 @@ class _Parts(NamedTuple):
     first: str
 
 
-def _cut_parts(graph: GraphBuilder, hidden: str, lengths: str) -> _Parts:
-    """Find the sentences of documents, as `ner.nn.documents.cut_parts` does."""
-    parts = int64(graph, graph.input("parts"))
-    inside, times = text_mask(graph, hidden, lengths)
-    one = integers(graph, 1)
-    before = graph.concatenate(
-        [cut_axis(graph, parts, 0, 1, axis=1), cut_axis(graph, parts, 0, -1, axis=1)], axis=1
-    )
-    changed = graph.node("Not", graph.node("Equal", parts, before))
-    first_token = graph.node("Equal", times, graph.constant(np.array(0)))
-    begins = graph.node("And", inside, graph.node("Or", changed, first_token))
-    marks = int64(graph, begins)
-    along = graph.node("Reshape", marks, integers(graph, -1))
-    starts = graph.node("Reshape", graph.node("NonZero", along), integers(graph, -1))
-    width = graph.node("Shape", parts, start=1, end=2)
+def _cut_documents(graph: GraphBuilder, hidden: str, lengths: str) -> _DocumentSentences:
+    sentence_ids = to_int64(graph, graph.input("parts"))
+    mask, positions = mask_sentences_first(graph, hidden, lengths)
+    neighbours = [slice_axis(graph, sentence_ids, 0, end, axis=1) for end in (1, -1)]
+    before = graph.concatenate(neighbours, axis=1)
+    is_other = graph.node("Not", graph.node("Equal", sentence_ids, before))
+    is_first = graph.node("Equal", positions, graph.constant(np.array(0)))
+    begins = graph.node("And", mask, graph.node("Or", is_other, is_first))
+    marks = to_int64(graph, begins)
+    flat_marks = graph.node("Reshape", marks, graph.integers(-1))
+    starts = graph.node("Reshape", graph.node("NonZero", flat_marks), graph.integers(-1))
+    width = graph.node("Shape", sentence_ids, start=1, end=2)
     documents = graph.node("Div", starts, width)
-    total = graph.node("Shape", along)
-    following = graph.concatenate(
-        [cut_axis(graph, starts, 1, np.iinfo(np.int64).max, axis=0), total], axis=0
-    )
+    total = graph.node("Shape", flat_marks)
+    later_starts = slice_axis(graph, starts, 1, np.iinfo(np.int64).max, axis=0)
+    following = graph.concatenate([later_starts, total], axis=0)
     own_lengths = graph.node("Gather", lengths, documents)
     document_ends = graph.node("Add", graph.node("Mul", documents, width), own_lengths)
     ends = graph.node("Min", following, document_ends)
-    part_lengths = graph.node("Sub", ends, starts)
-    counts = graph.node("ReduceSum", marks, one, keepdims=0)
-    first = graph.node("CumSum", counts, graph.constant(np.array(0)), exclusive=1)
-    return _Parts(parts, inside, along, total, starts, part_lengths, counts, first)
+    counts = graph.node("ReduceSum", marks, graph.integers(1), keepdims=0)
+    return _DocumentSentences(
+        sentence_ids=sentence_ids,
+        mask=mask,
+        marks=flat_marks,
+        total=total,
+        starts=starts,
+        lengths=graph.node("Sub", ends, starts),
+        counts=counts,
+        first=graph.node("CumSum", counts, graph.constant(np.array(0)), exclusive=1),
+    )
 
 
-def _spread(graph: GraphBuilder, cut: _Parts, within: str | None, whole: str) -> str:
-    """Multiply weights within sentences by those of the sentences: (B K T), 0 behind the end.
+def _spread_attention(
+    graph: GraphBuilder, cut: _DocumentSentences, within: str | None, whole: str
+) -> str:
+    """Multiply weights within sentences by those of the sentences (B K T); 0 in padding.
 
     Args:
-        graph: To add to.
+        graph: The graph to add to.
         cut: The sentences.
-        within: Attention of their tokens (S K W); None gives all tokens of a sentence the same.
-        whole: Attention of the sentences of each document (B 1 N).
+        within: Attention to the tokens of each sentence (S K W). With None, all of them have the
+            same weight.
+        whole: Attention to the sentences of each document (B 1 N).
     """
-    one = integers(graph, 1)
-    # Of each token: its sentence among all, that sentence's place in the document, its own place.
-    order = graph.node("CumSum", cut.marks, graph.constant(np.array(0)))
-    shape = graph.node("Shape", cut.parts)
-    part_of = graph.node("Reshape", graph.node("Sub", order, one), shape)
-    position = graph.node("Sub", part_of, column(graph, cut.first))
-    of_part = graph.node("Squeeze", whole, one)
-    weights = graph.node("GatherElements", of_part, position, axis=1)
+    one = graph.integers(1)
+    # Of each token: the index of its sentence among all, and within its document.
+    numbers = graph.node("CumSum", cut.marks, graph.constant(np.array(0)))
+    shape = graph.node("Shape", cut.sentence_ids)
+    sentences = graph.node("Reshape", graph.node("Sub", numbers, one), shape)
+    positions = graph.node("Sub", sentences, as_column(graph, cut.first))
+    of_sentence = graph.node("Squeeze", whole, one)
+    weights = graph.node("GatherElements", of_sentence, positions, axis=1)
     # Axes: document (B) x head (1) x token (T).
     weights = graph.node("Unsqueeze", weights, one)
     if within is None:
         sizes = graph.node("Cast", cut.lengths, to=TensorProto.FLOAT)
-        equal = graph.node("Gather", graph.node("Reciprocal", sizes), part_of)
+        equal = graph.node("Gather", graph.node("Reciprocal", sizes), sentences)
         shares = graph.node("Unsqueeze", equal, one)
     else:
-        every = graph.node("Range", *bounds(graph, cut.total))
-        tokens = graph.node("Reshape", every, shape)
-        place = graph.node("Sub", tokens, graph.node("Gather", cut.starts, part_of))
-        last = graph.node("Sub", graph.node("Shape", within, start=2, end=3), one)
-        place = graph.node("Min", place, last)
-        two = integers(graph, 2)
-        pairs = graph.concatenate(
-            [graph.node("Unsqueeze", part_of, two), graph.node("Unsqueeze", place, two)], axis=2
-        )
-        by_token = graph.node("Transpose", within, perm=[0, 2, 1])
-        own = graph.node("GatherND", by_token, pairs)
-        shares = graph.node("Transpose", own, perm=[0, 2, 1])
+        shares = _shares_of_tokens(graph, cut, within, sentences, shape)
     product = graph.node("Mul", shares, weights)
-    zero = graph.constant(np.array(0, dtype=np.float32))
-    return graph.node("Where", graph.node("Unsqueeze", cut.inside, one), product, zero)
+    mask = graph.node("Unsqueeze", cut.mask, one)
+    return graph.node("Where", mask, product, graph.number(0))
+
+
+def _shares_of_tokens(
+    graph: GraphBuilder, cut: _DocumentSentences, within: str, sentences: str, shape: str
+) -> str:
+    """Look up the weight of each token within its sentence (B K T).
+
+    Args:
+        graph: The graph to add to.
+        cut: The sentences.
+        within: Attention to the tokens of each sentence (S K W).
+        sentences: The index of each token's sentence among all (B T).
+        shape: The numbers B and T.
+    """
+    tokens = graph.node("Reshape", count_up(graph, cut.total), shape)
+    places = graph.node("Sub", tokens, graph.node("Gather", cut.starts, sentences))
+    width = graph.node("Shape", within, start=2, end=3)
+    places = graph.node("Min", places, graph.node("Sub", width, graph.integers(1)))
+    two = graph.integers(2)
+    columns = [graph.node("Unsqueeze", each, two) for each in (sentences, places)]
+    by_token = graph.node("Transpose", within, perm=[0, 2, 1])
+    found = graph.node("GatherND", by_token, graph.concatenate(columns, axis=2))
+    return graph.node("Transpose", found, perm=[0, 2, 1])
 
 
 def _attention(graph: GraphBuilder, module: AdditiveAttention, states: str, lengths: str) -> str:
-    """Weigh tokens (B K T)."""
+    """Compute how much each head attends to each token (B K T)."""
     keys = graph.node("Tanh", linear(graph, module.keys, states))
-    scores = graph.node("MatMul", keys, graph.constant(numbers(module.queries.weight).T))
-    across = graph.node("Transpose", scores, perm=[0, 2, 1])
-    inside, _ = text_mask(graph, states, lengths)
-    rows = graph.node("Unsqueeze", inside, integers(graph, 1))
-    lowest = graph.constant(np.array(-np.inf, dtype=np.float32))
-    return graph.node("Softmax", graph.node("Where", rows, across, lowest), axis=2)
+    scores = graph.node("MatMul", keys, graph.constant(to_numpy(module.queries.weight).T))
+    turned = graph.node("Transpose", scores, perm=[0, 2, 1])
+    mask, _ = mask_sentences_first(graph, states, lengths)
+    rows = graph.node("Unsqueeze", mask, graph.integers(1))
+    masked = graph.node("Where", rows, turned, graph.number(-np.inf))
+    return graph.node("Softmax", masked, axis=2)
 
 
-def _fill_behind(graph: GraphBuilder, hidden: str, lengths: str, value: float) -> str:
-    inside, _ = text_mask(graph, hidden, lengths)
-    tokens = graph.node("Unsqueeze", inside, integers(graph, 2))
-    return graph.node("Where", tokens, hidden, graph.constant(np.array(value, dtype=np.float32)))
+def _fill(graph: GraphBuilder, hidden: str, lengths: str, value: float = 0.0) -> str:
+    """Put a value in place of the states of padding."""
+    mask, _ = mask_sentences_first(graph, hidden, lengths)
+    return fill_padding(graph, hidden, mask, value)

@@ -40,8 +40,7 @@ class Featurizer:
         subwords: What a transformer reads of a sentence; None where there is none.
         language: Of the texts, for models that look at their sentences one by one, see
             `SentenceSplitter`; None for all others.
-        filled_lines: Whether the lines of texts are filled up to a width, so that blank lines
-            alone end sentences.
+        hard_wrapped: Whether texts are hard-wrapped, so that only blank lines end a sentence.
     """
 
     words: WordVocabulary
@@ -53,7 +52,7 @@ class Featurizer:
     vectors: VectorStore | None = None
     subwords: Subwords | None = None
     language: str | None = None
-    filled_lines: bool = False
+    hard_wrapped: bool = False
 
     def encode_words(self, words: Sequence[str]) -> Arrays:
         """Compute everything that depends on a word alone.
@@ -119,7 +118,7 @@ class Featurizer:
     @cached_property
     def _splitter(self) -> SentenceSplitter:
         assert self.language is not None
-        return SentenceSplitter(self.language, lines=not self.filled_lines)
+        return SentenceSplitter(self.language, lines=not self.hard_wrapped)
 
     def _sentence_numbers(self, text: Sentence) -> NDArray[np.int32]:
         begins = [begin for begin, _ in text.offsets]
@@ -151,7 +150,7 @@ class Featurizer:
             "bigram_count": 0 if self.bigrams is None else self.bigrams.min_count,
             "subwords": None if self.subwords is None else self.subwords.settings(),
             "language": self.language,
-            "filled_lines": self.filled_lines,
+            "hard_wrapped": self.hard_wrapped,
         }
 
     def vocabularies(self) -> dict[str, Any]:
@@ -194,7 +193,7 @@ class Featurizer:
             vectors=vectors,
             subwords=subwords and Subwords.from_settings(subwords, vocabularies["subwords"]),
             language=settings.get("language"),
-            filled_lines=settings.get("filled_lines", False),
+            hard_wrapped=settings.get("hard_wrapped", False),
         )
 
 
@@ -210,7 +209,7 @@ def build_featurizer(
     vectors: VectorStore | None = None,
     subwords: Subwords | None = None,
     language: str | None = None,
-    filled_lines: bool = False,
+    hard_wrapped: bool = False,
 ) -> Featurizer:
     """Collect the vocabularies of a training split, most frequent entries first.
 
@@ -225,7 +224,7 @@ def build_featurizer(
         vectors: See `Featurizer`.
         subwords: See `Featurizer`.
         language: See `Featurizer`.
-        filled_lines: See `Featurizer`.
+        hard_wrapped: See `Featurizer`.
     """
     counts = training
     if not isinstance(counts, CorpusCounts):
@@ -245,7 +244,7 @@ def build_featurizer(
         vectors=vectors,
         subwords=subwords,
         language=language,
-        filled_lines=filled_lines,
+        hard_wrapped=hard_wrapped,
     )
 
 

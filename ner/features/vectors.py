@@ -3,9 +3,7 @@
 import gzip
 import hashlib
 import io
-import json
 import math
-import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence, Set
@@ -20,6 +18,7 @@ from safetensors.numpy import save_file
 
 from ner.data.lines import BOM, check_file
 from ner.errors import DataError, ModelFolderError
+from ner.files import SafetensorsHeader, replacing
 
 # Bytes of text that are turned into numbers at a time.
 CHUNK = 1 << 22
@@ -238,12 +237,8 @@ class VectorStore:
 
     def save(self, path: str | Path) -> None:
         """Write the store to a file, which is replaced as a whole."""
-        path = Path(path)
-        beside = path.with_name(f".{path.name}.partial")
-        save_file(self._arrays, beside)
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
+        with replacing(Path(path)) as beside:
+            save_file(self._arrays, beside)
 
     def find(self, words: Sequence[str]) -> NDArray[np.int64]:
         """Look up the rows of words, -1 where there is none."""
@@ -276,20 +271,21 @@ def _hash(words: Iterable[bytes]) -> NDArray[np.uint64]:
 
 
 def _map_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Map the arrays of a safetensors file: 8 bytes of header length, the header in JSON, data.
+    """Map the arrays of a file that `VectorStore.save` wrote into memory.
 
-    Source: https://github.com/huggingface/safetensors#format
+    Raises:
+        ValueError: An array is cut off, or has another type or shape.
     """
+    header = SafetensorsHeader.read(path)
     # A plain array over the mapping: slices of np.memmap cost many times as much.
-    content = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
-    data = 8 + int.from_bytes(content[:8].tobytes(), "little")
-    header = json.loads(content[8:data].tobytes())
+    data = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))[len(header.content) :]
     arrays: dict[str, NDArray[Any]] = {}
     for name, (type_name, dtype) in STORE_TYPES.items():
-        start, end = header[name]["data_offsets"]
-        if header[name]["dtype"] != type_name or not 0 <= start <= end <= len(content) - data:
+        stored = header.arrays[name]
+        start, end = stored["data_offsets"]
+        if stored["dtype"] != type_name or not 0 <= start <= end <= len(data):
             raise ValueError(f"{name} is cut off or not {type_name}")
-        arrays[name] = content[data + start : data + end].view(dtype).reshape(header[name]["shape"])
+        arrays[name] = data[start:end].view(dtype).reshape(stored["shape"])
     num_words, _ = arrays["vectors"].shape
     sizes = {"hashes": num_words, "rows": num_words, "offsets": num_words + 1}
     sizes["words"] = int(arrays["offsets"][-1])

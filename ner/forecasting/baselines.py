@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from sklearn.linear_model import Ridge
 
 from ner.forecasting.coding import Coding
 from ner.forecasting.report import score
@@ -46,25 +47,6 @@ def plain_methods(coding: Coding, values: Values, parts: Parts) -> dict[str, Met
     return methods
 
 
-def ridge(inputs: Values, targets: Values, strength: float) -> tuple[Values, Values]:
-    """Fit weights (D h) and biases (h) of linear regressions with an L2 penalty, in closed form.
-
-    Args:
-        inputs: Standardised features (N D).
-        targets: Values (N h).
-        strength: Of the penalty on squared weights, against the sum of squared errors.
-
-    Source: Hoerl and Kennard, "Ridge Regression", Technometrics 12(1), 1970. Biases are not
-    penalised.
-    """
-    centre, mean = inputs.mean(axis=0), targets.mean(axis=0)
-    centred = inputs - centre
-    weights = np.linalg.solve(
-        centred.T @ centred + strength * np.eye(inputs.shape[1]), centred.T @ (targets - mean)
-    )
-    return weights, mean - centre @ weights
-
-
 def _best_ridge(coding: Coding, values: Values, parts: Parts) -> tuple[float, Method]:
     """Choose the strength with the least error on the development part."""
     windows = coding.windows
@@ -78,10 +60,14 @@ def _best_ridge(coding: Coding, values: Values, parts: Parts) -> tuple[float, Me
     inputs = features(parts.train)
 
     def method(strength: float) -> Method:
-        weights, biases = ridge(inputs, targets, strength)
-        return lambda origins: windows.forecasts(
-            values, origins, features(origins) @ weights + biases
-        )
+        ridge = Ridge(strength, solver="cholesky").fit(inputs, targets)
+
+        def forecast(origins: Origins) -> Values:
+            # A single step of a forecast comes without its axis.
+            departures = ridge.predict(features(origins)).reshape(len(origins), -1)
+            return windows.forecasts(values, origins, departures)
+
+        return forecast
 
     truth = windows.truth(values, parts.dev)
     methods = {strength: method(strength) for strength in STRENGTHS.tolist()}

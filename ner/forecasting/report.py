@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,11 @@ def score(forecasts: NDArray[np.float64], truth: NDArray[np.float64]) -> Scores:
     >>> score(np.array([1.0, 3.0]), np.array([1.0, 2.0]))
     Scores(rmse=0.7071067811865476, mae=0.5, r2=-1.0)
     """
-    errors = forecasts - truth
-    squared = float(np.square(errors).sum())
-    variance = float(np.square(truth - truth.mean()).sum())
+    forecasts, truth = forecasts.ravel(), truth.ravel()
     return Scores(
-        rmse=float(np.sqrt(squared / errors.size)),
-        mae=float(np.abs(errors).mean()),
-        r2=1 - squared / variance if variance else None,
+        rmse=float(root_mean_squared_error(truth, forecasts)),
+        mae=float(mean_absolute_error(truth, forecasts)),
+        r2=float(r2_score(truth, forecasts)) if np.ptp(truth) else None,
     )
 
 

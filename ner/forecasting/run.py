@@ -1,6 +1,5 @@
 """A whole run over a table: train, compare with plain methods, keep a model and pictures."""
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ner.errors import DataError
-from ner.files import write_json
+from ner.files import sha256, write_json
 from ner.forecasting.baselines import plain_methods
 from ner.forecasting.coding import Coding
 from ner.forecasting.forecaster import Forecaster
@@ -140,7 +139,7 @@ def _identity(
         "settings": chosen,
         "columns": names,
         "split": split,
-        "values": hashlib.sha256(values.tobytes()).hexdigest(),
+        "values": sha256([values.tobytes()]),
     }
     return json.loads(json.dumps(facts))
 
@@ -188,7 +187,7 @@ def _card(report: SeriesReport) -> str:
     return f"""# Forecaster
 
 ```python
-from ner.series.forecaster import load_forecaster
+from ner.forecasting.forecaster import load_forecaster
 
 load_forecaster("path/to/this/folder").forecast(values)  # the last rows that are known
 ```

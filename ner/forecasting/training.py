@@ -1,7 +1,5 @@
 """Train the networks of a series, with checkpoints; a resumed run is the uninterrupted one."""
 
-import json
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from ner.errors import ConfigError
 from ner.files import write_json
 from ner.forecasting.coding import Coding, SeriesBatches
 from ner.forecasting.forecaster import Forecaster
@@ -18,11 +15,9 @@ from ner.forecasting.report import score
 from ner.forecasting.transforms import Values
 from ner.forecasting.windows import Parts
 from ner.nn.model import Model
-from ner.nn.runtime import to_tensors
 from ner.plots import learning_curve
-from ner.training.checkpoint import newest_checkpoint, save_checkpoint
+from ner.training.checkpoint import restore_newest, run_and_save
 from ner.training.optimizers import Schedule, build_optimizers
-from ner.training.progress import interruptible
 from ner.training.trainer import Epoch, Trainer
 from ner.training.weights import Penalty, shrinkable
 
@@ -80,8 +75,6 @@ def build_trainer(
         clip_norm=chosen["clip_norm"],
         ema=chosen["ema"],
         patience=chosen["patience"],
-        to_tensors=lambda arrays: to_tensors(arrays, device),
-        device=device,
     )
 
 
@@ -117,34 +110,22 @@ def train_network(
     """
     trainer = build_trainer(coding, values, parts, seed, device)
     folder.mkdir(parents=True, exist_ok=True)
-    history: list[dict[str, Any]] = []
-    identity = json.loads(json.dumps(identity))
-    checkpoint = newest_checkpoint(folder / "checkpoints") if resume else None
-    if checkpoint is not None:
-        if checkpoint.record["identity"] != identity:
-            raise ConfigError(
-                f"{folder}: a resumed run keeps its settings and data. Got others; without "
-                "--resume they start a new run."
-            )
-        checkpoint.restore(trainer)
-        history = checkpoint.record["history"]
+    checkpoints = folder / "checkpoints"
+    found = restore_newest(checkpoints, trainer, identity) if resume else None
+    history: list[dict[str, Any]] = found.record["history"] if found else []
     record = {"identity": identity, "history": history}
-    seconds = 60 * coding.settings.training["checkpoint_minutes"]
-    saved = time.monotonic()
-    with interruptible() as interrupted:
-        for event in trainer.run():
+    minutes = coding.settings.training["checkpoint_minutes"]
+    try:
+        for event in run_and_save(trainer, checkpoints, record, minutes=minutes, each_epoch=False):
             if isinstance(event, Epoch):
                 history.append({"epoch": event.epoch + 1, **event.metrics})
-            stop = interrupted.is_set()
-            if stop or trainer.facts["finished"] or time.monotonic() - saved > seconds:
-                save_checkpoint(folder / "checkpoints", trainer, record)
-                saved = time.monotonic()
-            if stop:
-                notify(f"Interrupted; go on with --resume --out {folder.parent}")
-                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        notify(f"Interrupted; go on with --resume --out {folder.parent}")
+        raise
     write_json(folder / "metrics.json", history)
     learning_curve(history, folder / "learning-curve.png", METRIC, higher_is_better=False)
-    best = trainer.facts["best_epoch"]
+    best = trainer.state.best_epoch
+    assert best is not None
     notify(
         f"seed {seed}: {len(history)} epochs, best development RMSE {history[best][METRIC]:.4g} "
         f"in epoch {best + 1}"

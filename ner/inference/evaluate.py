@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
+from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import CorpusSource, read_sentences
 from ner.data.sentence import Sentence
 from ner.evaluation.report import Report
@@ -36,30 +37,42 @@ def evaluate_predictions(
 
 
 def evaluate(
-    model: Predictor, data: CorpusSource, *, name: str | None = None, **reading: Any
+    model: Predictor,
+    data: CorpusSource,
+    options: ReadOptions | None = None,
+    *,
+    name: str | None = None,
+    **changes: Unpack[ReadKeywords],
 ) -> Report:
     """Predict for annotated sentences, and compare with their gold annotation.
 
     Args:
         model: What to evaluate.
         data: A file, a folder or name of HF `datasets`, or a list of sentences.
+        options: How the data are read. What it leaves open, such as the names of columns, is as in
+            training.
         name: The name of the data, for the report; by default that of the file.
-        reading: Further arguments of `read_sentences`.
+        changes: Fields of `ReadOptions` by their names, in place of those in `options`.
 
     Raises:
         DataError: The data cannot be read, or are not annotated.
     """
     if not isinstance(model, Predictor):
         raise TypeError(f"model: must come from load() or train(). Got {model!r}.")
-    if reading.get("columns") is None:
-        reading["columns"] = model.columns
-    reading.setdefault("target", model.task.column)
-    if isinstance(data, str | Path) and reading.get("format") is None:
+    chosen = (
+        (options or ReadOptions())
+        .updated(**changes)
+        .filled(
+            columns=model.columns, target=model.task.column, split="test", tokenize=model.tokenizer
+        )
+    )
+    if isinstance(data, str | Path) and chosen.format is None:
         from ner.data.formats.detection import detect_format
 
-        encoding, is_labelled = reading.get("encoding", "utf-8"), not model.task.is_per_token
-        reading["format"] = detect_format(data, encoding, is_labelled=is_labelled).name
-    gold = read_sentences(data, split="test", tokenize=model.tokenizer, **reading)
+        is_labelled = not model.task.is_per_token
+        found = detect_format(data, chosen.encoding, is_labelled=is_labelled)
+        chosen = chosen.updated(format=found.name)
+    gold = read_sentences(data, chosen)
     return evaluate_predictions(
         model.task,
         gold,

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from ner.choices import Precision, RuntimeName
 from ner.inference.classifier import TextClassifier
-from ner.inference.opening import Precision, RuntimeName, open_model, torch_runtime
+from ner.inference.opening import open_model, torch_runtime
 from ner.inference.predictor import Predictor
 from ner.inference.tagger import Tagger
 from ner.inference.token_tagger import TokenTagger

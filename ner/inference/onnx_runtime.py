@@ -11,19 +11,20 @@
 The tables of words.onnx lie in model.safetensors, and are mapped into memory from there.
 """
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ner.choices import Precision
 from ner.crf.forward_backward import Edges
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.featurizer import Arrays
+from ner.files import SafetensorsHeader
 from ner.model_folder import GRAPHS, WEIGHTS, WORDS_GRAPH, StoredWeights
 
 # Under this key a graph keeps the digest of the header of the weights that it was made with.
@@ -66,7 +67,7 @@ class Graph:
                 f"{reason}"
             ) from None
         facts = self._session.get_modelmeta().custom_metadata_map
-        if facts.get(WEIGHTS_KEY) != header_digest(read_header(folder / WEIGHTS)):
+        if facts.get(WEIGHTS_KEY) != SafetensorsHeader.read(folder / WEIGHTS).digest:
             raise ModelFolderError(
                 f"{folder}: {name} must have been made with {WEIGHTS}. Got one made with another."
             )
@@ -83,23 +84,6 @@ class Graph:
         }
         return dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))  # pyright: ignore[reportReturnType]
 
-
-def read_header(path: Path) -> bytes:
-    """Read the header of a safetensors file: what it holds, and where.
-
-    Source: https://github.com/huggingface/safetensors#format
-    """
-    with path.open("rb") as file:
-        size = file.read(8)
-        return size + file.read(int.from_bytes(size, "little"))
-
-
-def header_digest(header: bytes) -> str:
-    """Digest what a graph that points into a file of weights relies on."""
-    return hashlib.sha256(header).hexdigest()
-
-
-Precision = Literal["fp32", "int8"]
 
 # The scores of first tags, steps and last tags under pytorch-crf's names.
 STEPS = tuple(f"head.crf.{name}transitions" for name in ("start_", "", "end_"))

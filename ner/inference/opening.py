@@ -2,17 +2,14 @@
 
 import importlib.util
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
+from ner.choices import Precision, RuntimeName
 from ner.errors import ConfigError, ModelFolderError
 from ner.extras import require
 from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
 from ner.tasks import Task
 from ner.tasks.base import Runtime
-
-RuntimeName = Literal["auto", "onnx", "torch"]
-
-Precision = Literal["fp32", "int8"]
 
 
 def open_model(

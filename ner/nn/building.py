@@ -88,7 +88,7 @@ def build_head(settings: Settings, size: int, task: Task) -> Head:
 def _build_classifier_head(settings: Settings, size: int, task: Task) -> Head:
     chosen, encoder = settings["head"], settings["encoder"]
     # Where sentences begin is the featurizer's business.
-    others = ("language", "filled_lines")
+    others = ("language", "hard_wrapped")
     pooling = {k: v for k, v in settings["pooling"].items() if k not in others}
     if "last" in pooling["kinds"]:
         _check_last_states(encoder)

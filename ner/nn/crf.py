@@ -1,59 +1,59 @@
-"""A linear-chain conditional random field: pytorch-crf's layer, with everything that it lacks.
+"""A linear-chain conditional random field: pytorch-crf's layer, with the methods that it lacks.
 
-All of it follows from one quantity, the log sum over the paths that a lattice of allowed tags
-admits (`ner.nn.crf_gradient`).
+The loss, the log partition and span posteriors have gradients and run on any device
+(`ner.nn.crf_gradient`). Everything else, from best paths to entropy, has none and is delegated to
+`ner.crf`, on the CPU.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import cast
 
 import numpy as np
 import torch
+import torchcrf
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ner.crf import forward_backward, paths
-from ner.data.schemes import Span, span_tags
-from ner.nn.crf_gradient import log_partition, sum_paths
-from ner.nn.crf_packing import Packed
-from ner.nn.crf_scan import step_posteriors, token_posteriors
-from ner.nn.likelihood import Likelihood
+from ner.crf.paths import Path
+from ner.crf.span_lattice import SpanTags
+from ner.data.schemes import Scheme, Span, legal_steps
+from ner.nn.crf_gradient import Edges, log_likelihood, log_partition, to_arrays
+from ner.nn.crf_packing import Packed, pack
+
+REDUCTIONS = ("none", "sum", "mean", "token_mean")
 
 
-class Path(NamedTuple):
-    """One tag a token, and the probability of just this path among all legal ones."""
-
-    tags: list[int]
-    probability: float
-
-
-class CRF(Likelihood):
+class CRF(torchcrf.CRF):
     """Scores whole sequences of tags: emissions at tokens, transitions between them.
 
     The parameters `start_transitions`, `transitions` and `end_transitions`, their initial values,
-    `forward` and `decode` are pytorch-crf's, and so are their checks: there a mask has to begin
-    with True. All other methods take any mask. Positions that it leaves out, be they on the right,
-    on the left or in between, are skipped, as if the sequence were shorter; a sequence without
-    tokens has one path, the empty one, of score 0.
+    `forward` and `decode` are those of pytorch-crf, and so are the checks of these two methods,
+    which require a mask that begins with True. `torch.jit.script` is not supported. All other
+    methods take any mask: positions where it is False, on the right, on the left or in between, are
+    skipped as if the sequence were shorter. A sequence without tokens has one path, the empty path,
+    of score 0.
 
-    Emissions are (B T C) if `batch_first`, (T B C) if not, and so are tags and masks without C,
-    and results that have these axes. Scores, log-likelihoods and losses are in nats, in the
-    precision of parameters and emissions, float32 at least, also under autocast. Illegal paths
-    (see `scheme`) have the probability 0, in training as in decoding; an illegal gold path has the
+    Emissions are (B T C) if `batch_first`, else (T B C); tags and masks have the same axes without
+    C, and so have results. Scores, log-likelihoods and losses are in nats, in the precision of
+    parameters and emissions, but at least float32, also under autocast. Illegal paths (see
+    `scheme`) have probability 0 in training and in decoding; an illegal gold path has
     log-likelihood -inf. Everything that returns a loss or a log sum has a gradient, but no second
-    one.
+    derivative.
 
     Args:
         num_tags: C.
         batch_first: Whether sentences are the first axis.
-        tags: Names of the tags, in the order of C; with `scheme`, steps that it does not allow are
-            forbidden, whatever the parameters.
+        tags: Names of the tags, in the order of C. Together with `scheme` they forbid the steps
+            that the scheme does not allow, whatever the parameters.
         scheme: BIO or BIOES.
-        weights: How much each tag matters in `loss` (C), not negative: a sentence counts by the
-            mean weight of its gold tags, a wrong token costs `cost` times its gold tag's weight.
-        cost: Nats by which a gold path has to beat others for each token that they get wrong;
-            0 is plain likelihood.
-        ends: Whether first and last tags have scores of their own. Without, these parameters are
-            zero, and learn nothing; illegal first and last tags stay forbidden.
+        weights: How much each tag matters in `loss` (C), not negative. A sentence counts by the
+            mean weight of its gold tags; a wrong token costs `cost` times the weight of its gold
+            tag.
+        cost: Nats by which a gold path has to beat other paths for each of their wrong tokens; 0 is
+            the plain likelihood.
+        ends: Whether first and last tags have scores of their own. If not, these parameters are
+            zero and are not trained; illegal first and last tags stay forbidden.
 
     Source: Lafferty, McCallum and Pereira, "Conditional Random Fields", ICML 2001. `cost`: Gimpel
     and Smith, "Softmax-Margin CRFs", NAACL 2010.
@@ -63,11 +63,151 @@ class CRF(Likelihood):
     [[1, 2]]
     """
 
-    def __prepare_scriptable__(self) -> nn.Module:
-        """Give `torch.jit.script` what it can compile."""
-        from ner.nn.scripted import ScriptedCRF
+    weights: Tensor | None
+    legal_start: Tensor | None
+    legal_transitions: Tensor | None
+    legal_end: Tensor | None
+    ends = True
 
-        return ScriptedCRF(self)
+    def __init__(
+        self,
+        num_tags: int,
+        batch_first: bool = False,
+        *,
+        tags: Sequence[str] | None = None,
+        scheme: Scheme | None = None,
+        weights: Sequence[float] | Tensor | None = None,
+        cost: float = 0.0,
+        ends: bool = True,
+    ) -> None:
+        super().__init__(num_tags, batch_first)
+        if not ends:
+            self.ends = False
+            self.reset_parameters()
+        if cost < 0:
+            raise ValueError(f"cost: at least 0. Got {cost}.")
+        self.cost = cost
+        self._set_scheme(tags, scheme)
+        if weights is not None:
+            weights = torch.as_tensor(weights, dtype=torch.float32)
+            if weights.shape != (num_tags,) or not (weights >= 0).all():
+                raise ValueError(
+                    f"weights: {num_tags} numbers, none negative. Got {weights.tolist()}."
+                )
+        self.register_buffer("weights", weights, persistent=False)
+
+    def _set_scheme(self, tags: Sequence[str] | None, scheme: Scheme | None) -> None:
+        if (tags is None) != (scheme is None):
+            raise ValueError(f"tags and scheme: both or neither. Got {tags} and {scheme}.")
+        if tags is not None and len(tags) != self.num_tags:
+            raise ValueError(f"tags: one name a tag. Got {len(tags)} for {self.num_tags} tags.")
+        self.tags = None if tags is None else tuple(tags)
+        self.scheme: Scheme | None = scheme
+        self._span_tags: SpanTags | None = None
+        legal = (None, None, None)
+        if tags is not None and scheme is not None:
+            legal = [torch.from_numpy(steps) for steps in legal_steps(tags, scheme)]
+            self._span_tags = SpanTags(tags, scheme)
+        for name, steps in zip(("start", "transitions", "end"), legal, strict=True):
+            self.register_buffer(f"legal_{name}", steps, persistent=False)
+
+    def reset_parameters(self) -> None:
+        """Draw the parameters as pytorch-crf does; without `ends`, those of the ends are zero."""
+        super().reset_parameters()
+        if not self.ends:
+            for scores in (self.start_transitions, self.end_transitions):
+                nn.init.zeros_(scores.requires_grad_(False))
+
+    def forward(
+        self,
+        emissions: Tensor,
+        tags: Tensor,
+        mask: Tensor | None = None,
+        reduction: str = "sum",
+    ) -> Tensor:
+        """Compute the log-likelihood of tag sequences; `loss` is the quantity to minimise.
+
+        Args:
+            emissions: Scores.
+            tags: One tag for each token; skipped positions may hold anything.
+            mask: True on tokens, the first token of each sequence among them; None means
+                everywhere.
+            reduction: none (B), sum, mean over sequences, or token_mean.
+        """
+        self._validate(emissions, tags=tags, mask=mask)
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"invalid reduction: {reduction}")
+        likelihoods, packed = self._log_likelihood(emissions, tags, mask)
+        return _reduce(likelihoods, packed.lengths, reduction)
+
+    def loss(
+        self,
+        emissions: Tensor,
+        tags: Tensor,
+        mask: Tensor | None = None,
+        reduction: str = "mean",
+    ) -> Tensor:
+        """Compute the negative log-likelihood, with the layer's weights and cost, to minimise.
+
+        Args:
+            emissions: Scores.
+            tags: As in `log_likelihood`.
+            mask: True on tokens.
+            reduction: none (B), sum, mean over sequences (0 without any), or token_mean.
+        """
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"invalid reduction: {reduction}")
+        likelihoods, packed = self._log_likelihood(emissions, tags, mask, self.cost)
+        if self.weights is not None:
+            gold = packed.tag_weights(self.weights).to(likelihoods.dtype)
+            likelihoods = likelihoods * (gold.sum(1) / packed.lengths.clamp(min=1))
+        return -_reduce(likelihoods, packed.lengths, reduction)
+
+    def log_likelihood(self, emissions: Tensor, tags: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Compute the log-probability of the gold tags of each sequence (B), at most 0.
+
+        Args:
+            emissions: Scores.
+            tags: One tag for each token. Where the annotation is partial: whether each token may
+                have each tag, bool, shaped like the emissions; all paths that fit are summed.
+            mask: True on tokens.
+        """
+        return self._log_likelihood(emissions, tags, mask)[0]
+
+    def log_partition(
+        self, emissions: Tensor, mask: Tensor | None = None, allowed: Tensor | None = None
+    ) -> Tensor:
+        """Compute the log sum over all legal paths, or over the allowed ones, of sequences (B)."""
+        packed = self._packed(emissions, mask, allowed)
+        return log_partition(packed.allowed_emissions(), packed.lengths, self._edges())
+
+    def span_posterior(
+        self, emissions: Tensor, spans: Sequence[Sequence[Span]], mask: Tensor | None = None
+    ) -> list[Tensor]:
+        """Compute the exact probability of labelled spans, with a gradient.
+
+        It is the sum over all legal paths that contain exactly this span, divided by the sum over
+        all legal paths.
+
+        Args:
+            emissions: Scores.
+            spans: For each sequence any spans, overlapping or not. Tokens are counted without
+                skipped positions.
+            mask: True on tokens.
+
+        Returns:
+            Probabilities, one tensor (N) for each sequence.
+
+        Raises:
+            ValueError: The layer has no `tags`, or they cannot write a span.
+        """
+        packed = self._packed(emissions, mask, finite=True)
+        rows, allowed = self._span_lattices(packed, spans)
+        scores = packed.emissions[rows].masked_fill(~allowed, -torch.inf)
+        edges = self._edges()
+        inside = log_partition(scores, packed.lengths[rows], edges)
+        everything = log_partition(packed.emissions, packed.lengths, edges)[rows]
+        return list((inside - everything).exp().clamp(max=1).split([*map(len, spans)]))
 
     def decode(
         self, emissions: Tensor, mask: Tensor | None = None, allowed: Tensor | None = None
@@ -77,7 +217,7 @@ class CRF(Likelihood):
         Args:
             emissions: Scores, finite on tokens.
             mask: As in `forward`.
-            allowed: What each token may be, bool, shaped like the emissions.
+            allowed: Whether each token may have each tag, bool, shaped like the emissions.
         """
         self._validate(emissions, mask=mask)
         return self.best_paths(emissions, mask, allowed)
@@ -85,7 +225,7 @@ class CRF(Likelihood):
     def best_paths(
         self, emissions: Tensor, mask: Tensor | None = None, allowed: Tensor | None = None
     ) -> list[list[int]]:
-        """Find the best path of each sequence, under any mask: one tag a token, [] without any."""
+        """Find the best path of each sequence under any mask: one tag for each token."""
         packed = self._packed(emissions, mask, allowed, finite=True)
         best, possible = paths.viterbi(*self._arrays(packed))
         packed.check_possible(possible)
@@ -99,33 +239,16 @@ class CRF(Likelihood):
         k: int = 5,
         allowed: Tensor | None = None,
     ) -> list[list[Path]]:
-        """Find the `k` best paths of each sequence, best first, fewer where there are fewer.
+        """Find the `k` best paths of each sequence, best first; fewer where there are fewer.
 
         With `allowed`, probabilities are those among the allowed paths.
         """
         if k < 1:
             raise ValueError(f"k: at least 1. Got {k}.")
         packed = self._packed(emissions, mask, allowed, finite=True)
-        arrays = self._arrays(packed)
-        best, scores = paths.k_best(*arrays, k)
-        packed.check_possible(scores[:, 0] > -np.inf)
-        log_z = forward_backward.sum_paths(*arrays).log_partition
-        # Rounding may lift the score of a sure path above the sum.
-        shares = torch.from_numpy(scores - log_z[:, None]).exp().clamp_(max=1)
-        return [
-            [
-                Path(path[:length], share)
-                for path, share, score in zip(*rows, strict=True)
-                if score > -torch.inf
-            ]
-            for *rows, length in zip(
-                best.tolist(),
-                shares.tolist(),
-                scores.tolist(),
-                packed.lengths.tolist(),
-                strict=True,
-            )
-        ]
+        found = paths.nbest(*self._arrays(packed), k)
+        packed.check_possible(np.array([len(best) > 0 for best in found], np.bool_))
+        return found
 
     def sample(
         self,
@@ -135,14 +258,17 @@ class CRF(Likelihood):
         allowed: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw paths from the distribution: tags (K, then the axes of a mask), 0 where skipped.
+        """Draw paths from the distribution over paths.
 
         Args:
             emissions: Scores, finite on tokens.
             mask: True on tokens.
-            num_samples: K, the number of draws for each sequence.
-            allowed: What each token may be.
-            generator: Of random numbers, on CPU.
+            num_samples: K, the number of paths to draw for each sequence.
+            allowed: Whether each token may have each tag.
+            generator: Random number generator, on the CPU.
+
+        Returns:
+            Tags, axis K followed by the axes of a mask; 0 where skipped.
         """
         packed = self._packed(emissions, mask, allowed, finite=True)
         scores, lengths, edges = self._arrays(packed)
@@ -152,123 +278,158 @@ class CRF(Likelihood):
         drawn = paths.sample(sums.alphas, lengths, edges, uniform.double().numpy())
         drawn = torch.from_numpy(drawn).to(emissions.device)
         if num_samples:
-            drawn = torch.stack([packed.unpack(each) for each in drawn])
+            drawn = torch.stack([packed.unpack(path) for path in drawn])
         return self._layout(drawn, 1)
 
     def marginals(
         self, emissions: Tensor, mask: Tensor | None = None, allowed: Tensor | None = None
     ) -> Tensor:
-        """Give the probability of each tag at each token, shaped like emissions; 0 where skipped.
+        """Compute the probability of each tag at each token, without a gradient.
 
-        Without a gradient, like all that follows but `span_posterior`.
+        The result is shaped like the emissions and holds 0 at skipped positions.
         """
         packed = self._packed(emissions, mask, allowed, finite=True)
-        sums = self._sums(packed)[1]
-        return self._layout(packed.unpack(token_posteriors(packed.lengths, *sums)).to(packed.dtype))
+        scores, lengths, edges = self._arrays(packed)
+        sums = forward_backward.sum_paths(scores, lengths, edges)
+        return self._unpacked(packed, forward_backward.token_posteriors(sums, lengths))
 
     def transition_marginals(
         self, emissions: Tensor, mask: Tensor | None = None, allowed: Tensor | None = None
     ) -> Tensor:
-        """Give the probability of each pair of neighbouring tags, (B T C C) or (T B C C).
+        """Compute the probability of each pair of neighbouring tags, without a gradient.
 
-        The pair stands at its second token; where there is none (at the first token, and where
-        skipped) all is 0. Rows are the first tag, columns the second.
+        The result, (B T C C) or (T B C C), holds a pair at the position of its second token, and 0
+        at first tokens and skipped positions. Rows are the first tag, columns the second.
         """
         packed = self._packed(emissions, mask, allowed, finite=True)
-        (scores, transitions), sums = self._sums(packed)
-        pairs = scores.new_zeros(*scores.shape, scores.shape[2])
-        if scores.shape[1] > 1:
-            pairs[:, 1:] = step_posteriors(scores, transitions, packed.lengths, *sums)
-        return self._layout(packed.unpack(pairs).to(packed.dtype))
+        arrays = self._arrays(packed)
+        sums = forward_backward.sum_paths(*arrays)
+        pairs = np.zeros((*sums.alphas.shape, self.num_tags))
+        pairs[:, 1:] = forward_backward.step_posteriors(*arrays, sums)
+        return self._unpacked(packed, pairs)
 
     def entropy(
         self, emissions: Tensor, mask: Tensor | None = None, allowed: Tensor | None = None
     ) -> Tensor:
-        """Give the entropy of the distribution over paths, in nats (B).
-
-        Added up over tokens, each given the one before it, so that nothing large cancels.
-
-        Source: Mann and McCallum, "Efficient Computation of Entropy Gradient for Semi-Supervised
-        Conditional Random Fields", NAACL 2007, section 3.
-        """
+        """Compute the entropy of the distribution over paths, in nats (B), without a gradient."""
         packed = self._packed(emissions, mask, allowed, finite=True)
-        (scores, transitions), sums = self._sums(packed)
-        if 0 in scores.shape[:2]:
-            return scores.new_zeros(len(scores)).to(packed.dtype)
-        tokens = token_posteriors(packed.lengths, *sums)
-        entropy = torch.special.entr(tokens[:, 0]).sum(1)
-        if scores.shape[1] > 1:
-            # H(next | before) = H(before, next) - H(before)
-            pairs = step_posteriors(scores, transitions, packed.lengths, *sums)
-            given = torch.special.entr(pairs).sum((2, 3))
-            given -= torch.special.entr(tokens[:, :-1]).sum(2) * packed.mask[:, 1:]
-            entropy = entropy + given.sum(1)
-        return entropy.clamp(min=0).to(packed.dtype)
+        arrays = self._arrays(packed)
+        entropy = forward_backward.entropy(*arrays, forward_backward.sum_paths(*arrays))
+        return torch.from_numpy(entropy).to(emissions.device, packed.dtype)
 
-    def span_posterior(
-        self, emissions: Tensor, spans: Sequence[Sequence[Span]], mask: Tensor | None = None
-    ) -> list[Tensor]:
-        """Give the exact probability of labelled spans, with a gradient: one tensor a sequence.
+    def _log_likelihood(
+        self, emissions: Tensor, tags: Tensor, mask: Tensor | None, cost: float = 0.0
+    ) -> tuple[Tensor, Packed]:
+        if tags.dtype == torch.bool:
+            packed = self._packed(emissions, mask, allowed=tags)
+        else:
+            packed = self._packed(emissions, mask, tags=tags)
+        scores, lengths, edges = packed.emissions, packed.lengths, self._edges()
+        if cost:
+            # The gold tag gets nothing added, so the score of the gold path stays the same.
+            costs = packed.wrong() * cost
+            if self.weights is not None:
+                costs = costs * packed.tag_weights(self.weights)[:, :, None]
+            scores = scores + costs
+        if packed.tags is not None:
+            return log_likelihood(scores, packed.tags, lengths, edges), packed
+        gold = log_partition(packed.allowed_emissions(), lengths, edges)
+        return gold - log_partition(scores, lengths, edges), packed
 
-        The sum over all legal paths that contain just this span, over the sum of all.
-
-        Args:
-            emissions: Scores.
-            spans: For each sequence any spans, overlapping or not; tokens are counted without the
-                skipped ones.
-            mask: True on tokens.
-
-        Raises:
-            ValueError: The layer does not know its `tags`, or a span is none of theirs.
-        """
-        packed = self._packed(emissions, mask, finite=True)
-        rows, allowed = self._span_lattices(packed, spans)
-        scores = packed.emissions[rows].masked_fill(~allowed, -torch.inf)
-        edges = self._edges()
-        inside = log_partition(scores, packed.lengths[rows], edges)
-        everything = log_partition(packed.emissions, packed.lengths, edges)[rows]
-        return list((inside - everything).exp().clamp(max=1).split([len(each) for each in spans]))
+    def _edges(self) -> Edges:
+        """Look up the scores of first tags, steps and last tags; -inf where they are illegal."""
+        start, steps, end = self.start_transitions, self.transitions, self.end_transitions
+        if steps.dtype.itemsize < 4:
+            start, steps, end = start.float(), steps.float(), end.float()
+        if self.legal_start is None or self.legal_transitions is None or self.legal_end is None:
+            return start, steps, end
+        return (
+            start.masked_fill(~self.legal_start, -torch.inf),
+            steps.masked_fill(~self.legal_transitions, -torch.inf),
+            end.masked_fill(~self.legal_end, -torch.inf),
+        )
 
     def _span_lattices(
         self, packed: Packed, spans: Sequence[Sequence[Span]]
     ) -> tuple[Tensor, Tensor]:
-        """Give, for each span, its sequence (N) and the tags that contain it (N T C)."""
-        if self.tags is None or self.scheme is None:
+        """Find, for each span, its sequence (N) and the tags of paths that contain it (N T C)."""
+        if self._span_tags is None:
             raise ValueError("span_posterior: tags and scheme, given when the CRF is made.")
         B, T, C = packed.emissions.shape
         if len(spans) != B:
             raise ValueError(f"spans: one list a sequence. Got {len(spans)} for {B}.")
         lengths = packed.lengths.tolist()
-        rows = [b for b, each in enumerate(spans) for _ in each]
-        allowed = torch.ones(len(rows), T, C, dtype=torch.bool)
-        index = {tag: i for i, tag in enumerate(self.tags)}
-        for lattice, b, (start, end, label) in zip(
-            allowed, rows, [span for each in spans for span in each], strict=True
-        ):
-            tags = span_tags(label, end - start, self.scheme) if end > start >= 0 else []
-            if not tags or end > lengths[b] or not index.keys() >= set(tags):
+        pairs = [(b, Span(*span)) for b, found in enumerate(spans) for span in found]
+        allowed = np.ones((len(pairs), T, C), dtype=np.bool_)
+        for lattice, (b, span) in zip(allowed, pairs, strict=True):
+            if not self._span_tags.fits(span, lengths[b]):
                 raise ValueError(
                     f"spans: not empty, inside their sequence, of a known label. "
-                    f"Got {(start, end, label)} in sequence {b} of {lengths[b]} tokens."
+                    f"Got {tuple(span)} in sequence {b} of {lengths[b]} tokens."
                 )
-            lattice[start:end] = False
-            lattice[range(start, end), [index[tag] for tag in tags]] = True
-            if self.scheme == "BIO" and end < T:
-                lattice[end, index[f"I-{label}"]] = False
+            self._span_tags.require(lattice, span)
         device = packed.emissions.device
-        return torch.tensor(rows, dtype=torch.int64, device=device), allowed.to(device)
-
-    def _sums(self, packed: Packed) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
-        """Give emissions and transitions without a gradient, and the sums over them."""
-        scores = packed.allowed_emissions().detach()
-        start, transitions, end = (scores.detach() for scores in self._edges())
-        sums = sum_paths(scores, packed.lengths, (start, transitions, end))
-        return (scores.to(sums[2].dtype), transitions), sums
+        rows = torch.tensor([b for b, _ in pairs], dtype=torch.int64, device=device)
+        return rows, torch.from_numpy(allowed).to(device)
 
     def _arrays(
         self, packed: Packed
     ) -> tuple[forward_backward.Scores, forward_backward.Integers, forward_backward.Edges]:
-        """Give what `ner.crf.forward_backward` takes."""
-        scores = packed.allowed_emissions().detach().cpu().numpy()
-        edges = (scores.detach().cpu().numpy() for scores in self._edges())
-        return scores, packed.lengths.cpu().numpy(), forward_backward.Edges(*edges)
+        """Turn scores and lengths into what `ner.crf` takes."""
+        return to_arrays(packed.allowed_emissions(), packed.lengths, self._edges())
+
+    def _unpacked(self, packed: Packed, values: NDArray[np.float64]) -> Tensor:
+        """Turn an array (B T ...) of `ner.crf` into a result with the axes of the emissions."""
+        found = packed.unpack(torch.from_numpy(values).to(packed.lengths.device))
+        return self._layout(found.to(packed.dtype))
+
+    def _packed(
+        self,
+        emissions: Tensor,
+        mask: Tensor | None,
+        allowed: Tensor | None = None,
+        tags: Tensor | None = None,
+        finite: bool = False,
+    ) -> Packed:
+        """Check shapes, make sequences the first axis, and pack them."""
+        self._validate(emissions, tags)
+        shape = tuple(emissions.shape)
+        if mask is not None and mask.shape != shape[:2]:
+            raise ValueError(
+                "the first two dimensions of emissions and mask must match, "
+                f"got {shape[:2]} and {tuple(mask.shape)}"
+            )
+        if allowed is not None and (allowed.shape != shape or allowed.dtype != torch.bool):
+            raise ValueError(
+                f"allowed: bool, shaped like the emissions {shape}. "
+                f"Got {allowed.dtype}, {tuple(allowed.shape)}."
+            )
+        dtype = torch.promote_types(emissions.dtype, torch.float32)
+        dtype = torch.promote_types(dtype, self.transitions.dtype)
+        return pack(
+            self._layout(emissions.to(dtype)),
+            *(None if values is None else self._layout(values) for values in (mask, tags, allowed)),
+            finite=finite,
+        )
+
+    def _layout(self, values: Tensor, axis: int = 0) -> Tensor:
+        """Swap sequences and tokens, at `axis` and the next one, unless sequences are first."""
+        return values if self.batch_first else values.transpose(axis, axis + 1)
+
+    def _validate(
+        self, emissions: Tensor, tags: Tensor | None = None, mask: Tensor | None = None
+    ) -> None:
+        # pytorch-crf checks the first token of a mask, which an empty mask does not have.
+        if mask is not None and not mask.numel():
+            mask = None
+        super()._validate(emissions, cast(torch.LongTensor, tags), cast(torch.ByteTensor, mask))
+
+
+def _reduce(values: Tensor, lengths: Tensor, reduction: str) -> Tensor:
+    if reduction == "none":
+        return values
+    if reduction == "sum":
+        return values.sum()
+    if reduction == "mean":
+        return values.sum() / max(len(values), 1)
+    return values.sum() / lengths.sum().clamp(min=1)

@@ -1,22 +1,21 @@
-"""The one primitive of the CRF: the log sum over all paths, with its gradient in closed form.
+"""The one primitive of training a CRF: the log sum over all paths, with a gradient in closed form.
 
 The gradient of the log partition is the distribution itself: the posterior probability of each tag
 at each token, of each first and last tag, and the expected number of each step. One run of
-forward-backward yields all of them, where autograd would go back through every step of the loop.
+forward-backward yields all of them, where autograd would walk back through every step of the loop.
 
-On CPU the loop over tokens is compiled (`ner.crf.kernel`) or, where it is not, numpy's
-(`ner.crf.forward_backward`), on the tensors' own memory; elsewhere it is a tree
-(`ner.nn.crf_scan`). Loss and gradients of 32
-sentences of 14 tokens with 17 tags, on one core of a Zen 4: pytorch-crf 3.3 ms, numpy 1.2 ms,
-compiled 0.6 ms, most of it calls into torch; decoding 1.7, 0.56 and 0.27 ms.
+On the CPU the sums come from the compiled kernel or from numpy, on the tensors' own memory; on
+other devices they come from `ner.nn.crf_scan`. `ner.crf` says which is for what.
+
+Source: Lafferty, McCallum and Pereira, "Conditional Random Fields", ICML 2001, section 3 (the
+gradient is observed counts less expected counts).
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ner.crf import forward_backward, kernel
@@ -26,29 +25,29 @@ Edges = tuple[Tensor, Tensor, Tensor]
 
 
 def on_cpu(scores: Tensor) -> bool:
-    """Whether numpy can work on it."""
+    """Tell whether numpy can work on a tensor."""
     return scores.device.type == "cpu"
 
 
 def _precise(*scores: Tensor) -> list[Tensor]:
-    """Widen for `scan`: in long sequences of large scores, float32 loses what matters."""
-    if scores[0].device.type == "mps":  # has no float64
+    """Convert to float64: for long sequences of large scores, `crf_scan` needs it."""
+    if scores[0].device.type == "mps":  # it has no float64
         return list(scores)
-    return [each.detach().double() for each in scores]
+    return [tensor.detach().double() for tensor in scores]
 
 
 def log_partition(
     emissions: Float[Tensor, "B T C"], lengths: Int[Tensor, " B"], edges: Edges
 ) -> Float[Tensor, " B"]:
-    """Give the log sum over all paths of each sentence, differentiable once.
+    """Compute the log sum over all paths of each sentence, differentiable once.
 
     Args:
         emissions: Scores; -inf forbids a tag.
-        lengths: Tokens of each sentence. Without any the sum is 0.
-        edges: Scores of first tags (C), of steps (C C) and of last tags (C); -inf forbids.
+        lengths: Number of tokens of each sentence. The sum of a sentence without tokens is 0.
+        edges: Scores of first tags (C), of steps (C C) and of last tags (C); -inf forbids them.
 
     Returns:
-        -inf where there is no path; the gradients of such a sentence are 0.
+        Log sums; -inf, with a gradient of 0, where a sentence has no path.
     """
     return -_apply(_Likelihood, emissions, *edges, lengths, None)
 
@@ -59,34 +58,36 @@ def log_likelihood(
     lengths: Int[Tensor, " B"],
     edges: Edges,
 ) -> Float[Tensor, " B"]:
-    """Give the log-probability of one path a sentence, differentiable once.
+    """Compute the log-probability of one path for each sentence, differentiable once.
 
     Args:
         emissions: Scores, finite.
-        tags: The paths; behind the end any tags.
+        tags: The paths; padding may hold any tag.
         lengths: As for `log_partition`.
         edges: As for `log_partition`.
     """
     return _apply(_Likelihood, emissions, *edges, lengths, tags)
 
 
-def sum_paths(
-    emissions: Float[Tensor, "B T C"], lengths: Int[Tensor, " B"], edges: Edges
-) -> tuple[Float[Tensor, "B T C"], Float[Tensor, "B T C"], Float[Tensor, " B"]]:
-    """Sum over the beginnings, over the ends and over all paths: alphas, betas, log partition.
+class _NumpyState(NamedTuple):
+    """What the gradient needs of a likelihood that numpy computed."""
 
-    See `ner.crf.forward_backward.Sums`; float64.
-    """
-    if not on_cpu(emissions):
-        scores = _precise(emissions, *edges)
-        return crf_scan.sum_paths(scores[0], lengths, *scores[1:])
-    sums = forward_backward.sum_paths(*_arrays(emissions, lengths, edges))
-    alphas, betas, log_z = (torch.from_numpy(array) for array in sums)
-    return alphas, betas, log_z
+    arrays: tuple[forward_backward.Scores, forward_backward.Integers, forward_backward.Edges]
+    sums: forward_backward.Sums
+    tags: forward_backward.Integers | None
+
+
+class _ScanState(NamedTuple):
+    """What the gradient needs of a likelihood that `crf_scan` computed."""
+
+    scores: list[Tensor]
+    lengths: Tensor
+    sums: tuple[Tensor, Tensor, Tensor]
+    tags: Tensor | None
 
 
 class _Likelihood(torch.autograd.Function):
-    """The score of a path, or 0 if none is given, less the log partition (B)."""
+    """The score of a path, or 0 without a path, less the log partition (B)."""
 
     @staticmethod
     def forward(
@@ -99,25 +100,8 @@ class _Likelihood(torch.autograd.Function):
         tags: Tensor | None,
     ) -> Tensor:
         ctx.save_for_backward(emissions, start, transitions, end)
-        edges = (start, transitions, end)
-        if on_cpu(emissions):
-            arrays = _arrays(emissions, lengths, edges)
-            path = None if tags is None else tags.numpy()
-            compiled = kernel.log_likelihood(*arrays, path)
-            if compiled is None:
-                sums = forward_backward.sum_paths(*arrays)
-                score = 0 if path is None else forward_backward.path_scores(path, *arrays)
-                compiled = score - sums.log_partition, (arrays, sums, path)
-            values, ctx.state = compiled
-            result = torch.from_numpy(values)
-        else:
-            scores = _precise(emissions, *edges)
-            sums = crf_scan.sum_paths(scores[0], lengths, *scores[1:])
-            ctx.state = (scores, lengths, sums, tags)
-            score = (
-                0 if tags is None else crf_scan.path_scores(tags, scores[0], lengths, *scores[1:])
-            )
-            result = score - sums[2]
+        compute = _likelihood_on_cpu if on_cpu(emissions) else _likelihood_by_scan
+        result, ctx.state = compute(emissions, lengths, (start, transitions, end), tags)
         return result.to(emissions.dtype)
 
     @staticmethod
@@ -129,11 +113,11 @@ class _Likelihood(torch.autograd.Function):
 
 
 class _Gradient(torch.autograd.Function):
-    """The gradient of `_Likelihood`, as a function of its own in order to end there."""
+    """The gradient of `_Likelihood`, as a function of its own that refuses to be differentiated."""
 
     @staticmethod
     def forward(ctx: Any, state: Any, gradient: Tensor, *scores: Tensor) -> tuple[Tensor, ...]:
-        # The scores are here only to be differentiated by.
+        # The scores are arguments only so that autograd knows that the gradient depends on them.
         return _gradient(gradient, state)
 
     @staticmethod
@@ -144,34 +128,71 @@ class _Gradient(torch.autograd.Function):
         )
 
 
-def _gradient(gradient: Tensor, state: Any) -> tuple[Tensor, ...]:
-    """Give gradients of emissions, start, transitions and end: path less posteriors, weighted."""
-    if not on_cpu(gradient):
-        (emissions, _, transitions, _), lengths, sums, tags = state
-        weights = gradient.to(emissions.dtype)
-        found = crf_scan.gradients(-weights, emissions, lengths, transitions, *sums)
-        if tags is not None:
-            crf_scan.add_path(tags, weights, lengths, *found)
-        return tuple(each.to(gradient.dtype) for each in found)
-    weights = gradient.detach().double().numpy()
-    if isinstance(state, kernel.State):
-        tokens, edges = kernel.gradients(np.ascontiguousarray(weights), state)
+def _likelihood_on_cpu(
+    emissions: Tensor, lengths: Tensor, edges: Edges, tags: Tensor | None
+) -> tuple[Tensor, kernel.State | _NumpyState]:
+    arrays = to_arrays(emissions, lengths, edges)
+    paths = None if tags is None else tags.numpy()
+    compiled = kernel.log_likelihood(*arrays, paths)
+    if compiled is not None:
+        return torch.from_numpy(compiled[0]), compiled[1]
+    sums = forward_backward.sum_paths(*arrays)
+    scores = 0 if paths is None else forward_backward.path_scores(paths, *arrays)
+    return torch.from_numpy(scores - sums.log_partition), _NumpyState(arrays, sums, paths)
+
+
+def _likelihood_by_scan(
+    emissions: Tensor, lengths: Tensor, edges: Edges, tags: Tensor | None
+) -> tuple[Tensor, _ScanState]:
+    emissions, *others = scores = _precise(emissions, *edges)
+    sums = crf_scan.sum_paths(emissions, lengths, *others)
+    score = 0 if tags is None else crf_scan.path_scores(tags, emissions, lengths, *others)
+    return score - sums[2], _ScanState(scores, lengths, sums, tags)
+
+
+def _gradient(
+    gradient: Tensor, state: kernel.State | _NumpyState | _ScanState
+) -> tuple[Tensor, ...]:
+    """Compute gradients of emissions, start, transitions, end: (path - posteriors) * weights."""
+    if isinstance(state, _ScanState):
+        found = _gradient_by_scan(gradient, state)
     else:
-        arguments, sums, tags = state
-        tokens, edges = forward_backward.gradients(-weights, *arguments, sums=sums)
-        if tags is not None:
-            forward_backward.add_path(tags, weights, arguments[1], tokens, edges)
-    return tuple(torch.from_numpy(array).to(gradient.dtype) for array in (tokens, *edges))
+        weights = gradient.detach().double().numpy()
+        if isinstance(state, kernel.State):
+            tokens, edges = kernel.gradients(np.ascontiguousarray(weights), state)
+        else:
+            tokens, edges = _gradient_in_numpy(weights, state)
+        found = tuple(torch.from_numpy(array) for array in (tokens, *edges))
+    return tuple(scores.to(gradient.dtype) for scores in found)
+
+
+def _gradient_in_numpy(
+    weights: forward_backward.Floats, state: _NumpyState
+) -> tuple[forward_backward.Floats, forward_backward.Edges]:
+    tokens, edges = forward_backward.gradients(-weights, *state.arrays, sums=state.sums)
+    if state.tags is not None:
+        forward_backward.add_path(state.tags, weights, state.arrays[1], tokens, edges)
+    return tokens, edges
+
+
+def _gradient_by_scan(gradient: Tensor, state: _ScanState) -> tuple[Tensor, ...]:
+    (emissions, _, transitions, _), lengths, sums, tags = state
+    weights = gradient.to(emissions.dtype)
+    found = crf_scan.gradients(-weights, emissions, lengths, transitions, *sums)
+    if tags is not None:
+        crf_scan.add_path(tags, weights, lengths, *found)
+    return found
 
 
 def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Any:
-    """Call a function; torch declares its `apply` without arguments."""
+    """Call a function of autograd; torch declares its `apply` without arguments."""
     return function.apply(*arguments)
 
 
-def _arrays(
-    emissions: Tensor, lengths: Tensor, edges: Edges
-) -> tuple[NDArray[np.floating], forward_backward.Integers, forward_backward.Edges]:
-    """Give what `ner.crf.forward_backward` takes, on the tensors' own memory."""
-    scores = (scores.detach().numpy() for scores in edges)
-    return emissions.detach().numpy(), lengths.numpy(), forward_backward.Edges(*scores)
+def to_arrays(
+    emissions: Float[Tensor, "B T C"], lengths: Int[Tensor, " B"], edges: Edges
+) -> tuple[forward_backward.Scores, forward_backward.Integers, forward_backward.Edges]:
+    """Turn tensors into what `ner.crf` takes, without a copy where they are on the CPU."""
+    scores = (scores.detach().cpu().numpy() for scores in edges)
+    arrays = emissions.detach().cpu().numpy(), lengths.cpu().numpy()
+    return *arrays, forward_backward.Edges(*scores)

@@ -1,4 +1,7 @@
-"""Sequences under any mask, moved to the front of their rows, and checked on the way."""
+"""Sequences under any mask, with their tokens moved to the front of each row, and checked.
+
+Axes: B sequences, T positions, C tags.
+"""
 
 from dataclasses import dataclass
 
@@ -11,15 +14,15 @@ from torch import Tensor
 
 @dataclass
 class Packed:
-    """A batch whose sequence b is its first `lengths[b]` positions.
+    """A batch in which sequence b is the first `lengths[b]` positions of row b.
 
     Args:
         emissions: Scores, at least float32 (B T C).
-        lengths: Tokens of each sequence, maybe none (B).
-        order: Where each position came from (B T); None if nothing had to move.
-        mask: True on tokens (B T), packed.
-        tags: Gold tags, 0 behind the end (B T).
-        allowed: What each token may be (B T C).
+        lengths: Number of tokens of each sequence, perhaps 0 (B).
+        order: The position that each position came from (B T); None if nothing had to move.
+        mask: True on tokens (B T), packed like the rest.
+        tags: Gold tags (B T), 0 past the end of a sequence.
+        allowed: Whether each token may have each tag (B T C).
     """
 
     emissions: Float[Tensor, "B T C"]
@@ -31,23 +34,23 @@ class Packed:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the scores."""
+        """The precision of the scores."""
         return self.emissions.dtype
 
     def unpack(self, values: Tensor) -> Tensor:
-        """Move values (B T ...) back to where the tokens were; 0 elsewhere."""
+        """Move values (B T ...) back to the positions of their tokens; 0 at all others."""
         mask = self.mask.view(self.mask.shape + (1,) * (values.dim() - 2))
         values = values.masked_fill(~mask, 0)
         return values if self.order is None else _gather(values, self.order.argsort(1))
 
     def allowed_emissions(self) -> Float[Tensor, "B T C"]:
-        """Forbid what is not allowed."""
+        """Get the emissions, with -inf for tags that are not allowed."""
         if self.allowed is None:
             return self.emissions
         return self.emissions.masked_fill(~self.allowed, -torch.inf)
 
     def tag_weights(self, weights: Float[Tensor, " C"]) -> Float[Tensor, "B T"]:
-        """Give the weight of each gold tag, the mean where several are allowed; 0 at the end."""
+        """Look up the weight of each gold tag, the mean where several are allowed; 0 in padding."""
         if self.tags is not None:
             gold = weights[self.tags]
         else:
@@ -65,10 +68,10 @@ class Packed:
         )
 
     def check_possible(self, possible: NDArray[np.bool_]) -> None:
-        """Refuse sequences without a path.
+        """Refuse a batch in which a sequence has no path.
 
         Raises:
-            ValueError: One of them (B) is False.
+            ValueError: An entry (B) is False.
         """
         if not possible.all():
             b = int(possible.argmin())
@@ -82,18 +85,18 @@ def pack(
     allowed: Bool[Tensor, "B T C"] | None = None,
     finite: bool = False,
 ) -> Packed:
-    """Move the tokens of each sequence to the front, in their order.
+    """Move the tokens of each sequence to the front of its row, in their order.
 
     Args:
         emissions: Scores.
         mask: True on tokens (B T); None means everywhere.
         tags: Gold tags.
-        allowed: What each token may be.
-        finite: Refuse emissions that are not finite.
+        allowed: Whether each token may have each tag.
+        finite: Whether to refuse emissions that are not finite.
 
     Raises:
-        ValueError: An emission is not finite, a tag not below C. (The tags are looked at on CPU
-            only; a GPU would have to wait.)
+        ValueError: An emission is not finite, or a tag is not below C. (Tags are checked on the CPU
+            only; on a GPU the check would wait for all work before it.)
     """
     B, T, C = emissions.shape
     order = None
@@ -105,7 +108,7 @@ def pack(
         lengths = mask.sum(1)
     if finite:
         _check_finite(emissions, mask)
-    # On a GPU, looking whether anything has to move costs more than moving it.
+    # On a GPU, a look at whether anything has to move costs more than the move.
     if T and (mask.device.type != "cpu" or (mask[:, 1:] > mask[:, :-1]).any()):
         order = mask.to(torch.uint8).argsort(dim=1, descending=True, stable=True)
         emissions, mask = _gather(emissions, order), _gather(mask, order)

@@ -1,9 +1,11 @@
-"""Sums over all paths in a number of torch operations that grows with the logarithm of the length.
+"""Sums over all paths for GPUs: the number of torch operations grows with the log of the length.
 
-A loop over tokens costs a GPU hundreds of launches of next to no work each. Here the steps between
-tokens are matrices (C C) in the log semiring; neighbours are multiplied in pairs, level by level,
-and the sums over beginnings and ends come down the same tree. Ordinary tensor operations all the
-way, so any device will do.
+A loop over tokens would be hundreds of launches with almost no work each. Here the steps between
+tokens are matrices (C C) in the log semiring. Neighbours are multiplied in pairs, level by level,
+and the sums over beginnings and ends come down the same tree. All operations are plain tensor
+operations, so any device can run them; `ner.crf` says why the CPU does not.
+
+Axes: B sentences, T tokens of the longest, C tags, N nodes of a level of the tree.
 
 Source: Blelloch, "Prefix Sums and Their Applications", CMU-CS-90-190, 1990, section 1.2;
 Särkkä and García-Fernández, "Temporal Parallelization of Bayesian Smoothers", IEEE TAC 66(1), 2021.
@@ -13,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-# Numbers that one multiplication may hold at a time (at 4 bytes: 256 MiB).
+# The most numbers that one multiplication holds at a time: 512 MiB in float64.
 LARGEST = 2**26
 
 
@@ -24,9 +26,9 @@ def sum_paths(
     transitions: Float[Tensor, "C C"],
     end: Float[Tensor, " C"],
 ) -> tuple[Float[Tensor, "B T C"], Float[Tensor, "B T C"], Float[Tensor, " B"]]:
-    """Sum over the beginnings, over the ends and over all paths.
+    """Compute the sums over the beginnings, over the ends and over all paths.
 
-    See `ner.crf.forward_backward.sum_paths`, to which this is equal.
+    The results are those of `ner.crf.forward_backward.sum_paths`, in the precision of the scores.
     """
     B, T, C = emissions.shape
     if B == 0 or T == 0:
@@ -34,14 +36,14 @@ def sum_paths(
     time = torch.arange(T, device=emissions.device)
     inside = (time < lengths[:, None])[:, :, None]
     emissions = emissions.masked_fill(~inside, 0)
-    # Sums of scores grow with the length; what stays here is only their difference from the
-    # highest score of each token, so that rounding does not grow with them.
+    # The highest score of each token is subtracted first, so that rounding errors do not grow with
+    # the length of the sentence.
     highest = emissions.amax(2, keepdim=True)
     highest = highest.masked_fill(highest.isneginf(), 0)
     offsets = highest.cumsum(1)
     emissions = emissions - highest
 
-    # Leaf t leads from token t to token t + 1; behind the end, leaves change nothing.
+    # Leaf t leads from token t to token t + 1; leaves past the end change nothing.
     leaves = 1 << (T - 1).bit_length()
     nothing = emissions.new_full((C, C), -torch.inf).fill_diagonal_(0)
     tree = nothing.repeat(B, leaves, 1, 1)
@@ -52,7 +54,7 @@ def sum_paths(
     while levels[-1].shape[1] > 1:
         levels.append(_multiply(levels[-1][:, 0::2], levels[-1][:, 1::2]))
 
-    # What is known left of a node goes to its left child, and through that child to its right.
+    # The sum left of a node goes to its left child, and through that child to its right child.
     left = (start + emissions[:, 0])[:, None]
     right = end.expand(B, 1, C)
     for level in reversed(levels[:-1]):
@@ -77,7 +79,7 @@ def gradients(
     betas: Float[Tensor, "B T C"],
     log_z: Float[Tensor, " B"],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Differentiate the weighted sum of log partitions: by emissions, start, transitions, end."""
+    """Differentiate the weighted sum of log partitions by emissions, start, transitions, end."""
     B, T, C = emissions.shape
     if B == 0 or T == 0:
         edge = emissions.new_zeros(C)
@@ -87,9 +89,9 @@ def gradients(
     steps = emissions.new_zeros(C, C)
     rows = max(1, LARGEST // (T * C * C))
     arguments = (emissions, lengths, alphas, betas, log_z, weights)
-    for part in zip(*(each.split(rows) for each in arguments), strict=True):
-        posteriors = step_posteriors(part[0], transitions, *part[1:5])
-        steps += torch.tensordot(part[5], posteriors.sum(1), 1)
+    for chunk in zip(*(tensor.split(rows) for tensor in arguments), strict=True):
+        posteriors = step_posteriors(chunk[0], transitions, *chunk[1:5])
+        steps += torch.tensordot(chunk[5], posteriors.sum(1), 1)
     return tokens, tokens[:, 0].sum(0), steps, last.sum((0, 1))
 
 
@@ -99,7 +101,7 @@ def token_posteriors(
     betas: Float[Tensor, "B T C"],
     log_z: Float[Tensor, " B"],
 ) -> Float[Tensor, "B T C"]:
-    """Give the probability of each tag at each token; 0 where there is none."""
+    """Compute the probability of each tag at each token; 0 past the end of a sentence."""
     inside = torch.arange(alphas.shape[1], device=lengths.device) < lengths[:, None]
     inside &= log_z[:, None] > -torch.inf
     scores = alphas + betas - log_z[:, None, None]
@@ -114,7 +116,7 @@ def step_posteriors(
     betas: Float[Tensor, "B T C"],
     log_z: Float[Tensor, " B"],
 ) -> Float[Tensor, "B T-1 C C"]:
-    """Give the probability of each pair of tags at tokens t and t + 1; 0 where there is none."""
+    """Compute the probability of each pair of tags at tokens t and t + 1; 0 past the end."""
     inside = torch.arange(1, alphas.shape[1], device=lengths.device) < lengths[:, None]
     inside &= log_z[:, None] > -torch.inf
     arrived = betas[:, 1:] + emissions[:, 1:] - log_z[:, None, None]
@@ -131,7 +133,7 @@ def path_scores(
     transitions: Float[Tensor, "C C"],
     end: Float[Tensor, " C"],
 ) -> Float[Tensor, " B"]:
-    """Add up the scores of one path a sentence; its tags may be any behind the end."""
+    """Add up the scores of one path for each sentence; padding may hold any tag."""
     B, T = tags.shape
     if B == 0 or T == 0:
         return emissions.new_zeros(B)
@@ -152,7 +154,7 @@ def add_path(
     transitions: Float[Tensor, "C C"],
     end: Float[Tensor, " C"],
 ) -> None:
-    """Add the gradient of the weighted sum of `path_scores` to those of the scores, in place."""
+    """Add the gradient of the weighted sum of `path_scores` to given gradients, in place."""
     B, T = tags.shape
     if B == 0 or T == 0:
         return
@@ -174,7 +176,7 @@ def _first(leaves: Float[Tensor, "B N C C"], right: Float[Tensor, "B N C"]) -> F
 def _multiply(
     left: Float[Tensor, "B N C C"], right: Float[Tensor, "B N C C"]
 ) -> Float[Tensor, "B N C C"]:
-    """Multiply matrices in the log semiring, in as many parts as memory asks for."""
+    """Multiply matrices in the log semiring, in slices that fit into memory."""
     B, N, C, _ = left.shape
     rows = max(1, LARGEST // (C**3))
     # Axes: matrix x row (C) x inner (C) x column (C).

@@ -5,7 +5,6 @@ and of a name on the hub only such files are fetched.
 """
 
 import contextlib
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,7 @@ from torch import nn
 from ner.errors import ConfigError, MissingExtraError
 from ner.extras import require
 from ner.features.subwords import Pooling, Subwords
-from ner.files import read_json
+from ner.files import read_json, sha256
 
 PURPOSE, EXTRA = "The transformer embedding", "transformers"
 
@@ -244,11 +243,14 @@ def _plain(config: Any) -> dict[str, Any]:
 
 
 def _digest(module: nn.Module) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
-        digest.update(tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    """Compute the SHA-256 of all weights, with their names, shapes and types."""
+
+    def chunks() -> Iterator[bytes]:
+        for name, tensor in sorted(module.state_dict().items()):
+            yield f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode()
+            yield tensor.contiguous().numpy().tobytes()
+
+    return sha256(chunks())
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from ner.data.sentence import Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.baselines import CommonClass
 from ner.evaluation.calibration import label_probabilities
-from ner.evaluation.label_metrics import evaluate_classes
+from ner.evaluation.label_metrics import evaluate_classes, score_classes
 from ner.evaluation.report import Report
 from ner.features.featurizer import Arrays
 from ner.tasks.base import Card, Decode, HeadName
@@ -157,7 +157,7 @@ class TextTask:
 
     def score(self, gold: Sequence[Sentence], predicted: Sequence[Sentence]) -> float:
         """Compute `metric` from gold labels and predictions."""
-        return evaluate_classes(gold, predicted, self.multi_label).score
+        return score_classes(gold, predicted, self.multi_label)
 
     def report(
         self,

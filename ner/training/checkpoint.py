@@ -1,7 +1,13 @@
-"""The whole state of a training run as files, so that a resumed run is the uninterrupted run."""
+"""Checkpoints: the whole state of a run, so that a resumed run is the uninterrupted one."""
 
+import json
 import shutil
-from dataclasses import dataclass
+import signal
+import threading
+import time
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +15,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ner.errors import ModelFolderError
+from ner.errors import ConfigError, ModelFolderError
 from ner.files import read_manifest, write_folder
-from ner.training.trainer import Trainer
-from ner.training.weights import frozen_weights, learnt_weights
+from ner.training.trainer import Epoch, Step, Trainer, TrainerState
+from ner.training.weights import frozen_weights, trained_weights
 
 FORMAT = 1
 
@@ -22,51 +28,134 @@ STATE = "state.safetensors"
 KEPT = 2
 
 
-def save_checkpoint(folder: Path, trainer: Trainer, record: dict[str, Any]) -> Path:
-    """Write the state of a trainer into a new folder below `folder`, and drop the oldest ones.
+def run_and_save(
+    trainer: Trainer,
+    folder: Path,
+    record: Mapping[str, Any],
+    *,
+    minutes: float,
+    each_epoch: bool = True,
+) -> Generator[Step | Epoch, None, None]:
+    """Train, and save a checkpoint whenever one is due, after the event was consumed.
+
+    One is due after each epoch, after `minutes`, at the end, after Ctrl-C, and when the consumer
+    closes the generator.
+
+    Args:
+        trainer: Trains on from its state.
+        folder: Of the checkpoints.
+        record: See `save_checkpoint`; the consumer may change it at each event.
+        minutes: Between checkpoints.
+        each_epoch: False: the end of an epoch alone is no reason to save.
+
+    Raises:
+        KeyboardInterrupt: After Ctrl-C, when the state is saved.
+    """
+    saved = time.monotonic()
+    with interruptible() as interrupted:
+        for event in trainer.run():
+            try:
+                yield event
+            except GeneratorExit:
+                save_checkpoint(folder, trainer, record)
+                raise
+            is_end = isinstance(event, Epoch) and (each_epoch or trainer.state.finished)
+            is_late = time.monotonic() - saved > 60 * minutes
+            if is_end or is_late or interrupted.is_set():
+                save_checkpoint(folder, trainer, record)
+                saved = time.monotonic()
+            if interrupted.is_set():
+                raise KeyboardInterrupt
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into an event, so that no step is cut in two; the next acts at once."""
+    interrupted = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+
+    def first(*_: object) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def save_checkpoint(folder: Path, trainer: Trainer, record: Mapping[str, Any]) -> None:
+    """Write the state of a trainer into a new folder, and remove the oldest ones.
 
     Args:
         folder: Of all checkpoints of a run.
         trainer: At one of its events.
-        record: Further facts in JSON, which `Checkpoint` gives back.
+        record: Further facts, as JSON can hold them. `identity` among them says what a run and its
+            resumption must have in common, for `restore_newest`.
     """
     trainer.read_losses()
-    facts = trainer.facts
-    target = folder / f"epoch-{facts['epoch']:05}-step-{facts['step']:08}"
+    state = trainer.state
     tensors = _tensors(trainer)
     manifest = {
         "format": FORMAT,
-        "trainer": facts,
+        "trainer": asdict(state),
         "schedule": trainer.schedule.state(),
         "average": trainer.average.log_left,
         "record": record,
     }
+    target = folder / f"epoch-{state.epoch:05}-step-{state.step:08}"
     write_folder(target, manifest, lambda beside: save_file(tensors, beside / STATE))
     for old in checkpoints(folder)[:-KEPT]:
         shutil.rmtree(old)
-    return target
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """List the whole checkpoints of a run, oldest first."""
-    return sorted(folder.glob("epoch-*-step-*"))
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that is whole, and the record that was saved with it."""
+    """A checkpoint that is whole."""
 
     path: Path
     manifest: dict[str, Any]
 
     @property
     def record(self) -> dict[str, Any]:
-        """What `save_checkpoint` was given."""
+        """The facts that `save_checkpoint` was given."""
         return self.manifest["record"]
 
     def restore(self, trainer: Trainer) -> None:
         """Put a trainer into the saved state."""
         _restore(trainer, load_file(self.path / STATE), self.manifest)
+
+
+def restore_newest(
+    folder: Path, trainer: Trainer, identity: Mapping[str, Any]
+) -> Checkpoint | None:
+    """Put a trainer into the state of the newest checkpoint that is whole.
+
+    Args:
+        folder: Of all checkpoints of a run.
+        trainer: Gets the saved state.
+        identity: What the run that resumes must have in common with the one that was saved.
+
+    Returns:
+        The checkpoint; None where there is none yet.
+
+    Raises:
+        ConfigError: The saved run had another identity.
+    """
+    checkpoint = newest_checkpoint(folder)
+    if checkpoint is None:
+        return None
+    # As JSON returns it: with lists for tuples.
+    if checkpoint.record["identity"] != json.loads(json.dumps(identity)):
+        raise ConfigError(
+            f"{folder.parent}: a resumed run keeps its settings and data. Got others; "
+            "without --resume they start a new run."
+        )
+    checkpoint.restore(trainer)
+    return checkpoint
 
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:
@@ -81,8 +170,13 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
     return None
 
 
+def checkpoints(folder: Path) -> list[Path]:
+    """List the checkpoints of a run, oldest first."""
+    return sorted(folder.glob("epoch-*-step-*"))
+
+
 def _tensors(trainer: Trainer) -> dict[str, Tensor]:
-    named = {f"model.{name}": tensor for name, tensor in learnt_weights(trainer.model).items()}
+    named = {f"model.{name}": tensor for name, tensor in trained_weights(trainer.model).items()}
     named |= {f"average.{i}": tensor for i, tensor in enumerate(trainer.average.averages)}
     named |= {f"best.{name}": tensor for name, tensor in trainer.best_weights.items()}
     named |= {f"row-logs.{i}": logs for i, logs in trainer.average.row_logs.items()}
@@ -116,7 +210,7 @@ def _restore(trainer: Trainer, tensors: dict[str, Tensor], manifest: dict[str, A
             state.setdefault(int(i), {})[rest] = tensor
         optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
     trainer.schedule.load_state(manifest["schedule"])
-    trainer.facts.update(manifest["trainer"])
+    trainer.state = TrainerState(**manifest["trainer"])
     torch.set_rng_state(groups["random"]["cpu"])
     if "cuda" in groups["random"] and trainer.device.type == "cuda":
         torch.cuda.set_rng_state(groups["random"]["cuda"], trainer.device)

@@ -84,14 +84,15 @@ def finish(
         annotator, reports, baselines, prepared.task.baseline_name, folder / "model", seconds
     )
     record = _record(config, corpus, prepared, tokenizer, reports)
-    record["best_epoch"] = trainer.facts["best_epoch"] + 1
+    assert trainer.state.best_epoch is not None
+    record["best_epoch"] = trainer.state.best_epoch + 1
     parts = replace(parts, card=model_card(config, corpus.record, result), record=record)
     if config.training.export:
         save_exported(result.model, parts, corpus.dev, notify)
     else:
         save_model(result.model, parts)
     # From here on the vectors of new words are those in the model folder.
-    result = replace(result, annotator=load(result.model, device=device))
+    result = replace(result, predictor=load(result.model, device=device))
     (folder / VECTORS).unlink(missing_ok=True)
     shutil.rmtree(folder / ENCODED, ignore_errors=True)
     results = result.to_dict()

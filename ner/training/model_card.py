@@ -13,7 +13,7 @@ NAMES_OF_CELLS = {"lstm": "LSTM", "gru": "GRU", "mingru": "minGRU", "minlstm": "
 
 def model_card(config: Config, data: Mapping[str, Any], result: RunResult) -> str:
     """Write the README of a model folder."""
-    card = result.annotator.task.card
+    card = result.predictor.task.card
     splits = "\n".join(
         f"| {split} | {facts['source']} | {facts.get('sentences', '')} | "
         f"{facts.get('tokens', '')} | {facts.get('entities', '')} | "
@@ -28,7 +28,7 @@ def model_card(config: Config, data: Mapping[str, Any], result: RunResult) -> st
     return f"""# {card.title}
 
 Encoder: {_encoder(config.encoder)}. Seed: {config.seed}.
-Its labels: {", ".join(result.annotator.labels)}.
+Its labels: {", ".join(result.predictor.labels)}.
 
 ```python
 import ner

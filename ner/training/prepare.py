@@ -22,7 +22,7 @@ from ner.nn.building import build_model
 from ner.nn.model import Model
 from ner.nn.pretrained import Pretrained, read_pretrained_encoder
 from ner.nn.runtime import take_weights
-from ner.nn.transformer import fill_encoders
+from ner.nn.transformer import fill_encoders, transformers_of
 from ner.tasks import TASKS, Task, make_task
 from ner.training.splits import Corpus, Notify
 from ner.training.storage import encode_training
@@ -173,7 +173,7 @@ def prepare(
             vectors=store,
             subwords=make_subwords(encoder, config),
             language=config.pooling.language if config.pooling.hierarchical else None,
-            filled_lines=config.pooling.filled_lines,
+            hard_wrapped=config.pooling.hard_wrapped,
         )
     else:
         featurizer = start.featurizer.extended(corpus.counts)
@@ -187,6 +187,8 @@ def prepare(
     model = build_model(network, featurizer, task)
     if encoder is not None:
         fill_encoders(model, encoder.module)
+    for transformer in transformers_of(model):
+        transformer.keep_vectors(config.transformer.cache << 20)
     if start is not None:
         take_weights(model, start)
         fill_rows_from_store(model, featurizer, len(start.featurizer.words))

@@ -1,8 +1,6 @@
-"""Shows a run on stderr: a bar on a terminal, a line an epoch elsewhere."""
+"""Progress of a run on stderr: a line for each epoch, and a bar on a terminal."""
 
-import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,32 +67,13 @@ class Progress:
             state=f"loss {step.loss:.3f}  {self._best}{speed:,.0f} tokens/s",
         )
 
-    def epoch(self, epoch: Epoch, metric: str, best: float) -> None:
-        """Print a line for an epoch; `metric` is the figure that chooses the best one."""
+    def epoch(self, epoch: Epoch, metric: str) -> None:
+        """Print a line for an epoch; `metric` chooses the best one."""
         metrics = epoch.metrics
         name = METRIC_NAMES.get(metric, metric)
-        self._best = f"best {name} {100 * best:.2f}  "
+        self._best = f"best {name} {100 * epoch.best:.2f}  "
         self.note(
             f"epoch {epoch.epoch + 1:3}  loss {metrics['loss']:8.4f}  dev {name} "
             f"{100 * metrics[metric]:.2f}{' *' if epoch.better else '  '}  "
             f"{metrics['tokens_per_second']:,.0f} tokens/s"
         )
-
-
-@contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event, so that no step is cut in two; the next acts at once."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-
-    def first(*_: object) -> None:
-        interrupted.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, first)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)

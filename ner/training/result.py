@@ -1,4 +1,4 @@
-"""What came of a run, to print and to compute with."""
+"""The result of a run, to print and to compute with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class RunResult:
     """What came of a run.
 
     Args:
-        annotator: The model, ready for use.
+        predictor: The model, ready for use.
         reports: By split.
         baselines: The figure of the baseline by split.
         baseline_name: What the baseline is.
@@ -24,7 +24,7 @@ class RunResult:
         seconds: Of training.
     """
 
-    annotator: Predictor
+    predictor: Predictor
     reports: Mapping[str, Report]
     baselines: Mapping[str, float]
     baseline_name: str

@@ -1,11 +1,12 @@
-"""What a run leaves behind beside its weights: settings, curves, versions, a model card."""
+"""The folder of a run: where it is, and all that a run leaves there beside its model."""
 
 import json
 import math
 import platform
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,25 +20,46 @@ from ner.extras import DISTRIBUTION
 from ner.files import write_json
 from ner.plots import learning_curve
 
+CONFIG = "config.toml"
+
 # A picture takes longer than an epoch over a small corpus.
 SECONDS_BETWEEN_DRAWINGS = 10
+
+
+def choose_folder(
+    out: str | Path | None, config: str | Path | Config | None, *, resume: bool
+) -> Path:
+    """Choose the folder of a run.
+
+    Args:
+        out: The folder, if the user named one.
+        config: Otherwise a file names `runs/NAME`; without a file it is `runs/model`.
+        resume: Whether it is the last folder of that name, or a free one.
+    """
+    if out is not None:
+        return Path(out)
+    name = Path(config).stem if isinstance(config, str | Path) else "model"
+    path, number = Path("runs", name), 2
+    while _is_taken(path):
+        following = Path("runs", f"{name}-{number}")
+        if resume and not _is_taken(following):
+            return path
+        path, number = following, number + 1
+    return path
 
 
 class RunFolder:
     """The folder of a run.
 
-    It holds config.toml, run.json (versions, data, device), metrics.jsonl, learning-curve.png,
-    tensorboard/, checkpoints/, and in the end report.json and model/.
+    It holds config.toml, run.json (versions, data, device), what a `MetricLog` writes,
+    checkpoints/, and in the end report.json and model/.
     """
 
-    def __init__(self, path: Path, is_new: bool) -> None:
+    def __init__(self, path: Path, *, is_new: bool, is_resumed: bool) -> None:
         self.path = path
         self.is_new = is_new
+        self.is_resumed = is_resumed
         self.checkpoints = path / "checkpoints"
-        self.metrics = path / "metrics.jsonl"
-        self._board: SummaryWriter | None = None
-        self._drawn = -math.inf
-        self._metric = ""
 
     @classmethod
     def open(cls, path: Path, *, resume: bool) -> "RunFolder":
@@ -57,19 +79,24 @@ class RunFolder:
             )
         is_new = not path.exists()
         path.mkdir(parents=True, exist_ok=True)
-        return cls(path, is_new)
+        return cls(path, is_new=is_new, is_resumed=resume)
 
-    def discard(self) -> None:
-        """Take back a run that could not begin."""
-        if self.is_new:
-            shutil.rmtree(self.path)
-            return
-        for child in self.path.iterdir():
-            shutil.rmtree(child) if child.is_dir() else child.unlink()
+    @contextmanager
+    def taken_back_on_failure(self) -> Iterator[None]:
+        """Leave everything as it was if a new run cannot begin."""
+        try:
+            yield
+        except BaseException:
+            if self.is_new:
+                shutil.rmtree(self.path)
+            elif not self.is_resumed:
+                for child in self.path.iterdir():
+                    shutil.rmtree(child) if child.is_dir() else child.unlink()
+            raise
 
     def describe(self, config: Config, inputs: Mapping[str, Any], device: torch.device) -> None:
-        """Record what goes into the run."""
-        (self.path / "config.toml").write_text(to_toml(config), encoding="utf-8")
+        """Record all settings, and what else goes into the run."""
+        (self.path / CONFIG).write_text(to_toml(config), encoding="utf-8")
         facts = {
             "seed": config.seed,
             "device": str(device),
@@ -78,46 +105,6 @@ class RunFolder:
             **inputs,
         }
         write_json(self.path / "run.json", facts)
-
-    def rewrite_metrics(self, history: Sequence[Mapping[str, Any]], metric: str) -> None:
-        """Start the curves with what a resumed run knows already; `metric` chooses the best."""
-        self._metric = metric
-        self.metrics.write_text("".join(json.dumps(row) + "\n" for row in history), "utf-8")
-        self._board = SummaryWriter(str(self.path / "tensorboard"), purge_step=len(history) + 1)
-
-    def append_metrics(self, row: Mapping[str, Any]) -> None:
-        """Add an epoch to the curves."""
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        if time.monotonic() - self._drawn > SECONDS_BETWEEN_DRAWINGS:
-            self._draw()
-        assert self._board is not None
-        for name, value in row.items():
-            if name != "epoch":
-                self._board.add_scalar(name, value, row["epoch"])
-        self._board.flush()
-
-    def close(self) -> None:
-        """Draw the last curve, and end the log for TensorBoard."""
-        self._draw()
-        if self._board is not None:
-            self._board.close()
-
-    def _draw(self) -> None:
-        rows = [json.loads(line) for line in self.metrics.read_text("utf-8").splitlines()]
-        learning_curve(rows, self.path / "learning-curve.png", self._metric)
-        self._drawn = time.monotonic()
-
-
-def next_folder(name: str, *, resume: bool) -> Path:
-    """Choose the folder of a run that nobody named: the last one to resume, or a free one."""
-    path, number = Path("runs", name), 2
-    while _is_taken(path):
-        following = Path("runs", f"{name}-{number}")
-        if resume and not _is_taken(following):
-            return path
-        path, number = following, number + 1
-    return path
 
 
 def _is_taken(path: Path) -> bool:
@@ -133,3 +120,44 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+class MetricLog:
+    """The metrics of each epoch: metrics.jsonl, tensorboard/ and learning-curve.png.
+
+    Args:
+        folder: Of the run.
+        history: The rows of the epochs that a resumed run has behind it; it replaces what the
+            files say.
+        metric: The figure that chooses the best epoch.
+    """
+
+    def __init__(self, folder: Path, history: Sequence[Mapping[str, Any]], metric: str) -> None:
+        self.path = folder / "metrics.jsonl"
+        self.picture = folder / "learning-curve.png"
+        self.rows = list(history)
+        self.metric = metric
+        self._drawn = -math.inf
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=len(history) + 1)
+        self.path.write_text("".join(json.dumps(row) + "\n" for row in history), "utf-8")
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add an epoch: its number from 1 as `epoch`, and its metrics."""
+        self.rows.append(row)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        if time.monotonic() - self._drawn > SECONDS_BETWEEN_DRAWINGS:
+            self._draw()
+        for name, value in row.items():
+            if name != "epoch":
+                self._board.add_scalar(name, value, row["epoch"])
+        self._board.flush()
+
+    def close(self) -> None:
+        """Draw the last curve, and end the log for TensorBoard."""
+        self._draw()
+        self._board.close()
+
+    def _draw(self) -> None:
+        learning_curve(self.rows, self.picture, self.metric)
+        self._drawn = time.monotonic()

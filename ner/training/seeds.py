@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ner.config.loading import Config
+from ner.config.loading import Config, read_config
 from ner.files import write_json
 from ner.training.result import METRIC_NAMES
-from ner.training.run_folder import next_folder
-from ner.training.train import Settings, _name, _settings, train_run
+from ner.training.run_folder import choose_folder
+from ner.training.train import Settings, run_training
 
 
 @dataclass(frozen=True)
@@ -60,15 +60,15 @@ def train_seeds(
 
     With `resume`, finished runs are kept, one that was cut off goes on, and the rest follows.
     """
-    path = Path(out) if out is not None else next_folder(_name(config), resume=resume)
-    first = _settings(config, set).seed
+    path = choose_folder(out, config, resume=resume)
+    first = read_config(config, set).seed
     runs: list[dict[str, Any]] = []
     metric = ""
     for seed in range(first, first + seeds):
         folder = path / f"seed-{seed}"
         report = folder / "report.json"
         if not (resume and report.is_file()):
-            train_run(
+            run_training(
                 config,
                 out=folder,
                 set={**(set or {}), "seed": seed},

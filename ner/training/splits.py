@@ -10,6 +10,7 @@ import numpy as np
 from ner.config import DataConfig
 from ner.config.loading import Config
 from ner.data.formats.detection import detect_format
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.read import CorpusSource, file_digest, source_name, stream_sentences
 from ner.data.sentence import Sentence
 from ner.data.spans import Notes
@@ -82,8 +83,7 @@ class SplitReader:
             if problems:
                 problems.clear()
 
-        for sentence in stream_sentences(
-            self.source,
+        options = ReadOptions(
             format=self._format(),
             encoding=data.encoding,
             misaligned=data.misaligned,
@@ -97,7 +97,8 @@ class SplitReader:
             hub_tags=data.hub_tags,
             problems=problems,
             notes=notes,
-        ):
+        )
+        for sentence in stream_sentences(self.source, options):
             if notes.changes or problems:
                 report()
             if sentence.tokens:

@@ -1,220 +1,43 @@
-"""The ways into training: a call from Python, a call from the command line, several seeds."""
+"""A whole run on one page: read, prepare, train, finish."""
 
-import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from ner.config.loading import Config, load_config, parse_config
+from ner.config import TrainingConfig
+from ner.config.loading import Config, read_config
 from ner.data.formats.read import CorpusSource, file_digest
+from ner.data.sentence import Sentence
 from ner.data.tokenizer import Tokenizer
-from ner.errors import ConfigError, TrainingError
+from ner.errors import TrainingError
 from ner.evaluation.report import Report
+from ner.features.batches import TrainingBatches
 from ner.inference.batching import predict
 from ner.inference.predictor import Predictor
-from ner.model_folder import ModelFolder, load_model
-from ner.nn.runtime import TorchRuntime, choose_device, set_threads, to_tensors
-from ner.nn.transformer import transformers_of
-from ner.training.checkpoint import newest_checkpoint, save_checkpoint
+from ner.model_folder import load_model
+from ner.nn.runtime import TorchRuntime, choose_device, set_threads
+from ner.training.checkpoint import restore_newest, run_and_save
 from ner.training.continuing import continue_from
 from ner.training.finish import VECTORS, finish
 from ner.training.optimizers import Schedule, build_optimizers, use_sparse_tables
 from ner.training.prepare import Prepared, check_task, prepare, read_pretrained
-from ner.training.progress import Progress, interruptible
+from ner.training.progress import Progress
 from ner.training.result import RunResult
-from ner.training.run_folder import RunFolder, next_folder
-from ner.training.splits import Corpus, read_corpus
-from ner.training.trainer import Epoch, NonFiniteLossError, Trainer
+from ner.training.run_folder import CONFIG, MetricLog, RunFolder, choose_folder
+from ner.training.splits import Corpus, Notify, read_corpus
+from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
 from ner.training.weights import Penalty, shrinkable
 
-
-class Run:
-    """One training run in its folder."""
-
-    def __init__(
-        self,
-        config: Config,
-        folder: RunFolder,
-        progress: Progress,
-        sources: Mapping[str, CorpusSource],
-        device: torch.device,
-        start: ModelFolder | None,
-        start_digest: str | None,
-    ) -> None:
-        self.config = config
-        self.folder = folder
-        self.sources = sources
-        self.start = start
-        self.start_digest = start_digest
-        self.progress = progress
-        self.device = device
-        set_threads(config.training.threads)
-
-    def run(self, *, resume: bool) -> RunResult:
-        """Train to the end, from the last checkpoint if asked to."""
-        rules = self.config.data.tokenizer
-        tokenizer = Tokenizer(rules) if self.start is None else self.start.tokenizer
-        try:
-            corpus = read_corpus(
-                self.config,
-                self.sources,
-                tokenizer,
-                self.progress.note,
-                folder=self.folder.path,
-                init=self.start_digest,
-            )
-            prepared = self._prepare(corpus)
-            trainer = self._trainer(corpus, prepared)
-            inputs = self._inputs(corpus, prepared)
-            history = self._resume(trainer, inputs) if resume else []
-        except BaseException:
-            if not resume:
-                self.folder.discard()
-            raise
-        self.folder.describe(self.config, inputs, self.device)
-        self.progress.note(self._summary(corpus, prepared))
-        began = time.perf_counter()
-        try:
-            self._train(trainer, history, inputs)
-        except NonFiniteLossError as error:
-            names = ", ".join(corpus.name(error.indices.tolist()))
-            raise TrainingError(f"{error} Sentences of the step: {names}.") from None
-        seconds = time.perf_counter() - began
-        self.folder.close()
-        return finish(
-            self.config,
-            self.folder.path,
-            corpus,
-            prepared,
-            trainer,
-            tokenizer,
-            seconds=seconds,
-            notify=self.progress.note,
-        )
-
-    def _prepare(self, corpus: Corpus) -> Prepared:
-        if self.start is not None:
-            return prepare(self.config, corpus, None, None, self.start)
-        vectors, store = read_pretrained(
-            self.config, corpus, self.folder.path / VECTORS, self.progress.note
-        )
-        return prepare(self.config, corpus, vectors, store)
-
-    def _trainer(self, corpus: Corpus, prepared: Prepared) -> Trainer:
-        training = self.config.training
-        model = prepared.model.to(self.device)
-        model.autocast = training.precision == "bf16"
-        for part in transformers_of(model):
-            part.keep_vectors(self.config.transformer.cache << 20)
-
-        def evaluate(_: nn.Module) -> dict[str, float]:
-            runtime = TorchRuntime(model, self.device)
-            found = predict(runtime, prepared.featurizer, prepared.task, corpus.dev)
-            return {prepared.task.metric: prepared.task.score(corpus.dev, found)}
-
-        # Momentum moves every row at every step, so it needs dense gradients.
-        rows_wait = training.optimizer == "adamw" or training.momentum == 0
-        if self.device.type == "cpu" and rows_wait:
-            use_sparse_tables(model)
-        optimizers = build_optimizers(
-            model,
-            name=training.optimizer,
-            learning_rate=training.learning_rate,
-            embedding_rate=training.embedding_rate,
-            weight_decay=training.weight_decay,
-            momentum=training.momentum,
-            betas=training.betas,
-        )
-        schedule = Schedule(
-            training.schedule,
-            warmup=training.warmup,
-            decay=training.decay,
-            patience=training.plateau_patience,
-        )
-        return Trainer(
-            model,
-            prepared.batches(corpus, self.config),
-            evaluate,
-            optimizers,
-            schedule,
-            epochs=training.epochs,
-            metric=prepared.task.metric,
-            clip_norm=training.clip_norm,
-            ema=training.ema,
-            patience=training.patience,
-            penalty=Penalty(list(shrinkable(model).values()), training.l1, training.l2),
-            to_tensors=lambda arrays: to_tensors(arrays, self.device),
-            device=self.device,
-        )
-
-    def _inputs(self, corpus: Corpus, prepared: Prepared) -> dict[str, Any]:
-        """Name everything that the run reads, with digests."""
-        vectors = self.config.vectors.path
-        return {
-            "data": dict(corpus.record),
-            "vectors": file_digest(vectors) if vectors else None,
-            "init": self.start_digest,
-            "transformer": prepared.network.get("pretrained", {}).get("digest"),
-        }
-
-    def _resume(self, trainer: Trainer, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
-        checkpoint = newest_checkpoint(self.folder.checkpoints)
-        if checkpoint is None:
-            self.progress.note(f"{self.folder.path}: no checkpoint yet, so it begins anew.")
-            return []
-        if checkpoint.record["identity"] != self._identity(inputs):
-            raise ConfigError(
-                f"{self.folder.path}: a resumed run keeps its settings and data. Got others; "
-                "without --resume they start a new run."
-            )
-        checkpoint.restore(trainer)
-        self.progress.note(f"Resumed from {checkpoint.path}")
-        return checkpoint.record["history"]
-
-    def _identity(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """What must not change between a run and its resumption, as JSON gives it back."""
-        settings = self.config.model_dump(mode="json")
-        for free in ("checkpoint_minutes", "device"):
-            del settings["training"][free]
-        return json.loads(json.dumps({"settings": settings, **inputs}))
-
-    def _train(
-        self, trainer: Trainer, history: list[dict[str, Any]], inputs: Mapping[str, Any]
-    ) -> None:
-        self.folder.rewrite_metrics(history, trainer.metric)
-        saved = time.monotonic()
-        record = {"identity": self._identity(inputs), "history": history}
-        with interruptible() as interrupted, self.progress.training(trainer.epochs, len(history)):
-            for event in trainer.run():
-                due = time.monotonic() - saved > 60 * self.config.training.checkpoint_minutes
-                if isinstance(event, Epoch):
-                    history.append({"epoch": event.epoch + 1, **event.metrics})
-                    self.folder.append_metrics(history[-1])
-                    self.progress.epoch(event, trainer.metric, trainer.facts["best"])
-                    due = True
-                else:
-                    self.progress.step(event)
-                if due or interrupted.is_set():
-                    save_checkpoint(self.folder.checkpoints, trainer, record)
-                    saved = time.monotonic()
-                if interrupted.is_set():
-                    self.progress.note(f"Interrupted; go on with --resume --out {self.folder.path}")
-                    raise KeyboardInterrupt
-
-    def _summary(self, corpus: Corpus, prepared: Prepared) -> str:
-        count = sum(parameter.numel() for parameter in prepared.model.parameters())
-        return (
-            f"{corpus.counts.sentences:,} training and {len(corpus.dev):,} development sentences, "
-            f"{len(prepared.task.outputs)} tags or classes, {count:,} parameters, "
-            f"on {self.device}"
-        )
-
-
 Settings = Mapping[str, Any]
+
+# Called with each event of a run; returns False to stop it.
+Callback = Callable[[Step | Epoch], object]
 
 
 def train(
@@ -227,42 +50,49 @@ def train(
     init: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    callbacks: Iterable[Callback] = (),
     set: Settings | None = None,
     **sections: Any,
 ) -> tuple[Predictor, Report]:
     """Train a model.
 
     Args:
-        config: A TOML file or a `Config`; defaults where there is none.
-        out: Folder of the run; by default `runs/NAME`, numbered if that is taken.
-        train: Training data: a file, a folder or name of HF `datasets`, or a list of sentences.
-        dev: Development data, which choose the best weights; a tenth of training by default.
-        test: Test data, looked at once when all is over.
-        init: A model folder to go on from; its vocabularies and types are extended.
-        resume: Go on with the run in `out` from its last checkpoint, with the settings that it
-            began with where `config` is None.
+        config: A TOML file or a `Config`; the defaults if there is none.
+        out: Folder of the run; by default `runs/NAME`, with a number if that is taken.
+        train: Training data: a file, a folder, a name such as `hub:conll2003` or `sample:train`, or
+            a list of sentences.
+        dev: Development data, which choose the best weights; by default a tenth of the training
+            data.
+        test: Test data, which are scored once, at the end.
+        init: A model folder to train further; new words and labels are added to its vocabularies.
+        resume: Continue the run in `out` from its last checkpoint. Without `config`, it keeps its
+            settings.
         progress: Show progress on stderr.
+        callbacks: Functions that are called with each `Step` and each `Epoch`. If one returns
+            False, training stops: the model is evaluated as it is, the best weights are kept, and
+            the model and the report are written. `resume` continues such a run where it stopped.
+            An error in a callback ends the run, after a checkpoint.
         set: Settings by dotted keys, such as `{"encoder.size": 100}`.
-        sections: Settings by section, such as `encoder={"size": 100}` or `seed=2`.
+        sections: Settings by section, such as `encoder={"size": 100}`, or `seed=2`.
 
     Returns:
-        The model, ready for use, and its report on the test data, or on the development data
-        without any.
+        The model, ready for use, and its report on the test data, or on the development data if
+        there are none.
 
     Raises:
-        NerError: A setting, a file or the run folder is not as it must be.
-        KeyboardInterrupt: After Ctrl-C, when the state is saved.
+        NerError: A setting, a file or the folder of the run is wrong.
+        KeyboardInterrupt: After Ctrl-C, when a checkpoint is written.
     """
     changes = dict(set or {})
     for name, value in sections.items():
         if isinstance(value, Mapping):
-            changes |= {f"{name}.{key}": entry for key, entry in value.items()}
+            changes |= {f"{name}.{key}": setting for key, setting in value.items()}
         else:
             changes[name] = value
-    given = {"train": train, "dev": dev, "test": test}
-    changes |= {f"data.{k}": str(v) for k, v in given.items() if isinstance(v, str | Path)}
-    lists = {k: v for k, v in given.items() if v is not None and not isinstance(v, str | Path)}
-    result = train_run(
+    sources = {"train": train, "dev": dev, "test": test}
+    changes |= {f"data.{k}": str(v) for k, v in sources.items() if isinstance(v, str | Path)}
+    lists = {k: v for k, v in sources.items() if v is not None and not isinstance(v, str | Path)}
+    result = run_training(
         config,
         out=out,
         set=changes,
@@ -270,11 +100,12 @@ def train(
         init=init,
         resume=resume,
         progress=progress,
+        callbacks=callbacks,
     )
-    return result.annotator, result.report
+    return result.predictor, result.report
 
 
-def train_run(
+def run_training(
     config: str | Path | Config | None = None,
     *,
     out: str | Path | None = None,
@@ -283,33 +114,203 @@ def train_run(
     init: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    callbacks: Iterable[Callback] = (),
 ) -> RunResult:
-    """Train, and give everything that came of it; arguments as for `train`."""
-    path = Path(out) if out is not None else next_folder(_name(config), resume=resume)
-    kept = path / "config.toml"
-    if config is None and resume and kept.is_file():
-        config = kept
-    settings = _settings(config, set)
+    """Train a model and return all that came of it.
+
+    The arguments are those of `train`; `sources` holds the splits that are lists, by name.
+    """
+    path = choose_folder(out, config, resume=resume)
+    if config is None and resume and (path / CONFIG).is_file():
+        config = path / CONFIG
+    config = read_config(config, set)
     start = start_digest = None
     if init is not None:
         start, start_digest = load_model(Path(init)), file_digest(Path(init))
-        settings = continue_from(settings, start, str(init))
-    settings = settings.resolved()
-    check_task(settings)
-    device = choose_device(settings.training.device)
+        config = continue_from(config, start, str(init))
+    config = config.resolved()
+    check_task(config)
+    device = choose_device(config.training.device)
+    set_threads(config.training.threads)
     folder = RunFolder.open(path, resume=resume)
-    reporter = Progress(enabled=progress)
-    run = Run(settings, folder, reporter, sources or {}, device, start, start_digest)
-    return run.run(resume=resume)
+    shown = Progress(enabled=progress)
+
+    with folder.taken_back_on_failure():
+        # Read.
+        tokenizer = start.tokenizer if start else Tokenizer(config.data.tokenizer)
+        corpus = read_corpus(
+            config, sources or {}, tokenizer, shown.note, folder=path, init=start_digest
+        )
+        # Prepare.
+        vectors, store = None, None
+        if start is None:
+            vectors, store = read_pretrained(config, corpus, path / VECTORS, shown.note)
+        prepared = prepare(config, corpus, vectors, store, start)
+        batches = prepared.batches(corpus, config)
+        trainer = build_trainer(config.training, prepared, batches, corpus.dev, device)
+        inputs = describe_inputs(config, corpus, prepared, start_digest)
+        record = {"identity": identify(config, inputs), "history": []}
+        if resume:
+            record = restore(trainer, folder, record, shown.note)
+    folder.describe(config, inputs, device)
+    shown.note(summarize(corpus, prepared, device))
+
+    # Train.
+    minutes = config.training.checkpoint_minutes
+    began = time.perf_counter()
+    try:
+        train_epochs(trainer, folder, record, minutes, tuple(callbacks), shown)
+    except NonFiniteLossError as error:
+        names = ", ".join(corpus.name(error.indices.tolist()))
+        raise TrainingError(f"{error} Sentences of the step: {names}.") from None
+    seconds = time.perf_counter() - began
+
+    return finish(
+        config, path, corpus, prepared, trainer, tokenizer, seconds=seconds, notify=shown.note
+    )
 
 
-def _settings(config: str | Path | Config | None, changes: Settings | None) -> Config:
-    if isinstance(config, Config):
-        return config.updated(changes or {})
-    if config is not None:
-        return load_config(config, changes)
-    return parse_config({}).updated(changes or {})
+def build_trainer(
+    training: TrainingConfig,
+    prepared: Prepared,
+    batches: TrainingBatches,
+    dev: Sequence[Sentence],
+    device: torch.device,
+) -> Trainer:
+    """Build what trains the prepared network, and scores it on the development sentences."""
+    model, task = prepared.model.to(device), prepared.task
+    model.autocast = training.precision == "bf16"
+
+    def evaluate(_: nn.Module) -> dict[str, float]:
+        found = predict(TorchRuntime(model, device), prepared.featurizer, task, dev)
+        return {task.metric: task.score(dev, found)}
+
+    # Momentum moves every row at every step, so it needs dense gradients.
+    rows_can_wait = training.optimizer == "adamw" or training.momentum == 0
+    if device.type == "cpu" and rows_can_wait:
+        use_sparse_tables(model)
+    optimizers = build_optimizers(
+        model,
+        name=training.optimizer,
+        learning_rate=training.learning_rate,
+        embedding_rate=training.embedding_rate,
+        weight_decay=training.weight_decay,
+        momentum=training.momentum,
+        betas=training.betas,
+    )
+    schedule = Schedule(
+        training.schedule,
+        warmup=training.warmup,
+        decay=training.decay,
+        patience=training.plateau_patience,
+    )
+    return Trainer(
+        model,
+        batches,
+        evaluate,
+        optimizers,
+        schedule,
+        epochs=training.epochs,
+        metric=task.metric,
+        clip_norm=training.clip_norm,
+        ema=training.ema,
+        patience=training.patience,
+        penalty=Penalty(list(shrinkable(model).values()), training.l1, training.l2),
+    )
 
 
-def _name(config: str | Path | Config | None) -> str:
-    return Path(config).stem if isinstance(config, str | Path) else "model"
+def describe_inputs(
+    config: Config, corpus: Corpus, prepared: Prepared, start_digest: str | None
+) -> dict[str, Any]:
+    """Name everything that the run reads, with digests."""
+    vectors = config.vectors.path
+    return {
+        "data": dict(corpus.record),
+        "vectors": file_digest(vectors) if vectors else None,
+        "init": start_digest,
+        "transformer": prepared.network.get("pretrained", {}).get("digest"),
+    }
+
+
+def identify(config: Config, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Name everything that must not change between a run and its resumption."""
+    settings = config.model_dump(mode="json")
+    for free in ("checkpoint_minutes", "device"):
+        del settings["training"][free]
+    return {"settings": settings, **inputs}
+
+
+def restore(
+    trainer: Trainer, folder: RunFolder, record: dict[str, Any], notify: Notify
+) -> dict[str, Any]:
+    """Go back to the last checkpoint of a run, and return its record; the given one without any."""
+    checkpoint = restore_newest(folder.checkpoints, trainer, record["identity"])
+    if checkpoint is None:
+        notify(f"{folder.path}: no checkpoint yet, so training starts at the beginning.")
+        return record
+    notify(f"Resumed from {checkpoint.path}")
+    return checkpoint.record
+
+
+def summarize(corpus: Corpus, prepared: Prepared, device: torch.device) -> str:
+    """Say in a line how much is trained on how much."""
+    count = sum(parameter.numel() for parameter in prepared.model.parameters())
+    return (
+        f"{corpus.counts.sentences:,} training and {len(corpus.dev):,} development sentences, "
+        f"{len(prepared.task.outputs)} tags or classes, {count:,} parameters, on {device}"
+    )
+
+
+def train_epochs(
+    trainer: Trainer,
+    folder: RunFolder,
+    record: dict[str, Any],
+    minutes: float,
+    callbacks: Sequence[Callback],
+    shown: Progress,
+) -> None:
+    """Train to the end, or until a callback returns False.
+
+    Args:
+        trainer: Trains on from its state.
+        folder: Gets checkpoints and the metrics of each epoch.
+        record: Goes into each checkpoint; its `history` holds the metrics of each epoch.
+        minutes: Between checkpoints.
+        callbacks: See `train`.
+        shown: Shows each event.
+
+    Raises:
+        NonFiniteLossError: The loss of a step is not a number.
+        KeyboardInterrupt: After Ctrl-C, when a checkpoint is written.
+    """
+    history = record["history"]
+    log = MetricLog(folder.path, history, trainer.metric)
+
+    def handle(event: Step | Epoch) -> bool:
+        """Log and show an event; return whether a callback stops the run."""
+        if isinstance(event, Epoch):
+            history.append({"epoch": event.epoch + 1, **event.metrics})
+            log.append(history[-1])
+            shown.epoch(event, trainer.metric)
+        else:
+            shown.step(event)
+        answers = [callback(event) for callback in callbacks]
+        return any(isinstance(answer, bool | np.bool_) and not answer for answer in answers)
+
+    events = run_and_save(trainer, folder.checkpoints, record, minutes=minutes)
+    stopped_at: Step | Epoch | None = None
+    try:
+        # Closing the generator saves a checkpoint, also after an error in a callback.
+        with shown.training(trainer.epochs, len(history)), closing(events):
+            for event in events:
+                if handle(event):
+                    stopped_at = event
+                    break
+    except KeyboardInterrupt:
+        shown.note(f"Interrupted; go on with --resume --out {folder.path}")
+        raise
+    if stopped_at is not None:
+        shown.note("Training was stopped by a callback.")
+    if isinstance(stopped_at, Step):
+        handle(trainer.end_epoch())
+    log.close()

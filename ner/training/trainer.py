@@ -1,13 +1,14 @@
 """The training loop: a generator that trains. Saving and printing belong to whoever consumes it.
 
-It knows batches of arrays, `model.loss(batch)`, and a named metric with its direction; what the
-arrays mean is not its business.
+The loop knows batches of arrays, `model.loss(batch)` and a named score. What the arrays mean is not
+its business, so it also trains models that have nothing to do with text.
 """
 
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,52 +18,59 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ner.errors import TrainingError
+from ner.nn.runtime import to_tensors
 from ner.training.optimizers import LazyAdam, Schedule, clip_gradients
-from ner.training.weights import AveragedWeights, learnt_weights
+from ner.training.weights import AveragedWeights, trained_weights
 
 # On a GPU, reading a loss waits for the device; so losses are read this many steps at a time.
 LOSSES_AT_ONCE = 32
 
 
 class BatchSource(Protocol):
-    """Gives the batches of every epoch, the same ones each time it is asked."""
+    """Makes the batches of every epoch, the same ones each time it is asked."""
 
     def plan(self, epoch: int) -> Sequence[NDArray[np.int64]]:
-        """List the examples of each batch of an epoch."""
+        """List the numbers of the examples in each batch of an epoch."""
         ...
 
     def batch(
         self, epoch: int, step: int, indices: NDArray[np.int64]
     ) -> Mapping[str, NDArray[Any]]:
-        """Make one of them; `lengths` is among its arrays."""
+        """Make one of these batches: arrays by name, among them `lengths`, the tokens (B)."""
         ...
 
 
 @dataclass(frozen=True)
 class Step:
-    """A batch was learnt.
-
-    `loss` is the mean of the epoch so far; `tokens` counts its tokens, `seconds` the time spent.
-    """
+    """The model was trained on a batch."""
 
     epoch: int
+    """Number of the epoch, from 0."""
     step: int
+    """Number of the batch in the epoch, from 0."""
     steps: int
+    """How many batches the epoch has."""
     loss: float
+    """Mean loss of the epoch so far."""
     tokens: int
+    """Tokens of the epoch so far."""
     seconds: float
+    """Time that its batches took so far."""
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """An epoch is over and was evaluated.
-
-    `metrics` holds `loss`, what the evaluation gave, and the training speed.
-    """
+    """An epoch ended, and the model was evaluated."""
 
     epoch: int
+    """Number of the epoch, from 0."""
     metrics: Mapping[str, float]
+    """Mean `loss` of the epoch, every score of the evaluation, `learning_rate` at the end,
+    `tokens_per_second` and `seconds` of training."""
     better: bool
+    """Whether its score is the best so far."""
+    best: float
+    """The best score so far."""
 
 
 class NonFiniteLossError(TrainingError):
@@ -75,24 +83,49 @@ class NonFiniteLossError(TrainingError):
         self.indices = indices
 
 
+@dataclass
+class TrainerState:
+    """How far a run is: all that a checkpoint keeps beside tensors."""
+
+    epoch: int = 0
+    """Epochs that ended."""
+    step: int = 0
+    """Steps of the current epoch that are done; so for `loss_sum`, `tokens` and `seconds`."""
+    total_steps: int = 0
+    """Steps of all epochs that are done."""
+    factor: float = 1.0
+    """What the schedule multiplies learning rates by."""
+    loss_sum: float = 0.0
+    tokens: int = 0
+    seconds: float = 0.0
+    best_score: float | None = None
+    best_epoch: int | None = None
+    """The epoch, from 0, of `best_score`; both None before the first evaluation."""
+    finished: bool = False
+    """Whether there is nothing more to train."""
+
+
 class Trainer:
-    """Trains a model; iterate over `run()`.
+    """Trains a model: iterate over `run()`.
 
     Args:
-        model: Has a `loss`; already on `device`.
-        batches: See `BatchSource`.
-        evaluate: Scores the model on development data, in evaluation mode, after each epoch.
-        optimizers: Over the model's parameters together, with `base_lr` in each group.
-        schedule: Of the learning rate.
-        epochs: How many.
-        metric: Name of the score in what `evaluate` returns that decides which weights are best.
+        model: Has a method `loss` from a batch of tensors to a scalar. It is trained on the device
+            where its parameters are.
+        batches: Makes the batches, see `BatchSource`. Integers become int64 tensors, other numbers
+            float32.
+        evaluate: Scores the model on development data after each epoch. The model is in evaluation
+            mode then, with averaged weights.
+        optimizers: Optimizers over all parameters together. The rate of each group is its highest,
+            which the schedule lowers.
+        schedule: Factor on the learning rates; constant by default.
+        epochs: How many epochs to train.
+        metric: Name of the score, among those that `evaluate` returns, that decides which weights
+            are the best.
         higher_is_better: The direction of that score.
         clip_norm: Greatest norm of all gradients together; None does not clip.
-        ema: Decay of the averaged weights, which are what is evaluated and kept.
-        patience: Epochs without a better score before it stops; None never does.
-        penalty: Adds to the loss what large weights cost.
-        to_tensors: Moves the arrays of a batch to the device.
-        device: Where it trains.
+        ema: Decay of the averaged weights, which are what is evaluated and kept, in [0, 1).
+        patience: Epochs without a better score before training ends; None trains all epochs.
+        penalty: From the loss of a batch to that loss and what large weights cost.
     """
 
     def __init__(
@@ -101,7 +134,7 @@ class Trainer:
         batches: BatchSource,
         evaluate: Callable[[nn.Module], Mapping[str, float]],
         optimizers: Sequence[Optimizer],
-        schedule: Schedule,
+        schedule: Schedule | None = None,
         *,
         epochs: int,
         metric: str,
@@ -110,44 +143,72 @@ class Trainer:
         ema: float = 0.0,
         patience: int | None = None,
         penalty: Callable[[Tensor], Tensor] = lambda loss: loss,
-        to_tensors: Callable[[Mapping[str, NDArray[Any]]], Mapping[str, Tensor]],
-        device: torch.device,
     ) -> None:
         self.model = model
         self.batches = batches
         self.evaluate = evaluate
         self.optimizers = optimizers
-        self.schedule = schedule
+        self.schedule = schedule or Schedule("constant")
         self.epochs = epochs
         self.metric = metric
         self.sign = 1 if higher_is_better else -1
         self.clip_norm = clip_norm
         self.patience = patience
         self.penalty = penalty
-        self.to_tensors = to_tensors
-        self.device = device
+        self.device = next(model.parameters()).device
+        self.to_tensors = partial(to_tensors, device=self.device)
         self.average = AveragedWeights(model, ema)
+        self.state = TrainerState()
         self.best_weights: dict[str, Tensor] = {}
+        """The trained weights of the best epoch by name, on the CPU."""
         # Losses that were not read yet: epoch, step, examples, loss.
         self.pending: list[tuple[int, int, NDArray[np.int64], Tensor]] = []
-        # Everything that a checkpoint keeps beside tensors.
-        self.facts: dict[str, Any] = {
-            "epoch": 0,
-            "step": 0,
-            "total_steps": 0,
-            "factor": 1.0,
-            "loss_sum": 0.0,
-            "tokens": 0,
-            "seconds": 0.0,
-            "best": None,
-            "best_epoch": None,
-            "finished": False,
-        }
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group.setdefault("base_lr", group["lr"])
 
     def run(self) -> Iterator[Step | Epoch]:
-        """Train on from where the state is; every event is a moment at which it can be saved."""
-        while not self.facts["finished"]:
-            yield from self._run_epoch(self.facts["epoch"])
+        """Train on from the current state; at each event the state can be saved.
+
+        Raises:
+            NonFiniteLossError: The loss of a step is not a number. The weights are those before it.
+        """
+        while not self.state.finished:
+            yield from self._run_steps()
+            yield self.end_epoch()
+
+    def end_epoch(self) -> Epoch:
+        """Evaluate the model and begin the next epoch.
+
+        `run` does so after the last step of an epoch. Call it to stop within an epoch: what was
+        learned since the last evaluation then counts as well.
+        """
+        self.read_losses()
+        state = self.state
+        self.model.eval()
+        for optimizer in self.optimizers:
+            if isinstance(optimizer, LazyAdam):
+                optimizer.catch_up()
+        with self.average.applied():
+            scores = dict(self.evaluate(self.model))
+            better = self._keep_if_best(scores[self.metric])
+        self.schedule.observe(better)
+        metrics = {
+            "loss": state.loss_sum / max(1, state.step),
+            **scores,
+            "learning_rate": self.optimizers[0].param_groups[-1]["lr"],
+            "tokens_per_second": state.tokens / max(state.seconds, 1e-9),
+            "seconds": state.seconds,
+        }
+        assert state.best_score is not None
+        assert state.best_epoch is not None
+        ended = Epoch(state.epoch, metrics, better, state.best_score)
+        state.epoch += 1
+        state.step, state.loss_sum, state.tokens, state.seconds = 0, 0.0, 0, 0.0
+        waited = ended.epoch - state.best_epoch
+        is_exhausted = self.patience is not None and waited >= self.patience
+        state.finished = state.epoch >= self.epochs or is_exhausted
+        return ended
 
     def read_losses(self) -> None:
         """Wait for the losses of the last steps, and add them up.
@@ -159,33 +220,32 @@ class Trainer:
         for (epoch, step, indices, _), value in zip(self.pending, values, strict=True):
             if not math.isfinite(value):
                 raise NonFiniteLossError(epoch, step, indices, value)
-            self.facts["loss_sum"] += value
+            self.state.loss_sum += value
         self.pending.clear()
 
-    def _run_epoch(self, epoch: int) -> Iterator[Step | Epoch]:
-        facts = self.facts
-        plan = self.batches.plan(epoch)
+    def _run_steps(self) -> Iterator[Step]:
+        """Train on the batches of the current epoch that are left."""
+        state = self.state
+        plan = self.batches.plan(state.epoch)
         self._set_rates()
-        for step in range(facts["step"], len(plan)):
+        for step in range(state.step, len(plan)):
             began = time.perf_counter()
             self.model.train()
-            arrays = self.batches.batch(epoch, step, plan[step])
-            progress = (epoch + step / len(plan)) / self.epochs
-            facts["factor"] = self.schedule.factor(progress, epoch)
+            arrays = self.batches.batch(state.epoch, step, plan[step])
+            progress = (state.epoch + step / len(plan)) / self.epochs
+            state.factor = self.schedule.factor(progress, state.epoch)
             self._set_rates()
             loss = self.model.loss(self.to_tensors(arrays))  # pyright: ignore[reportCallIssue]
             loss = self.penalty(loss)
-            self.pending.append((epoch, step, plan[step], loss.detach()))
+            self.pending.append((state.epoch, step, plan[step], loss.detach()))
             if self.device.type == "cpu" or len(self.pending) == LOSSES_AT_ONCE:
                 self.read_losses()
             self._update(loss)
-            facts["step"] = step + 1
-            facts["tokens"] += int(arrays["lengths"].sum())
-            facts["seconds"] += time.perf_counter() - began
-            mean = facts["loss_sum"] / max(1, facts["step"] - len(self.pending))
-            yield Step(epoch, step, len(plan), mean, facts["tokens"], facts["seconds"])
-        self.read_losses()
-        yield self._finish_epoch(epoch, len(plan))
+            state.step = step + 1
+            state.tokens += int(arrays["lengths"].sum())
+            state.seconds += time.perf_counter() - began
+            mean = state.loss_sum / max(1, state.step - len(self.pending))
+            yield Step(state.epoch, step, len(plan), mean, state.tokens, state.seconds)
 
     def _update(self, loss: Tensor) -> None:
         loss.backward()
@@ -195,40 +255,22 @@ class Trainer:
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        self.average.after_step(self.facts["total_steps"])
-        self.facts["total_steps"] += 1
+        self.average.after_step(self.state.total_steps)
+        self.state.total_steps += 1
 
     def _set_rates(self) -> None:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = group["base_lr"] * self.facts["factor"]
+                group["lr"] = group["base_lr"] * self.state.factor
 
-    def _finish_epoch(self, epoch: int, steps: int) -> Epoch:
-        facts = self.facts
-        self.model.eval()
-        for optimizer in self.optimizers:
-            if isinstance(optimizer, LazyAdam):
-                optimizer.catch_up()
-        with self.average.applied():
-            scores = dict(self.evaluate(self.model))
-            score = self.sign * scores[self.metric]
-            better = facts["best"] is None or score > facts["best"]
-            if better:
-                facts["best"], facts["best_epoch"] = score, epoch
-                self.best_weights = {
-                    name: tensor.detach().cpu().clone()
-                    for name, tensor in learnt_weights(self.model).items()
-                }
-        self.schedule.observe(better)
-        metrics = {
-            "loss": facts["loss_sum"] / max(1, steps),
-            **scores,
-            "learning_rate": self.optimizers[0].param_groups[-1]["lr"],
-            "tokens_per_second": facts["tokens"] / max(facts["seconds"], 1e-9),
-            "seconds": facts["seconds"],
+    def _keep_if_best(self, score: float) -> bool:
+        """Keep the weights if the score is better than all before it."""
+        best = self.state.best_score
+        if best is not None and not self.sign * score > self.sign * best:
+            return False
+        self.state.best_score, self.state.best_epoch = score, self.state.epoch
+        self.best_weights = {
+            name: tensor.detach().cpu().clone()
+            for name, tensor in trained_weights(self.model).items()
         }
-        facts.update(epoch=epoch + 1, step=0, loss_sum=0.0, tokens=0, seconds=0.0)
-        waited = epoch - facts["best_epoch"]
-        exhausted = self.patience is not None and waited >= self.patience
-        facts["finished"] = epoch + 1 >= self.epochs or exhausted
-        return Epoch(epoch, metrics, better)
+        return True

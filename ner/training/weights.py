@@ -83,7 +83,7 @@ class AveragedWeights:
             parameter.data, average.data = average.data, parameter.data
 
 
-def learnt_weights(model: nn.Module) -> dict[str, Tensor]:
+def trained_weights(model: nn.Module) -> dict[str, Tensor]:
     """Give the state of a model without parameters that need no gradient."""
     frozen = frozen_weights(model)
     return {name: tensor for name, tensor in model.state_dict().items() if name not in frozen}

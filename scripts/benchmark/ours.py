@@ -116,7 +116,6 @@ def agreement(folder: Path, sentences: Sequence[Sentence]) -> dict[str, float]:
 
 def build_trainer(config: "Config", corpus: "Corpus", prepared: "Prepared") -> "Trainer":
     """Give a trainer that never evaluates and never ends, for those who time its steps."""
-    from ner.nn.runtime import to_tensors
     from ner.training.optimizers import Schedule, build_optimizers, use_sparse_tables
     from ner.training.trainer import Trainer
 
@@ -138,8 +137,6 @@ def build_trainer(config: "Config", corpus: "Corpus", prepared: "Prepared") -> "
         metric="f1",
         clip_norm=settings.clip_norm,
         ema=settings.ema,
-        to_tensors=to_tensors,
-        device=next(model.parameters()).device,
     )
 
 
@@ -178,19 +175,18 @@ class Learner:
 
     def train(self, seconds: float) -> tuple[int, float]:
         """Train for a while; gives the tokens learnt and the seconds it took."""
-        facts = self.trainer.facts
         began, tokens = time.perf_counter(), 0
         while (spent := time.perf_counter() - began) < seconds:
-            before = facts["tokens"]
+            before = self.trainer.state.tokens
             next(self.events)
             # At the end of an epoch the count starts anew, and nothing was learnt.
-            tokens += max(0, facts["tokens"] - before)
+            tokens += max(0, self.trainer.state.tokens - before)
         return tokens, spent
 
     def train_epoch(self) -> float:
         """Train for one epoch; gives the seconds it took."""
-        began, epoch = time.perf_counter(), self.trainer.facts["epoch"]
-        while self.trainer.facts["epoch"] == epoch:
+        began, epoch = time.perf_counter(), self.trainer.state.epoch
+        while self.trainer.state.epoch == epoch:
             next(self.events)
         return time.perf_counter() - began
 

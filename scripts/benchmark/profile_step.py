@@ -37,9 +37,9 @@ def main() -> None:
     run_steps(events, WARM_UP)
     seconds: defaultdict[str, float] = defaultdict(float)
     with timed_parts(trainer, seconds):
-        began, tokens = time.perf_counter(), trainer.facts["tokens"]
+        began, tokens = time.perf_counter(), trainer.state.tokens
         run_steps(events, options.steps)
-        spent, learnt = time.perf_counter() - began, trainer.facts["tokens"] - tokens
+        spent, learnt = time.perf_counter() - began, trainer.state.tokens - tokens
     per_step = 1e3 / options.steps
     print(f"{learnt / spent:,.0f} tokens/s, {spent * per_step:.2f} ms a step")
     seconds["everything else"] = spent - sum(seconds.values())

@@ -166,10 +166,10 @@ def read_results(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
 def measure(name: str, recipe: Config, folder: Path) -> dict[str, Any]:
     """Train one row, in a folder that is removed afterwards."""
     from ner.training.run_folder import versions
-    from ner.training.train import train_run
+    from ner.training.train import run_training
 
     config = recipe.updated(ROWS[name])
-    result = train_run(config, out=folder, resume=folder.is_dir())
+    result = run_training(config, out=folder, resume=folder.is_dir())
     weights = load_model(result.model).weights
     encoder = [array for key, array in weights.items() if key.startswith("encoder.")]
     row = {

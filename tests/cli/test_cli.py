@@ -11,6 +11,7 @@ import ner
 from ner.cli import main
 from ner.cli.inputs import ENDINGS
 from ner.data.formats.registry import FORMATS
+from tests.tolerance import small_model_bound
 
 CONLL = """-DOCSTART- -X- O
 
@@ -305,7 +306,7 @@ def test_halves_of_pairs_can_be_printed(run, model, output):
         pytest.param(
             "a.jsonl",
             '{"txt": "a"}',
-            "a.jsonl:1: text: a string is needed. Got None.",
+            "a.jsonl:1: text: must be a string. Got None.",
             id="jsonl, no text",
         ),
         pytest.param("a.jsonl", "{", "a.jsonl:1: not JSON: ", id="jsonl, no JSON"),
@@ -488,6 +489,7 @@ def test_sentences_of_a_text_are_tagged_by_themselves_if_asked(run, model):
     fails(run("tag", model, text, "--split-sentences", "--language", "English"), 2, "language: ")
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(
     "options",
     [("--runtime", "torch"), ("--threads", 1, "--batch-tokens", 7)],
@@ -502,7 +504,7 @@ def test_runtime_threads_and_batches_change_no_answer(run, model, options):
     for one, other in zip(records(found), records(expected), strict=True):
         scores = [[e.pop("score") for e in record["spans"]] for record in (one, other)]
         assert one == other
-        assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+        assert scores[0] == pytest.approx(scores[1], abs=small_model_bound(len(one["tokens"])))
 
 
 def test_a_model_is_exported_and_what_int8_costs_is_said(run, model, tmp_path):

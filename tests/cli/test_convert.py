@@ -35,7 +35,7 @@ def test_a_file_is_converted_and_what_was_done_is_said(rows, tmp_path):
     stdout, stderr = convert(rows, out)
     assert stdout == ""
     assert stderr.splitlines() == [
-        f"{rows}: read as conll (columns, a token a line).",
+        f"{rows}: read as conll (columns with blanks or tabs, a token per line).",
         f"{out}: written as jsonl: 2 sentences, 4 tokens, 2 entities.",
     ]
     assert [s.spans for s in read_sentences(out)] == [((0, 2, "PER"),), ((0, 1, "LOC"),)]

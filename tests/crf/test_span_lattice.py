@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from torchcrf import CRF
 
-from ner.crf import kernel, paths
+from ner.crf import kernel, span_lattice
 from ner.crf.span_lattice import SpanLattice
 from ner.data.schemes import Span, legal_steps, span_tags, spans_from_tags, tag_set, tags_from_spans
 from ner.errors import DataError
@@ -20,7 +20,7 @@ SCHEMES = pytest.mark.parametrize("scheme", ["BIO", "BIOES"])
 # Emissions of a size that doubles can take apart, and of one that exp() cannot take.
 SCALES = pytest.mark.parametrize("scale", [1.0, 300.0])
 LENGTHS = np.array([1, 2, 3, 4, 2])
-# How decoding goes: compiled; in numpy, one sentence after the other; in numpy, all at once.
+# How decoding is done: compiled; in numpy, sums of one sentence at a time; in numpy, all at once.
 WAYS = pytest.mark.parametrize("way", ["compiled", "one by one", "batch"])
 
 
@@ -30,7 +30,7 @@ def take(way, monkeypatch):
         pytest.skip("needs the compiled kernel: python scripts/build_kernel.py")
     if way != "compiled":
         monkeypatch.setattr(kernel, "library", None)
-        monkeypatch.setattr(paths, "FEW", 100 if way == "one by one" else 0)
+        monkeypatch.setattr(span_lattice, "FEW", 100 if way == "one by one" else 0)
 
 
 def random_lattice(scheme, labels="XY", scale=1.0, seed=1):

@@ -78,12 +78,12 @@ def test_partial_sentences_and_columns_survive_json_lines():
 
 
 def test_partial_must_be_true_or_false():
-    with pytest.raises(DataError, match=r"x:1: partial: true or false\. Got 1"):
+    with pytest.raises(DataError, match=r"x:1: partial: must be true or false\. Got 1"):
         list(read_jsonl([b'{"text": "a", "partial": 1}'], "x", Tokenizer()))
 
 
 def test_tags_that_leave_no_legal_sequence_are_refused():
-    with pytest.raises(ValueError, match="no legal sequence"):
+    with pytest.raises(ValueError, match="some sequence of the allowed tags must be legal"):
         allowed_table([("S-X", "B-X"), ("S-Z",)], tag_set(LABELS, "BIOES"), "BIOES")
 
 

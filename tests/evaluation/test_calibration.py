@@ -15,25 +15,25 @@ from ner.evaluation.calibration import (
 from ner.tasks.texts import TextTask
 
 ONE, SEVERAL = TextTask(("A", "B", "C")), TextTask(("A", "B", "C"), multi_label=True)
-TASKS = pytest.mark.parametrize("target", [ONE, SEVERAL], ids=["one", "several"])
+TASKS = pytest.mark.parametrize("task", [ONE, SEVERAL], ids=["one", "several"])
 
 
-def draw(target, temperature, count=40_000, seed=1):
+def draw(task, temperature, count=40_000, seed=1):
     """Draw scores, and gold labels with the probabilities that they have at a temperature."""
     random = np.random.default_rng(seed)
     logits = random.normal(scale=3, size=(count, 3))
     cool = logits / temperature
-    if target.multi_label:
+    if task.multi_label:
         return logits, random.random(logits.shape) < 1 / (1 + np.exp(-cool))
     shares = np.exp(cool) / np.exp(cool).sum(axis=1, keepdims=True)
     # The first class whose share, added to those before it, is more than a number in [0, 1).
     return logits, (shares.cumsum(axis=1) > random.random((count, 1))).argmax(axis=1)
 
 
-def loss_by_hand(target, logits, gold, temperature):
+def loss_by_hand(task, logits, gold, temperature):
     total = 0.0
     for row, own in zip((logits / temperature).tolist(), gold.tolist(), strict=True):
-        if target.multi_label:
+        if task.multi_label:
             signs = [-1 if held else 1 for held in own]
             total += sum(math.log1p(math.exp(s * x)) for s, x in zip(signs, row, strict=True))
         else:
@@ -59,28 +59,28 @@ def error_by_hand(probabilities, right, bins):
 
 @TASKS
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 2.5])
-def test_the_temperature_that_made_the_labels_is_found(target, temperature):
-    found = fit_temperature(target, *draw(target, temperature))
+def test_the_temperature_that_made_the_labels_is_found(task, temperature):
+    found = fit_temperature(*draw(task, temperature))
     assert found == pytest.approx(temperature, rel=0.03)
 
 
 @TASKS
-def test_no_other_temperature_makes_gold_labels_more_probable(target):
-    logits, gold = draw(target, 1.7, count=60)
+def test_no_other_temperature_makes_gold_labels_more_probable(task):
+    logits, gold = draw(task, 1.7, count=60)
     found = fit_temperature(logits, gold)
     grid = np.exp(np.linspace(np.log(LEAST), np.log(GREATEST), 2000))
-    losses = [loss_by_hand(target, logits, gold, t) for t in grid]
+    losses = [loss_by_hand(task, logits, gold, t) for t in grid]
     assert found == pytest.approx(grid[int(np.argmin(losses))], rel=0.01)
-    best = loss_by_hand(target, logits, gold, found)
+    best = loss_by_hand(task, logits, gold, found)
     assert best <= min(losses)
     for factor in (1 - 1e-4, 1 + 1e-4):
-        assert best < loss_by_hand(target, logits, gold, found * factor)
+        assert best < loss_by_hand(task, logits, gold, found * factor)
 
 
 @TASKS
-def test_what_is_always_or_never_right_ends_at_a_border(target):
+def test_what_is_always_or_never_right_ends_at_a_border(task):
     gold = np.array([0, 1, 2])
-    if target.multi_label:
+    if task.multi_label:
         gold = np.eye(3, dtype=bool)
     logits = 2 * np.eye(3) - 1
     assert fit_temperature(logits, gold) == pytest.approx(LEAST, rel=1e-6)
@@ -88,16 +88,16 @@ def test_what_is_always_or_never_right_ends_at_a_border(target):
 
 
 @TASKS
-def test_scores_of_a_thousand_do_no_harm(target):
-    logits, gold = draw(target, 1.0, count=50)
+def test_scores_of_a_thousand_do_no_harm(task):
+    logits, gold = draw(task, 1.0, count=50)
     found = calibrate((1000 * logits).astype(np.float32), gold)
     assert all(math.isfinite(value) for value in found.to_dict().values())
     assert found.temperature == pytest.approx(GREATEST)
 
 
 @TASKS
-def test_a_calibration_says_what_it_changed(target):
-    logits, gold = draw(target, 3.0, count=500)
+def test_a_calibration_says_what_it_changed(task):
+    logits, gold = draw(task, 3.0, count=500)
     found = calibrate(logits.astype(np.float32), gold)
     assert found.sentences == 500
     for temperature, error, loss in (
@@ -105,14 +105,14 @@ def test_a_calibration_says_what_it_changed(target):
         (found.temperature, found.ece_after, found.loss_after),
     ):
         scores = logits.astype(np.float32).astype(np.float64) / temperature
-        if target.multi_label:
+        if task.multi_label:
             probabilities = (1 / (1 + np.exp(-scores))).ravel()
             right = gold.ravel()
         else:
             shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
             probabilities, right = shares.max(axis=1), shares.argmax(axis=1) == gold
         assert error == pytest.approx(error_by_hand(probabilities, right, 15), abs=1e-9)
-        assert loss == pytest.approx(loss_by_hand(target, logits, gold, temperature), rel=1e-5)
+        assert loss == pytest.approx(loss_by_hand(task, logits, gold, temperature), rel=1e-5)
     assert found.ece_after < found.ece_before / 2
     assert found.loss_after < found.loss_before
     assert str(found) == (

@@ -9,7 +9,12 @@ import pytest
 from ner.data.sentence import Prediction, Sentence, Source
 from ner.errors import DataError
 from ner.evaluation.calibration import Calibration
-from ner.evaluation.label_metrics import accuracy, evaluate_classes, evaluate_column
+from ner.evaluation.label_metrics import (
+    accuracy,
+    evaluate_classes,
+    evaluate_column,
+    score_classes,
+)
 from ner.evaluation.report import Scores
 
 SOURCE = Source("dev.txt", 7)
@@ -96,6 +101,7 @@ def test_scores_of_single_labels_are_those_counted_by_hand(seed):
     pairs = [((a,), (b,)) for a, b in zip(gold, found, strict=True)]
     report = evaluate_classes(*classified(pairs))
     check_scores(report, [{a} for a in gold], [{b} for b in found])
+    assert score_classes(*classified(pairs)) == report.score
     right = sum(a == b for a, b in zip(gold, found, strict=True))
     assert report.accuracy == report.score == report.f1 == right / 40
     for a, b in itertools.product("ABCDE", repeat=2):
@@ -127,7 +133,20 @@ def test_scores_of_several_labels_are_those_counted_by_hand(seed):
     wrong = sum((c in a) != (c in b) for a, b in zip(gold, found, strict=True) for c in "ABCDEF")
     assert (report.labels, report.hamming_loss) == (6, wrong / 240)
     assert report.score == report.f1 == report.micro.f1
+    assert score_classes(*classified(pairs), multi_label=True) == report.score
     assert report.metric == "f1"
+
+
+def test_all_small_cases_of_several_labels_agree_with_counts_by_hand():
+    sets = [set(), {"A"}, {"B"}, {"A", "B"}]
+    for gold in itertools.product(sets, repeat=2):
+        for found in itertools.product(sets, repeat=2):
+            if not set().union(*gold, *found):
+                continue
+            pairs = [(sorted(a), sorted(b)) for a, b in zip(gold, found, strict=True)]
+            report = evaluate_classes(*classified(pairs), multi_label=True)
+            check_scores(report, gold, found)
+            assert score_classes(*classified(pairs), multi_label=True) == report.score
 
 
 @pytest.mark.parametrize("seed", range(5))

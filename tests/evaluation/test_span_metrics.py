@@ -10,7 +10,6 @@ from ner.data.sentence import Prediction, Sentence, Source
 from ner.errors import DataError
 from ner.evaluation.span_metrics import (
     count_confusions,
-    count_spans,
     evaluate_sentences,
     evaluate_tags,
     f1,
@@ -67,14 +66,18 @@ def test_the_example_of_seqeval_has_the_figures_of_its_documentation():
 
 
 @given(sentences_of(TAG))
-def test_spans_are_counted_as_by_searching_lists(sentences):
+def test_quick_f1_is_that_of_searching_lists(sentences):
     gold, predicted = spans_of(sentences)
-    counts = count_spans(gold, predicted)
-    for label in ("PER", "LOC"):
-        golds = [(i, s) for i, spans in enumerate(gold) for s in spans if s.label == label]
-        guesses = [(i, s) for i, spans in enumerate(predicted) for s in spans if s.label == label]
+    sides = [[(i, s) for i, spans in enumerate(side) for s in spans] for side in (gold, predicted)]
+    correct = sum(guess in sides[0] for guess in sides[1])
+    assert f1(gold, predicted) == 2 * correct / (sum(map(len, sides)) or 1)
+    report = evaluate(sentences)
+    for label in report.per_label:
+        golds, guesses = ([each for each in side if each[1].label == label] for side in sides)
         correct = sum(guess in golds for guess in guesses)
-        assert counts.get(label, (0, 0, 0)) == (correct, len(guesses), len(golds))
+        scores = report.per_label[label]
+        assert scores.precision == correct / (len(guesses) or 1)
+        assert (scores.recall, scores.support) == (correct / (len(golds) or 1), len(golds))
 
 
 @given(sentences_of(TAG))

@@ -453,8 +453,6 @@ def trainer(seed):
         Schedule("one-cycle"),
         epochs=2,
         metric="score",
-        to_tensors=lambda arrays: {k: torch.from_numpy(v).long() for k, v in arrays.items()},
-        device=torch.device("cpu"),
     )
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ner.errors import ConfigError, DataError
-from ner.forecasting.baselines import ridge
+from ner.forecasting.baselines import STRENGTHS, plain_methods
 from ner.forecasting.coding import Coding
 from ner.forecasting.report import Scores, score
 from ner.forecasting.settings import series_settings
@@ -299,19 +299,40 @@ def test_scores_are_those_of_their_definitions():
 
 def test_ridge_is_the_least_penalised_error():
     random = np.random.default_rng(2)
-    inputs, targets = random.normal(size=(30, 3)), random.normal(size=(30, 2))
+    settings = series_settings(task="rows", scaling="min-max")
+    inputs = random.normal(size=(60, 3))
+    values = np.column_stack([inputs @ [2, 0, -1] + 5 + random.normal(size=60), inputs])
+    parts = random_parts(60, (0.5, 0.25, 0.25), 1, "file")
+    coding = Coding.fit(settings, values, parts.train)
+    (_, (name, method)) = plain_methods(coding, values, parts).items()
+    strength = float(name.removeprefix("ridge on the same inputs (strength ").removesuffix(")"))
+    features, targets = coding.inputs.apply(values[:, 1:]), values[:, 0]
 
-    def cost(weights, bias):
-        return np.square(inputs @ weights + bias - targets).sum() + 4 * np.square(weights).sum()
+    def cost(strength, weights, bias):
+        errors = features[parts.train] @ weights + bias - targets[parts.train]
+        return np.square(errors).sum() + strength * np.square(weights).sum()
 
-    weights, bias = ridge(inputs, targets, 4.0)
-    best = cost(weights, bias)
+    # What is forecast is linear, so a few forecasts tell weights and bias.
+    forecasts = method(np.arange(60))[:, 0]
+    (*weights, bias), *_ = np.linalg.lstsq(
+        np.column_stack([features, np.ones(60)]), forecasts, rcond=None
+    )
+    assert np.allclose(features @ weights + bias, forecasts)
+    best = cost(strength, np.array(weights), bias)
     for _ in range(50):
-        moved = weights + random.normal(scale=1e-3, size=(3, 2))
-        assert cost(moved, bias + random.normal(scale=1e-3, size=2)) > best
-    free, bias = ridge(inputs, inputs @ np.array([[2.0], [0], [-1]]) + 5, 1e-9)
-    assert np.allclose(free[:, 0], [2, 0, -1])
-    assert np.allclose(bias, 5)
+        moved = weights + random.normal(scale=1e-3, size=3)
+        assert cost(strength, moved, bias + random.normal(scale=1e-3)) > best
+
+    def dev_error(strength):
+        """Solve the normal equations of centred values."""
+        centre, mean = features[parts.train].mean(axis=0), targets[parts.train].mean()
+        centred = features[parts.train] - centre
+        gram = centred.T @ centred + strength * np.eye(3)
+        solved = np.linalg.solve(gram, centred.T @ (targets[parts.train] - mean))
+        found = (features[parts.dev] - centre) @ solved + mean
+        return np.square(found - targets[parts.dev]).mean()
+
+    assert dev_error(strength) == min(map(dev_error, STRENGTHS))
 
 
 @pytest.mark.parametrize(

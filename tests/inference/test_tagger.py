@@ -16,6 +16,7 @@ from ner.crf import kernel
 from ner.data.schemes import Span
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import ConfigError, DataError, ModelFolderError
+from tests.tolerance import small_model_bound
 
 TEXTS = [
     "Awa Badjie was born in Ziguinchor.",
@@ -69,6 +70,7 @@ def test_a_score_is_a_probability(tiny_tagger, tokens):
     assert all(0 < e.score <= 1 + 1e-9 for e in tiny_tagger.tag_tokens(tokens).entities)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("window", [1, 3, 1024])
 @pytest.mark.parametrize("batch_tokens", [1, 64, 2048])
 def test_a_stream_gives_each_text_what_it_gets_alone(tiny_tagger, window, batch_tokens):
@@ -78,7 +80,9 @@ def test_a_stream_gives_each_text_what_it_gets_alone(tiny_tagger, window, batch_
         alone = tiny_tagger.tag(text)
         assert found(sentence) == found(alone)
         scores = [e.score for e in alone.entities]
-        assert [e.score for e in sentence.entities] == pytest.approx(scores, abs=1e-5)
+        assert [e.score for e in sentence.entities] == pytest.approx(
+            scores, abs=small_model_bound(len(alone))
+        )
 
 
 def test_a_stream_mixes_texts_and_sentences(tiny_tagger):
@@ -339,6 +343,7 @@ def test_a_constraint_with_an_unknown_label_is_refused_with_those_there_are(tiny
         assert str(error.value) == f"label: must be one of {known}. Got 'PLANET'."
 
 
+@pytest.mark.numeric
 def test_the_best_taggings_come_best_first_with_their_probabilities(tiny_tagger):
     best = tiny_tagger.nbest(BORN, k=6)
     predictions = [s.prediction for s in best]
@@ -348,7 +353,9 @@ def test_the_best_taggings_come_best_first_with_their_probabilities(tiny_tagger)
     assert len({p.spans for p in predictions}) == len(best) == 6
     first = tiny_tagger.tag(BORN)
     assert (best[0].text, found(best[0])) == (BORN, found(first))
-    assert predictions[0].scores == pytest.approx(first.prediction.scores, abs=1e-6)
+    assert predictions[0].scores == pytest.approx(
+        first.prediction.scores, abs=small_model_bound(len(first))
+    )
     assert first.prediction.probability is None
     # A span has one posterior, whatever tagging it stands in: at least that of all shown here.
     for span in {span for p in predictions for span in p.spans}:
@@ -376,6 +383,7 @@ def test_a_blank_text_has_one_tagging(tiny_tagger):
 DOCUMENT = "Ada visited Turing in Paris.\nMr. Smith saw Berlin! Did Bob go to London?"
 
 
+@pytest.mark.numeric
 def test_sentences_of_a_text_are_tagged_by_themselves_and_put_together(tiny_tagger):
     split = ner.SentenceSplitter()
     whole = tiny_tagger.tag(DOCUMENT, split=split)
@@ -389,7 +397,8 @@ def test_sentences_of_a_text_are_tagged_by_themselves_and_put_together(tiny_tagg
         expected += [(e.start + start, e.end + start, e.label, e.score) for e in alone.entities]
     found = [(e.start, e.end, e.label, e.score) for e in whole.entities]
     assert [each[:3] for each in found] == [each[:3] for each in expected]
-    assert [each[3] for each in found] == pytest.approx([each[3] for each in expected], abs=1e-5)
+    bound = small_model_bound(len(whole))
+    assert [each[3] for each in found] == pytest.approx([each[3] for each in expected], abs=bound)
     assert len(found) > 2
     (piped,) = tiny_tagger.pipe([DOCUMENT], split=split)
     assert [e.label for e in piped.entities] == [each[2] for each in found]

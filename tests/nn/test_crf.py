@@ -2,8 +2,6 @@
 
 import itertools
 import math
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -90,24 +88,6 @@ def test_likelihoods_and_their_gradients_are_those_of_pytorch_crf(batch_first, r
         results.append((value, *torch.autograd.grad(value.sum(), inputs)))
     for ours, theirs in zip(*results, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
-
-
-def test_torchscript_gives_the_same_numbers():
-    # In a process of its own: TorchScript cannot compile what the tests' shape checks wrap.
-    program = """
-import torch
-from ner.nn import CRF
-crf = CRF(3, batch_first=True, tags=["O", "B-X", "I-X"], scheme="BIO")
-emissions, tags = torch.randn(2, 4, 3), torch.tensor([[0, 1, 2, 0], [1, 2, 2, 0]])
-mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]], dtype=torch.bool)
-script = torch.jit.script(crf)
-assert torch.equal(script(emissions, tags, mask), crf(emissions, tags, mask))
-assert script.decode(emissions, mask) == crf.decode(emissions, mask)
-script(emissions, tags, mask).backward()
-assert crf.transitions.grad.any()
-"""
-    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program]
-    subprocess.run(command, check=True)
 
 
 @LAYOUTS

@@ -1,7 +1,6 @@
 """Company does not matter: a sentence gets the same scores and spans whatever stands beside it."""
 
 import itertools
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,10 +12,11 @@ from ner.data.sentence import Sentence
 from ner.features.batches import TaggingBatches
 from ner.features.distinct_words import WordRows
 from ner.features.featurizer import build_featurizer
-from ner.features.vectors import VectorStore
 from ner.nn.building import build_model
 from ner.nn.runtime import TorchRuntime
 from ner.tasks import SpanTask
+from tests.networks import case_name, choices, write_store
+from tests.tolerance import additions, float32_bound, probability_bound
 
 WIDTH = 8
 TARGET = SpanTask(tuple(tag_set(["LOC", "PER"], "BIOES")), "BIOES")
@@ -36,11 +36,6 @@ THE SHARES OF McKinley FALL ; zyxwv O'Neill left Tokyo at 9 , xylophone-1 too
 A B C D E F G H I J K L M N O P Q R S T U V W X Y Z a b c d e f g h i j k l m
 """
 VECTORS = ["quokka", "xylophone-0", "Quokka", "lisbon"]
-
-
-def choices(section, key):
-    """List the values that a setting can have, so that a new kind of component is tested too."""
-    return get_args(getattr(Config(), section).__class__.model_fields[key].annotation)
 
 
 # Every kind of encoder, and every option where it has a use.
@@ -99,17 +94,9 @@ def sentences_of(text):
     return [sentence(line.split()) for line in text.strip().splitlines()]
 
 
-def case_name(value):
-    words = (" ".join(v) or "none" if isinstance(v, tuple) else str(v) for v in value.values())
-    return "-".join(words) or "default"
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    path = tmp_path_factory.mktemp("vectors") / "vectors"
-    random = np.random.default_rng(1)
-    VectorStore.write(path, VECTORS, random.normal(size=(len(VECTORS), WIDTH)))
-    return VectorStore.open(path)
+    return write_store(tmp_path_factory.mktemp("vectors") / "vectors", VECTORS, WIDTH)
 
 
 def make(network, features, store):
@@ -145,31 +132,33 @@ def results(featurizer, runtime, sentences, batches=None, batch_tokens=10**6):
     return [found[i] for i in range(len(sentences))]
 
 
-def same(found, expected):
+def same(found, expected, terms):
     assert len(found) == len(expected)
     for (row, spans, scores), (its_row, its_spans, its_scores) in zip(found, expected, strict=True):
-        # Steps of float32 are 2e-6 where scores are above 16, as weights this large make them.
-        np.testing.assert_allclose(row, its_row, rtol=1e-6, atol=1e-5)
+        np.testing.assert_allclose(row, its_row, rtol=0, atol=float32_bound(its_row, terms))
         assert spans == its_spans
-        assert scores == pytest.approx(its_scores, abs=1e-5)
+        assert scores == pytest.approx(
+            its_scores, abs=probability_bound(its_row, terms, len(its_row))
+        )
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(("network", "features"), CASES, ids=case_name)
 def test_a_sentence_has_the_same_results_in_any_company(network, features, store):
     featurizer, runtime = make(network, features, store)
     sentences = [*sentences_of(TAGGED), sentence(["met", "ab" * 150, "."])]
-    count = len(sentences)
+    count, terms = len(sentences), additions(runtime.model)
     alone = [results(featurizer, runtime, [s])[0] for s in sentences]
     assert sum(len(spans) for _, spans, _ in alone) > 5
 
-    same(results(featurizer, runtime, sentences), alone)
-    same(results(featurizer, runtime, sentences, batch_tokens=16), alone)
-    same(results(featurizer, runtime, sentences[::-1])[::-1], alone)
+    same(results(featurizer, runtime, sentences), alone, terms)
+    same(results(featurizer, runtime, sentences, batch_tokens=16), alone, terms)
+    same(results(featurizer, runtime, sentences[::-1])[::-1], alone, terms)
     order = np.random.default_rng(3).permutation(count)
-    same(results(featurizer, runtime, sentences, batches=np.array_split(order, 3)), alone)
+    same(results(featurizer, runtime, sentences, batches=np.array_split(order, 3)), alone, terms)
 
     random = np.random.default_rng(4)
     words = [token for s in sentences for token in s.tokens]
     neighbour = sentence([*random.choice(words, 999).tolist(), "cd" * 150])
     crowd = [neighbour, *sentences, neighbour]
-    same(results(featurizer, runtime, crowd)[1:-1], alone)
+    same(results(featurizer, runtime, crowd)[1:-1], alone, terms)

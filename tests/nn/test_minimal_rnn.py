@@ -7,6 +7,7 @@ import torch
 from ner.nn.encoders import MinimalRNN
 from ner.nn.encoders import minimal as recurrence
 from ner.nn.encoders.minimal import linear_recurrence
+from tests.tolerance import float32_bound
 
 CELLS = pytest.mark.parametrize("cell", ["mingru", "minlstm"])
 WAYS = pytest.mark.parametrize("way", ["loop", "doubling"])
@@ -84,6 +85,7 @@ def test_states_are_those_of_the_equations(way, cell, bidirectional, layers, tak
         np.testing.assert_allclose(hidden[b, :length], states, rtol=0, atol=1e-12)
 
 
+@pytest.mark.numeric
 @WAYS
 @CELLS
 def test_gates_far_from_zero_and_long_sentences_stay_exact(way, cell, take):
@@ -96,7 +98,8 @@ def test_gates_far_from_zero_and_long_sentences_stay_exact(way, cell, take):
     found = encoder.float()(x.float(), lengths)
     assert found.isfinite().all()
     scale = expected.abs().max()
-    torch.testing.assert_close(found.double() / scale, expected / scale, rtol=0, atol=1e-4)
+    bound = float32_bound(1, 3000)  # a term for each token
+    torch.testing.assert_close(found.double() / scale, expected / scale, rtol=0, atol=bound)
 
 
 def test_forget_gates_start_open():

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from ner.config.loading import Config
 from ner.errors import ConfigError
 from ner.exporting.graph import GraphBuilder, WeightFile
-from ner.exporting.pooling import classifier_head
+from ner.exporting.heads import classifier_head
 from ner.model_folder import WEIGHTS
 from ner.nn.heads import ClassifierHead
 from ner.nn.pooling import (
@@ -22,9 +22,10 @@ from ner.nn.pooling import (
     StructuredAttention,
     build_pooling,
 )
+from tests.tolerance import additions, float32_bound
 
 # Settings of where sentences begin, which poolings do not look for.
-SENTENCES = {"language", "filled_lines"}
+SENTENCES = {"language", "hard_wrapped"}
 WIDTH = 6
 KINDS = ("attention", "structured", "max", "mean", "last")
 # Each alone, some without and with attention, and all at once.
@@ -158,6 +159,7 @@ def test_a_text_is_pooled_as_by_hand_whatever_stands_behind_it(case):
         np.testing.assert_allclose(attention.sum(axis=1), 1, rtol=1e-12)
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("case", CASES, ids=case_name)
 def test_company_does_not_matter(case):
     head = make_head(case).float()
@@ -167,10 +169,12 @@ def test_company_does_not_matter(case):
         own = slice(b, b + 1), slice(0, length)
         alone = head.outputs(hidden[own], LENGTHS[b : b + 1], PARTS[own])
         assert alone.keys() == together.keys()
-        torch.testing.assert_close(together["logits"][b], alone["logits"][0], rtol=0, atol=1e-5)
+        bound = float32_bound(alone["logits"], additions(head))
+        torch.testing.assert_close(together["logits"][b], alone["logits"][0], rtol=0, atol=bound)
         if "attention" in alone:
             found = together["attention"][b, :, :length]
-            torch.testing.assert_close(found, alone["attention"][0], rtol=0, atol=1e-6)
+            bound = float32_bound(1, additions(head))
+            torch.testing.assert_close(found, alone["attention"][0], rtol=0, atol=bound)
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_name)
@@ -329,10 +333,10 @@ def graph_of(head, folder):
         "logits": ("logits", TensorProto.FLOAT, ("B", len(head.labels))),
         "attention": ("attention", TensorProto.FLOAT, ("B", head.pooling.num_heads, "T")),
     }
-    first, *others = [(value, ports[name]) for name, value in values.items()]
-    return graph.to_bytes(*first, *others)
+    return graph.to_bytes(*((value, ports[name]) for name, value in values.items()))
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("bidirectional", [True, False])
 @pytest.mark.parametrize("case", CASES, ids=case_name)
 def test_a_graph_gives_what_torch_gives(case, bidirectional, tmp_path):
@@ -357,11 +361,13 @@ def test_a_graph_gives_what_torch_gives(case, bidirectional, tmp_path):
         found = session.run(None, feed)
         assert [each.name for each in session.get_outputs()] == list(expected)
         for array, tensor in zip(found, expected.values(), strict=True):
-            np.testing.assert_allclose(array, tensor, rtol=0, atol=1e-5)
+            bound = float32_bound(tensor, additions(head))
+            np.testing.assert_allclose(array, tensor, rtol=0, atol=bound)
         if "attention" in expected:
             assert not found[1][expected["attention"].numpy() == 0].any()
 
 
+@pytest.mark.numeric
 def test_a_graph_knows_the_lengths_of_sentences_that_are_far_apart(tmp_path):
     head = ClassifierHead(make(CASES[-1]), "XYZ").float()
     session = onnxruntime.InferenceSession(graph_of(head, tmp_path))
@@ -374,7 +380,8 @@ def test_a_graph_knows_the_lengths_of_sentences_that_are_far_apart(tmp_path):
     )
     feed = {"hidden": hidden, "lengths": lengths, "parts": parts}
     for array, tensor in zip(session.run(None, feed), expected.values(), strict=True):
-        np.testing.assert_allclose(array, tensor.detach(), rtol=0, atol=1e-5)
+        bound = float32_bound(tensor, additions(head) + 700)  # and over all tokens
+        np.testing.assert_allclose(array, tensor.detach(), rtol=0, atol=bound)
 
 
 def test_a_pooling_of_another_kind_is_refused_by_name(tmp_path):

@@ -1,6 +1,7 @@
 """The benchmark runs and writes what it says; how fast anything is, no test can know."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import ner
+from tests.tolerance import small_model_bound
 
 SCRIPTS = Path(__file__).parents[2] / "scripts" / "benchmark"
 LOWER_IS_BETTER = {
@@ -62,11 +64,14 @@ Path(facts).write_text(json.dumps(found), encoding="utf-8")
 
 
 def run(script, *arguments):
+    # Among what is measured is bfloat16, which oneDNN refuses if it is held below torch.
+    environment = {k: v for k, v in os.environ.items() if k != "ONEDNN_MAX_CPU_ISA"}
     return subprocess.run(
         [sys.executable, SCRIPTS / script, *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=200,
+        env=environment,
     )
 
 
@@ -116,11 +121,13 @@ def test_every_measure_is_there_for_both_sides(results):
     assert ("training", 4, "ours, bf16") in found
 
 
+@pytest.mark.numeric
 def test_both_runtimes_tag_alike(results):
     (found,) = facts_of(results)["agreement"]
     assert found["sentences"] == 10
     assert found["unlike"] == 0
-    assert found["largest_difference_of_scores"] < 1e-4
+    longest = max(map(len, islice(ner.read_sentences("sample:dev"), 10)))
+    assert found["largest_difference_of_scores"] < small_model_bound(longest)
 
 
 def test_each_measure_says_which_direction_is_better(results):

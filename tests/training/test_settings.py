@@ -113,7 +113,7 @@ ELSEWHERE = {
     "vectors": "test_training and test_vectors",
     "transformer": "test_transformer",
     "pooling.language": "test_classifying",
-    "pooling.filled_lines": "test_classifying",
+    "pooling.hard_wrapped": "test_classifying",
     "training.patience": "test_regularisation",
     "training.device": "test_loading",
     "training.threads": "test_training",
@@ -169,8 +169,10 @@ def test_with_the_same_settings_a_run_is_always_the_same(run_with, tmp_path, bas
 
 
 @pytest.mark.parametrize("key", SETTINGS)
-def test_each_setting_changes_what_is_learnt(run_with, tmp_path, key):
+def test_each_setting_changes_what_is_learnt(run_with, tmp_path, key, request):
     value, base = SETTINGS[key]
+    if value == "bf16":
+        request.getfixturevalue("bfloat16")
     assert run(tmp_path / "run", base | {key: value}) != run_with(base)
 
 

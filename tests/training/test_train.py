@@ -126,7 +126,9 @@ def test_without_development_data_a_tenth_is_held_out(tmp_path):
         pytest.param({"patience": 1, "schedule": "cosine"}, id="cosine"),
     ],
 )
-def test_other_ways_to_train_lower_the_loss_too(tmp_path, training):
+def test_other_ways_to_train_lower_the_loss_too(tmp_path, training, request):
+    if training.get("precision") == "bf16":
+        request.getfixturevalue("bfloat16")
     tiny_run(tmp_path, epochs=3, training=training)
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert rows[-1]["loss"] < rows[0]["loss"]

@@ -7,11 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from ner.nn.runtime import to_tensors
 from ner.training.checkpoint import checkpoints, newest_checkpoint, save_checkpoint
 from ner.training.optimizers import Schedule, build_optimizers
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
-
-CPU = torch.device("cpu")
 
 
 class Series:
@@ -51,12 +50,9 @@ def make_trainer(seed=3, optimizer="adamw", schedule="one-cycle", **settings):
     model, series = Forecaster(), Series()
     everything = series.batch(0, 0, np.arange(len(series.windows)))
 
-    def tensors(arrays):
-        return {name: torch.from_numpy(array) for name, array in arrays.items()}
-
     def rmse(network):
         with torch.inference_mode():
-            return {"rmse": math.sqrt(network.loss(tensors(everything)).item())}
+            return {"rmse": math.sqrt(network.loss(to_tensors(everything)).item())}
 
     return Trainer(
         model,
@@ -65,8 +61,6 @@ def make_trainer(seed=3, optimizer="adamw", schedule="one-cycle", **settings):
         build_optimizers(model, name=optimizer, learning_rate=0.02, momentum=0.5),
         Schedule(schedule, patience=1),
         **{"epochs": 4, "metric": "rmse", "higher_is_better": False, "ema": 0.9} | settings,
-        to_tensors=tensors,
-        device=CPU,
     )
 
 
@@ -74,8 +68,8 @@ def test_a_series_is_learnt_by_a_metric_that_is_better_when_lower():
     trainer = make_trainer(epochs=30)
     scores = [e.metrics["rmse"] for e in trainer.run() if isinstance(e, Epoch)]
     assert scores[-1] < scores[0] / 2
-    assert trainer.facts["best"] == -min(scores)
-    assert trainer.facts["best_epoch"] == scores.index(min(scores))
+    assert trainer.state.best_score == min(scores)
+    assert trainer.state.best_epoch == scores.index(min(scores))
 
 
 def test_the_best_weights_are_the_averaged_ones_of_the_best_epoch():

@@ -1,49 +1,44 @@
-"""What a format is, and what reading and writing one need to know."""
+"""A format: its name, what it can hold, its reader and its writer."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from ner.data.formats.records import Tokenize
-from ner.data.lines import read_lines
-from ner.data.schemes import Spelling
+from ner.choices import Spelling
+from ner.data.formats.options import ReadOptions
 from ner.data.sentence import Sentence
-from ner.data.spans import SpanRules
-from ner.errors import DataError
 
-# What a format may hold beside the text of its sentences.
+# What a format may hold besides the texts of its sentences.
 SPANS, LABELS, PARTIAL = "spans", "labels", "partial annotation"
 
 TOKENS, SPACING, IDS, DOCUMENTS, SCORES = "tokens", "spacing", "ids", "documents", "scores"
 
 EMPTY = "sentences without tokens"
 
-ALL = frozenset({SPANS, LABELS, PARTIAL, TOKENS, SPACING, IDS, DOCUMENTS, SCORES, EMPTY})
+# What every format of whole texts with character offsets can hold.
+TEXT_CONTENT = frozenset({SPANS, LABELS, SPACING, EMPTY})
+
+ALL_CONTENT = TEXT_CONTENT | {PARTIAL, TOKENS, IDS, DOCUMENTS, SCORES}
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How a corpus is read, whatever its format; see `ner.read_sentences`."""
+class WriteOptions:
+    """How a file is written.
 
-    tokenize: Tokenize
-    encoding: str = "utf-8"
-    columns: Sequence[str] | None = None
-    tags: str | None = None
-    target: str | None = None
-    problems: list[DataError] | None = None
-    rules: SpanRules = field(default_factory=SpanRules)
-    split: str = "train"
-    hub_tokens: str | None = None
-    hub_tags: str | None = None
-
-
-@dataclass(frozen=True)
-class Writing:
-    """How a file is written: how tags are spelt, and which columns there are."""
+    Args:
+        scheme: The spelling of the tags.
+        columns: The columns of a table, besides those of tokens and tags.
+        tagged: Whether a table has a column of tags.
+    """
 
     scheme: Spelling = "BIO"
     columns: Sequence[str] = ()
     tagged: bool = True
+
+    @property
+    def table_scheme(self) -> Spelling | None:
+        """The spelling of the tags in a table; None if it has no column of tags."""
+        return self.scheme if self.tagged else None
 
 
 @dataclass(frozen=True)
@@ -52,47 +47,34 @@ class Format:
 
     Args:
         name: What options call it.
-        about: What it is, in some words.
-        holds: What it can hold.
-        columns: The columns of a sentence that it can hold; None for any.
-        read: Gives the sentences of a file or a folder.
-        lines: Gives the lines of a file; None where it has none.
-        save: Writes a file or a folder that has no lines.
-        endings: Of files that can be nothing else.
+        about: What it is, in a few words.
+        holds: What it can hold, besides the texts of its sentences.
+        read: Reads the sentences of a file or a folder.
+        lines: Yields the lines of a file with sentences; None if files are not made of lines.
+        save: Writes a file or a folder that is not made of lines.
+        endings: The endings of file names that only this format has.
+        columns: The columns of a sentence that it can hold; None for any column.
         is_table: Whether all sentences have the same columns.
     """
 
     name: str
     about: str
     holds: frozenset[str]
-    read: Callable[[str | Path, Reading], Iterator[Sentence]]
-    lines: Callable[[Iterable[Sentence], Writing], Iterator[str]] | None = None
-    save: Callable[[Iterable[Sentence], Path, Writing], None] | None = None
+    read: Callable[[str | Path, ReadOptions], Iterator[Sentence]]
+    lines: Callable[[Iterable[Sentence], WriteOptions], Iterator[str]] | None = None
+    save: Callable[[Iterable[Sentence], Path, WriteOptions], None] | None = None
     endings: tuple[str, ...] = ()
     columns: frozenset[str] | None = frozenset()
     is_table: bool = False
 
 
-DEFAULT_TAGS = "ner"
+def sentence_name(sentence: Sentence, number: int) -> str:
+    """What messages call a sentence: where it was read, or its number among those written."""
+    return str(sentence.source or f"sentence {number}")
 
 
-def _name(source: str | Path) -> str:
-    return "stdin" if str(source) == "-" else str(source)
-
-
-def _reading_with(
-    read: Callable[..., Iterator[Sentence]],
-) -> Callable[[str | Path, Reading], Iterator[Sentence]]:
-    """Adapt a reader of a JSON document."""
-
-    def read_source(source: str | Path, how: Reading) -> Iterator[Sentence]:
-        lines = read_lines(source, how.encoding)
-        return read(lines, _name(source), how.tokenize, how.problems, how.rules)
-
-    return read_source
-
-
-def _plain(
+def without_options(
     write: Callable[[Iterable[Sentence]], Iterator[str]],
-) -> Callable[[Iterable[Sentence], Writing], Iterator[str]]:
-    return lambda sentences, how: write(sentences)
+) -> Callable[[Iterable[Sentence], WriteOptions], Iterator[str]]:
+    """Return a writer for `Format.lines` that ignores its options."""
+    return lambda sentences, options: write(sentences)

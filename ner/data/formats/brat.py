@@ -1,4 +1,10 @@
-"""brat's standoff: a text in NAME.txt, its annotation in NAME.ann; a pair, or a folder of them.
+"""brat's standoff format: a text in NAME.txt and its annotation in NAME.ann.
+
+A source is a folder of such pairs, or one of the two files of a pair. Each text becomes one
+sentence, also if it has many lines, and its id is the name of its file. A text without annotation
+file is not annotated. A span whose fragments are separated only by white space, as brat writes
+a span that continues on the next line, is one span; a span with other gaps counts as overlapping.
+Relations, events, attributes and comments are counted.
 
 Source: https://brat.nlplab.org/standoff.html.
 """
@@ -7,17 +13,33 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ner.data.compressed import created
-from ner.data.formats.base import Reading, Writing
-from ner.data.formats.records import Tokenize, build_sentences, char_span, text_sentence
-from ner.data.lines import checked_lines, read_lines, replace_surrogates, short
+from ner.data.formats.base import (
+    EMPTY,
+    IDS,
+    SPACING,
+    SPANS,
+    Format,
+    WriteOptions,
+    sentence_name,
+)
+from ner.data.formats.options import ReadOptions
+from ner.data.formats.records import build_sentences, char_span, text_sentence
+from ner.data.lines import (
+    checked_lines,
+    is_folder,
+    keep_mark,
+    read_lines,
+    replace_surrogates,
+    short,
+)
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, refuse_gaps
 from ner.errors import DataError
 
-TEXT, ANNOTATION = ".txt", ".ann"
+TEXT_ENDING, ANNOTATION_ENDING = ".txt", ".ann"
 
-# The first letters of what is no span of text.
-OTHERS = {
+# What annotations are that are not spans of text, by their first letter.
+OTHER_ANNOTATIONS = {
     "R": "relations",
     "*": "relations",
     "E": "events",
@@ -27,109 +49,73 @@ OTHERS = {
     "#": "comments",
 }
 
+FORBIDDEN_IN_NAMES = r'/\:*?"<>|'
 
-def read_brat(
-    source: Path,
-    tokenize: Tokenize,
-    encoding: str = "utf-8",
-    problems: list[DataError] | None = None,
-    rules: SpanRules | None = None,
-) -> Iterator[Sentence]:
-    """Yield a sentence for each text, which may have many lines; its id is the file's name.
 
-    A text without annotation file is not annotated. A span whose parts are kept apart by nothing
-    but white space, as brat writes one that goes on over the end of a line, is one span; one with
-    other gaps counts as overlapping. Relations, events, attributes and comments are counted.
-
-    Args:
-        source: A folder, or one of the two files of a pair.
-        tokenize: Cuts the texts.
-        encoding: Of all files.
-        problems: Where to put the errors of texts that cannot be read, which are left out; None
-            raises the first one.
-        rules: What to do with spans that are not whole tokens, or overlap; None refuses them.
+def read_brat(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
+    """Yield a sentence for each text.
 
     Raises:
-        DataError: A text is missing, a line is no annotation, or a span does not fit.
+        DataError: A text is missing, a line is not an annotation, or a span does not fit.
     """
-    used = rules or SpanRules()
+    source = Path(source)
     folder = source if source.is_dir() else source.parent
-    texts = text_files(source)
 
     def build(path: Path, place: Source) -> Sentence:
         name = path.relative_to(folder).with_suffix("").as_posix()
-        text = _content(path, encoding)
-        annotation = path.with_suffix(ANNOTATION)
+        lines = checked_lines(read_lines(path, options.encoding), str(path), keep_ends=True)
+        text = "".join(line for _, line in lines)
+        annotation = path.with_suffix(ANNOTATION_ENDING)
         spans = None
         if annotation.is_file():
-            spans = list(_spans(annotation, text, encoding, used))
+            spans = list(_spans(annotation, text, options.encoding, options.rules))
             place = Source(str(annotation), 1)
-        return text_sentence(text, spans, place, tokenize, used, id=name)
+        return text_sentence(text, spans, place, options.tokenizer, options.rules, id=name)
 
-    return build_sentences(((Source(str(path), 1), path) for path in texts), build, problems)
-
-
-def text_files(source: Path) -> list[Path]:
-    """List the texts of a folder, or the one text of a pair."""
-    if not source.is_dir():
-        return [source.with_suffix(TEXT)]
-    names = {path.with_suffix("") for path in source.rglob(f"*{ANNOTATION}")}
-    names |= {path.with_suffix("") for path in source.rglob(f"*{TEXT}")}
-    return [name.with_name(name.name + TEXT) for name in sorted(names)]
+    texts = ((Source(str(path), 1), path) for path in _text_files(source))
+    return build_sentences(texts, build, options.problems)
 
 
-def write_brat(sentences: Iterable[Sentence], folder: Path) -> None:
+def is_brat(path: Path) -> bool:
+    """Whether a path is a folder with annotation files, or a text with one."""
+    if is_folder(path):
+        return any(path.rglob(f"*{ANNOTATION_ENDING}"))
+    return path.suffix == TEXT_ENDING and path.with_suffix(ANNOTATION_ENDING).is_file()
+
+
+def write_brat(sentences: Iterable[Sentence], folder: Path, options: WriteOptions) -> None:
     """Write a text and its annotation for each sentence into a folder, which must be new or empty.
 
-    They are called by the sentence's id where it has one that can name a file, else by its number.
+    The id of a sentence names its files if a file can have that name; otherwise its number does.
 
     Raises:
-        DataError: The folder holds something, a name comes twice, or a label holds white space.
+        DataError: The folder is not empty, a name is repeated, or a label holds white space.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder}: a new or empty folder is needed for brat's files.")
+        raise DataError(f"{folder}: must be a new or empty folder, for the files of brat.")
     folder.mkdir(parents=True, exist_ok=True)
-    used: set[str] = set()
+    names: set[str] = set()
     for number, sentence in enumerate(sentences, 1):
+        where = sentence_name(sentence, number)
         name = _file_name(sentence.id) or f"{number:06}"
-        if name.lower() in used:
-            raise DataError(
-                f"{sentence.source or f'sentence {number}'}: ids name brat's files. "
-                f"Got {name!r} twice."
-            )
-        used.add(name.lower())
-        text = replace_surrogates(sentence.text)
-        with created(folder / f"{name}{TEXT}") as file:
-            file.write(_bom(text) + text.encode("utf-8"))
-        if sentence.found_spans is None:
-            continue
-        with created(folder / f"{name}{ANNOTATION}") as file:
-            for i, entity in enumerate(sentence.found_entities, 1):
-                if not entity.label or any(c.isspace() for c in entity.label):
-                    raise DataError(
-                        f"{sentence.source or f'sentence {number}'}: in brat's files, a label "
-                        f"holds no blanks. Got {entity.label!r}."
-                    )
-                covered = replace_surrogates(entity.text).replace("\n", " ").replace("\r", " ")
-                line = f"T{i}\t{entity.label} {entity.start} {entity.end}\t{covered}\n"
-                file.write(line.encode("utf-8", "replace"))
+        if name.lower() in names:
+            raise DataError(f"{where}: ids must differ, as they name files. Got {name!r} twice.")
+        names.add(name.lower())
+        with created(folder / f"{name}{TEXT_ENDING}") as file:
+            file.write(keep_mark(replace_surrogates(sentence.text)).encode("utf-8"))
+        if sentence.found_spans is not None:
+            with created(folder / f"{name}{ANNOTATION_ENDING}") as file:
+                for line in _annotation_lines(sentence, where):
+                    file.write(line.encode("utf-8", "replace"))
 
 
-def _bom(text: str) -> bytes:
-    # A mark that is part of the text needs one before it, which reading takes off.
-    return "\ufeff".encode() if text.startswith("\ufeff") else b""
-
-
-def _file_name(name: str | None) -> str | None:
-    is_plain = name is not None and name.isprintable() and not name.startswith((".", " "))
-    if not is_plain or not name or any(c in r'/\:*?"<>|' for c in name) or len(name.encode()) > 200:
-        return None
-    return name
-
-
-def _content(path: Path, encoding: str) -> str:
-    lines = checked_lines(read_lines(path, encoding), str(path), keep_ends=True)
-    return "".join(line for _, line in lines)
+def _text_files(source: Path) -> list[Path]:
+    """List the texts of a folder, or the one text of a pair."""
+    if not source.is_dir():
+        return [source.with_suffix(TEXT_ENDING)]
+    endings = (ANNOTATION_ENDING, TEXT_ENDING)
+    names = {path.with_suffix("") for ending in endings for path in source.rglob(f"*{ending}")}
+    return [name.with_name(name.name + TEXT_ENDING) for name in sorted(names)]
 
 
 def _spans(path: Path, text: str, encoding: str, rules: SpanRules) -> Iterator[CharSpan]:
@@ -145,15 +131,16 @@ def _spans(path: Path, text: str, encoding: str, rules: SpanRules) -> Iterator[C
 
 
 def _text_bound(line: str, text: str, rules: SpanRules, where: str) -> Iterator[CharSpan]:
-    _, _, rest = line.partition("\t")
-    meaning, _, covered = rest.partition("\t")
+    _, _, content = line.partition("\t")
+    meaning, _, covered = content.partition("\t")
     label, _, places = meaning.partition(" ")
     try:
-        parts = [tuple(map(int, part.split(" "))) for part in places.split(";")]
-        starts, ends = zip(*parts, strict=True)
+        fragments = [tuple(map(int, fragment.split(" "))) for fragment in places.split(";")]
+        starts, ends = zip(*fragments, strict=True)
     except ValueError:
         raise FieldError(
-            f"a label, a blank, start and end (several with ; between them). Got {short(line)}."
+            "a span must have a label, a blank, a start and an end (several are separated by ;). "
+            f"Got {short(line)}."
         ) from None
     gaps = [text[end:start] for end, start in zip(ends, starts[1:], strict=False)]
     if any(gap.strip() for gap in gaps):
@@ -164,17 +151,37 @@ def _text_bound(line: str, text: str, rules: SpanRules, where: str) -> Iterator[
 
 
 def _count(line: str, notes: Notes) -> None:
-    kind = OTHERS.get(line[:1])
+    kind = OTHER_ANNOTATIONS.get(line[:1])
     if kind is None:
-        raise FieldError(
-            f"an annotation begins with one of T {' '.join(OTHERS)}. Got {short(line)}."
-        )
+        letters = " ".join(OTHER_ANNOTATIONS)
+        raise FieldError(f"an annotation must begin with one of T {letters}. Got {short(line)}.")
     notes.ignored[kind] += 1
 
 
-def _read_brat(source: str | Path, how: Reading) -> Iterator[Sentence]:
-    return read_brat(Path(source), how.tokenize, how.encoding, how.problems, how.rules)
+def _file_name(name: str | None) -> str | None:
+    """Return the name if a file can have it on any system; None otherwise."""
+    is_plain = name is not None and name.isprintable() and not name.startswith((".", " "))
+    if not is_plain or not name or any(c in FORBIDDEN_IN_NAMES for c in name):
+        return None
+    return name if len(name.encode()) <= 200 else None
 
 
-def _save_brat(sentences: Iterable[Sentence], path: Path, how: Writing) -> None:
-    write_brat(sentences, path)
+def _annotation_lines(sentence: Sentence, where: str) -> Iterator[str]:
+    for i, entity in enumerate(sentence.found_entities, 1):
+        if not entity.label or any(c.isspace() for c in entity.label):
+            raise DataError(
+                f"{where}: in files of brat, a label must not hold white space. "
+                f"Got {entity.label!r}."
+            )
+        covered = replace_surrogates(entity.text).replace("\n", " ").replace("\r", " ")
+        yield f"T{i}\t{entity.label} {entity.start} {entity.end}\t{covered}\n"
+
+
+FORMAT = Format(
+    "brat",
+    "standoff files of brat: a folder, or a pair of .txt and .ann",
+    frozenset({SPANS, SPACING, IDS, EMPTY}),
+    read_brat,
+    save=write_brat,
+    endings=(ANNOTATION_ENDING,),
+)

@@ -1,18 +1,41 @@
-"""What the columns of a file of tokens are, and rows of it cut into them."""
+"""Columns: their usual names, what they are in a file with a token on each row, and such rows.
+
+A file of tokens is cut into fields and put together here, whatever its format.
+"""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ner.data.partial import allowed_from_tags, is_partial, normalize_partial, tags_from_allowed
-from ner.data.schemes import Spelling, spans_from_tags, spelled_tags
+from ner.choices import Spelling
+from ner.data.partial import NormalizedTags, annotation_from_tags, tags_from_allowed
+from ner.data.schemes import spelled_tags
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
 
+# Usual names of columns in headers and of fields in records, in small letters. The first name of
+# each is the one that is written.
+SENTENCE_NAMES = ("sentence", "sentence_id", "sentence #", "sentence_number", "sent_id")
+
+TOKEN_NAMES = ("token", "word", "form")
+
+TAG_NAMES = ("ner", "tag", "tags", "ner_tag", "ner_tags", "label")
+
+TEXT_NAMES = ("text", "sentence", "review", "content")
+
+SPAN_NAMES = ("spans", "entities")
+
+LABEL_NAMES = ("label", "labels", "class", "category", "sentiment", "target")
+
+# The same for lists with an item for each token.
+TOKEN_LIST_NAMES = ("tokens", "words")
+
+TAG_LIST_NAMES = ("ner_tags", "tags")
+
 DOCUMENT_BOUNDARY = "-DOCSTART-"
 
-# Blanks and tabs alone: str.split() would also cut tokens at NBSP, U+3000 and U+2028.
+# Only blanks and tabs: str.split() would also split tokens at NBSP, U+3000 and U+2028.
 BLANKS = " \t"
 
 RUN_OF_BLANKS = re.compile(r"[ \t]+")
@@ -23,12 +46,12 @@ Row = tuple[list[str], str]
 
 @dataclass
 class Layout:
-    """What the columns are. What the caller left open is settled by the first row.
+    """The columns of a file. The first row decides what the caller left open.
 
     Args:
-        columns: Their names; None where the caller does not know.
-        tags: The column that holds tags; None where none does.
-        last: What the last column is called where `columns` do not say; by default `tags`.
+        columns: The names of the columns; None if the caller does not know them.
+        tags: The column of tags; None if there is none.
+        last: The name of the last column if `columns` is None; by default `tags`.
     """
 
     columns: Sequence[str] | None
@@ -38,7 +61,7 @@ class Layout:
     token_column: int = 0
     tag_column: int | None = None
     separator: str = " "
-    normalized: dict[str, str] = field(default_factory=dict)
+    normalized: NormalizedTags = field(default_factory=NormalizedTags)
 
     def __post_init__(self) -> None:
         if self.columns is None:
@@ -46,7 +69,7 @@ class Layout:
         named = [column for column in self.columns if column != "-"]
         if named.count("token") != 1 or len(set(named)) != len(named):
             raise ConfigError(
-                "columns: one of them must be 'token', and none may come twice. "
+                "columns: one column must be 'token', and no name may be repeated. "
                 f"Got {' '.join(self.columns)!r}."
             )
         self.token_column = list(self.columns).index("token")
@@ -59,7 +82,7 @@ class Layout:
         return DOCUMENT_BOUNDARY in (fields[0], *fields[self.token_column : self.token_column + 1])
 
     def settle(self, first_row: str) -> None:
-        """Find out what the caller left open."""
+        """Take from the first row what the caller left open."""
         self.separator = "\t" if "\t" in first_row else " "
         if self.columns is None:
             count = len(self.cut(first_row))
@@ -79,10 +102,10 @@ class Layout:
         return RUN_OF_BLANKS.split(line.lstrip(BLANKS))
 
     def read_plain_rows(self, lines: Sequence[str]) -> list[Row] | None:
-        """Do what `read_row` does for rows that look as those before, in a third of the time.
+        """Do the work of `read_row` for regular rows, in a third of the time.
 
         Returns:
-            None where something about some row is new or wrong, or its blanks are not single.
+            None if a row is wrong, or if its blanks are not single.
         """
         text = "\n".join(["", *lines])
         if self.separator == " " and any(odd in text for odd in ("\t", "  ", "\n ")):
@@ -96,25 +119,27 @@ class Layout:
             return [(row, "O") for row in fields]
         try:
             return [(row, self.normalized[row[self.tag_column]]) for row in fields]
-        except KeyError:
+        except ValueError:
             return None
 
     def read_row(self, line: str, where: str, is_first: bool) -> Row:
-        """Cut a row into its columns, and spell its tag with B, I, E, S ("O" if it has none)."""
+        """Cut a row into its columns, and normalize its tag ("O" if it has none)."""
         if not self.names:
             self.settle(line)
         return self.check_row(self.cut(line), where, line, is_first)
 
     def check_row(self, fields: list[str], where: str, line: str, is_first: bool = False) -> Row:
-        """Check the columns of a row, and spell its tag with B, I, E, S ("O" if it has none)."""
+        """Check the columns of a row, and normalize its tag ("O" if it has none)."""
         if len(fields) != len(self.names):
-            count = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
-            raise DataError(f"{where}: {count}, {self._but_expected(is_first)}")
+            raise DataError(f"{where}: {count_columns(fields)}, {self._but_expected(is_first)}")
         if not fields[self.token_column]:
             raise DataError(f"{where}: a token must not be empty. Got {line!r}.")
         if self.tag_column is None:
             return fields, "O"
-        return fields, self._normalize(fields[self.tag_column], where)
+        try:
+            return fields, self.normalized[fields[self.tag_column]]
+        except ValueError as error:
+            raise DataError(f"{where}: {error}") from None
 
     def _but_expected(self, is_first: bool) -> str:
         count = len(self.names)
@@ -127,36 +152,27 @@ class Layout:
         )
         return f"but {expected}. Columns are separated by {separators}."
 
-    def _normalize(self, tag: str, where: str) -> str:
-        # A file has few distinct tags: each is checked once.
-        if tag not in self.normalized:
-            try:
-                self.normalized[tag] = normalize_partial(tag)
-            except ValueError as error:
-                raise DataError(f"{where}: {error}. Got {tag!r}.") from None
-        return self.normalized[tag]
-
-    def sentence(self, rows: Sequence[Row], **known: Any) -> Sentence:
-        """Make a sentence of rows that `read_row` read, and of what else is known."""
+    def sentence(self, rows: Sequence[Row], **fields: Any) -> Sentence:
+        """Make a sentence of rows that `read_row` read, and of its other fields."""
         by_name = dict(
-            zip(self.names, zip(*(fields for fields, _ in rows), strict=True), strict=True)
+            zip(self.names, zip(*(values for values, _ in rows), strict=True), strict=True)
         )
         by_name.pop("-", None)
         tokens = by_name.pop("token")
-        tags = [tag for _, tag in rows]
         if self.tag_column is not None:
-            different = set(tags)
-            if any(map(is_partial, different)):
-                known["allowed"] = allowed_from_tags(tags)
-            else:
-                known["spans"] = spans_from_tags(tags) if different != {"O"} else ()
-        return Sentence(tokens, columns=by_name, **known)
+            fields |= annotation_from_tags([tag for _, tag in rows])
+        return Sentence(tokens, columns=by_name, **fields)
+
+
+def count_columns(fields: Sequence[str]) -> str:
+    """The number of columns that a row has, in words."""
+    return "1 column" if len(fields) == 1 else f"{len(fields)} columns"
 
 
 def sentence_tags(sentence: Sentence, spelling: Spelling) -> list[str]:
-    """Give the predicted tags of a sentence, or else the gold ones, which may be partial.
+    """Return the predicted tags of a sentence, or else the gold tags, which may be partial.
 
-    Where nobody annotated the sentence, every tag is O.
+    If nobody annotated the sentence, every tag is O.
     """
     spans = sentence.found_spans
     if spans is None and sentence.allowed is not None:
@@ -167,12 +183,12 @@ def sentence_tags(sentence: Sentence, spelling: Spelling) -> list[str]:
 def token_columns(
     sentence: Sentence, columns: Iterable[str], spelling: Spelling | None, where: str
 ) -> list[Sequence[str]]:
-    """Give the columns of a file with a token a row: tokens, further columns, and tags.
+    """Return the columns of a file with a token on each row: tokens, other columns, tags.
 
     Args:
-        sentence: What to write.
-        columns: Names of its further columns.
-        spelling: Of the tags; None leaves them out.
+        sentence: The sentence to write.
+        columns: The names of its other columns.
+        spelling: The spelling of the tags; None leaves them out.
         where: What messages call the sentence.
 
     Raises:

@@ -1,4 +1,11 @@
-"""Column files: one token a line, its tag in one of the columns, a blank line after a sentence."""
+"""Column files: a token on each row, its tag in one of the columns, a blank line after a sentence.
+
+The scheme of the tags, the separators and the ends of lines may be any. Single tabs separate the
+columns if the first row holds a tab; otherwise runs of blanks and tabs do. A row of `-DOCSTART-`
+begins a document, whose name is a running number; sentences before the first such row have no
+document. If the tag of a token is left open (see `ner.data.partial`), the sentence has `allowed`
+instead of `spans`.
+"""
 
 import itertools
 from collections import deque
@@ -6,7 +13,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ner.data.formats.base import DEFAULT_TAGS, Reading, Writing, _name
+from ner.choices import Spelling
+from ner.data.formats.base import (
+    DOCUMENTS,
+    PARTIAL,
+    SPANS,
+    TOKENS,
+    Format,
+    WriteOptions,
+    sentence_name,
+)
 from ner.data.formats.columns import (
     BLANKS,
     DOCUMENT_BOUNDARY,
@@ -16,8 +32,8 @@ from ner.data.formats.columns import (
     sentence_tags,
     token_columns,
 )
-from ner.data.lines import decode_lines, read_lines, replace_surrogates
-from ner.data.schemes import Spelling
+from ner.data.formats.options import ReadOptions
+from ner.data.lines import decode_lines, input_name, read_lines, replace_surrogates
 from ner.data.sentence import Sentence, Source
 from ner.errors import ConfigError, DataError
 
@@ -30,27 +46,22 @@ def read_conll(
     problems: list[DataError] | None = None,
     last: str | None = None,
 ) -> Iterator[Sentence]:
-    """Yield the sentences of a column file, whatever its scheme, separators and line ends.
-
-    The file is separated by single tabs if its first row holds a tab, else by runs of blanks and
-    tabs. Rows of `-DOCSTART-` begin a document, named by a running number; sentences before the
-    first such row have no document. Where the tag of some token is left open (see
-    `ner.data.partial`), the sentence has `allowed` in place of `spans`.
+    """Yield the sentences of a column file.
 
     Args:
         lines: The lines of the file, undecoded.
         name: What messages call the file.
-        columns: Names of its columns in their order, one of them "token"; "-" leaves a column out.
-            By default the first is "token", the last is `tags`, and those between are "column2",
-            "column3" and so on.
-        tags: The column that holds the tags. Where there is no such column, or with None, the
-            sentences are not annotated (`spans` is None).
-        problems: Where to put the errors of sentences that cannot be read, which are left out;
-            None raises the first one.
-        last: What the last column is called where `columns` do not say; by default `tags`.
+        columns: The names of its columns in their order; one is "token", and "-" leaves a column
+            out. By default the first column is "token", the last is `tags`, and those between are
+            "column2", "column3" and so on.
+        tags: The column of tags. Without such a column, or with None, the sentences are not
+            annotated (`spans` is None).
+        problems: A list for the errors of sentences that cannot be read, which are left out; None
+            raises the first error.
+        last: The name of the last column if `columns` is None; by default `tags`.
 
     Raises:
-        ConfigError: `columns` do not name one token column, or name one twice.
+        ConfigError: `columns` does not name exactly one token column, or repeats a name.
         DataError: A row is not UTF-8, has too many or too few columns, an empty token or a tag
             without prefix.
     """
@@ -67,17 +78,17 @@ def write_conll(
 ) -> Iterator[str]:
     r"""Yield lines, without newline, of the form ``token<TAB>tag``.
 
-    The tags are the predicted ones where there is a prediction, else the gold ones. A
-    `-DOCSTART-` row stands wherever the document changes.
+    The tags are the predicted ones if there is a prediction, else the gold ones. A `-DOCSTART-` row
+    is written wherever the document changes.
 
     Args:
-        sentences: What to write.
-        scheme: How the tags are spelt.
-        columns: Further columns of the sentences, to be written between token and tag.
+        sentences: The sentences to write.
+        scheme: The spelling of the tags.
+        columns: Other columns of the sentences, which are written between token and tag.
         tagged: Whether there is a column of tags.
 
     Raises:
-        DataError: A token, label or value is empty or holds a tab or a newline, a token reads
+        DataError: A token, label or value is empty or holds a tab or a newline, a token is
             `-DOCSTART-`, or a sentence lacks a column.
 
     >>> list(write_conll([Sentence(["New", "York"], spans=[(0, 2, "LOC")])], "BIOES"))
@@ -85,7 +96,7 @@ def write_conll(
     """
     document: str | None = None
     for number, sentence in enumerate(sentences, 1):
-        where = f"{sentence.source or f'sentence {number}'}"
+        where = sentence_name(sentence, number)
         if sentence.document != document:
             document = sentence.document
             yield f"{DOCUMENT_BOUNDARY}\tO"
@@ -94,20 +105,6 @@ def write_conll(
         for row in zip(*fields, strict=True):
             yield _row([replace_surrogates(field) for field in row], where)
         yield ""
-
-
-def _row(fields: Sequence[str], where: str) -> str:
-    row = "\t".join(fields)
-    is_whole = row.count("\t") == len(fields) - 1 and "\n" not in row and "" not in fields
-    # What ends a line is cut off, and a row without a tab is cut at blanks.
-    is_whole = is_whole and row == row.rstrip(f"{BLANKS}\r")
-    is_whole = is_whole and (len(fields) > 1 or not any(blank in row for blank in BLANKS))
-    if not is_whole or DOCUMENT_BOUNDARY in RUN_OF_BLANKS.split(row)[:1]:
-        raise DataError(
-            f"{where}: in a column file, tokens and labels hold no tab or newline, end in no "
-            f"blank, are not empty, and do not begin with {DOCUMENT_BOUNDARY}. Got {fields}."
-        )
-    return row
 
 
 def annotate_conll(
@@ -122,19 +119,19 @@ def annotate_conll(
 ) -> Iterator[str]:
     """Yield the lines of a column file, without newline, with the predicted tag as last column.
 
-    Everything else stays as it was: separators, blank lines and `-DOCSTART-` rows, which get an O,
-    or a `_` where a column is predicted. So do the rows of a sentence that went to `problems`.
-    Lines are held back only until their sentence is tagged.
+    Everything else stays as it is: separators, blank lines and `-DOCSTART-` rows. These rows get an
+    O, or a `_` if a column is predicted, and so do the rows of a sentence that cannot be read. A
+    line waits only until its sentence is tagged.
 
     Args:
         lines: The lines of the file, undecoded.
-        tag_sentences: Gives back every sentence with its prediction, in order; it may read ahead.
+        tag_sentences: Returns every sentence with its prediction, in order. It may read ahead.
         name: What messages call the file.
-        scheme: How the predicted tags are written.
+        scheme: The spelling of the predicted tags.
         columns: As for `read_conll`.
         tags: As for `read_conll`, but by default no column is taken for tags, nor checked.
         problems: As for `read_conll`.
-        predicted: A predicted column that is written in place of tags.
+        predicted: The predicted column to write instead of tags.
     """
     layout = Layout(columns, tags)
     nothing = itertools.repeat("O" if predicted is None else "_")
@@ -151,16 +148,16 @@ def annotate_conll(
             yield from _annotated(waiting.popleft(), nothing, layout)
         block = waiting.popleft()
         assert len(tagged) == len(block.lines), "tag_sentences changed the tokens or their order"
-        found = sentence_tags(tagged, scheme) if predicted is None else tagged.column(predicted)
-        yield from _annotated(block, found, layout)
+        values = sentence_tags(tagged, scheme) if predicted is None else tagged.column(predicted)
+        yield from _annotated(block, values, layout)
     for block in waiting:
-        assert block.sentence is None, "tag_sentences gave back too few sentences"
+        assert block.sentence is None, "tag_sentences returned too few sentences"
         yield from _annotated(block, nothing, layout)
 
 
 @dataclass
 class _Block:
-    """Lines that belong together: a sentence, readable or not, or what stands between two."""
+    """The lines of one sentence, which may be unreadable, or one line between two sentences."""
 
     lines: list[str]
     sentence: Sentence | None = None
@@ -171,7 +168,7 @@ def _read_blocks(
 ) -> Iterator[_Block]:
     """Yield every line of the file, in blocks."""
     block = _Block([])
-    # What is wrong with the encoding of a line, by its place in the block.
+    # What is wrong with the encoding of a line, by its index in the block.
     undecoded: dict[int, DataError] = {}
     document_names = map(str, itertools.count())
     document: str | None = None
@@ -228,20 +225,51 @@ def _read_rows(
     return rows
 
 
-def _annotated(block: _Block, tags: Iterable[str], layout: Layout) -> Iterator[str]:
-    for line, tag in zip(block.lines, tags, strict=False):
-        yield f"{line}{layout.separator}{tag}" if line else ""
+def _annotated(block: _Block, values: Iterable[str], layout: Layout) -> Iterator[str]:
+    for line, value in zip(block.lines, values, strict=False):
+        yield f"{line}{layout.separator}{value}" if line else ""
 
 
-def _read_conll(source: str | Path, how: Reading) -> Iterator[Sentence]:
-    lines = read_lines(source, how.encoding)
-    tags = None if how.target else how.tags or DEFAULT_TAGS
-    if how.tags and how.columns and tags not in (None, *how.columns):
-        raise ConfigError(
-            f"tags: one of the columns that are named ({' '.join(how.columns)}). Got {tags!r}."
+def _row(fields: Sequence[str], where: str) -> str:
+    row = "\t".join(fields)
+    is_whole = row.count("\t") == len(fields) - 1 and "\n" not in row and "" not in fields
+    # Reading removes blanks from the end of a line, and cuts a row without a tab at its blanks.
+    is_whole = is_whole and row == row.rstrip(f"{BLANKS}\r")
+    is_whole = is_whole and (len(fields) > 1 or not any(blank in row for blank in BLANKS))
+    if not is_whole or DOCUMENT_BOUNDARY in RUN_OF_BLANKS.split(row)[:1]:
+        raise DataError(
+            f"{where}: in a column file, tokens and labels must not be empty, hold a tab or a "
+            f"newline, end in a blank, or begin with {DOCUMENT_BOUNDARY}. Got {fields}."
         )
-    return read_conll(lines, _name(source), how.columns, tags, how.problems, how.target)
+    return row
 
 
-def _lines_conll(sentences: Iterable[Sentence], how: Writing) -> Iterator[str]:
-    return write_conll(sentences, how.scheme, how.columns, how.tagged)
+def _read_conll(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
+    lines = read_lines(source, options.encoding)
+    tags = options.tag_column
+    if options.tags and options.columns and tags not in (None, *options.columns):
+        raise ConfigError(
+            f"tags: must be one of the named columns ({' '.join(options.columns)}). Got {tags!r}."
+        )
+    return read_conll(
+        lines, input_name(source), options.columns, tags, options.problems, options.target
+    )
+
+
+def _lines_conll(sentences: Iterable[Sentence], options: WriteOptions) -> Iterator[str]:
+    return write_conll(sentences, options.scheme, options.columns, options.tagged)
+
+
+FORMAT = Format(
+    "conll",
+    "columns with blanks or tabs, a token per line",
+    frozenset({SPANS, PARTIAL, TOKENS, DOCUMENTS}),
+    _read_conll,
+    _lines_conll,
+    columns=None,
+    is_table=True,
+    endings=(
+        *(".conll", ".iob", ".bio", ".bioes", ".bmes", ".bilou", ".col"),
+        *(".testa", ".testb"),  # as in eng.testa
+    ),
+)

@@ -1,23 +1,29 @@
-"""The format of a corpus that nobody named: told by its name, else by how it begins."""
+"""Which format a corpus has, by its name or else by how it begins."""
 
 import re
 from pathlib import Path
 
 from ner.data.compressed import unpacked_name
 from ner.data.formats.base import Format
-from ner.data.formats.brat import ANNOTATION, TEXT
-from ner.data.formats.columns import BLANKS, RUN_OF_BLANKS
-from ner.data.formats.csv_tables import LABELS, SENTENCE, SPANS, TOKEN
-from ner.data.formats.csv_tables import TEXT as TEXTS
+from ner.data.formats.brat import is_brat
+from ner.data.formats.columns import (
+    BLANKS,
+    LABEL_NAMES,
+    RUN_OF_BLANKS,
+    SENTENCE_NAMES,
+    SPAN_NAMES,
+    TEXT_NAMES,
+    TOKEN_NAMES,
+)
 from ner.data.formats.registry import FORMATS
 from ner.data.lines import CHUNK, is_folder, read_head
 from ner.errors import DataError
 
 TAG = re.compile(r"O|[BIESLUM]-.+")
 
-FIRST_ROW = re.compile(r"1(?:-[0-9]+)?\t(?:[^\t]*\t){8}[^\t]*")
+CONLLU_ROW = re.compile(r"1(?:-[0-9]+)?\t(?:[^\t]*\t){8}[^\t]*")
 
-# How JSON of one kind or another begins.
+# How the kinds of JSON begin. The first pattern that matches decides.
 JSON_BEGINNINGS = (
     (re.compile(r'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:.*"examples"\s*:\s*\[', re.DOTALL), "lighttag"),
     (re.compile(r'\s*\{\s*"examples"\s*:\s*\[', re.DOTALL), "lighttag"),
@@ -28,61 +34,63 @@ JSON_BEGINNINGS = (
     (re.compile(r'\s*\{\s*"[^\n]*\}\s*(?:\n|$)', re.DOTALL), "jsonl"),
 )
 
-# So many rows say what a file is; in fewer, labels of texts could be tokens.
+# A file needs this many rows to be taken for texts with labels: with fewer rows, the labels could
+# be tokens.
 FEWEST_TEXTS = 3
 
 
 def detect_format(
     source: str | Path, encoding: str = "utf-8", *, is_labelled: bool = False
 ) -> Format:
-    """Tell the format of a file, a folder, or a name as `read_sentences` takes it.
+    """Detect the format of a file, of a folder, or of a name as `read_sentences` takes it.
 
-    Standard input, and whatever looks like nothing else, is taken for columns, or for labels and
-    texts.
+    Standard input has columns, or labels and texts. So has a file that looks like no other format.
 
     Args:
         source: The file, folder or name.
-        encoding: Of the file.
-        is_labelled: Whether its texts have labels, so that lines of a few words without tags are
-            labels and texts, and not tokens and columns.
+        encoding: The encoding of the file.
+        is_labelled: Whether the texts have labels. Then lines of a few words without tags are
+            labels and texts, not tokens and columns.
 
     Raises:
-        DataError: There is no such file.
+        DataError: The file does not exist.
     """
     name = str(source)
     if not name:
-        raise DataError("FILE: a name is needed. Got ''.")
+        raise DataError("FILE: must be a name. Got ''.")
     if name == "-" and is_labelled:
         return FORMATS["labels"]
     if name == "-" or name.startswith("sample:"):
         return FORMATS["conll"]
     path = Path(source)
-    if name.startswith("hub:") or (is_folder(path) and not any(path.rglob(f"*{ANNOTATION}"))):
+    if name.startswith("hub:"):
         return FORMATS["hub"]
-    if is_folder(path) or (path.suffix == TEXT and path.with_suffix(ANNOTATION).is_file()):
+    if is_brat(path):
         return FORMATS["brat"]
+    if is_folder(path):
+        return FORMATS["hub"]
     ending = Path(unpacked_name(name)).suffix.lower()
-    for known in FORMATS.values():
-        if ending in known.endings:
-            return known
+    for entry in FORMATS.values():
+        if ending in entry.endings:
+            return entry
     head = read_head(path, encoding)
     lines = [line.rstrip("\r") for line in head.split("\n")]
     if len(head) >= CHUNK // 4:
-        lines.pop()  # what may have been cut off
+        lines.pop()  # it may be cut off
     found = _json_name(head) or ("json" if ending == ".json" else _table_name(lines, ending))
     return FORMATS[found or _lines_name(lines, is_labelled)]
 
 
 def format_to_write(path: Path) -> Format | None:
-    """Tell by a name which format is to be written; None if it does not say."""
+    """Detect by its name in which format a file is written; None if the name does not tell."""
     if str(path) == "-":
         return None
     ending = Path(unpacked_name(path.name)).suffix.lower()
     return next(
         (
-            known
-            for known in FORMATS.values()
-            if ending in (*known.endings, f".{known.name}") and (known.lines or known.save)
+            entry
+            for entry in FORMATS.values()
+            if ending in (*entry.endings, f".{entry.name}") and (entry.lines or entry.save)
         ),
         None,
     )
@@ -93,19 +101,20 @@ def _json_name(head: str) -> str | None:
 
 
 def _table_name(lines: list[str], ending: str) -> str | None:
-    """Tell a table by its header; any file may be one, but only .csv is one for sure."""
+    """Detect a table by its header. Only the ending .csv makes a table of any header."""
     header = next((line for line in lines if line), "")
     kind, delimiter = ("tsv", "\t") if "\t" in header and ending != ".csv" else ("csv", ",")
     names = {name.strip(' "').lower() for name in header.split(delimiter)}
-    if names.intersection(TOKEN) and names.intersection(SENTENCE):
+    if names.intersection(TOKEN_NAMES) and names.intersection(SENTENCE_NAMES):
         return f"{kind}-long"
-    is_wide = names.intersection(TEXTS) and names.intersection((*SPANS, *LABELS))
+    is_wide = names.intersection(TEXT_NAMES) and names.intersection((*SPAN_NAMES, *LABEL_NAMES))
     return kind if is_wide or ending == ".csv" else None
 
 
 def _lines_name(lines: list[str], is_labelled: bool) -> str:
+    """Tell CoNLL-U, columns, and labels with texts apart."""
     first = next((line for line in lines if line and not line.startswith("#")), "")
-    if FIRST_ROW.fullmatch(first):
+    if CONLLU_ROW.fullmatch(first):
         return "conllu"
     while lines and not lines[-1].strip(BLANKS):
         lines.pop()

@@ -1,10 +1,15 @@
-"""Which columns of a data set of Hugging Face hold what, and what its rows are as sentences."""
+"""What the columns of a data set of Hugging Face hold, and its rows as sentences."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ner.data.formats.csv_tables import LABELS, TEXT
+from ner.data.formats.columns import (
+    LABEL_NAMES,
+    TAG_LIST_NAMES,
+    TEXT_NAMES,
+    TOKEN_LIST_NAMES,
+)
 from ner.data.formats.records import Tokenize, label_list, text_sentence
 from ner.data.lines import short
 from ner.data.schemes import normalize_tag, spans_from_tags
@@ -12,15 +17,12 @@ from ner.data.sentence import Sentence, Source
 from ner.data.spans import FieldError, SpanRules
 from ner.errors import DataError
 
-TOKEN_COLUMNS = ("tokens", "words")
+STRING_TYPES = ("string", "large_string")
 
-TAG_COLUMNS = ("ner_tags", "tags")
+INTEGER_TYPES = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 
-STRINGS = ("string", "large_string")
-
-INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
-
-Row = Mapping[str, Any]
+# A row of a data set: its values by the names of the columns.
+DatasetRow = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -28,25 +30,25 @@ class LabelColumn:
     """A column with the label of a text, or with a list of labels.
 
     Args:
-        name: Of the column.
-        classes: What its numbers stand for; None where it holds the labels themselves.
-        many: Whether it holds lists.
+        name: The name of the column.
+        classes: The names of its numbers; None if it holds the labels themselves.
+        is_list: Whether it holds lists.
     """
 
     name: str
     classes: Sequence[str] | None
-    many: bool
+    is_list: bool
 
-    def labels(self, row: Row) -> tuple[str, ...] | None:
-        """Read the labels of a row; None where there are none.
+    def labels(self, row: DatasetRow) -> tuple[str, ...] | None:
+        """Read the labels of a row; None if there are none.
 
         Raises:
-            FieldError: They are not what they should be.
+            FieldError: The row holds something else.
         """
         value = row[self.name]
         if value is None:
             return None
-        values = value if self.many else [value]
+        values = value if self.is_list else [value]
         if self.classes is not None:
             return _class_names(values, self.classes, self.name)
         return label_list(values, self.name)
@@ -54,12 +56,12 @@ class LabelColumn:
 
 @dataclass(frozen=True)
 class TokenRows:
-    """Rows of tokens, and of strings or classes that belong to them.
+    """Rows of tokens, and of strings or classes for each token.
 
     Args:
         tokens: The column of tokens.
-        others: The other columns, for classes with their names, else None.
-        tags: That one of them which holds the tags of entities.
+        others: The other columns, with the names of their classes; None for strings.
+        tags: The column among `others` that holds the tags of entities; None if there is none.
         label: The column with the label of the whole row.
     """
 
@@ -73,7 +75,7 @@ class TokenRows:
         """The columns that are read."""
         return [self.tokens, *self.others, *([] if self.label is None else [self.label.name])]
 
-    def sentence(self, row: Row, source: Source) -> Sentence:
+    def sentence(self, row: DatasetRow, source: Source) -> Sentence:
         """Make a sentence of a row.
 
         Raises:
@@ -101,7 +103,7 @@ class TextRows:
     Args:
         text: The column of texts.
         label: The column of their labels; None if there is none.
-        tokenize: Cuts the texts.
+        tokenize: Cuts the texts into tokens.
     """
 
     text: str
@@ -113,7 +115,7 @@ class TextRows:
         """The columns that are read."""
         return [self.text, *([] if self.label is None else [self.label.name])]
 
-    def sentence(self, row: Row, source: Source) -> Sentence:
+    def sentence(self, row: DatasetRow, source: Source) -> Sentence:
         """Make a sentence of a row.
 
         Raises:
@@ -121,7 +123,7 @@ class TextRows:
         """
         text = row[self.text]
         if not isinstance(text, str):
-            raise FieldError(f"{self.text}: a string. Got {short(text)}.")
+            raise FieldError(f"{self.text}: must be a string. Got {short(text)}.")
         labels = None if self.label is None else self.label.labels(row)
         rules = SpanRules()
         return text_sentence(text, None, source, self.tokenize, rules, labels=labels, id=_id(row))
@@ -138,33 +140,36 @@ def choose_rows(
     """Find out what the columns of a data set hold.
 
     Args:
-        features: Of `datasets`, by column.
+        features: The features of `datasets`, by column.
         name: What messages call the data set.
-        tokens: The column of tokens or texts; see `read_hub` for this and all that follows.
+        tokens: The column of tokens or texts; `read_hub` explains this argument and the next ones.
         tags: The column of tags or labels.
-        target: The column of labels of tokens that is to be learnt.
-        tokenize: Cuts texts.
+        target: The column of labels of tokens to learn.
+        tokenize: Cuts texts into tokens.
 
     Raises:
-        DataError: A column is not there, or holds what it should not.
+        DataError: A column does not exist, or holds something else.
     """
-    for named in (tokens, tags):
-        if named is not None and named not in features:
-            raise DataError(f"{name}: its columns are {' '.join(features)}. Got {named!r}.")
+    for column in (tokens, tags):
+        if column is not None and column not in features:
+            raise DataError(
+                f"{name}: the column must be one of {' '.join(features)}. Got {column!r}."
+            )
     lists = {c: kind for c, f in features.items() if (kind := _token_kind(f)) is not None}
     word_lists = [column for column, kind in lists.items() if kind == "strings"]
-    found = tokens or _choose(TOKEN_COLUMNS, features, [c for c in word_lists if c not in LABELS])
-    if found in word_lists:
-        return _token_rows(features, name, found, lists, tags, target)
+    fitting = [column for column in word_lists if column not in LABEL_NAMES]
+    chosen = tokens or _choose(TOKEN_LIST_NAMES, features, fitting)
+    if chosen in word_lists:
+        return _token_rows(features, name, chosen, lists, tags, target)
     label = _label_column(features, name, tags, lists=True)
     texts = [c for c, f in features.items() if _is_text(f) and not (label and c == label.name)]
-    text = tokens or next((c for c in TEXT if c in texts), None)
-    if text is None and len(others := [c for c in texts if c != "id"]) == 1:
-        text = others[0]
+    text = tokens or next((c for c in TEXT_NAMES if c in texts), None)
+    if text is None and len(unnamed := [c for c in texts if c != "id"]) == 1:
+        text = unnamed[0]
     if text not in texts:
         raise DataError(
             f"{name}: a column of tokens (lists of strings) or of texts (strings) must be named. "
-            f"Its columns are {' '.join(features)}."
+            f"Got the columns {' '.join(features)}."
         )
     return TextRows(text, label, tokenize)
 
@@ -181,7 +186,7 @@ def _token_rows(
     tag_column = None if labels_texts else tags
     if tags is None and target is None:
         classes = [column for column, kind in lists.items() if kind != "strings"]
-        tag_column = _choose(TAG_COLUMNS, features, classes)
+        tag_column = _choose(TAG_LIST_NAMES, features, classes)
     if tag_column is not None and tag_column not in lists:
         raise DataError(
             f"{name}: tags must be strings, or classes (ClassLabel) that state their names. "
@@ -193,23 +198,23 @@ def _token_rows(
 
 
 def _token_kind(feature: Any) -> Any:
-    """What a column gives each token: "strings", a list of class names, or None for neither."""
+    """What a column holds for each token: "strings", a list of class names, or None for neither."""
     element = getattr(feature, "feature", None)  # only a list has one
-    if getattr(element, "dtype", None) in STRINGS:
+    if getattr(element, "dtype", None) in STRING_TYPES:
         return "strings"
     return getattr(element, "names", None)
 
 
 def _is_text(feature: Any) -> bool:
-    return getattr(feature, "dtype", None) in STRINGS
+    return getattr(feature, "dtype", None) in STRING_TYPES
 
 
 def _label_of(column: str, feature: Any, *, lists: bool) -> LabelColumn | None:
-    """Take a column for one of labels, if it may be one."""
+    """Return a column as one of labels, or None if it cannot be one."""
     element = getattr(feature, "feature", None)
     inner = feature if element is None else element
     if (element is not None and not lists) or (
-        getattr(inner, "dtype", None) not in (*STRINGS, *INTEGERS)
+        getattr(inner, "dtype", None) not in (*STRING_TYPES, *INTEGER_TYPES)
     ):
         return None
     return LabelColumn(column, getattr(inner, "names", None), element is not None)
@@ -218,8 +223,8 @@ def _label_of(column: str, feature: Any, *, lists: bool) -> LabelColumn | None:
 def _label_column(
     features: Mapping[str, Any], name: str, named: str | None, *, lists: bool
 ) -> LabelColumn | None:
-    """Take the column that was named, else one with a usual name, else the only one of classes."""
-    fitting = {c: found for c, f in features.items() if (found := _label_of(c, f, lists=lists))}
+    """Choose the column that is named, else one with a usual name, else the only one of classes."""
+    fitting = {c: label for c, f in features.items() if (label := _label_of(c, f, lists=lists))}
     if named is not None:
         if named not in fitting:
             raise DataError(
@@ -227,48 +232,52 @@ def _label_column(
                 f"of them. Got {features[named]} in {named!r}."
             )
         return fitting[named]
-    usual = next((c for c in LABELS if c in fitting), None)
+    usual = next((c for c in LABEL_NAMES if c in fitting), None)
     if usual is None:
         classes = [column for column in fitting.values() if column.classes is not None]
         return classes[0] if len(classes) == 1 else None
-    # Numbers without names may have them in a column of their own.
+    # The names of numbers may be in a column of their own.
     spelt = f"{usual}_text"
-    is_bare = getattr(features[usual], "dtype", None) in INTEGERS and not fitting[usual].classes
+    is_bare = (
+        getattr(features[usual], "dtype", None) in INTEGER_TYPES and not fitting[usual].classes
+    )
     return fitting[spelt] if is_bare and _is_text(features.get(spelt)) else fitting[usual]
 
 
 def _choose(
     usual: Sequence[str], features: Mapping[str, Any], fitting: Collection[str]
 ) -> str | None:
-    """Take the column with a usual name, else the only one that fits."""
+    """Choose the column with a usual name, else the only one that fits."""
     for column in usual:
         if column in features:
             return column
     return next(iter(fitting)) if len(fitting) == 1 else None
 
 
-def _id(row: Row) -> str | None:
+def _id(row: DatasetRow) -> str | None:
     return None if row.get("id") is None else str(row["id"])
 
 
 def _strings(values: Any, column: str) -> tuple[str, ...]:
     if not isinstance(values, list):
-        raise FieldError(f"{column}: a list. Got {short(values)}.")
+        raise FieldError(f"{column}: must be a list. Got {short(values)}.")
     if "" in values or not all(isinstance(value, str) for value in values):
-        raise FieldError(f"{column}: strings, and no empty token. Got {short(values)}.")
+        raise FieldError(f"{column}: must be strings, none of them empty. Got {short(values)}.")
     return tuple(values)
 
 
 def _values(
     values: Any, classes: Sequence[str] | None, column: str, length: int
 ) -> tuple[str, ...]:
-    """Check what a row gives its tokens, and give classes their names."""
+    """Check what a row holds for its tokens, and replace classes by their names."""
     if not isinstance(values, list) or len(values) != length:
-        raise FieldError(f"{column}: a list of {length}, one a token. Got {short(values)}.")
+        raise FieldError(
+            f"{column}: must be a list of {length}, one per token. Got {short(values)}."
+        )
     if classes is not None:
         return _class_names(values, classes, column)
     if not all(isinstance(value, str) for value in values):
-        raise FieldError(f"{column}: strings. Got {short(values)}.")
+        raise FieldError(f"{column}: must be strings. Got {short(values)}.")
     return tuple(values)
 
 
@@ -277,9 +286,11 @@ def _class_names(
 ) -> tuple[str, ...]:
     names: list[str] = []
     for value in values:
-        # A negative number, by which some mark what to ignore, is no name from the end.
+        # A negative number, which may mark a value to ignore, is not a name counted from the end.
         if value is None or not 0 <= value < len(classes):
-            raise FieldError(f"{column}: classes from 0 to {len(classes) - 1}. Got {value}.")
+            raise FieldError(
+                f"{column}: must be classes from 0 to {len(classes) - 1}. Got {value}."
+            )
         names.append(classes[value])
     return tuple(names)
 

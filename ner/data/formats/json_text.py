@@ -1,23 +1,26 @@
-"""JSON in and out: one value a line, or the items of one long list, each with its line."""
+"""JSON to values and back: a value on each line, or the items of one long list with their lines."""
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
-from ner.data.lines import checked_lines, decode_lines
-from ner.data.sentence import Source
+from ner.data.formats.options import ReadOptions
+from ner.data.formats.records import build_sentences
+from ner.data.lines import checked_lines, decode_lines, input_name, read_lines
+from ner.data.sentence import Sentence, Source
 from ner.errors import DataError
 
 FIRST_OF_PAIR = re.compile("[\ud800-\udbff](?=[\udc00-\udfff])")
 
-BLANK = re.compile(r"[ \t\r\n]*")
+WHITE_SPACE = re.compile(r"[ \t\r\n]*")
 
 DECODER = json.JSONDecoder()
 
 
 def json_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[Source, Any]]:
-    """Yield the value on each line that is not blank, or a DataError in its place."""
+    """Yield the value on each line that is not blank, or the DataError of a line without one."""
     for number, line, problem in decode_lines(lines, name):
         if problem is not None:
             yield Source(name, number), problem
@@ -27,9 +30,9 @@ def json_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[Source, Any]
             except json.JSONDecodeError as error:
                 value = DataError(
                     f"{name}:{number}: not JSON: {error.msg} at column {error.colno}. "
-                    "Each line holds one object."
+                    "Each line must hold one object."
                 )
-            except (ValueError, RecursionError) as error:  # beyond all limits
+            except (ValueError, RecursionError) as error:  # such as nesting that is too deep
                 value = DataError(f"{name}:{number}: not JSON that can be read: {error}.")
             yield Source(name, number), value
 
@@ -37,23 +40,42 @@ def json_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[Source, Any]
 def json_items(
     lines: Iterable[bytes], name: str, key: str | None = None
 ) -> Iterator[tuple[Source, Any]]:
-    """Yield the items of a list that makes up a file, one at a time, with the line of each.
+    """Yield the items of the list that makes up a file, one at a time, with the line of each.
 
     Args:
         lines: The lines of the file, undecoded.
         name: What messages call the file.
-        key: The list stands in an object, under this key.
+        key: The key of the list if the file holds an object.
 
     Raises:
-        DataError: It is not JSON, or there is no such list.
+        DataError: The file is not JSON, or has no such list.
     """
     reader = _Reader("\n".join(line for _, line in checked_lines(lines, name)), name)
     if key is not None and reader.peek() == "{":
         reader.enter(key)
     if reader.peek() != "[":
-        holder = "a list" if key is None else f"a list, or an object with a list {key!r}"
-        raise DataError(f"{reader.place()}: {holder} is needed. Got {reader.peek() or 'nothing'}.")
+        content = "a list" if key is None else f"a list, or an object with a list {key!r}"
+        raise DataError(f"{reader.place()}: must be {content}. Got {reader.peek() or 'nothing'}.")
     yield from reader.items()
+
+
+def list_reader(
+    build: Callable[[Any, Source, ReadOptions], Sentence | None], key: str | None = None
+) -> Callable[[str | Path, ReadOptions], Iterator[Sentence]]:
+    """Return the reader of a format whose files are one JSON list, with an item for each sentence.
+
+    Args:
+        build: Makes a sentence of an item; None leaves the item out. It may raise `FieldError`.
+        key: The key of the list in files that hold an object.
+    """
+
+    def read(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
+        items = json_items(read_lines(source, options.encoding), input_name(source), key)
+        return build_sentences(
+            items, lambda item, place: build(item, place, options), options.problems
+        )
+
+    return read
 
 
 def dump(value: Any) -> str:
@@ -62,14 +84,14 @@ def dump(value: Any) -> str:
     try:
         line.encode("utf-8")
     except UnicodeEncodeError:
-        # Lone surrogates can be escaped; two in a row would be read as one character, which
-        # would move every offset after them.
+        # Lone surrogates can be escaped. Two of them in a row would be read as one character,
+        # which would move every offset after them.
         line = json.dumps(json.loads(FIRST_OF_PAIR.sub("\ufffd", line)))
     return line
 
 
 def dump_list(values: Iterable[Any]) -> Iterator[str]:
-    """Write a list of values, one a line."""
+    """Yield the lines of a list of values, with a value on each line."""
     before = "["
     for value in values:
         yield before + dump(value)
@@ -78,7 +100,7 @@ def dump_list(values: Iterable[Any]) -> Iterator[str]:
 
 
 class _Reader:
-    """Walks through JSON text without making all of it at once."""
+    """Reads JSON text one value after the other."""
 
     def __init__(self, text: str, name: str) -> None:
         self.text, self.name = text, name
@@ -88,7 +110,7 @@ class _Reader:
         return f"{self.name}:{self._line_at(self.position)}"
 
     def peek(self) -> str:
-        match = BLANK.match(self.text, self.position)
+        match = WHITE_SPACE.match(self.text, self.position)
         self.position = match.end() if match else self.position
         return self.text[self.position : self.position + 1]
 
@@ -104,7 +126,7 @@ class _Reader:
             self._value()
             if self.peek() == ",":
                 self.position += 1
-        raise DataError(f"{self.name}: an object with a list {key!r} is needed. It has no such.")
+        raise DataError(f"{self.name}: must be an object with a list {key!r}. Got no such key.")
 
     def items(self) -> Iterator[tuple[Source, Any]]:
         self.position += 1
@@ -129,7 +151,7 @@ class _Reader:
         if self.peek() != character:
             found = self.peek()
             raise DataError(
-                f"{self.place()}: not JSON: {character!r} is needed. "
+                f"{self.place()}: not JSON: {character!r} is missing. "
                 f"Got {repr(found) if found else 'the end of the file'}."
             )
         self.position += 1

@@ -1,4 +1,12 @@
-"""Label Studio's JSON: a list of tasks, each with its data and the results of annotators.
+"""Label Studio's JSON: a list of tasks, each with its data and the results of its annotators.
+
+The text is `data.text`, or the only string in `data`. Results of the type "labels" are spans, and
+results of the type "choices" are labels of the text. If a task has several annotations, the one
+marked as ground truth counts, or all of them if they agree. Cancelled annotations do not count.
+A task without annotations is not annotated.
+
+Predicted spans are written as `predictions`, gold spans as `annotations`, under the names of Label
+Studio's own template for named entities ("label" and "text").
 
 Source: https://labelstud.io/guide/task_format, https://labelstud.io/guide/export.
 """
@@ -6,10 +14,10 @@ Source: https://labelstud.io/guide/task_format, https://labelstud.io/guide/expor
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ner.data.formats.json_text import dump_list, json_items
+from ner.data.formats.base import DOCUMENTS, IDS, TEXT_CONTENT, Format, without_options
+from ner.data.formats.json_text import dump_list, list_reader
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import (
-    Tokenize,
-    build_sentences,
     char_span,
     label_list,
     name_field,
@@ -18,103 +26,68 @@ from ner.data.formats.records import (
 )
 from ner.data.lines import short
 from ner.data.sentence import Sentence, Source
-from ner.data.spans import CharSpan, FieldError, SpanRules
-from ner.errors import DataError
+from ner.data.spans import CharSpan, FieldError, Notes
 
-TEXT = "text"
+TEXT_KEY = "text"
 
-# "completions" is what versions before 1.0 wrote.
-ANNOTATIONS = ("annotations", "completions")
+# Versions before 1.0 wrote "completions".
+ANNOTATION_KEYS = ("annotations", "completions")
 
 
-def read_label_studio(
-    lines: Iterable[bytes],
-    name: str,
-    tokenize: Tokenize,
-    problems: list[DataError] | None = None,
-    rules: SpanRules | None = None,
-) -> Iterator[Sentence]:
-    """Yield the sentences of a Label Studio export, a task each.
-
-    The text is `data.text`, or the only string in `data`. Results of type "labels" are spans, and
-    those of type "choices" are labels of the text. Of several annotations the one marked as ground
-    truth counts, or all if they agree; cancelled ones do not count. A task without annotations is
-    not annotated.
-
-    Args:
-        lines: The lines of the file, undecoded.
-        name: What messages call the file.
-        tokenize: Cuts the texts.
-        problems: Where to put the errors of tasks that cannot be read, which are left out; None
-            raises the first one.
-        rules: What to do with spans that are not whole tokens, or overlap; None refuses them.
-
-    Raises:
-        DataError: It is no JSON list of tasks, annotators disagree, or a span does not fit.
-    """
-    used = rules or SpanRules()
-
-    def build(task: Any, source: Source) -> Sentence:
-        if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
-            raise FieldError(f"a task is an object with 'data'. Got {short(task)}.")
-        spans, labels = _chosen(task, used)
-        return text_sentence(
-            _text(task["data"]),
-            spans,
-            source,
-            tokenize,
-            used,
-            labels=labels,
-            id=name_field(task, "id"),
-            document=name_field(task["data"], "document"),
-        )
-
-    return build_sentences(json_items(lines, name), build, problems)
+def _read_task(task: Any, source: Source, options: ReadOptions) -> Sentence:
+    if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
+        raise FieldError(f"a task must be an object with 'data'. Got {short(task)}.")
+    spans, labels = _annotation(task, options.rules.notes)
+    return text_sentence(
+        _text(task["data"]),
+        spans,
+        source,
+        options.tokenizer,
+        options.rules,
+        labels=labels,
+        id=name_field(task, "id"),
+        document=name_field(task["data"], "document"),
+    )
 
 
 def write_label_studio(sentences: Iterable[Sentence]) -> Iterator[str]:
-    """Yield the lines, without newline, of a list of tasks that Label Studio imports.
-
-    Predicted spans become `predictions`, gold ones `annotations`; the names are those of its
-    template for named entities, "label" and "text".
-    """
+    """Yield the lines, without newline, of a list of tasks that Label Studio imports."""
     return dump_list(map(_task, sentences))
 
 
 def _text(data: dict[str, Any]) -> str:
-    if isinstance(data.get(TEXT), str):
-        return data[TEXT]
+    if isinstance(data.get(TEXT_KEY), str):
+        return data[TEXT_KEY]
     texts = [value for value in data.values() if isinstance(value, str)]
     if len(texts) != 1:
-        raise FieldError(f"data: a text, or just one string, is needed. Got {short(data)}.")
+        raise FieldError(f"data: must hold a 'text', or exactly one string. Got {short(data)}.")
     return texts[0]
 
 
-def _chosen(
-    task: dict[str, Any], rules: SpanRules
+def _annotation(
+    task: dict[str, Any], notes: Notes
 ) -> tuple[list[CharSpan] | None, tuple[str, ...] | None]:
-    """Give the spans and labels that the annotators of a task agree on."""
-    given = [one for key in ANNOTATIONS for one in objects_field(task, key)]
-    given = [one for one in given if not one.get("was_cancelled")]
-    given = [one for one in given if one.get("ground_truth")] or given
-    if not given:
+    """Return the spans and labels on which the annotators of a task agree."""
+    annotations = [item for key in ANNOTATION_KEYS for item in objects_field(task, key)]
+    annotations = [item for item in annotations if not item.get("was_cancelled")]
+    annotations = [item for item in annotations if item.get("ground_truth")] or annotations
+    if not annotations:
         if task.get("predictions"):
-            rules.notes.ignored["tasks with nothing but predictions"] += 1
+            notes.ignored["tasks with nothing but predictions"] += 1
         return None, None
-    found = [_results(one, rules) for one in given]
-    # Not the text that a result may repeat.
-    said = [({span[:3] for span in spans}, set(labels)) for spans, labels in found]
-    if any(one != said[0] for one in said):
+    results = [_results(annotation, notes) for annotation in annotations]
+    # The text that a result may repeat makes no difference.
+    contents = [({span[:3] for span in spans}, set(labels)) for spans, labels in results]
+    if any(content != contents[0] for content in contents):
         raise FieldError(
-            f"{len(found)} annotations that differ; one is needed, or one marked as ground_truth."
+            f"annotations of a task must agree, or one must be marked as ground_truth. "
+            f"Got {len(annotations)} that differ."
         )
-    spans, labels = found[0]
+    spans, labels = results[0]
     return (None if labels and not spans else spans), labels or None
 
 
-def _results(
-    annotation: dict[str, Any], rules: SpanRules
-) -> tuple[list[CharSpan], tuple[str, ...]]:
+def _results(annotation: dict[str, Any], notes: Notes) -> tuple[list[CharSpan], tuple[str, ...]]:
     spans: list[CharSpan] = []
     labels: tuple[str, ...] = ()
     for result in objects_field(annotation, "result"):
@@ -127,25 +100,25 @@ def _results(
             for label in label_list(value.get("labels", value.get("hypertextlabels")), "labels"):
                 spans.append(char_span(start, end, label, value, value.get("text")))
         else:
-            rules.notes.ignored[f"results of type {result.get('type')}"] += 1
+            notes.ignored[f"results of type {result.get('type')}"] += 1
     return spans, labels
 
 
 def _offset(value: dict[str, Any], side: str) -> Any:
-    # Of hypertext, start and end are paths, and the offsets into the text stand elsewhere.
+    # In hypertext, start and end are paths, and the offsets into the text are in globalOffsets.
     offsets = value.get("globalOffsets")
     return offsets.get(side) if isinstance(offsets, dict) else value.get(side)
 
 
 def _task(sentence: Sentence) -> dict[str, Any]:
     task: dict[str, Any] = {} if sentence.id is None else {"id": sentence.id}
-    task["data"] = {TEXT: sentence.text}
+    task["data"] = {TEXT_KEY: sentence.text}
     if sentence.document is not None:
         task["data"]["document"] = sentence.document
     results: list[dict[str, Any]] = [
         {
             "from_name": "label",
-            "to_name": TEXT,
+            "to_name": TEXT_KEY,
             "type": "labels",
             "value": {"start": e.start, "end": e.end, "text": e.text, "labels": [e.label]},
         }
@@ -154,10 +127,19 @@ def _task(sentence: Sentence) -> dict[str, Any]:
     if sentence.labels:
         choices = {"choices": sentence.labels}
         results.append(
-            {"from_name": "choice", "to_name": TEXT, "type": "choices", "value": choices}
+            {"from_name": "choice", "to_name": TEXT_KEY, "type": "choices", "value": choices}
         )
     if sentence.prediction is not None and sentence.prediction.spans is not None:
         task["predictions"] = [{"result": results}]
     elif sentence.spans is not None or sentence.labels:
         task["annotations"] = [{"result": results}]
     return task
+
+
+FORMAT = Format(
+    "label-studio",
+    "JSON of Label Studio",
+    TEXT_CONTENT | {IDS, DOCUMENTS},
+    list_reader(_read_task),
+    without_options(write_label_studio),
+)

@@ -1,72 +1,76 @@
-"""Texts with a label each, a line a text: the label, a blank or a tab, the text."""
+"""Texts with one label each: on every line a label, a blank or a tab, and the text."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ner.data.formats.base import Reading, _name
-from ner.data.formats.records import Tokenize, build_sentences, text_sentence
-from ner.data.lines import decode_lines, read_lines, replace_surrogates, short
+from ner.data.formats.base import (
+    EMPTY,
+    LABELS,
+    SPACING,
+    Format,
+    sentence_name,
+    without_options,
+)
+from ner.data.formats.options import ReadOptions
+from ner.data.formats.records import build_sentences, text_sentence
+from ner.data.lines import decode_lines, input_name, read_lines, replace_surrogates, short
 from ner.data.sentence import Sentence, Source
-from ner.data.spans import FieldError, SpanRules
+from ner.data.spans import FieldError
 from ner.errors import DataError
 
 
-def read_labelled_lines(
-    lines: Iterable[bytes],
-    name: str,
-    tokenize: Tokenize,
-    problems: list[DataError] | None = None,
-) -> Iterator[Sentence]:
-    """Yield a sentence for each line that is not blank, with what its first word is as label.
-
-    Args:
-        lines: The lines of the file, undecoded.
-        name: What messages call the file.
-        tokenize: Cuts the texts.
-        problems: Where to put the errors of lines that cannot be read, which are left out; None
-            raises the first one.
+def read_labelled_lines(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
+    """Yield a sentence for each line that is not blank. Its first word is the label.
 
     Raises:
         DataError: A line is not UTF-8, begins with a blank, or has no text.
     """
-    rules = SpanRules()
+    name = input_name(source)
 
-    def build(line: str, source: Source) -> Sentence:
+    def build(line: str, place: Source) -> Sentence:
         end = min((i for i in (line.find(" "), line.find("\t")) if i >= 0), default=len(line))
         label, text = line[:end], line[end + 1 :]
         if not label or not text:
-            raise FieldError(f"a label, a blank or a tab, and a text. Got {short(line)}.")
-        return text_sentence(text, None, source, tokenize, rules, labels=(label,))
+            raise FieldError(
+                f"a line must be a label, a blank or a tab, and a text. Got {short(line)}."
+            )
+        return text_sentence(text, None, place, options.tokenizer, options.rules, labels=(label,))
 
     records = (
         (Source(name, number), problem or line)
-        for number, line, problem in decode_lines(lines, name)
+        for number, line, problem in decode_lines(read_lines(source, options.encoding), name)
         if problem is not None or line.strip(" \t")
     )
-    return build_sentences(records, build, problems)
+    return build_sentences(records, build, options.problems)
 
 
 def write_labelled_lines(sentences: Iterable[Sentence]) -> Iterator[str]:
-    """Yield a line a sentence, without newline, as `read_labelled_lines` reads it.
+    """Yield a line for each sentence, without newline, as `read_labelled_lines` reads it.
 
     Raises:
-        DataError: A sentence has no label or several, or a line cannot hold its text.
+        DataError: A sentence does not have exactly one label, or a line cannot hold its text.
     """
     for number, sentence in enumerate(sentences, 1):
-        where = sentence.source or f"sentence {number}"
+        where = sentence_name(sentence, number)
         labels = sentence.labels or ()
         if len(labels) != 1:
-            raise DataError(f"{where}: a line has one label. Got {' '.join(labels) or 'none'}.")
+            raise DataError(
+                f"{where}: a line must have exactly one label. Got {' '.join(labels) or 'none'}."
+            )
         label, text = replace_surrogates(labels[0]), replace_surrogates(sentence.text)
         if any(blank in label for blank in " \t\n\r") or not label:
-            raise DataError(f"{where}: in a line, a label holds no blank. Got {label!r}.")
+            raise DataError(f"{where}: a label must not hold a blank. Got {label!r}.")
         if "\n" in text or text.endswith("\r") or not text:
             raise DataError(
-                f"{where}: a line holds a text without newlines, and not none. Got {short(text)}."
+                f"{where}: a text must not be empty or hold a newline. Got {short(text)}."
             )
         yield f"{label} {text}"
 
 
-def _read_labels(source: str | Path, how: Reading) -> Iterator[Sentence]:
-    lines = read_lines(source, how.encoding)
-    return read_labelled_lines(lines, _name(source), how.tokenize, how.problems)
+FORMAT = Format(
+    "labels",
+    "a label, a blank and a text per line",
+    frozenset({LABELS, SPACING, EMPTY}),
+    read_labelled_lines,
+    without_options(write_labelled_lines),
+)

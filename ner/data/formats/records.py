@@ -1,4 +1,8 @@
-"""Records, each a text or a list of tokens with what is known about it, to sentences."""
+"""Records to sentences. A record is a text, or a list of tokens, and what is known about it.
+
+Functions here read the fields of a record. They raise `FieldError`, to which `build_sentences`
+adds the place of the record.
+"""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -14,8 +18,8 @@ Tokenize = Callable[[str], tuple[list[str], Offsets]]
 
 Record = TypeVar("Record")
 
-# Values that say nothing, so that nothing is lost with them.
-NOTHING = (None, "", [], {})
+# Values that say nothing: nothing is lost if they are not read.
+EMPTY_VALUES = (None, "", [], {})
 
 
 def build_sentences(
@@ -23,13 +27,13 @@ def build_sentences(
     build: Callable[[Record, Source], Sentence | None],
     problems: list[DataError] | None,
 ) -> Iterator[Sentence]:
-    """Yield what `build` makes of each record; None leaves it out.
+    """Yield the sentence that `build` makes of each record; None leaves the record out.
 
     Args:
-        records: Each with its place, or what is wrong with it.
-        build: Makes a sentence; it may raise `FieldError`, to which the place is added here.
-        problems: Where to put the errors of records that cannot be read, which are left out; None
-            raises the first one.
+        records: Each record with its place, or the error of a record that cannot be read.
+        build: Makes a sentence of a record. It may raise `FieldError`.
+        problems: A list for the errors of records that cannot be read, which are left out; None
+            raises the first error.
     """
     for source, record in records:
         try:
@@ -57,112 +61,132 @@ def text_sentence(
     tokenize: Tokenize,
     rules: SpanRules,
     offsets: Offsets | None = None,
-    **known: Any,
+    **fields: Any,
 ) -> Sentence:
-    """Cut a text into tokens, unless their `offsets` are given, and place its spans on them.
+    """Cut a text into tokens, unless their `offsets` are known, and align its spans with them.
 
     Args:
         text: The text.
-        spans: Its gold entities; None where it is not annotated.
+        spans: Its gold entities; None if it is not annotated.
         source: Where it was read.
-        tokenize: Gives tokens and offsets.
+        tokenize: Cuts the text into tokens.
         rules: What to do with spans that are not whole tokens.
-        offsets: Ranges of the tokens.
-        known: Further fields of the sentence.
+        offsets: The ranges of the tokens in the text.
+        fields: Other fields of the sentence.
 
     Raises:
-        FieldError: A span does not fit, and is refused.
+        FieldError: A span does not fit and is refused.
     """
     if offsets is None:
         tokens, offsets = tokenize(text)
     else:
         clean = replace_surrogates(text)
         tokens = [clean[start:end] for start, end in offsets]
-    tokens = known.pop("tokens", None) or tokens
-    placed = None if spans is None else align_spans(spans, text, offsets, rules, str(source))
-    return Sentence(tokens, text=text, offsets=offsets, spans=placed, source=source, **known)
+    tokens = fields.pop("tokens", None) or tokens
+    aligned = None if spans is None else align_spans(spans, text, offsets, rules, str(source))
+    return Sentence(tokens, text=text, offsets=offsets, spans=aligned, source=source, **fields)
 
 
 def cut_at_blanks(text: str) -> tuple[list[str], Offsets]:
-    """Cut a text whose tokens stand between blanks and tabs; a `Tokenize` for such data.
+    """Cut a text that is already tokenized, at its blanks, tabs and newlines. This is a `Tokenize`.
 
     >>> cut_at_blanks("wo n't  do")
     (['wo', "n't", 'do'], [(0, 2), (3, 6), (8, 10)])
     """
     offsets: Offsets = []
     start = 0
-    for piece in text.replace("\t", " ").replace("\n", " ").split(" "):
-        if piece:
-            offsets.append((start, start + len(piece)))
-        start += len(piece) + 1
+    for word in text.replace("\t", " ").replace("\n", " ").split(" "):
+        if word:
+            offsets.append((start, start + len(word)))
+        start += len(word) + 1
     clean = replace_surrogates(text)
     return [clean[start:end] for start, end in offsets], offsets
 
 
 def char_span(start: Any, end: Any, label: Any, shown: Any, text: Any = None) -> CharSpan:
-    """Check what a record gives for a span; `shown` is what messages show.
+    """Check the values of a span, and return the span. Messages show the value `shown`.
 
     Raises:
-        FieldError: The numbers are none, or the label is no string.
+        FieldError: `start` or `end` is not a whole number, or the label is not a string.
     """
     if not (is_integers(start, end) and isinstance(label, str) and label):
         raise FieldError(
-            "spans: each has whole numbers start and end, and a label that is a string. "
+            "spans: each span must have whole numbers start and end, and a string as label. "
             f"Got {short(shown)}."
         )
     return CharSpan(start, end, label, text if isinstance(text, str) else None)
 
 
+def is_span_list(value: Any) -> bool:
+    """Whether a value is a list of objects, or of `[start, end, label]`."""
+    return isinstance(value, list) and all(
+        isinstance(item, dict) or (isinstance(item, list) and len(item) == 3) for item in value
+    )
+
+
+def list_spans(items: Iterable[Any]) -> Iterator[CharSpan]:
+    """Read a list of spans. An item may have several labels, as in Label Studio's files."""
+    for item in items:
+        if isinstance(item, list):
+            yield char_span(*item, shown=item)
+            continue
+        start = item.get("start", item.get("start_offset"))
+        end = item.get("end", item.get("end_offset"))
+        labels = item.get("label", item.get("labels"))
+        for label in labels if isinstance(labels, list) else (labels,):
+            yield char_span(start, end, label, item, item.get("text"))
+
+
 def string_field(record: dict[str, Any], key: str) -> str:
-    """Give a string that a record must have."""
+    """Read a string that a record must have."""
     value = record.get(key)
     if not isinstance(value, str):
-        raise FieldError(f"{key}: a string is needed. Got {short(value)}.")
+        raise FieldError(f"{key}: must be a string. Got {short(value)}.")
     return value
 
 
 def objects_field(record: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    """Give a list of objects, empty where the record has none."""
+    """Read a list of objects, which is empty if the record has none."""
     value = record.get(key)
     value = [] if value is None else value
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise FieldError(f"{key}: a list of objects. Got {short(value)}.")
+        raise FieldError(f"{key}: must be a list of objects. Got {short(value)}.")
     return value
 
 
 def name_field(record: dict[str, Any], key: str) -> str | None:
-    """Give a name: a string, or a whole number as one; None where there is none."""
+    """Read a name: a string, or a whole number as a string; None if there is none."""
     value = record.get(key)
     if value is None or isinstance(value, str):
         return value
     if is_integers(value):
         return str(value)
-    raise FieldError(f"{key}: a string or a whole number. Got {short(value)}.")
+    raise FieldError(f"{key}: must be a string or a whole number. Got {short(value)}.")
 
 
 def label_list(value: Any, key: str) -> tuple[str, ...]:
-    """Give the labels of a text, which may be one or several, strings or whole numbers."""
+    """Read the labels of a text: one label or a list of them, strings or whole numbers."""
     values: Sequence[Any] = value if isinstance(value, list) else [value]
-    if not all((isinstance(one, str) and one) or is_integers(one) for one in values):
-        raise FieldError(f"{key}: a label, or a list of them. Got {short(value)}.")
+    if not all((isinstance(label, str) and label) or is_integers(label) for label in values):
+        raise FieldError(f"{key}: must be a label or a list of labels. Got {short(value)}.")
     return tuple(map(str, values))
 
 
-def note_others(record: Mapping[str, Any], known: Collection[str], notes: Notes) -> None:
-    """Count the fields of a record that are not read, but for empty ones and those with `_` first.
+def note_unknown(record: Mapping[str, Any], known: Collection[str], notes: Notes) -> None:
+    """Count the fields of a record that are not read, unless they are empty or begin with `_`.
 
-    The latter are what tools write for themselves, such as Prodigy's hashes.
+    Tools write fields with `_` for themselves, such as Prodigy's hashes.
     """
     for key, value in record.items():
-        if key not in known and not key.startswith("_") and value not in NOTHING:
+        if key not in known and not key.startswith("_") and value not in EMPTY_VALUES:
             notes.ignored[f"fields {short(key)}"] += 1
 
 
 def is_integers(*values: Any) -> bool:
-    """Whether all are whole numbers, which true and false are not."""
+    """Whether all values are whole numbers. True and false are not."""
     return all(type(value) is int for value in values)
 
 
 def is_strings(values: Any) -> bool:
-    """Whether it is a list of strings."""
+    """Whether a value is a list of strings."""
     return isinstance(values, list) and all(isinstance(value, str) for value in values)

@@ -1,4 +1,7 @@
-"""Sentences to a file of any format; what it cannot hold is refused, or dropped and counted."""
+"""Sentences to a file of any format.
+
+Annotation that a format cannot hold is refused, or dropped and counted. Other losses are counted.
+"""
 
 import codecs
 import itertools
@@ -8,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ner.choices import Spelling
 from ner.data.compressed import created
 from ner.data.formats.base import (
     DOCUMENTS,
@@ -20,27 +24,26 @@ from ner.data.formats.base import (
     SPANS,
     TOKENS,
     Format,
-    Writing,
+    WriteOptions,
+    sentence_name,
 )
-from ner.data.formats.csv_tables import TAG_NAMES
+from ner.data.formats.columns import TAG_NAMES
 from ner.data.formats.records import Tokenize
-from ner.data.lines import replace_surrogates, short, text_encoding
+from ner.data.lines import keep_mark, replace_surrogates, short, text_encoding
 from ner.data.partial import allowed_from_tags, is_partial, normalize_partial
-from ner.data.schemes import Spelling, spans_from_tags
+from ner.data.schemes import spans_from_tags
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
 
-# What is refused where a format cannot hold it, unless it may be dropped; other losses are counted.
+# Annotation is refused if a format cannot hold it, unless it may be dropped.
 ANNOTATION = (SPANS, LABELS, PARTIAL)
-
-TAG_COLUMNS = frozenset(TAG_NAMES)
 
 SURROGATES = "lone surrogates"
 
 
 @dataclass
 class Written:
-    """What was written, and how many sentences lost what."""
+    """How much was written, and how many sentences lost what."""
 
     sentences: int = 0
     tokens: int = 0
@@ -59,82 +62,89 @@ def write_sentences(
     target: str | None = None,
     tokenize: Tokenize | None = None,
 ) -> Written:
-    """Write sentences, and say what was lost.
+    """Write sentences, and return what was lost.
 
     Args:
-        sentences: What to write.
+        sentences: The sentences to write.
         path: A file, which is packed if its name ends in .gz or .zst; a folder for brat; "-" for
-            standard output. It appears when it is whole.
+            standard output. The file appears when it is complete.
         to: The format.
-        scheme: How tags are spelt.
-        encoding: Of the file.
-        drop: Leave out annotation that the format cannot hold, instead of refusing it.
-        target: The column that is written as the last one.
-        tokenize: With it, sentences are counted whose tokens a format without tokens loses.
+        scheme: The spelling of the tags.
+        encoding: The encoding of the file.
+        drop: Whether to leave out annotation that the format cannot hold. By default it is refused.
+        target: The column to write as the last one.
+        tokenize: If set, sentences are counted whose tokens are lost in a format without tokens.
 
     Raises:
-        ConfigError: The format cannot be written, or not there.
+        ConfigError: The format cannot be written, or not to standard output.
         DataError: The format or the encoding cannot hold something.
     """
     written = Written()
     fitting = (_fit(s, n, to, drop, tokenize, written) for n, s in enumerate(sentences, 1))
     kept = (sentence for sentence in fitting if sentence is not None)
-    how = Writing(scheme)
+    options = WriteOptions(scheme)
     if to.is_table:
         first = next(kept, None)
         if first is not None:
-            how = Writing(scheme, _ordered(first, target), _is_annotated(first))
+            options = WriteOptions(scheme, _ordered(first, target), _is_annotated(first))
             kept = itertools.chain([first], kept)
-        kept = (_in_table(sentence, to, how, drop, written) for sentence in kept)
+        kept = (_in_table(sentence, to, options, drop, written) for sentence in kept)
     if to.save is not None:
         if str(path) == "-":
-            raise ConfigError(f"OUT: {to.name} is written to a file or a folder. Got '-'.")
-        to.save(kept, Path(path), how)
+            raise ConfigError(f"OUT: must be a file or a folder for {to.name}. Got '-'.")
+        to.save(kept, Path(path), options)
         return written
     if to.lines is None:
-        raise ConfigError(f"format: {to.name} can only be read. Name another to write.")
-    lines = to.lines(kept, how)
-    content = _encoded(lines, str(path), text_encoding(encoding), written)
-    if str(path) == "-":
-        for piece in content:
-            sys.stdout.buffer.write(piece)
-        sys.stdout.flush()
-        return written
-    with created(Path(path)) as file:
-        for piece in content:
-            file.write(piece)
+        raise ConfigError(f"format: must be one that can be written. Got {to.name!r}.")
+    lines = to.lines(kept, options)
+    write_bytes(_encoded(lines, str(path), text_encoding(encoding), written), path)
     return written
 
 
+def write_bytes(content: Iterable[bytes], path: str | Path) -> None:
+    """Write the content of a file, or of standard output for "-".
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    if str(path) == "-":
+        for line in content:
+            sys.stdout.buffer.write(line)
+        sys.stdout.flush()
+        return
+    with created(Path(path)) as file:
+        for line in content:
+            file.write(line)
+
+
 def _is_annotated(sentence: Sentence) -> bool:
-    known = (sentence.found_spans, sentence.allowed)
-    return any(one is not None for one in known)
+    return sentence.found_spans is not None or sentence.allowed is not None
 
 
 def _ordered(sentence: Sentence, target: str | None) -> list[str]:
-    """List the columns of a table, that which is to be learnt at the end."""
+    """List the columns of a table, with the target column at the end."""
     return sorted(sentence.columns, key=lambda name: name == target)
 
 
 def _in_table(
-    sentence: Sentence, to: Format, how: Writing, drop: bool, written: Written
+    sentence: Sentence, to: Format, options: WriteOptions, drop: bool, written: Written
 ) -> Sentence:
-    """Fit a sentence into the columns that the first sentence has."""
+    """Fit a sentence into the columns of the first sentence."""
     where = f"{sentence.source or 'sentences'}"
-    foreign = [name for name in sentence.columns if name not in how.columns]
+    foreign = [name for name in sentence.columns if name not in options.columns]
     lost = f"column {foreign[0]!r}" if foreign else SPANS
-    if foreign or (_is_annotated(sentence) and not how.tagged):
+    if foreign or (_is_annotated(sentence) and not options.tagged):
         if not drop:
             raise DataError(
-                f"{where}: has {lost}, which the first sentence has not. In a table, all have the "
-                "same columns."
+                f"{where}: all sentences of a table must have the columns of the first one. "
+                f"Got {lost}, which it does not have."
             )
         written.lost[lost] += 1
-    if _is_annotated(sentence) or not how.tagged:
+    if _is_annotated(sentence) or not options.tagged:
         return sentence
     if PARTIAL not in to.holds:
-        raise DataError(f"{where}: tags are needed, as the first sentence has them. Got none.")
-    # Nothing but O would say that there are no entities.
+        raise DataError(f"{where}: must have tags, as the first sentence has. Got none.")
+    # Tags that are all O would say that the sentence has no entities.
     return sentence.replace(allowed=((),) * len(sentence))
 
 
@@ -146,21 +156,21 @@ def _fit(
     tokenize: Tokenize | None,
     written: Written,
 ) -> Sentence | None:
-    """Leave out what a format cannot hold, or refuse to."""
+    """Leave out what a format cannot hold, or refuse the sentence."""
     if not sentence.tokens and EMPTY not in to.holds:
         written.lost[EMPTY] += 1
         return None
     spans = sentence.found_spans
-    columns = {n: v for n, v in sentence.columns.items() if not _repeats(n, v, sentence)}
-    known = {n: v for n, v in columns.items() if to.columns is None or n in to.columns}
-    foreign = [n for n, v in columns.items() if n not in known and set(v) != {"_"}]
-    lost = [kind for kind, is_there in _contents(sentence, tokenize) if is_there]
+    columns = {n: v for n, v in sentence.columns.items() if not _repeats_tags(n, v, sentence)}
+    kept = {n: v for n, v in columns.items() if to.columns is None or n in to.columns}
+    foreign = [n for n, v in columns.items() if n not in kept and set(v) != {"_"}]
+    lost = [kind for kind, has_it in _contents(sentence, tokenize) if has_it]
     lost = [kind for kind in lost if kind not in to.holds]
     lost += [f"column {name!r}" for name in foreign]
     refused = [kind for kind in lost if kind in ANNOTATION or kind.startswith("column ")]
     if refused and not drop:
         raise DataError(
-            f"{sentence.source or f'sentence {number}'}: {to.name} cannot hold {refused[0]}. "
+            f"{sentence_name(sentence, number)}: {to.name} cannot hold {refused[0]}. "
             "Drop it, or choose another format."
         )
     written.lost.update(lost)
@@ -172,11 +182,12 @@ def _fit(
         prediction=sentence.prediction if SPANS in to.holds else None,
         labels=sentence.labels if LABELS in to.holds else None,
         allowed=sentence.allowed if PARTIAL in to.holds else None,
-        columns=known,
+        columns=kept,
     )
 
 
 def _contents(sentence: Sentence, tokenize: Tokenize | None) -> Iterator[tuple[str, bool]]:
+    """Yield the kinds of content, and whether the sentence has each of them."""
     yield SPANS, bool(sentence.found_entities)
     yield LABELS, bool(sentence.labels)
     yield PARTIAL, sentence.allowed is not None
@@ -188,10 +199,10 @@ def _contents(sentence: Sentence, tokenize: Tokenize | None) -> Iterator[tuple[s
         yield TOKENS, tuple(tokenize(sentence.text)[1]) != tuple(sentence.offsets)
 
 
-def _repeats(name: str, values: Iterable[str], sentence: Sentence) -> bool:
-    """Whether a column is that of the tags which the spans were read from."""
+def _repeats_tags(name: str, values: Iterable[str], sentence: Sentence) -> bool:
+    """Whether a column holds the tags from which the spans were read."""
     is_gold = sentence.spans is not None or sentence.allowed is not None
-    if name not in TAG_COLUMNS or sentence.prediction is not None or not is_gold:
+    if name not in TAG_NAMES or sentence.prediction is not None or not is_gold:
         return False
     try:
         tags = [normalize_partial(value) for value in values]
@@ -203,18 +214,14 @@ def _repeats(name: str, values: Iterable[str], sentence: Sentence) -> bool:
 
 
 def _encoded(lines: Iterable[str], name: str, encoding: str, written: Written) -> Iterator[bytes]:
-    # One encoder for all: it writes a byte order mark once.
+    # One encoder for all lines writes a byte order mark once.
     encoder = codecs.getincrementalencoder(encoding)()
-    # Reading takes a mark off that begins a file, and another where it could be that of UTF-16;
-    # one that belongs to the text needs others before it.
-    marks = "\ufeff" * (2 if encoding.endswith(("-le", "-be")) else 1)
     for number, line in enumerate(lines, 1):
         clean = replace_surrogates(line)
         if clean != line:
             written.lost[SURROGATES] += 1
-        mark = marks if number == 1 and clean.startswith("\ufeff") else ""
         try:
-            yield encoder.encode(f"{mark}{clean}\n")
+            yield encoder.encode(f"{keep_mark(clean, encoding) if number == 1 else clean}\n")
         except UnicodeEncodeError as error:
             raise DataError(
                 f"{name}:{number}: {encoding} cannot hold {error.object[error.start]!r}. "

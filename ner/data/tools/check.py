@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ner.data.schemes import Spelling
+from ner.choices import Spelling
+from ner.data.formats.options import ReadOptions
 from ner.data.tools.check_duplicates import check_duplicates
 from ner.data.tools.check_labels import check_labels, check_surfaces
 from ner.data.tools.check_schemes import FoundScheme, check_schemes
 from ner.data.tools.check_text import check_characters, check_lengths, check_rows
-from ner.data.tools.corpus_file import CorpusFile, Options, read_parts
+from ner.data.tools.corpus_file import CorpusFile, read_parts
 from ner.data.tools.findings import SPANS, UNREADABLE, Finding, Findings, Severity
 
 
@@ -84,7 +85,7 @@ class CheckReport:
 
 def check_corpus(
     sources: Mapping[str, str | Path] | Sequence[str | Path],
-    options: Options | None = None,
+    options: ReadOptions | None = None,
     scheme: Spelling | None = None,
 ) -> CheckReport:
     """Check the files of a corpus, each by itself and against those before it.

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from ner.choices import Scheme, Spelling
 from ner.data.partial import is_partial
-from ner.data.schemes import PREFIXES, SCHEME_SPELLINGS, Scheme, Spelling, is_legal
+from ner.data.schemes import PREFIXES, SCHEME_SPELLINGS, is_legal
 from ner.data.tools.corpus_file import CorpusFile, normalizer
 from ner.data.tools.findings import ILLEGAL, MIXED_SCHEMES, OTHER_SCHEME, Findings
 

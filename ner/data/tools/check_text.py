@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from ner.data.formats.columns import BLANKS
 from ner.data.lines import decode_lines, read_lines, short
 from ner.data.tools.corpus_file import CorpusFile
@@ -187,8 +189,7 @@ def percentile(values: Sequence[int], share: float) -> int:
     >>> percentile([3, 1, 2, 10], 0.5)
     2
     """
-    ordered = sorted(values)
-    return ordered[max(0, -int(-share * len(ordered) // 1) - 1)] if ordered else 0
+    return int(np.quantile(values, share, method="inverted_cdf")) if values else 0
 
 
 def check_lengths(part: CorpusFile, findings: Findings) -> None:

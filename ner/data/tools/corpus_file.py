@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ner.data.formats.base import DEFAULT_TAGS, Format
+from ner.data.formats.base import Format
 from ner.data.formats.columns import BLANKS, Layout
 from ner.data.formats.detection import detect_format
+from ner.data.formats.options import DEFAULT_TAGS, ReadOptions
 from ner.data.formats.read import stream_sentences
-from ner.data.formats.records import Tokenize
 from ner.data.formats.registry import find_format
 from ner.data.lines import decode_lines, read_lines
 from ner.data.partial import allowed_labels, normalize_partial
@@ -21,18 +21,6 @@ from ner.errors import ConfigError, DataError
 
 # So many annotated sentences are looked at to find the column that their spans were read from.
 PROBE = 100
-
-
-@dataclass(frozen=True)
-class Options:
-    """How the files are read; `ner.data.formats.read.read_sentences` explains."""
-
-    format: str | None = None
-    encoding: str = "utf-8"
-    columns: Sequence[str] | None = None
-    tags: str | None = None
-    target: str | None = None
-    tokenize: Tokenize | None = None
 
 
 @dataclass
@@ -54,7 +42,7 @@ class CorpusFile:
     name: str
     source: str
     format: Format
-    options: Options
+    options: ReadOptions
     sentences: list[Sentence] = field(default_factory=list)
     empty: list[Sentence] = field(default_factory=list)
     problems: list[DataError] = field(default_factory=list)
@@ -71,14 +59,10 @@ class CorpusFile:
     def layout(self) -> Layout:
         """Give the columns that the file was read with, as far as the caller named them."""
         options = self.options
-        return Layout(
-            options.columns,
-            None if options.target else options.tags or DEFAULT_TAGS,
-            options.target,
-        )
+        return Layout(options.columns, options.tag_column, options.target)
 
 
-def read_part(name: str, source: str | Path, options: Options | None = None) -> CorpusFile:
+def read_part(name: str, source: str | Path, options: ReadOptions | None = None) -> CorpusFile:
     """Read a file, and whatever is wrong with it into lists.
 
     Raises:
@@ -86,7 +70,7 @@ def read_part(name: str, source: str | Path, options: Options | None = None) -> 
             read just once.
         DataError: There is no such file, or nothing in it can be read.
     """
-    options = options or Options()
+    options = options or ReadOptions()
     if str(source) == "-":
         raise ConfigError("FILE: a file is needed, which can be read twice. Got '-'.")
     format_ = (
@@ -95,19 +79,14 @@ def read_part(name: str, source: str | Path, options: Options | None = None) -> 
         else find_format(options.format)
     )
     part = CorpusFile(name, str(source), format_, options)
-    for sentence in stream_sentences(
-        source,
+    reading = options.updated(
         format=format_.name,
-        encoding=options.encoding,
         misaligned="drop",
         overlapping="drop",
-        columns=options.columns,
-        tags=options.tags,
-        target=options.target,
-        tokenize=options.tokenize,
         problems=part.problems,
         notes=part.notes,
-    ):
+    )
+    for sentence in stream_sentences(source, reading):
         (part.sentences if sentence.tokens else part.empty).append(sentence)
     if not (part.sentences or part.problems or part.empty):
         raise DataError(f"{source}: no sentences. At least one is needed.")
@@ -120,7 +99,7 @@ def read_part(name: str, source: str | Path, options: Options | None = None) -> 
 
 
 def read_parts(
-    sources: Mapping[str, str | Path] | Sequence[str | Path], options: Options | None = None
+    sources: Mapping[str, str | Path] | Sequence[str | Path], options: ReadOptions | None = None
 ) -> list[CorpusFile]:
     """Read several files, which have names, or are called as they are."""
     named = sources if isinstance(sources, Mapping) else {str(source): source for source in sources}

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ner.choices import Spelling
 from ner.data.compressed import created
 from ner.data.formats.columns import BLANKS, Layout
 from ner.data.lines import checked_lines, read_lines
-from ner.data.schemes import Spelling, spelled_tags
+from ner.data.schemes import spelled_tags
 from ner.data.sentence import Sentence
 from ner.data.tools.check_schemes import FoundScheme
 from ner.data.tools.corpus_file import CorpusFile

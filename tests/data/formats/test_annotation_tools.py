@@ -5,11 +5,10 @@ import sys
 
 import pytest
 
-from ner.data.formats.base import Reading
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.read import read_sentences, stream_sentences
 from ner.data.formats.registry import FORMATS
-from ner.data.spans import Notes, SpanRules
-from ner.data.tokenizer import Tokenizer
+from ner.data.spans import Notes
 from ner.errors import DataError, MissingExtraError
 
 TEXT = "Ada 😀 left  Paris."
@@ -238,7 +237,7 @@ def error_of(tmp_path, name, content, **options):
         pytest.param(
             "label-studio",
             two_annotators((0, 3, "LOC", "Ada")),
-            "x:2: 2 annotations that differ; o",
+            "x:2: annotations of a task must agree, or one must be ma",
             id="Label Studio, annotators differ",
         ),
         pytest.param(
@@ -250,19 +249,19 @@ def error_of(tmp_path, name, content, **options):
         pytest.param(
             "label-studio",
             [{"text": "a"}],
-            "x:2: a task is an object with 'data'. Got {'text': 'a'",
+            "x:2: a task must be an object with 'data'. Got {'text': 'a'",
             id="Label Studio, no data",
         ),
         pytest.param(
             "label-studio",
             [{"data": {"a": 1}}],
-            "x:2: data: a text, or just one string, is needed.",
+            "x:2: data: must hold a 'text', or exactly one string.",
             id="Label Studio, no text",
         ),
         pytest.param(
             "label-studio",
             label_studio(span("0", 3, "A", "x")),
-            "x:2: spans: each has whole number",
+            "x:2: spans: each span must have whole number",
             id="Label Studio, a start that is a string",
         ),
         pytest.param(
@@ -274,40 +273,40 @@ def error_of(tmp_path, name, content, **options):
         pytest.param(
             "label-studio",
             '[{"data": {"text": "a"}}',
-            "x:1: not JSON: ',' is needed. Got the end o",
+            "x:1: not JSON: ',' is missing. Got the end o",
             id="Label Studio, a list without end",
         ),
         pytest.param(
             "label-studio",
             "",
-            "x:1: a list is needed. Got nothing.",
+            "x:1: must be a list. Got nothing.",
             id="Label Studio, an empty file",
         ),
         pytest.param(
-            "label-studio", "{}", "x:1: a list is needed. Got {.", id="Label Studio, an object"
+            "label-studio", "{}", "x:1: must be a list. Got {.", id="Label Studio, an object"
         ),
         pytest.param(
             "lighttag",
             {"a": [1]},
-            "x: an object with a list 'examples' is needed. It has no such.",
+            "x: must be an object with a list 'examples'. Got no such key.",
             id="LightTag, no examples",
         ),
         pytest.param(
             "lighttag",
             '{"examples": 1}',
-            "x:1: a list, or an object with a list 'examples' is need",
+            "x:1: must be a list, or an object with a list 'examples'. Got 1",
             id="LightTag, examples that are no list",
         ),
         pytest.param(
             "lighttag",
             {"examples": [{"content": 1}]},
-            "x:3: content: a string is needed. Got 1.",
+            "x:3: content: must be a string. Got 1.",
             id="LightTag, content that is a number",
         ),
         pytest.param(
             "lighttag",
             [{"content": "", "annotations": {}}],
-            "x:2: annotations: a list of objects.",
+            "x:2: annotations: must be a list of objects.",
             id="LightTag, annotations that are no list",
         ),
         pytest.param(
@@ -319,56 +318,58 @@ def error_of(tmp_path, name, content, **options):
         pytest.param(
             "spacy-json",
             [["a"]],
-            "x:2: a text and an object with its entities. Got ['a'].",
+            "x:2: an item must be a text and an object. Got ['a'].",
             id="spaCy, a text alone",
         ),
         pytest.param(
             "spacy-json",
             [["a", {"entities": [[0, 1]]}]],
-            "x:2: entities: a list of [start, end, la",
+            "x:2: entities: must be a list of [start, end, la",
             id="spaCy, an entity without label",
         ),
         pytest.param(
             "spacy-json",
             [["a", {"cats": []}]],
-            "x:2: cats: an object of numbers. Got [].",
+            "x:2: cats: must be an object of numbers. Got [].",
             id="spaCy, categories that are no object",
         ),
-        pytest.param("json", "[1]", "x:1: one JSON object a line. Got 1.", id="json, a number"),
+        pytest.param(
+            "json", "[1]", "x:1: a record must be a JSON object. Got 1.", id="json, a number"
+        ),
         pytest.param(
             "jsonl",
             '{"text": "a", "label": [1.5]}',
-            "x:1: label: a label, or a list of them. Got [",
+            "x:1: label: must be a label or a list of labels. Got [",
             id="jsonl, a label that is a fraction",
         ),
         pytest.param(
             "jsonl",
             '{"text": "a", "tokens": [[0, 1]], "words": []}',
-            "x:1: words: one string for e",
+            "x:1: words: must be a string for e",
             id="jsonl, fewer words than tokens",
         ),
         pytest.param(
             "labels",
             "a\n",
-            "x:1: a label, a blank or a tab, and a text. Got 'a'.",
+            "x:1: a line must be a label, a blank or a tab, and a text. Got 'a'.",
             id="labels, no text",
         ),
         pytest.param(
             "labels",
             "0 a\n b c\n",
-            "x:2: a label, a blank or a tab, and a text. Got ' b c'.",
+            "x:2: a line must be a label, a blank or a tab, and a text. Got ' b c'.",
             id="labels, no label",
         ),
         pytest.param(
             "csv",
             "a,b\n1,2\n",
-            "x:1: a header with a column 'token' or 'text', separated by com",
+            "x:1: the header must have a column 'token' or 'text', separated by com",
             id="csv, no column of text",
         ),
         pytest.param(
             "csv",
             "text,label,Text\na,b,c\n",
-            "x:1: each column has a name of its own. Got ['text']",
+            "x:1: no name of a column may be repeated. Got ['text'].",
             id="csv, a name twice",
         ),
         pytest.param(
@@ -386,13 +387,13 @@ def error_of(tmp_path, name, content, **options):
         pytest.param(
             "csv",
             "text,spans\na,b\n",
-            "x:2: spans: a JSON list of spans. Got 'b'.",
+            "x:2: spans: must be a JSON list of spans. Got 'b'.",
             id="csv, spans that are no JSON",
         ),
         pytest.param(
             "csv",
             "token,ner\na,O\n",
-            "x:1: a column 'sentence' that numbers the sentences is neede",
+            "x:1: the header must have a column 'sentence' that numbers the sentences",
             id="csv, no column of sentences",
         ),
         pytest.param(
@@ -422,19 +423,19 @@ def error_of(tmp_path, name, content, **options):
         pytest.param(
             "conllu",
             "2\ta" + "\t_" * 8,
-            "x:1: words are counted from 1. Got '2' where 1 should be.",
+            "x:1: words must be counted from 1. Got '2' instead of 1.",
             id="conllu, words counted from 2",
         ),
         pytest.param(
             "conllu",
             "x\ta" + "\t_" * 8,
-            "x:1: words are counted from 1. Got 'x' where 1 should be.",
+            "x:1: words must be counted from 1. Got 'x' instead of 1.",
             id="conllu, a number that is none",
         ),
         pytest.param(
             "conllu",
             "2-3\ta" + "\t_" * 8,
-            "x:1: a multi-word token starts at the next word, 1. Got",
+            "x:1: a multi-word token must start at the next word, 1. Got",
             id="conllu, a multi-word token too early",
         ),
         pytest.param(
@@ -463,11 +464,7 @@ def test_a_mistake_is_one_line_with_its_place(tmp_path, name, content, message):
 
 def read_skipping(path, name, **rules):
     notes, problems = Notes(), []
-    found = list(
-        FORMATS[name].read(
-            path, Reading(Tokenizer(), problems=problems, rules=SpanRules(**rules, notes=notes))
-        )
-    )
+    found = list(FORMATS[name].read(path, ReadOptions(problems=problems, notes=notes, **rules)))
     return found, problems, notes
 
 
@@ -515,12 +512,15 @@ def test_what_annotators_threw_away_is_left_out_and_listed(tmp_path):
     ]
     path.write_text('[null, ["a", {}]]')
     found, _, notes = read_skipping(path, "spacy-json")
-    assert (len(found), notes.changes) == (1, [f"{path}:1: left out: null, not annotated."])
+    assert (len(found), notes.changes) == (
+        1,
+        [f"{path}:1: left out: null, which is not annotated."],
+    )
     annotation = {"start": 0, "end": 1, "tag": "X", "value": "a", "correct": False}
     path.write_text(json.dumps([{"content": "a", "annotations": [annotation]}]))
     (sentence,), _, notes = read_skipping(path, "lighttag")
     assert sentence.spans == ()
-    assert notes.changes == [f"{path}:1: left out: 'a', reviewed as not correct."]
+    assert notes.changes == [f"{path}:1: left out: 'a' was reviewed as not correct."]
 
 
 def test_what_is_no_part_of_a_sentence_is_counted(tmp_path):
@@ -578,7 +578,8 @@ def test_what_else_brat_holds_is_counted(tmp_path):
     [
         pytest.param(
             "T1\tX 0\ta",
-            "a.ann:1: a label, a blank, start and end (several with ; between them).",
+            "a.ann:1: a span must have a label, a blank, a start and an end "
+            "(several are separated by ;).",
             id="no end",
         ),
         pytest.param(
@@ -591,10 +592,12 @@ def test_what_else_brat_holds_is_counted(tmp_path):
             "a.ann:1: span [0, 1) 'a': the file says 'b' stands there.",
             id="another text",
         ),
-        pytest.param("T1", "a.ann:1: a label, a blank, start and end", id="nothing but a name"),
+        pytest.param(
+            "T1", "a.ann:1: a span must have a label, a blank, a start", id="nothing but a name"
+        ),
         pytest.param(
             "? x",
-            "a.ann:1: an annotation begins with one of T R * E A M N #. Got '? x'.",
+            "a.ann:1: an annotation must begin with one of T R * E A M N #. Got '? x'.",
             id="an unknown kind",
         ),
     ],
@@ -657,7 +660,7 @@ def test_sst2_has_its_stated_number_of_texts(shared_data, name, count):
 
 def test_a_file_that_is_no_docbin_is_one_line(tmp_path):
     pytest.importorskip("spacy")
-    assert error_of(tmp_path, "spacy", "no").startswith("x: not a DocBin of spaCy. ")
+    assert error_of(tmp_path, "spacy", "no").startswith("x: must be a DocBin of spaCy. ")
 
 
 def test_a_docbin_that_spacy_wrote_is_read_without_its_blank_tokens(tmp_path):

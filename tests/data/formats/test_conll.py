@@ -215,7 +215,7 @@ def test_the_column_of_a_bad_byte_counts_characters_after_the_bom():
 )
 def test_columns_must_name_one_token_and_nothing_twice(columns):
     with pytest.raises(
-        ConfigError, match="columns: one of them must be 'token', and none may come"
+        ConfigError, match="columns: one column must be 'token', and no name may be rep"
     ):
         read(ROWS, columns)
 
@@ -284,7 +284,9 @@ def test_predicted_spans_are_written_before_gold_ones():
     "token", ["a\tb", "a\nb", "-DOCSTART-"], ids=["tab", "newline", "DOCSTART"]
 )
 def test_a_token_that_a_column_file_cannot_hold_is_refused(token):
-    with pytest.raises(DataError, match="sentence 2: in a column file, tokens and labels hold no"):
+    with pytest.raises(
+        DataError, match="sentence 2: in a column file, tokens and labels must not be"
+    ):
         list(write_conll([Sentence(["a"]), Sentence([token], text=" ", offsets=[(0, 0)])]))
 
 

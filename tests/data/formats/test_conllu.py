@@ -80,7 +80,9 @@ def test_entities_stand_under_a_key_of_misc():
     assert read(*tagged, tags="ner")[0].spans == ((0, 2, "PER"),)
     other = [row(1, "x", "Entity=S-X"), "\n", *tagged]
     assert [s.spans for s in read(*other, tags="Entity")] == [((0, 1, "X"),), ()]
-    with pytest.raises(DataError, match=r"^x: some word with Entity= in its .* Got none\.$"):
+    with pytest.raises(
+        DataError, match=r"^x: a word must have Entity= in its .* Got no such word\.$"
+    ):
         read(*tagged, tags="Entity")
     assert read(row(1, "Ada", "Entity=S-X"), tags="entity")[0].spans == ((0, 1, "X"),)
     assert read(row(1, "a"))[0].spans is None
@@ -133,22 +135,23 @@ def test_sentences_are_read_as_they_are_asked_for():
     [
         pytest.param(
             Sentence(["a\tb"]),
-            "sentence 1: in a CoNLL-U file, words, labels and columns hold no tab",
+            "sentence 1: in a CoNLL-U file, words, labels and columns must not",
             id="a tab",
         ),
         pytest.param(
             Sentence(["a"], spans=[(0, 1, "x|y")]),
-            "sentence 1: in a CoNLL-U file, labels hold no |.",
+            "sentence 1: in a CoNLL-U file, a label must not hold |.",
             id="a bar in a label",
         ),
         pytest.param(
             Sentence(["a"], id=" b"),
-            "sentence 1: in a CoNLL-U file, names of sentences and documen",
+            "sentence 1: in a CoNLL-U file, the name of a sentence or document",
             id="a blank before an id",
         ),
         pytest.param(
             Sentence(["a"], text="b", offsets=[(0, 1)]),
-            "sentence 1: in a CoNLL-U file, a word is what stands in the text. Got 'a' for 'b'.",
+            "sentence 1: in a CoNLL-U file, a word must equal the text at its place. "
+            "Got 'a' for 'b'.",
             id="another text",
         ),
     ],

@@ -292,17 +292,17 @@ def test_sentences_that_nobody_annotated_are_unknown_in_a_table(tmp_path):
     sentences = [Sentence(["a"], spans=[]), Sentence(["b"])]
     write_sentences(sentences, tmp_path / "x.conll", FORMATS["conll"])
     assert (tmp_path / "x.conll").read_text() == "a\tO\n\nb\t?\n\n"
-    with pytest.raises(DataError, match=r"sentences: tags are needed, as the first"):
+    with pytest.raises(DataError, match=r"sentences: must have tags, as the first"):
         write_sentences(sentences, tmp_path / "x.parquet", FORMATS["hub"])
 
 
 def test_all_sentences_of_a_table_have_the_columns_of_the_first(tmp_path):
     plain, tagged = Sentence(["a"]), Sentence(["b"], spans=[(0, 1, "X")])
-    with pytest.raises(DataError, match="has spans, which the first sentence has not"):
+    with pytest.raises(DataError, match=r"columns of the first one\. Got spans, which it"):
         write_sentences([plain, tagged], tmp_path / "x", FORMATS["conll"])
     assert write_sentences([plain, tagged], tmp_path / "x", FORMATS["conll"], drop=True).lost
     more = Sentence(["b"], columns={"pos": ("N",)})
-    with pytest.raises(DataError, match="has column 'pos', which the first sentence has not"):
+    with pytest.raises(DataError, match=r"columns of the first one\. Got column 'pos', which it"):
         write_sentences([plain, more], tmp_path / "x", FORMATS["conll"])
 
 
@@ -353,12 +353,12 @@ def test_lone_surrogates_are_replaced_and_counted(tmp_path):
 
 @pytest.mark.parametrize("name", ["brat", "hub"])
 def test_what_is_no_stream_cannot_be_written_to_standard_output(name):
-    with pytest.raises(ConfigError, match=f"OUT: {name} is written to a file or a folder"):
+    with pytest.raises(ConfigError, match=f"OUT: must be a file or a folder for {name}"):
         write_sentences([], "-", FORMATS[name])
 
 
 def test_a_corpus_without_a_name_is_refused():
-    with pytest.raises(DataError, match=r"^FILE: a name is needed\. Got ''\.$"):
+    with pytest.raises(DataError, match=r"^FILE: must be a name\. Got ''\.$"):
         list(stream_sentences(""))
 
 
@@ -370,7 +370,9 @@ def test_tags_are_sought_only_where_they_are(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("sentence,word,Gold\n1,Ada,B-PER\n")
     assert [s.spans for s in stream_sentences(path, tags="Gold")] == [((0, 1, "PER"),)]
-    with pytest.raises(DataError, match=r"a\.csv:1: a column 'gld' of tags is needed\. Got \["):
+    with pytest.raises(
+        DataError, match=r"a\.csv:1: the header must have the column of tags 'gld'\. Got \["
+    ):
         list(stream_sentences(path, tags="gld"))
 
 
@@ -394,7 +396,7 @@ def test_no_label_of_several_is_another_thing_than_no_annotation(tmp_path, name,
 
 def test_an_unknown_format_is_refused_with_a_hint():
     with pytest.raises(
-        ConfigError, match=r"format: one of conll .*Got 'docano'\. Did you mean 'doc"
+        ConfigError, match=r"format: must be one of conll .*Got 'docano'\. Did you mean 'doc"
     ):
         find_format("docano")
 
@@ -562,7 +564,9 @@ def test_a_target_that_is_not_there_is_refused(tmp_path):
 def test_an_unknown_encoding_is_refused(tmp_path):
     (tmp_path / "a.conll").touch()
     for name in ("latin-15x", "base64"):
-        with pytest.raises(ConfigError, match=f"encoding: a name that Python knows.* Got '{name}'"):
+        with pytest.raises(
+            ConfigError, match=f"encoding: must be a name that Python knows.* Got '{name}'"
+        ):
             read_sentences(tmp_path / "a.conll", encoding=name)
 
 
@@ -583,49 +587,49 @@ def test_telling_and_reading_import_no_library_of_a_format():
         pytest.param(
             "brat",
             Sentence(["a"], spans=[(0, 1, "x y")]),
-            "sentence 1: in brat's files, a label hold",
+            "sentence 1: in files of brat, a label must not hold",
             id="brat, a blank in a label",
         ),
         pytest.param(
             "labels",
             Sentence(["a"]),
-            "sentence 1: a line has one label. Got none.",
+            "sentence 1: a line must have exactly one label. Got none.",
             id="labels, none",
         ),
         pytest.param(
             "labels",
             Sentence(["a"], labels=["x", "y"]),
-            "sentence 1: a line has one label. Got x y.",
+            "sentence 1: a line must have exactly one label. Got x y.",
             id="labels, two",
         ),
         pytest.param(
             "labels",
             Sentence(["a"], labels=["x y"]),
-            "sentence 1: in a line, a label holds no blank.",
+            "sentence 1: a label must not hold a blank.",
             id="labels, a blank in a label",
         ),
         pytest.param(
             "labels",
             Sentence(["a\nb"], labels=["x"]),
-            "sentence 1: a line holds a text without newl",
+            "sentence 1: a text must not be empty or hold a newl",
             id="labels, a newline in a text",
         ),
         pytest.param(
             "tsv",
             Sentence(["a\tb"]),
-            "sentence 1: in a TSV file, no field holds a tab or a newline;",
+            "sentence 1: a field of a TSV file must not hold a tab or a newline;",
             id="tsv, a tab",
         ),
         pytest.param(
             "doccano",
             FULL.replace(columns={}),
-            "sentence 1: doccano has one field for spans and label",
+            "sentence 1: for doccano, a sentence must have either spans or label",
             id="doccano, spans and labels",
         ),
         pytest.param(
             "conll",
             Sentence(["-DOCSTART-"]),
-            "sentence 1: in a column file, tokens and labels hold no",
+            "sentence 1: in a column file, tokens and labels must not be",
             id="conll, DOCSTART",
         ),
     ],
@@ -642,9 +646,11 @@ def test_what_a_writer_cannot_hold_is_one_line_and_leaves_no_file(
 
 def test_brat_needs_a_new_folder_and_a_name_for_each_text(tmp_path):
     twice = [Sentence(["a"], spans=[], id="x"), Sentence(["b"], spans=[], id="X")]
-    with pytest.raises(DataError, match=r"sentence 2: ids name brat's files\. Got 'X' twice\."):
+    with pytest.raises(
+        DataError, match=r"sentence 2: ids must differ, as they name files\. Got 'X' twice\."
+    ):
         write_sentences(twice, tmp_path / "out", FORMATS["brat"])
-    with pytest.raises(DataError, match=r"out: a new or empty folder is needed"):
+    with pytest.raises(DataError, match=r"out: must be a new or empty folder"):
         write_sentences(twice[:1], tmp_path / "out", FORMATS["brat"])
     odd = Sentence(["a"], spans=[(0, 1, "X")], id="../x")
     write_sentences([odd], tmp_path / "new", FORMATS["brat"])

@@ -147,12 +147,14 @@ def test_numbers_without_names_are_refused(tmp_path):
 
 def test_a_missing_split_is_answered_with_those_there_are(tmp_path):
     parts = datasets.DatasetDict({"train": make(), "test": make()})
-    assert error_of(parts, tmp_path, "dev") == "set: its splits are train test. Got 'dev'."
+    assert (
+        error_of(parts, tmp_path, "dev") == "set: the split must be one of train test. Got 'dev'."
+    )
 
 
 @pytest.mark.parametrize("option", ["tokens", "tags"])
 def test_a_missing_column_is_answered_with_those_there_are(tmp_path, option):
-    message = "set: its columns are id tokens pos_tags ner_tags. Got 'wrods'."
+    message = "set: the column must be one of id tokens pos_tags ner_tags. Got 'wrods'."
     assert error_of(make(), tmp_path, **{option: "wrods"}) == message
 
 
@@ -161,7 +163,7 @@ def test_a_data_set_without_strings_has_no_tokens(tmp_path, tokens):
     dataset = make({"id": ["x"], "pos_tags": [[0]]})
     assert error_of(dataset, tmp_path, tokens=tokens) == (
         "set: a column of tokens (lists of strings) or of texts (strings) must be named. "
-        "Its columns are id pos_tags."
+        "Got the columns id pos_tags."
     )
 
 
@@ -169,24 +171,33 @@ def test_a_data_set_without_strings_has_no_tokens(tmp_path, tokens):
     ("tokens", "tags", "message"),
     [
         pytest.param(
-            ["a", "b"], [1], "ner_tags: a list of 2, one a token. Got [1].", id="a tag too few"
+            ["a", "b"],
+            [1],
+            "ner_tags: must be a list of 2, one per token. Got [1].",
+            id="a tag too few",
         ),
-        pytest.param(["a"], None, "ner_tags: a list of 1, one a token. Got None.", id="no tags"),
-        pytest.param(["a"], [-1], "ner_tags: classes from 0 to 3. Got -1.", id="a tag below 0"),
-        pytest.param(["a"], [None], "ner_tags: classes from 0 to 3. Got None.", id="an empty tag"),
+        pytest.param(
+            ["a"], None, "ner_tags: must be a list of 1, one per token. Got None.", id="no tags"
+        ),
+        pytest.param(
+            ["a"], [-1], "ner_tags: must be classes from 0 to 3. Got -1.", id="a tag below 0"
+        ),
+        pytest.param(
+            ["a"], [None], "ner_tags: must be classes from 0 to 3. Got None.", id="an empty tag"
+        ),
         pytest.param(
             ["a", ""],
             [1, 1],
-            "tokens: strings, and no empty token. Got ['a', ''].",
+            "tokens: must be strings, none of them empty. Got ['a', ''].",
             id="an empty token",
         ),
         pytest.param(
             ["a", None],
             [1, 1],
-            "tokens: strings, and no empty token. Got ['a', None].",
+            "tokens: must be strings, none of them empty. Got ['a', None].",
             id="a token that is none",
         ),
-        pytest.param(None, [1], "tokens: a list. Got None.", id="no tokens"),
+        pytest.param(None, [1], "tokens: must be a list. Got None.", id="no tokens"),
     ],
 )
 def test_a_bad_row_is_one_line_and_may_be_left_out(tmp_path, tokens, tags, message):
@@ -205,7 +216,9 @@ def test_classes_without_prefix_are_refused(tmp_path):
 
 
 def test_what_is_no_data_set_is_one_line(tmp_path):
-    with pytest.raises(DataError, match=r"^\S+: a folder with .*\. Got one with none of them\.$"):
+    with pytest.raises(
+        DataError, match=r"^\S+: a folder must hold .*\. Got a folder without any of them\.$"
+    ):
         list(read_hub(tmp_path, "train"))
     with pytest.raises(DataError, match=r"no\.parquet: no such file\.$"):
         list(read_hub(tmp_path / "no.parquet", "train"))
@@ -299,16 +312,22 @@ def test_tokens_may_have_a_label_for_all_of_them(tmp_path):
 @pytest.mark.parametrize(
     ("text", "label", "feature", "message"),
     [
-        pytest.param(None, 1, CLASSES, "text: a string. Got None.", id="no text"),
-        pytest.param("a", -1, CLASSES, "label: classes from 0 to 1. Got -1.", id="a class below 0"),
+        pytest.param(None, 1, CLASSES, "text: must be a string. Got None.", id="no text"),
         pytest.param(
-            "a", "", STRING, "label: a label, or a list of them. Got [''].", id="an empty label"
+            "a", -1, CLASSES, "label: must be classes from 0 to 1. Got -1.", id="a class below 0"
+        ),
+        pytest.param(
+            "a",
+            "",
+            STRING,
+            "label: must be a label or a list of labels. Got [''].",
+            id="an empty label",
         ),
         pytest.param(
             "a",
             [0, None],
             datasets.List(CLASSES),
-            "label: classes from 0 to 1. Got None.",
+            "label: must be classes from 0 to 1. Got None.",
             id="an empty class",
         ),
     ],

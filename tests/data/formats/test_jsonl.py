@@ -102,77 +102,77 @@ def test_blank_lines_are_skipped_and_empty_texts_are_not():
         ),
         pytest.param(
             {"text": "a", "spans": [{"start": 0, "end": True, "label": "X"}]},
-            "spans: each has whole numbers start and end, and a label that is a string. "
+            "spans: each span must have whole numbers start and end, and a string as label. "
             "Got {'start': 0, 'end': True, 'label': 'X'}.",
             id="an end that is a boolean",
         ),
         pytest.param(
             {"text": "a", "spans": [{"start": 0, "end": 1}]},
-            "spans: each has whole numbers start and end, and a label that is a string. "
+            "spans: each span must have whole numbers start and end, and a string as label. "
             "Got {'start': 0, 'end': 1}.",
             id="a span without label",
         ),
         pytest.param(
             {"text": "a", "spans": [[0, 1]]},
-            "spans: a list of objects. Got [[0, 1]].",
+            "spans: must be a list of objects. Got [[0, 1]].",
             id="a span that is a list",
         ),
         pytest.param(
             {"text": "a", "spans": "none"},
-            "spans: a list of objects. Got 'none'.",
+            "spans: must be a list of objects. Got 'none'.",
             id="spans that are a string",
         ),
-        pytest.param({"text": 7}, "text: a string is needed. Got 7.", id="a text that is a number"),
-        pytest.param({"label": "x"}, "text: a string is needed. Got None.", id="no text"),
+        pytest.param({"text": 7}, "text: must be a string. Got 7.", id="a text that is a number"),
+        pytest.param({"label": "x"}, "text: must be a string. Got None.", id="no text"),
         pytest.param(
             {"text": "a", "id": 1.5},
-            "id: a string or a whole number. Got 1.5.",
+            "id: must be a string or a whole number. Got 1.5.",
             id="an id that is a fraction",
         ),
         pytest.param(
             {"text": "a", "document": []},
-            "document: a string or a whole number. Got [].",
+            "document: must be a string or a whole number. Got [].",
             id="a document that is a list",
         ),
         pytest.param(
             {"text": "a b", "tokens": ["a"]},
-            "tokens: beside text, a list of [start, end]. Got ['a'].",
+            "tokens: beside text, must be a list of [start, end]. Got ['a'].",
             id="tokens that are strings beside a text",
         ),
         pytest.param(
             {"text": "a b", "tokens": [[0, 2], [1, 3]]},
-            "tokens: ascending ranges within a text of 3 characters. Got [1, 3].",
+            "tokens: must be ascending ranges within a text of 3 characters. Got [1, 3].",
             id="tokens that overlap",
         ),
         pytest.param(
             {"text": "a b", "tokens": [[0, 4]]},
-            "tokens: ascending ranges within a text of 3 characters. Got [0, 4].",
+            "tokens: must be ascending ranges within a text of 3 characters. Got [0, 4].",
             id="a token beyond the text",
         ),
         pytest.param(
             {"tokens": ["a", ""]},
-            "tokens: without text, a list of strings, none empty. Got ['a', ''].",
+            "tokens: without text, must be a list of strings, none of them empty. Got ['a', ''].",
             id="an empty token",
         ),
         pytest.param(
             {"tokens": "a"},
-            "tokens: without text, a list of strings, none empty. Got 'a'.",
+            "tokens: without text, must be a list of strings, none of them empty. Got 'a'.",
             id="tokens that are a string",
         ),
         pytest.param(
             {"text": "a", "columns": []},
-            "columns: an object of lists. Got [].",
+            "columns: must be an object of lists. Got [].",
             id="columns that are a list",
         ),
         pytest.param(
             {"text": "a", "columns": {"pos": ["X", "Y"]}},
-            "columns.pos: one string for each of 1 tokens. Got ['X', 'Y'].",
+            "columns.pos: must be a string for each of 1 tokens. Got ['X', 'Y'].",
             id="a column too long",
         ),
-        pytest.param([1], "one JSON object a line. Got [1].", id="a list"),
+        pytest.param([1], "a record must be a JSON object. Got [1].", id="a list"),
         pytest.param(
             b'{"text": "a" "id": 1}',
-            "not JSON: Expecting ',' delimiter at column 14. Each line holds one object.",
+            "not JSON: Expecting ',' delimiter at column 14. Each line must hold one object.",
             id="a missing comma",
         ),
         pytest.param(
@@ -183,7 +183,7 @@ def test_blank_lines_are_skipped_and_empty_texts_are_not():
         ),
         pytest.param(
             {"text": ["x" * 99]},
-            f"text: a string is needed. Got ['{'x' * 55}....",
+            f"text: must be a string. Got ['{'x' * 55}....",
             id="a long value",
         ),
     ],
@@ -198,7 +198,7 @@ def test_a_bad_record_is_one_line_with_file_line_and_reason(record, message):
     ids=["nested too deep", "a number too long"],
 )
 def test_json_beyond_all_limits_is_a_data_error(hostile):
-    assert error_of(hostile).startswith(("not JSON", "text: a string is needed"))
+    assert error_of(hostile).startswith(("not JSON", "text: must be a string"))
 
 
 def test_bad_records_are_left_out_and_listed():
@@ -273,10 +273,12 @@ def test_tags_may_stand_beside_nothing_but_tokens():
     assert read({**tokens, "tags": ["B-PER", "?", "O"]})[0].allowed == (("B-PER",), (), ("O",))
     assert read({**tokens, "tags": ["news"]})[0].spans is None
     assert read({"text": "Ada left", "tags": ["B-PER", "O"]})[0].spans is None
-    assert error_of({**tokens, "ner_tags": [1, 2, 0]}).startswith("ner_tags: one string for each")
+    assert error_of({**tokens, "ner_tags": [1, 2, 0]}).startswith(
+        "ner_tags: must be a string for each"
+    )
     assert error_of({**tokens, "ner_tags": ["PER"] * 3}).startswith("ner_tags: a tag is O or a pre")
     both = {**tokens, "tags": ["O"] * 3, "spans": []}
-    assert error_of(both) == "tags: stands in place of spans and partial. Got both."
+    assert error_of(both) == "tags: must not be combined with spans or partial. Got both."
 
 
 def test_relations_that_are_no_list_do_no_harm():

@@ -46,7 +46,9 @@ def test_a_hub_name_may_say_its_split(monkeypatch):
     monkeypatch.setattr(datasets, "load_dataset", lambda name: {"a/b": parts}[name])
     assert spans_of("hub:a/b", split="dev") == SPANS
     assert spans_of("hub:a/b:extra", split="dev", hub_tokens="tokens") == SPANS
-    with pytest.raises(DataError, match=r"a/b: its splits are validation extra\. Got 'train'"):
+    with pytest.raises(
+        DataError, match=r"a/b: the split must be one of validation extra\. Got 'train'"
+    ):
         read_sentences("hub:a/b", hub_tags="ner_tags")
 
 
@@ -117,7 +119,7 @@ def test_files_that_are_not_there_are_data_errors(tmp_path):
     for of in (read_sentences, file_digest):
         with pytest.raises(DataError, match=r"none\.conll: no such file\.$"):
             of(tmp_path / "none.conll")
-    with pytest.raises(DataError, match="a folder with what save_to_disk wrote"):
+    with pytest.raises(DataError, match="a folder must hold what save_to_disk wrote"):
         read_sentences(tmp_path)
     with pytest.raises(DataError, match=r"xxx: cannot be read\. File name too long\.$"):
         read_sentences("x" * 9999)

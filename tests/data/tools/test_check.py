@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ner.data.formats.options import ReadOptions
 from ner.data.schemes import SCHEME_SPELLINGS, Span, spelled_tags
 from ner.data.tools import findings as kinds
 from ner.data.tools.check import check_corpus
 from ner.data.tools.check_duplicates import near_key
 from ner.data.tools.check_labels import _is_slip, likely_meant
 from ner.data.tools.check_schemes import find_scheme
-from ner.data.tools.corpus_file import Options
 from ner.data.tools.findings import Kind
 from ner.errors import ConfigError, DataError
 
@@ -74,7 +74,7 @@ def write(path, text):
 
 def found(path, *others, **options):
     """Give the lines of every kind of problem in the last of the files."""
-    report = check_corpus([path, *others], Options(**options))
+    report = check_corpus([path, *others], ReadOptions(**options))
     name = str((path, *others)[-1])
     assert all(place.where.startswith(f"{f.part}:") for f in report.findings for place in f.places)
     return {

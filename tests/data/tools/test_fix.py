@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.read import stream_sentences
 from ner.data.schemes import SCHEME_SPELLINGS
 from ner.data.tools.check import check_corpus
-from ner.data.tools.corpus_file import Options
 from ner.data.tools.fix import fix_parts
 from ner.errors import ConfigError, DataError
 
@@ -35,7 +35,7 @@ FILES = st.tuples(
 
 
 def fix(path, out, scheme=None, **options):
-    report = check_corpus([path], Options(**options), scheme)
+    report = check_corpus([path], ReadOptions(**options), scheme)
     (fixed,) = fix_parts(report.parts, report.schemes, out)
     return {what: count for what, count in fixed.changes.items() if count}
 

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ner.data.formats.options import ReadOptions
 from ner.data.formats.read import read_sentences, stream_sentences
 from ner.data.formats.registry import FORMATS
 from ner.data.formats.write import write_sentences
 from ner.data.schemes import Span
 from ner.data.sentence import Sentence
 from ner.data.tools.blocks import ending, read_pieces, write_pieces
-from ner.data.tools.corpus_file import Options, read_part
+from ner.data.tools.corpus_file import read_part
 from ner.data.tools.split import NAMES, sample_pieces, split_part, split_pieces
 from ner.errors import ConfigError, DataError
 
@@ -39,7 +40,9 @@ def content(path, **options):
 
 
 def split(path, out, ratios=(60, 20, 20), seed=0, **options):
-    written, lost = split_part(read_part(str(path), path, Options(**options)), out, ratios, seed)
+    written, lost = split_part(
+        read_part(str(path), path, ReadOptions(**options)), out, ratios, seed
+    )
     assert not lost
     return list(written)
 

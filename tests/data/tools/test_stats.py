@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from ner.data.tools.corpus_file import Options, read_parts
+from ner.data.formats.options import ReadOptions
+from ner.data.tools.corpus_file import read_parts
 from ner.data.tools.stats import corpus_stats
 
 TRAIN = (
@@ -17,7 +18,7 @@ def stats(tmp_path, *texts, **options):
     for name, text in zip(("train", "dev"), texts, strict=False):
         paths[name] = tmp_path / f"{name}.conll"
         paths[name].write_text(text)
-    return corpus_stats(read_parts(paths, Options(**options)))
+    return corpus_stats(read_parts(paths, ReadOptions(**options)))
 
 
 def test_a_file_is_counted(tmp_path):

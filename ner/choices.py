@@ -1,0 +1,29 @@
+"""The fixed choices that settings, options and functions share, each defined once.
+
+This module imports nothing else, so that `ner --help` can show them at once.
+"""
+
+from typing import Literal
+
+# What a model predicts: spans, a label for each token, or labels of a text.
+TaskName = Literal["ner", "tag", "classify"]
+
+# A scheme of tags, and its spellings in files.
+Scheme = Literal["IOB1", "BIO", "BIOES"]
+
+Spelling = Literal["IOB1", "BIO", "IOB2", "BIOES", "BILOU", "BMES"]
+
+# What happens to spans that do not start and end at token boundaries.
+Misaligned = Literal["refuse", "snap", "drop"]
+
+# What happens to spans that overlap, nest or have gaps.
+Overlapping = Literal["refuse", "drop"]
+
+# What happens to a sentence that cannot be read.
+OnError = Literal["raise", "skip"]
+
+# What runs a network; "auto" takes ONNX Runtime where it can.
+RuntimeName = Literal["auto", "onnx", "torch"]
+
+# The numbers that a model computes with: float32, or recurrent layers in eight bits.
+Precision = Literal["fp32", "int8"]

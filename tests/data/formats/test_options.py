@@ -1,0 +1,80 @@
+import dataclasses
+import typing
+
+import pytest
+
+import ner
+from ner.data.formats.options import ReadKeywords, ReadOptions
+from ner.data.formats.read import read_sentences, stream_sentences
+from ner.errors import ConfigError
+
+ROWS = "Ada\tNNP\tB-PER\nleft\tVBD\tO\n"
+
+
+@pytest.fixture
+def rows(tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_text(ROWS)
+    return path
+
+
+def test_the_keywords_are_the_fields():
+    fields = {field.name: field.type for field in dataclasses.fields(ReadOptions)}
+    assert typing.get_type_hints(ReadKeywords) == fields
+
+
+def test_each_field_is_explained_once():
+    lines = [line.strip() for line in ReadOptions.__doc__.splitlines()]
+    for field in dataclasses.fields(ReadOptions):
+        assert sum(line.startswith(f"{field.name}: ") for line in lines) == 1
+
+
+@pytest.mark.parametrize("read", [read_sentences, stream_sentences])
+def test_a_corpus_is_read_with_options_keywords_or_both(rows, read):
+    names = ["token", "pos", "ner"]
+    (expected,) = read(rows, ReadOptions(columns=names))
+    assert expected.columns.keys() == {"pos", "ner"}
+    assert list(read(rows, columns=names)) == [expected]
+    assert list(read(rows, ReadOptions(columns=["token", "a", "b"]), columns=names)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param(
+            {"colums": ["token"]}, "colums: unknown option. Did you mean 'columns'?", id="a typo"
+        ),
+        pytest.param({"xyz": 1}, "xyz: unknown option.", id="an unknown option"),
+        pytest.param(
+            {"misaligned": "snp"},
+            "misaligned: one of refuse snap drop. Got 'snp'. Did you mean 'snap'?",
+            id="a mistyped choice",
+        ),
+        pytest.param(
+            {"overlapping": None},
+            "overlapping: one of refuse drop. Got None.",
+            id="no choice",
+        ),
+        pytest.param(
+            {"columns": "token ner"}, "columns: a list of names. Got 'token ner'.", id="columns"
+        ),
+        pytest.param(
+            {"format": "conl"}, "Got 'conl'. Did you mean 'conll'?", id="a mistyped format"
+        ),
+    ],
+)
+def test_a_wrong_option_is_named_with_what_it_got(rows, changes, message):
+    with pytest.raises(ConfigError) as error:
+        ner.read_sentences(rows, **changes)
+    assert str(error.value).endswith(message)
+
+
+def test_options_are_filled_only_where_they_are_open():
+    options = ReadOptions(columns=["token"]).filled(columns=["word"], split="dev")
+    assert (options.columns, options.split) == (["token"], "dev")
+
+
+def test_labels_to_learn_take_the_place_of_entity_tags():
+    assert ReadOptions().tag_column == "ner"
+    assert ReadOptions(tags="chunk").tag_column == "chunk"
+    assert ReadOptions(target="upos", tags="chunk").tag_column is None
