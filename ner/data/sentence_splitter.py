@@ -104,8 +104,8 @@ def cut_sentence(
     """Cut a tokenized text into sentences.
 
     No token, no gold span and none of `whole` is cut: where a sentence would begin inside of one,
-    it does not. Every token is in just one of the parts, in order; labels of the text and its
-    prediction are in none. A text without tokens is its own only part.
+    it does not. Every token is in one sentence, in order; labels of the text and its prediction
+    are in none. A text without tokens is its own only sentence.
 
     Args:
         sentence: The text, with its tokens.
@@ -123,10 +123,10 @@ def cut_sentence(
     ends = [*firsts[1:], len(sentence)]
     if len(firsts) == 1:
         return [sentence.replace(labels=None, prediction=None)]
-    return [_part(sentence, first, end) for first, end in zip(firsts, ends, strict=True)]
+    return [_cut(sentence, first, end) for first, end in zip(firsts, ends, strict=True)]
 
 
-def _part(sentence: Sentence, first: int, end: int) -> Sentence:
+def _cut(sentence: Sentence, first: int, end: int) -> Sentence:
     offsets = sentence.offsets[first:end]
     begin = offsets[0][0]
     spans, allowed = sentence.spans, sentence.allowed
@@ -144,31 +144,31 @@ def _part(sentence: Sentence, first: int, end: int) -> Sentence:
     )
 
 
-def join_predictions(sentence: Sentence, parts: Iterable[Sentence]) -> PredictedSentence:
-    """Return the text, with the predictions of the parts that it was cut into.
+def join_predictions(text: Sentence, sentences: Iterable[Sentence]) -> PredictedSentence:
+    """Return the text, with the predictions of the sentences that it was cut into.
 
     Raises:
-        ValueError: The parts have other tokens than the text in all, or lack a prediction.
+        ValueError: The sentences have more or fewer tokens than the text, or lack a prediction.
     """
     spans: list[Span] | None = None
     scores: list[float] = []
     columns: defaultdict[str, list[str]] = defaultdict(list)
     column_scores: defaultdict[str, list[float]] = defaultdict(list)
     first = 0
-    for part in parts:
-        if part.prediction is None:
-            raise ValueError("parts: each has a prediction. Got one without.")
-        if part.prediction.spans is not None:
-            moved = [shift_span(span, first) for span in part.prediction.spans]
+    for sentence in sentences:
+        if sentence.prediction is None:
+            raise ValueError("sentences: each must have a prediction. Got one without.")
+        if sentence.prediction.spans is not None:
+            moved = [shift_span(span, first) for span in sentence.prediction.spans]
             spans = [*(spans or ()), *moved]
-        scores.extend(part.prediction.scores)
-        for name, values in part.prediction.columns.items():
+        scores.extend(sentence.prediction.scores)
+        for name, values in sentence.prediction.columns.items():
             columns[name].extend(values)
-            column_scores[name].extend(part.prediction.column_scores[name])
-        first += len(part)
-    if first != len(sentence):
-        raise ValueError(f"parts: {len(sentence)} tokens in all. Got {first}.")
-    return sentence.predicted(
+            column_scores[name].extend(sentence.prediction.column_scores[name])
+        first += len(sentence)
+    if first != len(text):
+        raise ValueError(f"sentences: must have {len(text)} tokens in all. Got {first}.")
+    return text.predicted(
         Prediction(
             None if spans is None else tuple(spans),
             tuple(scores),
@@ -192,10 +192,10 @@ def tag_in_sentences(
 
     Args:
         texts: Tokenized texts.
-        find_starts: Gives the places where the sentences of a text begin.
-        tag: Gives sentences with their predictions, in order.
+        find_starts: Finds the places where the sentences of a text begin.
+        tag: Returns sentences with their predictions, in order.
     """
     cut = [(text, cut_sentence(text, find_starts(text.text))) for text in texts]
-    tagged = iter(tag([part for _, parts in cut for part in parts]))
-    for text, parts in cut:
-        yield join_predictions(text, islice(tagged, len(parts)))
+    tagged = iter(tag([sentence for _, sentences in cut for sentence in sentences]))
+    for text, sentences in cut:
+        yield join_predictions(text, islice(tagged, len(sentences)))

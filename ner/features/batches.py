@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from ner.data.sentence import Sentence
 from ner.features.batch_order import EpochPlan, cut_batches
 from ner.features.distinct_words import DistinctWords, WordRows
-from ner.features.document_context import SURROUNDINGS, make_passage, passages_of, surrounding_rows
+from ner.features.document_context import CONTEXT, context_rows, make_passage, passages_of
 from ner.features.featurizer import Arrays, Featurizer
 from ner.features.ragged import Ragged
 
@@ -89,7 +89,7 @@ class EncodedSentences:
         per_sentence = dict(sentence_targets or {})
         if featurizer.subwords is not None and featurizer.subwords.context:
             reach = featurizer.subwords.context
-            per_sentence |= surrounding_rows(sentences, per_token["tokens"], reach)
+            per_sentence |= context_rows(sentences, per_token["tokens"], reach)
         self.runs = Ragged(self.lengths, per_token, per_sentence)
 
     def __len__(self) -> int:
@@ -116,7 +116,7 @@ def padded(sentences: Ragged, lexicon: DistinctWords) -> Arrays:
     distinct, tokens = np.unique(sentences.per_token["tokens"], return_inverse=True)
     per_token = {**sentences.per_token, "tokens": tokens}
     batch = {name: values[places] for name, values in per_token.items()}
-    per_run = {n: a for n, a in sentences.per_run.items() if n not in SURROUNDINGS}
+    per_run = {n: a for n, a in sentences.per_run.items() if n not in CONTEXT}
     batch |= lexicon.encoded(distinct) | {"lengths": sentences.lengths, **per_run}
     subwords = lexicon.featurizer.subwords
     if subwords is not None:

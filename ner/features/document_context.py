@@ -1,4 +1,4 @@
-"""What stands around a sentence in its document, for models that read along in it.
+"""The document context of a sentence: words before and after it, for models that read them.
 
 A document is a run of consecutive sentences with the same `document`; a sentence without one
 stands for itself.
@@ -16,8 +16,8 @@ from ner.data.sentence import Sentence
 from ner.errors import ConfigError
 from ner.features.ragged import Ragged
 
-# Names of arrays with the surroundings of each sentence, among what is known about it.
-SURROUNDINGS = BEFORE, BEHIND = "before", "behind"
+# Names of the arrays with the context of each sentence.
+CONTEXT = BEFORE, BEHIND = "before", "behind"
 
 
 class Passage(NamedTuple):
@@ -51,10 +51,10 @@ def _within(sentences: Iterable[Sentence], document: str | None, reach: int) -> 
     return found
 
 
-def surrounding_rows(
+def context_rows(
     sentences: Sequence[Sentence], tokens: NDArray[np.int64], reach: int
 ) -> dict[str, NDArray[np.int32]]:
-    """Give the surroundings of all sentences of a corpus.
+    """Return the document context of all sentences of a corpus.
 
     Args:
         sentences: None of them empty.
@@ -93,7 +93,7 @@ def passages_of(sentences: Ragged, words: Sequence[str], reach: int) -> Iterator
     """Give the passages of sentences whose `tokens` are rows of `words`.
 
     Raises:
-        ConfigError: They are asked for surroundings that they do not bring.
+        ConfigError: The sentences have no context.
     """
     if reach and BEFORE not in sentences.per_run:
         raise ConfigError(
@@ -102,9 +102,7 @@ def passages_of(sentences: Ragged, words: Sequence[str], reach: int) -> Iterator
     rows = sentences.per_token["tokens"].tolist()
     borders = [*sentences.starts.tolist(), len(rows)]
     nothing = [[]] * len(sentences)
-    before, behind = (
-        sentences.per_run[name].tolist() if reach else nothing for name in SURROUNDINGS
-    )
+    before, behind = (sentences.per_run[name].tolist() if reach else nothing for name in CONTEXT)
     for left, (start, end), right in zip(before, pairwise(borders), behind, strict=True):
         yield Passage(*(_words(words, part) for part in (left, rows[start:end], right)))
 

@@ -183,7 +183,7 @@ class Subwords:
         return [cache[word] for word in words]
 
     def windows(self, passage: Passage) -> Windows:
-        """Lay windows over a sentence and what surrounds it.
+        """Lay windows over a sentence and its document context.
 
         Where all of the sentence fits into a window, there is one, with as much of the document
         as has room. Else there are several, and each sub-word is taken from the one in which it
@@ -192,7 +192,7 @@ class Subwords:
         own = self.split(passage.words)
         counts = np.array([len(pieces) for pieces in own], dtype=np.int64)
         sequence = list(chain.from_iterable(own))
-        before, behind = self._surroundings(passage, self._size - len(sequence))
+        before, behind = self._context(passage, self._size - len(sequence))
         word_starts = len(before) + np.cumsum(counts) - counts
         if self.pooling == "first":
             places, counts = word_starts, np.ones_like(counts)
@@ -205,14 +205,14 @@ class Subwords:
             return Windows([[*head, *sequence, *tail]], rows, places + len(head), counts)
         starts = cut_windows(len(sequence), self._size, min(self.overlap, self._size // 2))
         rows = np.searchsorted(handovers(starts, self._size, word_starts), places, "right")
-        # Some windows may hold surroundings alone.
+        # Some windows may hold context alone.
         used, rows = np.unique(rows, return_inverse=True)
         pieces = [
             [*head, *sequence[start : start + self._size], *tail] for start in starts[used].tolist()
         ]
         return Windows(pieces, rows, places - starts[used][rows] + len(head), counts)
 
-    def _surroundings(self, passage: Passage, room: int) -> tuple[list[int], list[int]]:
+    def _context(self, passage: Passage, room: int) -> tuple[list[int], list[int]]:
         """Give the sub-words before and behind a sentence: all if it needs several windows."""
         before = list(chain.from_iterable(self.split(passage.before)))
         behind = list(chain.from_iterable(self.split(passage.behind)))

@@ -266,7 +266,7 @@ CORPUS = documents(("a", [3, 1, 4, 2]), ("b", [2]), (None, [2, 3]), ("a", [1, 6,
 
 
 @pytest.mark.parametrize("reach", [0, 1, 3, 5, 100])
-def test_surroundings_are_words_of_the_same_document(reach):
+def test_context_is_words_of_the_same_document(reach):
     """Brute force: walk word by word from the sentence on."""
     stretch = [0, 0, 0, 0, 1, 2, 3, 4, 4, 4]
     flat = [(number, t) for number, s in zip(stretch, CORPUS, strict=True) for t in s.tokens]
@@ -289,7 +289,7 @@ def test_training_reads_the_same_passages_as_tagging(pretrained, reach):
     assert [tuple(map(list, passage)) for passage in found] == expected
 
 
-def test_a_changed_sentence_is_read_as_changed_among_what_surrounds_it(pretrained):
+def test_a_changed_sentence_is_read_as_changed_within_its_context(pretrained):
     def backwards(sentences, random):
         ends = np.repeat(sentences.starts + sentences.lengths, sentences.lengths)
         starts = np.repeat(sentences.starts, sentences.lengths)
@@ -309,7 +309,7 @@ def test_a_changed_sentence_is_read_as_changed_among_what_surrounds_it(pretraine
     assert "before" not in batch
 
 
-def test_sentences_on_a_disk_bring_no_surroundings(pretrained):
+def test_sentences_on_a_disk_have_no_context(pretrained):
     encoded = EncodedSentences(CORPUS, build_featurizer(CORPUS))
     with pytest.raises(ConfigError) as error:
         list(passages_of(encoded.pick(np.arange(2)), encoded.lexicon.words, 5))
@@ -320,7 +320,7 @@ def test_sentences_on_a_disk_bring_no_surroundings(pretrained):
 
 @pytest.mark.parametrize("reach", [0, 1, 4, 100])
 @pytest.mark.parametrize("count", [1, 2, 3, 100])
-def test_a_stream_in_windows_keeps_the_surroundings(count, reach):
+def test_a_stream_in_windows_keeps_the_context(count, reach):
     corpus = [*CORPUS[:2], Sentence([]), *CORPUS[2:]]
     found = []
     for sentences, places in windows(iter(corpus), count, reach):
