@@ -313,9 +313,7 @@ def test_scores_come_from_the_sentence():
 
 def test_sentences_that_do_not_fit_are_refused():
     sentence = Sentence(["a", "b"])
-    with pytest.raises(
-        ValueError, match=r"^sentences: each must have a prediction\. Got one without\.$"
-    ):
+    with pytest.raises(ValueError, match=r"^sentences: each must have a prediction\. Got one"):
         join_predictions(sentence, [sentence])
     with pytest.raises(ValueError, match=r"^sentences: must have 2 tokens in all\. Got 1\.$"):
         join_predictions(sentence, tag_capitals([Sentence(["a"])]))
