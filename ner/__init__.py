@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from ner.inference.token_tagger import TokenTagger
     from ner.training.train import train
 
+    __version__: str
+
 # Where each public name lives; it is imported when first asked for, so that `import ner` is fast
 # and needs no torch.
 _HOMES = {
@@ -123,6 +125,10 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("lattice-ner")
         if name not in __all__:
             raise AttributeError(f"module 'ner' has no attribute {name!r}")
         from ner.extras import require, require_training
