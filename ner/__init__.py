@@ -1,7 +1,7 @@
 """Small, fast and exact sequence labelling.
 
 >>> import ner
->>> ner.Sentence(["New", "York"], spans=[(0, 2, "LOC")]).entities[0].text
+>>> ner.Sentence(["New", "York"], spans=[ner.Span(0, 2, "LOC")]).entities[0].text
 'New York'
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
     from ner.data.formats.read import read_sentences
     from ner.data.schemes import Span
-    from ner.data.sentence import Entity, Prediction, Sentence
+    from ner.data.sentence import Entity, PredictedEntity, PredictedSentence, Prediction, Sentence
     from ner.data.sentence_splitter import SentenceSplitter
     from ner.errors import (
         ConfigError,
@@ -38,40 +38,50 @@ if TYPE_CHECKING:
         MissingExtraError,
         ModelFolderError,
         NerError,
+        TaskError,
         TrainingError,
     )
     from ner.evaluation.predicted_file import score_predictions
     from ner.evaluation.report import LabelReport, SpanReport
     from ner.exporting.model import export
+    from ner.inference.classification import Classification
     from ner.inference.classifier import TextClassifier
     from ner.inference.evaluate import evaluate
     from ner.inference.loading import load
+    from ner.inference.predictor import Predictor
     from ner.inference.tagger import Tagger
     from ner.inference.token_tagger import TokenTagger
     from ner.training.train import train
     from ner.training.trainer import Epoch, Step, Trainer
 
+    __version__: str
+
 # Where each public name lives; it is imported when first asked for, so that `import ner` is fast
 # and needs no torch.
 _HOMES = {
-    "LabelReport": "ner.evaluation.report",
-    "TokenTagger": "ner.inference.token_tagger",
+    "Classification": "ner.inference.classification",
     "ConfigError": "ner.errors",
     "DataError": "ner.errors",
     "Entity": "ner.data.sentence",
+    "LabelReport": "ner.evaluation.report",
     "Epoch": "ner.training.trainer",
     "MissingExtraError": "ner.errors",
     "ModelFolderError": "ner.errors",
     "NerError": "ner.errors",
+    "PredictedEntity": "ner.data.sentence",
+    "PredictedSentence": "ner.data.sentence",
     "Prediction": "ner.data.sentence",
+    "Predictor": "ner.inference.predictor",
     "ReadOptions": "ner.data.formats.options",
-    "SpanReport": "ner.evaluation.report",
     "Sentence": "ner.data.sentence",
     "SentenceSplitter": "ner.data.sentence_splitter",
     "Span": "ner.data.schemes",
+    "SpanReport": "ner.evaluation.report",
     "Step": "ner.training.trainer",
     "Tagger": "ner.inference.tagger",
+    "TaskError": "ner.errors",
     "TextClassifier": "ner.inference.classifier",
+    "TokenTagger": "ner.inference.token_tagger",
     "Trainer": "ner.training.trainer",
     "TrainingError": "ner.errors",
     "evaluate": "ner.inference.evaluate",
@@ -83,6 +93,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Classification",
     "ConfigError",
     "DataError",
     "Entity",
@@ -91,7 +102,10 @@ __all__ = [
     "MissingExtraError",
     "ModelFolderError",
     "NerError",
+    "PredictedEntity",
+    "PredictedSentence",
     "Prediction",
+    "Predictor",
     "ReadOptions",
     "Sentence",
     "SentenceSplitter",
@@ -99,6 +113,7 @@ __all__ = [
     "SpanReport",
     "Step",
     "Tagger",
+    "TaskError",
     "TextClassifier",
     "TokenTagger",
     "Trainer",
@@ -113,18 +128,25 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'ner' has no attribute {name!r}")
-    from ner.extras import require, require_training
+# Type checkers read the imports above; with this function, they would accept any name.
+if not TYPE_CHECKING:
 
-    if name == "nn":
-        return require("ner.nn", "ner.nn")
-    if _HOMES.get(name, "").startswith("ner.training."):
-        require_training()
-    if name == "export":
-        require("torch", "ner.export")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("lattice-ner")
+        if name not in __all__:
+            raise AttributeError(f"module 'ner' has no attribute {name!r}")
+        from ner.extras import require, require_training
+
+        if name == "nn":
+            return require("ner.nn", "ner.nn")
+        if _HOMES.get(name, "").startswith("ner.training."):
+            require_training()
+        if name == "export":
+            require("torch", "ner.export")
+        return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

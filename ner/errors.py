@@ -4,6 +4,7 @@
     ├── ConfigError        a setting is unknown, out of range, or in conflict with another one
     ├── DataError          a corpus, a file of vectors or a text cannot be used
     ├── ModelFolderError   a model or a checkpoint on the disk cannot be read
+    ├── TaskError          a method was called that the task of the model does not offer
     ├── TrainingError      a training run cannot continue
     └── MissingExtraError  an optional package is not installed
 
@@ -27,6 +28,10 @@ class DataError(NerError):
 
 class ModelFolderError(NerError):
     """A model or a checkpoint on the disk is missing, damaged, or from a newer version."""
+
+
+class TaskError(NerError, TypeError):
+    """A method was called that the model's task has no use for, such as `classify` of a tagger."""
 
 
 class TrainingError(NerError):

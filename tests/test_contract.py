@@ -351,7 +351,7 @@ def test_files_are_short():
     [
         pytest.param(["train", "--train", "sample:train"], "Training needs torch", id="train"),
         pytest.param(
-            ["tag", "MODEL", "Ada", "--runtime", "torch"],
+            ["tag", "Ada", "--model", "MODEL", "--runtime", "torch"],
             "Running a model on torch needs torch",
             id="tag",
         ),

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from ner.data.schemes import Span
-from ner.data.sentence import Prediction, Sentence
+from ner.data.sentence import PredictedSentence, Prediction, Sentence
 
 
 class NameDictionary:
@@ -14,7 +14,7 @@ class NameDictionary:
 
     >>> names = NameDictionary([Sentence(["Ada", "Byron"], spans=[Span(0, 2, "PER")])])
     >>> names.tag(Sentence(["So", "Ada", "Byron", "wrote"])).entities
-    (Entity(text='Ada Byron', label='PER', start=3, end=12, score=1.0),)
+    (PredictedEntity(text='Ada Byron', label='PER', start=3, end=12, score=1.0),)
     """
 
     def __init__(self, train: Iterable[Sentence]) -> None:
@@ -34,7 +34,7 @@ class NameDictionary:
         """Count the different names."""
         return len(self._names)
 
-    def tag(self, sentence: Sentence) -> Sentence:
+    def tag(self, sentence: Sentence) -> PredictedSentence:
         """Add the names found from left to right, at each token the longest one, as prediction.
 
         The score of a span is the share of its label among the training spans of the same tokens.
@@ -52,7 +52,7 @@ class NameDictionary:
                 spans.append(Span(start, end, label))
                 scores.append(share)
             start = max(end, start + 1)
-        return sentence.replace(prediction=Prediction(tuple(spans), tuple(scores)))
+        return sentence.predicted(Prediction(tuple(spans), tuple(scores)))
 
 
 class LabelDictionary:
@@ -74,10 +74,10 @@ class LabelDictionary:
             totals.update(labels)
         self._other = _most_frequent(totals)
 
-    def tag(self, sentence: Sentence) -> Sentence:
+    def tag(self, sentence: Sentence) -> PredictedSentence:
         """Label each token."""
         labels = tuple(self._labels.get(token, self._other) for token in sentence.tokens)
-        return sentence.replace(prediction=Prediction(columns={self.column: labels}))
+        return sentence.predicted(Prediction(columns={self.column: labels}))
 
 
 class CommonClass:
@@ -87,9 +87,9 @@ class CommonClass:
         counts = Counter(label for sentence in train for label in sentence.labels or ())
         self._labels = (_most_frequent(counts),) if counts else ()
 
-    def tag(self, sentence: Sentence) -> Sentence:
+    def tag(self, sentence: Sentence) -> PredictedSentence:
         """Label a sentence."""
-        return sentence.replace(prediction=Prediction(labels=self._labels))
+        return sentence.predicted(Prediction(labels=self._labels))
 
 
 def _most_frequent(counts: Counter[str]) -> str:

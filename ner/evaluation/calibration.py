@@ -34,8 +34,8 @@ class Calibration:
     Args:
         temperature: What scores are divided by before they become probabilities.
         sentences: How many it was fitted on.
-        error_before: Expected calibration error with the temperature 1, from 0 to 1.
-        error_after: With the fitted one. Both are of the sentences it was fitted on.
+        ece_before: Expected calibration error with the temperature 1, from 0 to 1.
+        ece_after: With the fitted one. Both are of the sentences it was fitted on.
         loss_before: Negative log-likelihood with the temperature 1, in nats a sentence.
         loss_after: With the fitted one.
         bins: Of the calibration error.
@@ -43,8 +43,8 @@ class Calibration:
 
     temperature: float
     sentences: int
-    error_before: float
-    error_after: float
+    ece_before: float
+    ece_after: float
     loss_before: float
     loss_after: float
     bins: int = BINS
@@ -56,8 +56,8 @@ class Calibration:
     def __str__(self) -> str:
         return (
             f"Temperature {self.temperature:.3f}, fitted on {self.sentences} sentences; expected "
-            f"calibration error ({self.bins} bins) {self.error_before:.4f} before, "
-            f"{self.error_after:.4f} after; loss {self.loss_before:.4f} before, "
+            f"calibration error ({self.bins} bins) {self.ece_before:.4f} before, "
+            f"{self.ece_after:.4f} after; loss {self.loss_before:.4f} before, "
             f"{self.loss_after:.4f} after"
         )
 
@@ -97,8 +97,8 @@ def calibrate(logits: Floats, gold: NDArray[Any]) -> Calibration:
     return Calibration(
         temperature=temperature,
         sentences=len(logits),
-        error_before=_error(before, logits, gold),
-        error_after=_error(after, logits, gold),
+        ece_before=_ece(before, logits, gold),
+        ece_after=_ece(after, logits, gold),
         loss_before=_loss(before, gold),
         loss_after=_loss(after, gold),
     )
@@ -166,7 +166,7 @@ def _probabilities(logits: Floats, gold: NDArray[Any], temperature: float) -> ND
     return label_probabilities(logits, temperature=temperature, multi_label=gold.ndim == 2)
 
 
-def _error(probabilities: Floats, logits: Floats, gold: NDArray[Any]) -> float:
+def _ece(probabilities: Floats, logits: Floats, gold: NDArray[Any]) -> float:
     """Compute the error of the most probable classes, or of all labels, one by one."""
     if gold.ndim == 2:
         return calibration_error(probabilities.ravel(), gold.ravel())

@@ -117,7 +117,7 @@ def evaluate_column(
         unseen=None if known_words is None else len(unseen),
         unseen_accuracy=None if known_words is None else sum(unseen) / max(len(unseen), 1),
         confusion=_nested(confusion),
-        error=_error(list(zip(probabilities, right, strict=True))) if complete else None,
+        ece=_ece(list(zip(probabilities, right, strict=True))) if complete else None,
         **_scores(confusion),
     )
 
@@ -174,7 +174,7 @@ def _compare_classes(pairs: Sequence[tuple[Sentence, Prediction]], name: str) ->
         sentences=len(pairs),
         accuracy=accuracy(gold, found),
         confusion=_nested(confusion),
-        error=_error(decisions),
+        ece=_ece(decisions),
         **_scores(confusion),
     )
 
@@ -200,7 +200,7 @@ def _compare_sets(pairs: Sequence[tuple[Sentence, Prediction]], name: str) -> Mu
         labels=len(known),
         accuracy=num_same / max(len(pairs), 1),
         hamming_loss=num_wrong / max(len(pairs) * len(known), 1),
-        error=_error(decisions),
+        ece=_ece(decisions),
         **_scores(confusion),
     )
 
@@ -226,7 +226,7 @@ def _nested(confusion: Counter[tuple[str, str]]) -> Confusion:
     return {one: {other: confusion[one, other] for other in columns} for one in rows}
 
 
-def _error(decisions: Sequence[Decision]) -> float | None:
+def _ece(decisions: Sequence[Decision]) -> float | None:
     """Compute the calibration error; None where no probability is known."""
     if not decisions:
         return None

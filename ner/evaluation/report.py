@@ -189,9 +189,9 @@ class LabelReport:
         macro: The mean over labels.
         weighted: The mean over labels, weighted by how often they are gold.
         accuracy: The share of sentences (of tokens, for a column) whose labels are all right.
-        error: Expected calibration error of the probabilities that came with the labels, from 0
+        ece: The expected calibration error of the probabilities that came with the labels, from 0
             to 1; None where there are none.
-        calibration: How these probabilities were calibrated, where that is known.
+        calibration: How these probabilities were calibrated; None if that is not known.
     """
 
     name: str
@@ -201,7 +201,7 @@ class LabelReport:
     macro: Scores
     weighted: Scores
     accuracy: float
-    error: float | None = None
+    ece: float | None = None
     calibration: Calibration | None = None
 
     metric: ClassVar[str] = "accuracy"
@@ -223,8 +223,8 @@ class LabelReport:
     def __str__(self) -> str:
         averages = {"micro": self.micro, "macro": self.macro, "weighted": self.weighted}
         lines = [f"{name}: {100 * share:.2f}" for name, share in self._shares().items()]
-        if self.error is not None:
-            lines.append(f"Expected calibration error ({BINS} bins): {self.error:.4f}")
+        if self.ece is not None:
+            lines.append(f"Expected calibration error ({BINS} bins): {self.ece:.4f}")
         if self.calibration is not None:
             lines.append(str(self.calibration))
         head = f"{self.name or 'Evaluation'}: {self._size()}"

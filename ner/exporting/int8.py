@@ -90,15 +90,15 @@ class Int8Cost:
         fp32: Its value in fp32; None where sentences are made up.
         int8: Its value in int8; None likewise.
         changed: Share of tags, or classes, that differ between fp32 and int8.
-        company: Share of tags, or classes, in int8 that depend on the other sentences in a batch.
-            In fp32 none do.
+        batch_dependent: Share of tags, or classes, in int8 that depend on the other sentences in a
+            batch. In fp32 none do.
     """
 
     metric: str
     fp32: float | None
     int8: float | None
     changed: float
-    company: float
+    batch_dependent: float
 
     def __str__(self) -> str:
         if self.int8 is None or self.fp32 is None:
@@ -108,7 +108,7 @@ class Int8Cost:
             scores = f"{name} with int8: {100 * self.int8:.2f}, without: {100 * self.fp32:.2f}."
         return (
             f"{scores} Tags that int8 changes: {100 * self.changed:.3f} %; tags that depend on "
-            f"the other sentences in a batch: {100 * self.company:.3f} %"
+            f"the other sentences in a batch: {100 * self.batch_dependent:.3f} %"
         )
 
 
@@ -148,7 +148,7 @@ def measure_int8(
         fp32=task.score(sentences, exact) if is_gold else None,
         int8=task.score(sentences, rounded) if is_gold else None,
         changed=_difference(task, exact, rounded),
-        company=_difference(task, rounded, alone),
+        batch_dependent=_difference(task, rounded, alone),
     )
 
 

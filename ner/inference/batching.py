@@ -1,4 +1,4 @@
-"""From sentences to what a decoder makes of their scores, batch by batch."""
+"""From sentences to results for each, batch by batch."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.data.sentence import Sentence
+from ner.data.sentence import PredictedSentence, Sentence
 from ner.features.arrays import OutputArrays
 from ner.features.batches import TaggingBatches
 from ner.features.distinct_words import WordRows
@@ -21,16 +21,16 @@ BATCH_TOKENS = 2048
 
 Result = TypeVar("Result")
 
-# From outputs of the network and lengths (B) to one result a sentence.
+# Takes outputs of the network and lengths (B); returns one result a sentence.
 Decode = Callable[[OutputArrays, NDArray[np.int64]], Sequence[Result]]
 
 
 class BatchRunner:
-    """Scores and decodes sentences; keeps the vectors of the words that it has met.
+    """Runs a network on sentences and decodes its scores; keeps the vectors of words.
 
     Args:
-        featurizer: Strings to arrays.
-        runtime: Arrays to scores.
+        featurizer: Turns strings into arrays.
+        runtime: Turns arrays into scores.
     """
 
     def __init__(self, featurizer: Featurizer, runtime: Runtime) -> None:
@@ -45,10 +45,16 @@ class BatchRunner:
         empty: Result,
         batch_tokens: int = BATCH_TOKENS,
     ) -> list[Result]:
-        """Give what `decode` makes of each sentence, in order, and `empty` where there is no token.
+        """Return the result of `decode` for each sentence, in order.
 
-        Batches are of like length, and run side by side where the runtime gains from it: while
-        one waits for the network, another one's results are put together.
+        Sentences of a batch have similar lengths. Batches run side by side where this is faster:
+        while one waits for the network, the results of another one are put together.
+
+        Args:
+            sentences: What to run.
+            decode: Turns outputs of the network into results.
+            empty: The result for a sentence without tokens.
+            batch_tokens: Tokens of a batch, padding included.
         """
         filled = [sentence for sentence in sentences if len(sentence)]
         batches = TaggingBatches(filled, self.featurizer, self.words)
@@ -80,8 +86,8 @@ def predict(
     task: Task,
     sentences: Sequence[Sentence],
     batch_tokens: int = BATCH_TOKENS,
-) -> list[Sentence]:
-    """Give the sentences back with their `prediction`, in the same order."""
-    decoder = BatchRunner(featurizer, runtime)
-    found = decoder.run(sentences, task.decode(runtime.edges), task.empty, batch_tokens)
+) -> list[PredictedSentence]:
+    """Return the sentences with their `prediction`, in the same order."""
+    runner = BatchRunner(featurizer, runtime)
+    found = runner.run(sentences, task.decode(runtime.edges), task.empty, batch_tokens)
     return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]

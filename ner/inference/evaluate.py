@@ -1,8 +1,8 @@
-"""How good predictions are: a model or its predictions against gold annotation."""
+"""Compare a model, or its predictions, with gold annotation."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import CorpusSource, read_sentences
@@ -25,8 +25,8 @@ def evaluate_predictions(
         task: What is predicted.
         gold: Annotated sentences.
         predicted: The same sentences in the same order, with `prediction`.
-        name: What to call the data in the report.
-        known_words: Those of the sentences that training showed; None if that is not known.
+        name: The name of the data, for the report.
+        known_words: The words of the training data; None if they are not known.
 
     Raises:
         DataError: A gold sentence is not annotated.
@@ -37,14 +37,14 @@ def evaluate_predictions(
 
 
 def evaluate(
-    model: Predictor[Any],
+    model: Predictor,
     data: CorpusSource,
     options: ReadOptions | None = None,
     *,
     name: str | None = None,
     **changes: Unpack[ReadKeywords],
 ) -> Report:
-    """Annotate sentences whose annotation is known, and compare.
+    """Predict for annotated sentences, and compare with their gold annotation.
 
     Args:
         model: What to evaluate.
@@ -58,7 +58,7 @@ def evaluate(
         DataError: The data cannot be read, or are not annotated.
     """
     if not isinstance(model, Predictor):
-        raise TypeError(f"model: made by load() or train(). Got {model!r}.")
+        raise TypeError(f"model: must come from load() or train(). Got {model!r}.")
     chosen = (
         (options or ReadOptions())
         .updated(**changes)

@@ -1,54 +1,99 @@
 """A model in use: sentences in, the same sentences with predictions out."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from ner.data.sentence import Sentence
+from ner.choices import Precision, RuntimeName
+from ner.data.sentence import Entity, PredictedSentence, Sentence
 from ner.data.sentence_splitter import FindStarts, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
+from ner.errors import TaskError
 from ner.evaluation.calibration import Calibration
 from ner.features.document_context import windows_with_context
 from ner.features.featurizer import Featurizer
 from ner.inference.batching import BATCH_TOKENS, BatchRunner
+from ner.inference.classification import Classification
+from ner.inference.opening import open_model
 from ner.tasks import Task
-from ner.tasks.base import Runtime
+from ner.tasks.base import Decode, Runtime
+
+if TYPE_CHECKING:
+    from ner.nn.building import Build
 
 # Sentences that `pipe` reads ahead, so that it can group those of like length.
 WINDOW = 1024
 
-AnyTask = TypeVar("AnyTask", bound=Task)
+# A labelled part of a text in characters: (start, end, label), or an entity.
+TextSpan = tuple[int, int, str] | Entity
+
+# A labelled part of a text in tokens: (start, end, label).
+TokenSpan = tuple[int, int, str]
 
 
-class Predictor(Generic[AnyTask]):
-    """A model that is ready for use; made by `ner.load` or `ner.train`.
+@dataclass(frozen=True, eq=False, repr=False)
+class Predictor:
+    """A model that is ready for use: a `Tagger`, a `TokenTagger` or a `TextClassifier`.
+
+    `ner.load` and `ner.train` return one. It has the methods of all three; one that the model
+    cannot do raises a `TaskError`, which names the right one.
 
     Args:
         task: What it predicts.
-        featurizer: Strings to arrays.
-        runtime: Arrays to scores.
-        tokenizer: Raw text to tokens.
+        featurizer: Turns strings into arrays.
+        runtime: Turns arrays into scores.
+        tokenizer: Cuts raw text into tokens.
         record: What is known about the model: versions, metrics, data digests, seed.
     """
 
     task_class: ClassVar[type[Task]]
     """The task that the class is for."""
 
-    def __init__(
-        self,
-        task: AnyTask,
-        featurizer: Featurizer,
-        runtime: Runtime,
-        tokenizer: Tokenizer,
-        record: dict[str, Any] | None = None,
-    ) -> None:
-        self.task = task
-        self.featurizer = featurizer
-        self.runtime = runtime
-        self.decoder = BatchRunner(featurizer, runtime)
-        self.decode = task.decode(runtime.edges)
-        self.tokenizer = tokenizer
-        self.record = record or {}
+    task: Task
+    featurizer: Featurizer
+    runtime: Runtime
+    tokenizer: Tokenizer
+    record: Mapping[str, Any] = field(default_factory=dict)
+    runner: BatchRunner = field(init=False)
+    decode: Decode = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "runner", BatchRunner(self.featurizer, self.runtime))
+        object.__setattr__(self, "decode", self.task.decode(self.runtime.edges))
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        runtime: RuntimeName = "auto",
+        precision: Precision = "fp32",
+        device: str = "cpu",
+        threads: int | None = None,
+        build: "Build | None" = None,
+    ) -> Self:
+        """Load a model folder that holds a model of this class; the arguments are those of `load`.
+
+        Raises:
+            ConfigError: An argument has no such value, or they do not go together.
+            ModelFolderError: The folder holds a model of another class; or something is missing,
+                changed, or from a newer version.
+            MissingExtraError: torch is needed, and not installed.
+        """
+        if cls is Predictor:
+            raise TypeError("Predictor: has no load(). Call ner.load(), which finds the class.")
+        model, chosen = open_model(
+            Path(path),
+            task=cls.task_class,
+            runtime=runtime,
+            precision=precision,
+            device=device,
+            threads=threads,
+            build=build,
+        )
+        return cls(model.task, model.featurizer, chosen, model.tokenizer, {**model.record})
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -57,8 +102,72 @@ class Predictor(Generic[AnyTask]):
 
     @property
     def columns(self) -> tuple[str, ...] | None:
-        """Names of the columns of a column file, if the model needs them to read one."""
+        """The names of a column file's columns, if the model needs them to read one."""
         return tuple(self.record.get("columns", ())) or None
+
+    @property
+    def column(self) -> str:
+        """The name of the column of labels that a `TokenTagger` predicts.
+
+        Raises:
+            TaskError: The model predicts something else.
+        """
+        if self.task.column is None:
+            raise self.task_error("column")
+        return self.task.column
+
+    def tag(
+        self,
+        text: str,
+        *,
+        required: Sequence[TextSpan] = (),
+        forbidden: Sequence[TextSpan] = (),
+        split: FindStarts | None = None,
+    ) -> PredictedSentence:
+        """Tag a raw text, see `Tagger.tag` and `TokenTagger.tag`.
+
+        Raises:
+            TaskError: The model is a classifier.
+        """
+        raise self.task_error("tag()")
+
+    def tag_tokens(
+        self,
+        tokens: Sequence[str],
+        *,
+        required: Sequence[TokenSpan] = (),
+        forbidden: Sequence[TokenSpan] = (),
+    ) -> PredictedSentence:
+        """Tag tokens, see `Tagger.tag_tokens` and `TokenTagger.tag_tokens`.
+
+        Raises:
+            TaskError: The model is a classifier.
+        """
+        raise self.task_error("tag_tokens()")
+
+    def nbest(self, text: str | Sentence, k: int = 5) -> list[PredictedSentence]:
+        """Find the most probable taggings of a text, see `Tagger.nbest`.
+
+        Raises:
+            TaskError: The model is no `Tagger`.
+        """
+        raise self.task_error("nbest()")
+
+    def classify(self, text: str) -> Classification:
+        """Label a raw text, see `TextClassifier.classify`.
+
+        Raises:
+            TaskError: The model is no `TextClassifier`.
+        """
+        raise self.task_error("classify()")
+
+    def classify_tokens(self, tokens: Sequence[str]) -> Classification:
+        """Label a text that is already cut into tokens, see `TextClassifier.classify_tokens`.
+
+        Raises:
+            TaskError: The model is no `TextClassifier`.
+        """
+        raise self.task_error("classify_tokens()")
 
     def pipe(
         self,
@@ -67,8 +176,8 @@ class Predictor(Generic[AnyTask]):
         batch_tokens: int = BATCH_TOKENS,
         window: int = WINDOW,
         split: FindStarts | None = None,
-    ) -> Iterator[Sentence]:
-        """Annotate a stream of raw texts or sentences: lazily, in order, in constant memory.
+    ) -> Iterator[PredictedSentence]:
+        """Tag or label a stream of raw texts or sentences: lazily, in order, in constant memory.
 
         Args:
             items: Texts (str) or sentences.
@@ -76,16 +185,17 @@ class Predictor(Generic[AnyTask]):
             window: Items that are read ahead and grouped by length.
             split: Finds the sentences of a text, such as a `ner.SentenceSplitter`: each is tagged
                 by itself. By default an item is taken as one.
+
+        Raises:
+            TaskError: There is a `split`, but the model labels whole texts.
         """
         if isinstance(items, str):
-            raise TypeError(
-                f"items: many texts or sentences. For one text there is {self.task.verb}()."
-            )
+            raise TypeError(f"items: must be many texts. Got one: call {self.task.verb}().")
         for name, value in (("window", window), ("batch_tokens", batch_tokens)):
             if value < 1:
-                raise ValueError(f"{name}: at least 1. Got {value}.")
+                raise ValueError(f"{name}: must be at least 1. Got {value}.")
         if split is not None and not self.task.is_per_token:
-            raise TypeError("split: for labels of tokens. A classifier takes texts as one.")
+            raise self.task_error("split")
         tag = partial(self.tag_sentences, batch_tokens=batch_tokens)
         if split is not None:
             tag = partial(tag_in_sentences, find_starts=split, tag=tag)
@@ -94,19 +204,50 @@ class Predictor(Generic[AnyTask]):
     def _pipe(
         self,
         items: Iterator[str | Sentence],
-        tag: Callable[[list[Sentence]], Iterable[Sentence]],
+        tag: Callable[[list[Sentence]], Iterable[PredictedSentence]],
         window: int,
-    ) -> Iterator[Sentence]:
+    ) -> Iterator[PredictedSentence]:
         read = (i if isinstance(i, Sentence) else self.read(i) for i in items)
         subwords = self.featurizer.subwords
         reach = subwords.context if subwords else 0
         for ahead, places in windows_with_context(read, window, reach):
             yield from list(tag(ahead))[places.start : places.stop]
 
+    def tag_sentences(
+        self, sentences: Sequence[Sentence], *, batch_tokens: int = BATCH_TOKENS
+    ) -> list[PredictedSentence]:
+        """Return the sentences with their `prediction`, in the same order."""
+        for item in sentences:
+            if not isinstance(item, Sentence):
+                raise TypeError(
+                    f"sentences: must be a list of Sentence. Got {type(item).__name__}. "
+                    "For raw texts call pipe()."
+                )
+        found = self.runner.run(sentences, self.decode, self.task.empty, batch_tokens)
+        return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]
+
+    def read(self, text: str) -> Sentence:
+        """Cut a raw text into tokens."""
+        if not isinstance(text, str):
+            raise TypeError(
+                f"text: must be a str. Got {type(text).__name__}. For tokens call "
+                f"{self.task.verb}_tokens(), or make a Sentence of them."
+            )
+        tokens, offsets = self.tokenizer(text)
+        return Sentence(tokens, text=text, offsets=offsets)
+
+    def check_tokens(self, tokens: Sequence[str]) -> Sentence:
+        """Make a sentence of tokens."""
+        if isinstance(tokens, str):
+            raise TypeError(
+                f"tokens: must be a list of strings. Got one string: call {self.task.verb}()."
+            )
+        return Sentence(tokens)
+
     def calibrated(
         self, dev: Sequence[Sentence], notify: Callable[[str], None]
     ) -> tuple[Self, Calibration | None]:
-        """Fit how scores become probabilities; here they are exact, and there is nothing to fit.
+        """Fit how scores become probabilities; where they are exact, there is nothing to fit.
 
         Args:
             dev: Annotated sentences.
@@ -117,31 +258,10 @@ class Predictor(Generic[AnyTask]):
         """
         return self, None
 
-    def tag_sentences(
-        self, sentences: Sequence[Sentence], *, batch_tokens: int = BATCH_TOKENS
-    ) -> list[Sentence]:
-        """Give the sentences back with their `prediction`, in the same order."""
-        for item in sentences:
-            if not isinstance(item, Sentence):
-                raise TypeError(
-                    f"sentences: a list of Sentence. Got {type(item).__name__}. For raw texts "
-                    "there is pipe()."
-                )
-        found = self.decoder.run(sentences, self.decode, self.task.empty, batch_tokens)
-        return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]
-
-    def read(self, text: str) -> Sentence:
-        """Cut a raw text into tokens."""
-        if not isinstance(text, str):
-            raise TypeError(
-                f"a text is a str. Got {type(text).__name__}. For tokens there are "
-                f"{self.task.verb}_tokens() and Sentence(tokens)."
-            )
-        tokens, offsets = self.tokenizer(text)
-        return Sentence(tokens, text=text, offsets=offsets)
-
-    def check_tokens(self, tokens: Sequence[str]) -> Sentence:
-        """Take tokens as a sentence."""
-        if isinstance(tokens, str):
-            raise TypeError(f"tokens: a list of strings. For raw text there is {self.task.verb}().")
-        return Sentence(tokens)
+    def task_error(self, what: str) -> TaskError:
+        """Return the error for what the model cannot do; it names what to call instead."""
+        method = f"{self.task.verb}_tokens()" if what.endswith("_tokens()") else None
+        return TaskError(
+            f"{what}: not for a model that {self.task.does}. "
+            f"Call {method or f'{self.task.verb}()'} instead."
+        )

@@ -1,14 +1,16 @@
 """Use a model that labels every token: text in, a column of labels out."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ner.data.sentence import Sentence
+from ner.data.sentence import PredictedSentence
 from ner.data.sentence_splitter import FindStarts, cut_sentence, join_predictions
-from ner.inference.predictor import Predictor
+from ner.inference.predictor import Predictor, TextSpan, TokenSpan
 from ner.tasks import TokenTask
 
 
-class TokenTagger(Predictor[TokenTask]):
+@dataclass(frozen=True, eq=False, repr=False)
+class TokenTagger(Predictor):
     """A model that labels every token, such as with its part of speech.
 
     The labels are the column `column` of a sentence (`Sentence.column`); the probability of each
@@ -16,25 +18,54 @@ class TokenTagger(Predictor[TokenTask]):
     """
 
     task_class = TokenTask
+    task: TokenTask
 
-    @property
-    def column(self) -> str:
-        """The name of the labels."""
-        return self.task.column
-
-    def tag(self, text: str, *, split: FindStarts | None = None) -> Sentence:
+    def tag(
+        self,
+        text: str,
+        *,
+        required: Sequence[TextSpan] = (),
+        forbidden: Sequence[TextSpan] = (),
+        split: FindStarts | None = None,
+    ) -> PredictedSentence:
         """Label the tokens of a raw text of any length.
 
         Args:
             text: What to label.
+            required: Must be empty; for a `Tagger`.
+            forbidden: Must be empty; for a `Tagger`.
             split: Finds the sentences of the text, such as a `ner.SentenceSplitter`: each is tagged
                 by itself. By default the text is tagged as one.
+
+        Raises:
+            TaskError: There are required or forbidden entities.
         """
+        self._refuse_entities(required, forbidden)
         sentence = self.read(text)
         if split is None:
             return self.tag_sentences([sentence])[0]
         return join_predictions(sentence, self.tag_sentences(cut_sentence(sentence, split(text))))
 
-    def tag_tokens(self, tokens: Sequence[str]) -> Sentence:
-        """Label tokens; offsets are those in the tokens joined by blanks."""
+    def tag_tokens(
+        self,
+        tokens: Sequence[str],
+        *,
+        required: Sequence[TokenSpan] = (),
+        forbidden: Sequence[TokenSpan] = (),
+    ) -> PredictedSentence:
+        """Label tokens; offsets are those in the tokens joined by blanks.
+
+        Args:
+            tokens: What to label.
+            required: Must be empty; for a `Tagger`.
+            forbidden: Must be empty; for a `Tagger`.
+
+        Raises:
+            TaskError: There are required or forbidden entities.
+        """
+        self._refuse_entities(required, forbidden)
         return self.tag_sentences([self.check_tokens(tokens)])[0]
+
+    def _refuse_entities(self, *entities: Sequence[object]) -> None:
+        if any(entities):
+            raise self.task_error("required and forbidden entities")

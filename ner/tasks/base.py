@@ -36,6 +36,8 @@ class Task(Protocol):
     """The method of a predictor, and the command, that apply a model to a text."""
     noun: ClassVar[str]
     """A word for a model of this task, for messages."""
+    does: ClassVar[str]
+    """What a model of this task does, for messages: a verb and its object."""
     is_per_token: ClassVar[bool]
     """Whether each token has a label of its own; otherwise each sentence has labels as a whole."""
     head: ClassVar[HeadName]

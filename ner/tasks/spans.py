@@ -33,6 +33,7 @@ class SpanTask:
     name: ClassVar[str] = "ner"
     verb: ClassVar[str] = "tag"
     noun: ClassVar[str] = "tagger"
+    does: ClassVar[str] = "finds spans"
     is_per_token: ClassVar[bool] = True
     head: ClassVar[HeadName] = "tags"
     own_settings: ClassVar[tuple[str, ...]] = (

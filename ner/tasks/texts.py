@@ -35,6 +35,7 @@ class TextTask:
     name: ClassVar[str] = "classify"
     verb: ClassVar[str] = "classify"
     noun: ClassVar[str] = "classifier"
+    does: ClassVar[str] = "labels whole texts"
     is_per_token: ClassVar[bool] = False
     head: ClassVar[HeadName] = "classes"
     own_settings: ClassVar[tuple[str, ...]] = (

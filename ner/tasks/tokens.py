@@ -31,6 +31,7 @@ class TokenTask:
     name: ClassVar[str] = "tag"
     verb: ClassVar[str] = "tag"
     noun: ClassVar[str] = "tagger"
+    does: ClassVar[str] = "labels tokens"
     is_per_token: ClassVar[bool] = True
     head: ClassVar[HeadName] = "tags"
     own_settings: ClassVar[tuple[str, ...]] = (

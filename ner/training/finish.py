@@ -102,7 +102,7 @@ def best_model(
 
 
 def evaluate_splits(
-    predictor: Predictor[Any], corpus: Corpus, calibration: Calibration | None
+    predictor: Predictor, corpus: Corpus, calibration: Calibration | None
 ) -> dict[str, Report]:
     """Evaluate a model on the development data, and on the test data if there are any."""
     reports: dict[str, Report] = {}

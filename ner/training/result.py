@@ -24,7 +24,7 @@ class RunResult:
         seconds: The time that training took.
     """
 
-    predictor: Predictor[Any]
+    predictor: Predictor
     reports: Mapping[str, Report]
     baselines: Mapping[str, float]
     baseline_name: str

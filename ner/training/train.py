@@ -55,7 +55,7 @@ def train(
     build: Build | None = None,
     set: Settings | None = None,
     **sections: Any,
-) -> tuple[Predictor[Any], Report]:
+) -> tuple[Predictor, Report]:
     """Train a model.
 
     Args:

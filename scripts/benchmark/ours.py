@@ -41,7 +41,7 @@ SETTINGS = {
 class OurTagger:
     """A `ner.Tagger` with the methods that the benchmark calls."""
 
-    def __init__(self, tagger: Predictor[Any]) -> None:
+    def __init__(self, tagger: Predictor) -> None:
         assert isinstance(tagger, ner.Tagger)
         self.tag = tagger.tag_sentences
         self.tag_tokens = tagger.tag_tokens
@@ -70,7 +70,7 @@ def load_torch(folder: Path) -> OurTagger:
 class NumpyTagger(OurTagger):
     """A tagger that decodes in numpy, as where there was no C compiler at installation."""
 
-    def __init__(self, tagger: Predictor[Any]) -> None:
+    def __init__(self, tagger: Predictor) -> None:
         super().__init__(tagger)
         self.tag = without_kernel(self.tag)
         self.tag_tokens = without_kernel(self.tag_tokens)

@@ -101,8 +101,8 @@ def test_a_calibration_says_what_it_changed(task):
     found = calibrate(logits.astype(np.float32), gold)
     assert found.sentences == 500
     for temperature, error, loss in (
-        (1.0, found.error_before, found.loss_before),
-        (found.temperature, found.error_after, found.loss_after),
+        (1.0, found.ece_before, found.loss_before),
+        (found.temperature, found.ece_after, found.loss_after),
     ):
         scores = logits.astype(np.float32).astype(np.float64) / temperature
         if task.multi_label:
@@ -113,11 +113,11 @@ def test_a_calibration_says_what_it_changed(task):
             probabilities, right = shares.max(axis=1), shares.argmax(axis=1) == gold
         assert error == pytest.approx(error_by_hand(probabilities, right, 15), abs=1e-9)
         assert loss == pytest.approx(loss_by_hand(task, logits, gold, temperature), rel=1e-5)
-    assert found.error_after < found.error_before / 2
+    assert found.ece_after < found.ece_before / 2
     assert found.loss_after < found.loss_before
     assert str(found) == (
         f"Temperature {found.temperature:.3f}, fitted on 500 sentences; expected calibration error "
-        f"(15 bins) {found.error_before:.4f} before, {found.error_after:.4f} after; loss "
+        f"(15 bins) {found.ece_before:.4f} before, {found.ece_after:.4f} after; loss "
         f"{found.loss_before:.4f} before, {found.loss_after:.4f} after"
     )
 

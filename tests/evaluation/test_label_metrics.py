@@ -173,23 +173,23 @@ def test_scores_of_a_column_are_those_counted_by_hand(seed):
 def test_what_is_not_known_is_not_made_up():
     gold, found = labelled([("AB", "AA")])
     report = evaluate_column(gold, found, "upos")
-    assert (report.unseen, report.unseen_accuracy, report.error) == (None, None, None)
+    assert (report.unseen, report.unseen_accuracy, report.ece) == (None, None, None)
     assert "unseen" not in str(report)
     report = evaluate_column(gold, found, "upos", known_words=["w0", "w1"])
     assert (report.unseen, report.unseen_accuracy) == (0, 0.0)
-    assert evaluate_classes(*classified([("A", "A")])).error is None
+    assert evaluate_classes(*classified([("A", "A")])).ece is None
 
 
 def test_the_calibration_error_is_that_of_the_probabilities_that_came_along():
     shares = [{"A": 0.8, "B": 0.2}, {"A": 0.9, "B": 0.1}, {"A": 0.35, "B": 0.65}]
     report = evaluate_classes(*classified([("A", "A"), ("B", "A"), ("B", "B")], shares))
     # 0.8 is alone in its bin, as are 0.9 and 0.65.
-    assert report.error == pytest.approx((0.2 + 0.9 + 0.35) / 3)
+    assert report.ece == pytest.approx((0.2 + 0.9 + 0.35) / 3)
     report = evaluate_classes(*classified([("A", "A"), ((), "A")], shares[:2]), multi_label=True)
     # (0.8, yes), (0.2, no), (0.9, no), (0.1, no)
-    assert report.error == pytest.approx((0.2 + 0.2 + 0.9 + 0.1) / 4)
+    assert report.ece == pytest.approx((0.2 + 0.2 + 0.9 + 0.1) / 4)
     gold, found = labelled([("AB", "AA")], scores=[(0.7, 0.5)])
-    assert evaluate_column(gold, found, "upos").error == pytest.approx((0.3 + 0.5) / 2)
+    assert evaluate_column(gold, found, "upos").ece == pytest.approx((0.3 + 0.5) / 2)
 
 
 def test_a_sentence_without_tokens_has_no_label_and_counts_as_wrong():

@@ -448,8 +448,8 @@ def test_the_cost_of_int8_is_measured(tiny_folder):
     for name, f1 in (("fp32", cost.fp32), ("int8", cost.int8)):
         assert f1 == pytest.approx(ner.evaluate(taggers[name], gold).f1, abs=1e-12)
     assert 0 <= cost.changed < 0.05
-    assert 0 <= cost.company < 0.05
-    assert str(replace(cost, fp32=0.9, int8=0.89, changed=0.0123, company=0)) == (
+    assert 0 <= cost.batch_dependent < 0.05
+    assert str(replace(cost, fp32=0.9, int8=0.89, changed=0.0123, batch_dependent=0)) == (
         "F1 with int8: 89.00, without: 90.00. Tags that int8 changes: 1.230 %; tags that depend on "
         "the other sentences in a batch: 0.000 %"
     )
@@ -459,7 +459,7 @@ def test_without_annotated_sentences_int8_is_compared_on_words_at_random(tiny_fo
     cost = measure_int8(tiny_folder, load_model(tiny_folder))
     assert cost.fp32 is None and cost.int8 is None
     assert 0 < cost.changed < 0.2
-    assert 0 < cost.company < 0.2
+    assert 0 < cost.batch_dependent < 0.2
     assert str(cost).startswith("On random words: Tags that int8 changes: ")
 
 

@@ -191,7 +191,10 @@ def test_forecasts_are_drawn_where_they_begin(tmp_path, drawn):
         ([8, 9], [2.5, 3.5]),
         ([9], [4.5]),
     ]
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["actual values", "forecasts"]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == [
+        "actual values",
+        "forecasts",
+    ]
     assert axis.get_ylabel() == "OT"
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 

@@ -167,7 +167,7 @@ def _file_name(name: str | None) -> str | None:
 
 
 def _annotation_lines(sentence: Sentence, where: str) -> Iterator[str]:
-    for i, entity in enumerate(sentence.entities, 1):
+    for i, entity in enumerate(sentence.found_entities, 1):
         if not entity.label or any(c.isspace() for c in entity.label):
             raise DataError(
                 f"{where}: in files of brat, a label must not hold white space. "

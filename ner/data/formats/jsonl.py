@@ -9,11 +9,11 @@ A record looks like this. Only "text" is required, and a record without "spans" 
 
 Positions count characters, half open. With `"partial": true`, everything that no span covers is
 unknown instead of outside of all entities. Instead of spans, "allowed" may hold a tag for each
-token, `?`, or several tags with `|` between them. Beside nothing but "tokens", "ner_tags" or "tags"
-may hold their tags, in any scheme.
+token, `?`, or several tags with `|` between them.
 
 "tokens" may also be a list of strings instead of "text", which is then these strings joined by
-blanks. Beside "text", the list "words" holds the tokens that differ from the text at their place.
+blanks; "ner_tags" or "tags" may hold the tags of such tokens, in any scheme. Beside "text", the
+list "words" holds the tokens if they differ from the text at their places.
 
 A span may also be `[start, end, label]`, have "start_offset" and "end_offset", and be in "label" or
 "labels", as in files of doccano. Tokens may be objects with "start" and "end", as in files of
@@ -60,7 +60,7 @@ from ner.data.partial import (
     normalize_partial,
     tags_from_allowed,
 )
-from ner.data.sentence import Prediction, Sentence, Source
+from ner.data.sentence import PredictedEntity, Prediction, Sentence, Source
 from ner.data.spans import CharSpan, FieldError, SpanRules
 from ner.errors import DataError
 
@@ -141,7 +141,7 @@ def write_doccano(sentences: Iterable[Sentence]) -> Iterator[str]:
                 f"spans or labels. Got both ({', '.join(sentence.labels)})."
             )
         if is_annotated:
-            record["label"] = [[e.start, e.end, e.label] for e in sentence.entities]
+            record["label"] = [[e.start, e.end, e.label] for e in sentence.found_entities]
         elif sentence.labels:
             record["label"] = sentence.labels
         yield dump(record)
@@ -174,7 +174,7 @@ def write_prodigy(sentences: Iterable[Sentence]) -> Iterator[str]:
                     "token_end": span.end - 1,
                     "label": entity.label,
                 }
-                for span, entity in zip(spans, sentence.entities, strict=True)
+                for span, entity in zip(spans, sentence.found_entities, strict=True)
             ]
         if sentence.labels and len(sentence.labels) == 1:
             record["label"] = sentence.labels[0]
@@ -330,8 +330,8 @@ def jsonl_record(sentence: Sentence) -> dict[str, Any]:
         record["spans"] = [
             {"start": entity.start, "end": entity.end, "label": entity.label}
             | {"text": entity.text}
-            | ({} if entity.score is None else {"score": round(entity.score, 6)})
-            for entity in sentence.entities
+            | ({"score": round(entity.score, 6)} if isinstance(entity, PredictedEntity) else {})
+            for entity in sentence.found_entities
         ]
     if sentence.allowed is not None:
         record["allowed"] = tags_from_allowed(sentence.allowed)

@@ -73,7 +73,7 @@ def _annotation(
     annotations = [item for item in annotations if item.get("ground_truth")] or annotations
     if not annotations:
         if task.get("predictions"):
-            notes.ignored["tasks with nothing but predictions"] += 1
+            notes.ignored["tasks with only predictions"] += 1
         return None, None
     results = [_results(annotation, notes) for annotation in annotations]
     # The text that a result may repeat makes no difference.
@@ -122,7 +122,7 @@ def _task(sentence: Sentence) -> dict[str, Any]:
             "type": "labels",
             "value": {"start": e.start, "end": e.end, "text": e.text, "labels": [e.label]},
         }
-        for e in sentence.entities
+        for e in sentence.found_entities
     ]
     if sentence.labels:
         choices = {"choices": sentence.labels}

@@ -61,7 +61,7 @@ def write_lighttag(sentences: Iterable[Sentence]) -> Iterator[str]:
 def _collect_labels(sentences: Iterable[Sentence], tags: dict[str, None]) -> Iterator[Sentence]:
     """Pass the sentences on, and put the labels of their entities into `tags`."""
     for sentence in sentences:
-        tags.update(dict.fromkeys(entity.label for entity in sentence.entities))
+        tags.update(dict.fromkeys(entity.label for entity in sentence.found_entities))
         yield sentence
 
 
@@ -72,7 +72,7 @@ def _example(sentence: Sentence) -> dict[str, Any]:
     if sentence.found_spans is not None:
         example["annotations"] = [
             {"start": e.start, "end": e.end, "tag": e.label, "value": e.text}
-            for e in sentence.entities
+            for e in sentence.found_entities
         ]
     example["classifications"] = [{"classname": label} for label in sentence.labels or ()]
     return example

@@ -59,7 +59,7 @@ def _labels(annotation: dict[str, Any]) -> tuple[str, ...] | None:
 def _pair(sentence: Sentence) -> list[Any]:
     annotation: dict[str, Any] = {}
     if sentence.found_spans is not None:
-        annotation["entities"] = [[e.start, e.end, e.label] for e in sentence.entities]
+        annotation["entities"] = [[e.start, e.end, e.label] for e in sentence.found_entities]
     if sentence.labels:
         annotation["cats"] = dict.fromkeys(sentence.labels, 1.0)
     return [sentence.text, annotation]

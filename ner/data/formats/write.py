@@ -188,7 +188,7 @@ def _fit(
 
 def _contents(sentence: Sentence, tokenize: Tokenize | None) -> Iterator[tuple[str, bool]]:
     """Yield the kinds of content, and whether the sentence has each of them."""
-    yield SPANS, bool(sentence.entities)
+    yield SPANS, bool(sentence.found_entities)
     yield LABELS, bool(sentence.labels)
     yield PARTIAL, sentence.allowed is not None
     yield SPACING, sentence.text != " ".join(sentence.tokens)

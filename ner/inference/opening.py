@@ -1,0 +1,102 @@
+"""From a model folder to what runs its network: ONNX Runtime or torch."""
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from ner.choices import Precision, RuntimeName
+from ner.errors import ConfigError, ModelFolderError
+from ner.extras import require
+from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
+from ner.tasks import Task
+from ner.tasks.base import Runtime
+
+if TYPE_CHECKING:
+    from ner.nn.building import Build
+
+
+def open_model(
+    folder: Path,
+    *,
+    task: type[Task] | None = None,
+    runtime: RuntimeName = "auto",
+    precision: Precision = "fp32",
+    device: str = "cpu",
+    threads: int | None = None,
+    build: "Build | None" = None,
+) -> tuple[ModelFolder, Runtime]:
+    """Read a model folder, and start what runs its network.
+
+    Args:
+        folder: The folder.
+        task: The task that the model must have; by default any.
+        runtime: As for `ner.load`, like the other arguments.
+        precision: See there.
+        device: See there.
+        threads: See there.
+        build: See there.
+
+    Raises:
+        ConfigError: An argument has no such value, or they do not go together.
+        ModelFolderError: The model has another task; or something is missing, changed, or from a
+            newer version.
+        MissingExtraError: torch is needed, and not installed.
+    """
+    for name, value, known in (
+        ("runtime", runtime, get_args(RuntimeName)),
+        ("precision", precision, get_args(Precision)),
+    ):
+        if value not in known:
+            raise ConfigError(f"{name}: must be one of {', '.join(known)}. Got {value!r}.")
+    if runtime == "onnx" and device not in ("cpu", "auto"):
+        raise ConfigError(f"device: must be cpu for ONNX Runtime. Got {device!r}.")
+    if runtime == "torch" and precision != "fp32":
+        raise ConfigError(f"precision: must be fp32 for torch. Got {precision!r}.")
+    model = load_model(folder, build)
+    if task is not None and not isinstance(model.task, task):
+        raise ModelFolderError(
+            f"{folder}: must hold a model that {task.does}. Got one that {model.task.does}."
+        )
+    if runtime == "onnx" or precision == "int8" or (runtime == "auto" and _suits(model, device)):
+        if GRAPHS[precision] not in model.files:
+            option = " --int8" if precision == "int8" else ""
+            raise ModelFolderError(
+                f"{folder}: {GRAPHS[precision]} must be there. Got no such file; write it with: "
+                f"ner export {folder}{option}"
+            )
+        from ner.inference.onnx_runtime import OnnxRuntime
+
+        num_outputs = len(model.task.outputs)
+        return model, OnnxRuntime(folder, num_outputs, precision=precision, threads=threads)
+    return model, torch_runtime(model, device=device, threads=threads, where=str(folder))
+
+
+def _suits(model: ModelFolder, device: str) -> bool:
+    """Whether ONNX Runtime is the first choice."""
+    if MODEL_GRAPH not in model.files or importlib.util.find_spec("onnxruntime") is None:
+        return False
+    if device == "auto" and importlib.util.find_spec("torch") is not None:
+        from ner.nn.runtime import choose_device
+
+        device = choose_device(device).type
+    return device in ("cpu", "auto")
+
+
+def torch_runtime(
+    model: ModelFolder, *, device: str = "cpu", threads: int | None = None, where: str = "model"
+) -> Runtime:
+    """Build the network of a model in torch.
+
+    Raises:
+        ModelFolderError: The files of the model do not fit together.
+    """
+    require("ner.nn.runtime", "Running a model on torch")
+    from ner.nn.runtime import TorchRuntime, choose_device, load_network, set_threads
+
+    set_threads(threads)
+    chosen = choose_device(device)
+    try:
+        network = load_network(model, where)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ModelFolderError(f"{where}: no network can be built of it: {error!r}.") from error
+    return TorchRuntime(network, chosen)

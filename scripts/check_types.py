@@ -1,0 +1,76 @@
+"""Check that scripts of users, and the examples in the docs, have types: with an installed wheel.
+
+python scripts/check_types.py dist/lattice_ner-0.1.0-py3-none-any.whl
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import venv
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from docs_examples import write_python
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = ROOT / "tests" / "typing"
+# An example shows what an expression is worth by writing it alone on a line.
+OF_EXAMPLES = {"reportUnusedExpression": False, "reportUnusedCallResult": False}
+
+
+def install(wheel: Path, folder: Path) -> Path:
+    """Make an environment with the wheel and the packages of this one; return its Python."""
+    venv.create(folder, symlinks=True)
+    python = folder / "bin" / "python"
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    told = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True)
+    packages = Path(told.stdout.strip())
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(packages)
+    # Of a folder that such a file names, further such files are not read, so that an editable
+    # installation in it plays no part.
+    others = sysconfig.get_path("purelib")
+    (packages / "others.pth").write_text(f"{others}\n", encoding="utf-8")
+    return python
+
+
+def check(folder: Path, python: Path, settings: dict[str, bool]) -> bool:
+    """Run mypy and basedpyright on the files of a folder; return whether both accept them."""
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
+    files = sorted(path.name for path in folder.glob("*.py"))
+    print(f"{folder.name}: {', '.join(files)}", flush=True)
+    commands = (
+        ["mypy", "--strict", "--python-executable", str(python), *files],
+        ["basedpyright", "--pythonpath", str(python)],
+    )
+    codes = [
+        subprocess.run([sys.executable, "-m", *command], cwd=folder).returncode
+        for command in commands
+    ]
+    return not any(codes)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Check, and exit with 1 where a type is wrong."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("wheel", type=Path, help="the wheel to install")
+    wheel = parser.parse_args(arguments).wheel
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        python = install(wheel, folder / "environment")
+        shutil.copytree(SCRIPTS, folder / "scripts")
+        write_python(folder / "examples")
+        accepted = [
+            check(folder / "scripts", python, {}),
+            check(folder / "examples", python, OF_EXAMPLES),
+        ]
+    sys.exit(not all(accepted))
+
+
+if __name__ == "__main__":
+    main()

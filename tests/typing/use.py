@@ -1,0 +1,66 @@
+"""A script as users write it, for type checkers: every public call, and what comes of it."""
+
+import ner
+
+sentences: list[ner.Sentence] = ner.read_sentences("sample:train")
+tokens: int = sum(len(sentence) for sentence in sentences)
+words: list[str] = [token for sentence in sentences for token in sentence.tokens]
+for gold in sentences[0].entities:
+    print(gold.text.upper(), gold.label, gold.start + 1, gold.end)
+
+model, report = ner.train(
+    "config.toml",
+    train="sample:train",
+    dev=sentences[:10],
+    out="runs/mine",
+    encoder={"size": 100},
+    seed=2,
+)
+print(report, report.score + 0.5, report.f1, report.metric.upper())
+if isinstance(report, ner.SpanReport):
+    print(report.micro.precision, report.strict.f1)
+else:
+    print(report.accuracy, report.per_label["NOUN"].f1, report.ece)
+
+model = ner.load("runs/mine/model", runtime="onnx", precision="int8", device="cpu", threads=2)
+doc = model.tag("Ada Lovelace met Charles Babbage in London.", split=ner.SentenceSplitter("en"))
+for entity in doc.entities:
+    print(entity.text.upper(), entity.label, entity.start, entity.score + 0.5)
+print(doc.entities[0].score + 0.5, doc.prediction.scores[0] + 0.5)
+
+doc = model.tag("Jordan won.", required=[(0, 6, "PER")], forbidden=doc.entities)
+doc = model.tag_tokens(["Ada", "won"], required=[(0, 1, "PER")], forbidden=[(1, 2, "LOC")])
+best: list[ner.PredictedSentence] = model.nbest("Jordan won.", k=3)
+if best[0].prediction.probability is not None:
+    print(best[0].prediction.probability + 0.5)
+streamed: list[float] = [e.score for doc in model.pipe(["Ada won."]) for e in doc.entities]
+tagged: list[ner.PredictedSentence] = model.tag_sentences(sentences, batch_tokens=4096)
+
+answer: ner.Classification = model.classify("Which river flows through Geneva ?")
+answer = model.classify_tokens(["Which", "river", "?"])
+print((answer.label or "").upper(), answer.labels[0].upper(), answer.probabilities["LOC"] + 0.5)
+print([(weight.text.upper(), weight.weight + 0.5) for weight in answer.attention])
+print(model.labels[0].upper(), model.column.upper(), model.columns)
+
+tagger: ner.Tagger = ner.Tagger.load("runs/mine/model")
+print(tagger.tag("Ada won.").entities[0].score + 0.5)
+token_tagger: ner.TokenTagger = ner.TokenTagger.load("runs/pos/model", runtime="torch")
+labels: tuple[str, ...] = token_tagger.tag("Ada won.").column(token_tagger.column)
+classifier: ner.TextClassifier = ner.TextClassifier.load("runs/questions/model")
+print(classifier.classify("Who won ?").probabilities)
+models: list[ner.Predictor] = [model, tagger, token_tagger, classifier]
+
+found: ner.SpanReport | ner.LabelReport = ner.evaluate(tagger, "sample:test", name="test")
+found = ner.evaluate(tagger, tagged)
+with open("tagged.conll", "rb") as lines:
+    print(ner.score_predictions(lines, "tagged.conll").f1 + 0.5)
+cost = ner.export("runs/mine/model", int8=True, dev="sample:dev")
+if cost is not None:
+    print(cost.changed + 0.5, cost.batch_dependent + 0.5)
+
+try:
+    _ = model.nbest("Ada won.", 2)
+except ner.TaskError as error:
+    print(error)
+except ner.NerError as error:
+    print("error", error)
