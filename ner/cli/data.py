@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ner.choices import Spelling
+from ner.choices import Misaligned, Overlapping, Spelling
 from ner.cli.options import (
+    READING,
     Json,
+    OnErrorOption,
+    error_list,
     list_lost,
+    list_skipped,
     reading_corpora,
     refuse_own_input,
     with_options,
