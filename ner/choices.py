@@ -10,7 +10,6 @@ TaskName = Literal["ner", "tag", "classify"]
 
 # A scheme of tags, and its spellings in files.
 Scheme = Literal["IOB1", "BIO", "BIOES"]
-
 Spelling = Literal["IOB1", "BIO", "IOB2", "BIOES", "BILOU", "BMES"]
 
 # What happens to spans that do not start and end at token boundaries.

@@ -19,18 +19,13 @@ from ner.files import read_json, read_manifest, write_folder, write_json
 from ner.tasks import TASKS, Task, read_task
 
 FORMAT = 1
-
 WEIGHTS = "model.safetensors"
-
 VECTORS = "vocabulary/vectors.safetensors"
 
 # What ONNX Runtime reads, where an export wrote it: vectors of words, and the rest by precision.
 WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
-
 GRAPHS: dict[Precision, str] = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
-
 VOCABULARIES = ("words", "characters", "columns")
-
 OPTIONAL = ("bigrams", "subwords")  # where the model reads them
 
 FILES = (

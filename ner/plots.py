@@ -14,7 +14,6 @@ from ner.files import replacing
 
 # The most labels and bars that a picture shows; more could not be told apart.
 MOST_LABELS, MOST_BARS = 20, 40
-
 PURPOSE = "Drawing pictures"
 
 

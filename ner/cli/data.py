@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from ner.data.tools.corpus_file import CorpusFile
 
 data_app = typer.Typer(help="Inspect, convert and split corpora.", no_args_is_help=True)
-
 Source = Annotated[str, typer.Argument(metavar="FILE", help="Corpus in any format.")]
-
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 
 

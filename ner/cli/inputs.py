@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 # Beside the formats of corpora: a file that is one text, and a file of one text a line.
 TEXT, LINES, CONLL, JSONL = "text", "lines", "conll", "jsonl"
-
 CONLL_RELEASE = (".train", ".testa", ".testb")  # as in eng.testa
-
 SCHEMES = (".iob", ".bio", ".bioes", ".bmes", ".bilou")
 
 # Those in `ner.data.formats.registry`, whose import would slow down the start, and some more.
@@ -30,7 +28,6 @@ ENDINGS = {
 
 # Endings of files whose format shows when one looks into them, or is the only one of that name.
 OF_CORPORA = (".conllu", ".json", ".csv", ".parquet", ".spacy", ".ann")
-
 STDIN = "-"
 
 Sources = Annotated[

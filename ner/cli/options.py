@@ -123,7 +123,6 @@ ModelArgument = Annotated[
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-
 Command = Callable[..., None]
 
 

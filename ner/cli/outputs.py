@@ -16,11 +16,8 @@ if TYPE_CHECKING:
     from ner.data.sentence import PredictedSentence, Prediction
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
-
 ESCAPED = {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}
-
 Output = Literal["jsonl", "conll", "tsv", "pretty"]
-
 ClassOutput = Literal["jsonl", "tsv", "pretty", "html"]
 
 
@@ -233,7 +230,6 @@ class _Painter:
 
 
 SECONDS_BETWEEN_DRAWINGS = 0.2
-
 Watch = Callable[[Iterable["PredictedSentence"]], Iterator["PredictedSentence"]]
 
 

@@ -6,21 +6,13 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ConfigDict, Strict
 
 Rate = Annotated[float, Ge(0), Lt(1)]
-
 PositiveRate = Annotated[float, Gt(0), Lt(1)]
-
 Share = Annotated[float, Ge(0), Le(1)]
-
 PositiveShare = Annotated[float, Gt(0), Le(1)]
-
 Positive = Annotated[float, Gt(0)]
-
 NonNegative = Annotated[float, Ge(0)]
-
 Count = Annotated[int, Ge(1)]
-
 Natural = Annotated[int, Ge(0)]
-
 Names = Annotated[tuple[str, ...], Strict(False)]  # a list, in TOML
 
 

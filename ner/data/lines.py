@@ -13,9 +13,7 @@ from ner.errors import ConfigError, DataError
 
 # The byte order mark: its bytes in UTF-8, and its character.
 BOM = codecs.BOM_UTF8
-
 MARK = "\ufeff"
-
 UTF8 = ("utf-8", "utf-8-sig")
 
 # The marks at the start of files in UTF-16 and UTF-32. Those of UTF-32 come first, because one of
@@ -28,7 +26,6 @@ WIDE_MARKS = {
 }
 
 CHUNK = 1 << 16
-
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 

@@ -24,7 +24,6 @@ from ner.data.schemes import (
 )
 
 UNKNOWN = "?"
-
 OR = "|"
 
 # For each token the tags it may have, with the prefixes B, I, E, S; none means any.

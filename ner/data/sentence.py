@@ -9,9 +9,7 @@ from typing import Any
 from ner.data.schemes import Span
 
 NO_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-
 NO_SCORES: Mapping[str, tuple[float, ...]] = MappingProxyType({})
-
 NO_PROBABILITIES: Mapping[str, float] = MappingProxyType({})
 
 

@@ -16,9 +16,7 @@ LINE_BREAK = r"\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]"
 
 # A line break and all white space after it.
 GAP = re.compile(rf"(?>{LINE_BREAK})\s*+")
-
 ONE_BREAK = re.compile(LINE_BREAK)
-
 LANGUAGE = re.compile("[a-z]{2,3}")
 
 # The number of characters that the library gets at once. For some texts, such as a text of opening

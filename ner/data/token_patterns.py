@@ -17,15 +17,10 @@ UNSPACED = (
 
 # A soft hyphen, a zero-width joiner and similar characters stay inside their word.
 JOINERS = r"\x{AD}\x{200C}\x{200D}\x{2060}"
-
 ALNUM = rf"[\p{{L}}\p{{N}}&&[^{UNSPACED}]]"
-
 IN_WORD = rf"[\p{{L}}\p{{N}}\p{{M}}_{JOINERS}&&[^{UNSPACED}]]"
-
 RUN = rf"{ALNUM}{IN_WORD}*+"
-
 STARTS = rf"(?<!{IN_WORD})"
-
 ENDS = rf"(?!{IN_WORD})"
 
 # Only white space follows up to the end of the text: a period here ends a sentence.
@@ -34,9 +29,7 @@ AT_END = r"\s*+\z"
 # The largest number of parts of one token: Oniguruma gives up (and `tokenizers` panics) after ten
 # million steps in one match.
 MOST_PARTS = 1000
-
 CLITIC = rf"['’](?i:s|m|d|re|ve|ll){ENDS}"
-
 NOT = rf"(?i:n['’]t){ENDS}"
 
 ABBREVIATIONS = (
@@ -51,20 +44,14 @@ ABBREVIATIONS = (
 # Closing punctuation belongs to an address only if the address continues after it. The bound is the
 # largest that Oniguruma accepts.
 ADDRESS = r"(?>[^\s\p{Cc}<>\"]{1,100000}(?<=[^'.,;:!?)\]]))"
-
 URL = rf"(?:(?i:https?|ftp)://|{STARTS}(?i:www)\.(?={ALNUM})){ADDRESS}"
-
 LABEL = rf"(?>(?:{ALNUM}|-){{1,63}})"
-
 HOST = rf"(?>(?:\.{LABEL}){{0,9}})"
-
 EMAIL = rf"(?>(?:{ALNUM}|[._%+\-]){{1,64}})@{LABEL}{HOST}"
-
 HANDLE = rf"{STARTS}(?:@{IN_WORD}++{HOST}|\#(?=[\p{{L}}_]){IN_WORD}++)"
 
 # The last parts of names of files, and of hosts in capitals.
 NAME_ENDINGS = "com|net|org|edu|gov|docx?|xlsx?|ppt|pdf|rtf|txt|csv|html?|exe|zip|jpe?g|gif|png|mp3"
-
 NAME_ENDING = rf"(?i:{NAME_ENDINGS}){ENDS}"
 
 # The start of a word before "n't". The English words with such an ending are short.
@@ -72,13 +59,9 @@ NEGATED = rf"(?=(?>\p{{L}}{{2,13}})['’])\p{{L}}{{1,12}}?(?={NOT})"
 
 # U.S., a.m., J.; but an initial at the end of the text is a word and a period.
 LETTERS = rf"\p{{L}}\.(?>(?:\p{{L}}\.){{1,{MOST_PARTS}}})"
-
 INITIALS = rf"{STARTS}(?:{LETTERS}|\p{{Lu}}\.(?!{AT_END}))"
-
 SLASHED = rf"{STARTS}(?:(?:[Bb]/[Cc]|[WwCc]/[Oo]|[Nn]/[Aa]|[Aa]/[Cc]){ENDS}|[Ww]/(?!\p{{L}}))"
-
 CURRENCY = r"(?<!\p{L})\p{Lu}{1,3}\$"
-
 NUMBER = rf"{STARTS}[+\-−](?=\.?\p{{Nd}})\.?{RUN}|(?<![.\p{{L}}\p{{N}}])\.(?=\p{{Nd}}){RUN}"
 
 # What joins two runs of letters and digits into one word.
@@ -111,7 +94,6 @@ SYMBOL = r"[^\s\p{Cc}\p{Cf}]\p{M}*+"
 
 # Words that become two tokens: the first token, with the second one in a lookahead.
 FUSED = rf"wan(?=na{ENDS})|(?:got|out)(?=ta{ENDS})|(?:gim|lem)(?=me{ENDS})"
-
 FUSED_NOT = "are|could|did|does|had|has|have|is|should|was|were|would"
 
 

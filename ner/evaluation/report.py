@@ -173,7 +173,6 @@ class SpanReport:
 
 # With more labels the table is too large to read, and the most frequent mistakes are listed.
 MOST_LABELS, MOST_CONFUSIONS = 20, 20
-
 Confusion = Mapping[str, Mapping[str, int]]
 
 

@@ -13,7 +13,6 @@ from ner.extras import require
 
 # seqeval's names of our schemes.
 SEQEVAL_SCHEMES: dict[Scheme, str] = {"IOB1": "IOB1", "BIO": "IOB2", "BIOES": "IOBES"}
-
 SentenceSpans = Sequence[Sequence[Span]]
 
 

@@ -26,7 +26,6 @@ from ner.tasks import Task
 # Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html,
 # "When and why do I need to try U8U8?"
 LARGEST = 64
-
 DOMAIN = "com.microsoft"
 
 

@@ -17,11 +17,8 @@ from numpy.typing import NDArray
 
 # Arrays by name, where the names do not matter: rows are only picked, copied or put end to end.
 Arrays = Mapping[str, NDArray[Any]]
-
 Integers = NDArray[np.integer[Any]]
-
 Floats = NDArray[np.float32]
-
 AnyArrays = TypeVar("AnyArrays", bound=Mapping[str, Any])
 
 

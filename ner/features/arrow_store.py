@@ -22,7 +22,6 @@ from ner.features.ragged import Ragged
 from ner.files import read_json, read_manifest, write_folder, write_json
 
 FORMAT = 1
-
 SENTENCES, COUNTS = "sentences.arrow", "counts.json"
 
 # Tokens whose sentences are Python objects at the same time. With more tokens, encoding takes up to

@@ -15,7 +15,6 @@ from ner.features.arrays import SubwordArrays
 from ner.features.document_context import Passage
 
 Ints = NDArray[np.int64]
-
 Pooling = Literal["mean", "first"]
 
 # Words whose sub-words are kept. If there are more, all are dropped.

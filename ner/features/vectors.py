@@ -22,7 +22,6 @@ from ner.files import SafetensorsHeader, replacing
 
 # Bytes of text that are parsed at a time.
 CHUNK = 1 << 22
-
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
 # The arrays of a store, with their types in safetensors and in numpy.

@@ -17,7 +17,6 @@ OWN_VECTOR = -1
 
 # Kinds of words in `Coverage`, by the first form that is known.
 KINDS: tuple[str, ...] = ("exact", "lower-cased", "digits as 0", "none")
-
 _DIGIT = re.compile("[0-9]")
 
 

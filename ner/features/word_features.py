@@ -17,15 +17,12 @@ PADDING = 0
 
 # Rows of the table of characters: padding, unknown, the two ends of a word, then the characters.
 UNKNOWN_CHARACTER, WORD_START, WORD_END = 1, 2, 3
-
 NUM_SPECIAL = 3
 
 # The network reads only the first and the last half of this many characters of a longer word; the
 # text itself is never cut. The longest word in common English corpora has about 40 characters.
 LONGEST = 64
-
 SHAPES = ("other", "lower", "Capital", "UPPER", "miXed", "0000", "with0", "punctuation")
-
 AFFIXES = (slice(None, 2), slice(None, 3), slice(-2, None), slice(-3, None), slice(-4, None))
 
 # Neighbour of the first token before it, and of the last token after it; no token is empty.

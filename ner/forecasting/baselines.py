@@ -12,7 +12,6 @@ from ner.forecasting.windows import Splits
 
 # From origins (B) to forecasts (B h).
 Method = Callable[[Origins], Values]
-
 NAMES = {"last": "last value", "season": "last season", "drift": "last season and drift"}
 
 # Weights of the penalty against the sum of squared errors, for standardised features.

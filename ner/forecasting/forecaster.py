@@ -20,9 +20,7 @@ from ner.nn.model import Model
 from ner.nn.runtime import to_tensors
 
 FORMAT = 1
-
 TASK = "series"
-
 WEIGHTS = "model.safetensors"
 
 # Windows in a batch of forecasts.

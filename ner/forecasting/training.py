@@ -22,7 +22,6 @@ from ner.training.trainer import Epoch, Trainer
 from ner.training.weights import Penalty, shrinkable
 
 Notify = Callable[[str], None]
-
 METRIC = "rmse"
 
 

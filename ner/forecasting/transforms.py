@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
-
 Origins = NDArray[np.int64]
 
 
@@ -58,7 +57,6 @@ REFERENCES: dict[str, Callable[[Values, Origins, int, int], Values]] = {
 
 # References that use the values of a season earlier.
 SEASONAL = ("season", "drift")
-
 Scaling = Literal["standard", "min-max"]
 
 

@@ -12,12 +12,10 @@ from ner.errors import ConfigError
 
 # From faint to full, among the 256 colours of terminals; text on them is black.
 SHADES = (230, 229, 222, 221, 215, 214, 208)
-
 BLACK, RESET = 16, "\x1b[0m"
 
 # Characters that control a terminal, and that HTML forbids; newlines and tabs are kept.
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 PAGE_HEAD = """\

@@ -18,7 +18,6 @@ from ner.tasks.base import Runtime
 # Tokens of a batch, padding included: large enough to keep the processor busy, small enough to
 # stay in its cache.
 BATCH_TOKENS = 2048
-
 Result = TypeVar("Result")
 
 # Takes outputs of the network and lengths (B); returns one result a sentence.

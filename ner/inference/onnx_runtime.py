@@ -32,7 +32,6 @@ WEIGHTS_KEY = "weights"
 
 # Only crashes are logged; all else raises an exception.
 FATAL = 4
-
 TYPES = {"tensor(int32)": np.int32, "tensor(int64)": np.int64, "tensor(float)": np.float32}
 
 

@@ -20,9 +20,7 @@ from ner.features.subwords import Pooling, Subwords
 from ner.files import read_json, sha256
 
 PURPOSE, EXTRA = "The transformer embedding", "transformers"
-
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
-
 FETCHED = ["*.json", "*.txt", "*.model", "*.safetensors"]
 
 # Window of encoders without a limit of their own, whose positions are relative.

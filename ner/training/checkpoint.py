@@ -21,7 +21,6 @@ from ner.training.trainer import Epoch, Step, Trainer, TrainerState
 from ner.training.weights import frozen_weights, trained_weights
 
 FORMAT = 1
-
 STATE = "state.safetensors"
 
 # If the newest checkpoint is damaged, by a full disk for example, there is one before it.

@@ -9,7 +9,6 @@ from ner.training.result import METRIC_NAMES, RunResult
 
 # The spelling of papers.
 CELL_NAMES = {"lstm": "LSTM", "gru": "GRU", "mingru": "minGRU", "minlstm": "minLSTM"}
-
 COLUMNS = ("source", "sentences", "tokens", "entities", "sha256")
 
 

@@ -13,7 +13,6 @@ from ner.training.weights import embedding_tables, shrinkable
 
 # A smaller table is updated faster as a whole.
 SMALL_TABLE = 20_000
-
 HIGHEST_RATIO = 0.9999
 
 

@@ -22,7 +22,6 @@ from ner.training.storage import TrainingStorage, find_storage
 
 # Takes a line for the user.
 Notify = Callable[[str], None]
-
 SPLITS = ("train", "dev", "test")
 
 

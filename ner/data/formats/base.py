@@ -10,14 +10,11 @@ from ner.data.sentence import Sentence
 
 # What a format may hold besides the texts of its sentences.
 SPANS, LABELS, PARTIAL = "spans", "labels", "partial annotation"
-
 TOKENS, SPACING, IDS, DOCUMENTS, SCORES = "tokens", "spacing", "ids", "documents", "scores"
-
 EMPTY = "sentences without tokens"
 
 # What every format of whole texts with character offsets can hold.
 TEXT_CONTENT = frozenset({SPANS, LABELS, SPACING, EMPTY})
-
 ALL_CONTENT = TEXT_CONTENT | {PARTIAL, TOKENS, IDS, DOCUMENTS, SCORES}
 
 

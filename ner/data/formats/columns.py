@@ -14,27 +14,19 @@ from ner.errors import ConfigError, DataError
 # Usual names of columns in headers and of fields in records, in small letters. The first name of
 # each is the one that is written.
 SENTENCE_NAMES = ("sentence", "sentence_id", "sentence #", "sentence_number", "sent_id")
-
 TOKEN_NAMES = ("token", "word", "form")
-
 TAG_NAMES = ("ner", "tag", "tags", "ner_tag", "ner_tags", "label")
-
 TEXT_NAMES = ("text", "sentence", "review", "content")
-
 SPAN_NAMES = ("spans", "entities")
-
 LABEL_NAMES = ("label", "labels", "class", "category", "sentiment", "target")
 
 # The same for lists with an item for each token.
 TOKEN_LIST_NAMES = ("tokens", "words")
-
 TAG_LIST_NAMES = ("ner_tags", "tags")
-
 DOCUMENT_BOUNDARY = "-DOCSTART-"
 
 # Only blanks and tabs: str.split() would also split tokens at NBSP, U+3000 and U+2028.
 BLANKS = " \t"
-
 RUN_OF_BLANKS = re.compile(r"[ \t]+")
 
 # The fields of a row, and its tag with B, I, E, S.

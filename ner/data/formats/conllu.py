@@ -45,11 +45,8 @@ COLUMN_NAMES = ("lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "mis
 
 # Keys in MISC.
 ENTITY_KEY = "NER"
-
 SPACING_KEYS = ("SpaceAfter", "SpacesAfter", "SpacesBefore")
-
 ESCAPES = {"\\s": " ", "\\t": "\t", "\\r": "\r", "\\n": "\n", "\\p": "|", "\\\\": "\\"}
-
 ESCAPED = str.maketrans({character: escape for escape, character in ESCAPES.items()})
 
 WORD_ID, RANGE_ID, EMPTY_ID = (

@@ -20,7 +20,6 @@ from ner.data.lines import CHUNK, is_folder, read_head
 from ner.errors import DataError
 
 TAG = re.compile(r"O|[BIESLUM]-.+")
-
 CONLLU_ROW = re.compile(r"1(?:-[0-9]+)?\t(?:[^\t]*\t){8}[^\t]*")
 
 # How the kinds of JSON begin. The first pattern that matches decides.

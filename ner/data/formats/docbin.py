@@ -28,7 +28,6 @@ from ner.extras import require
 
 # The columns that spaCy's tokens can hold: our name, and the name of spaCy's attribute.
 ATTRIBUTES = {"upos": "POS", "xpos": "TAG", "lemma": "LEMMA"}
-
 PURPOSE = "A .spacy file"
 
 # Keys of user data: which of spaCy's tokens are not tokens of the sentence, and whether it is

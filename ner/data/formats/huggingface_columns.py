@@ -18,7 +18,6 @@ from ner.data.spans import FieldError, SpanRules
 from ner.errors import DataError
 
 STRING_TYPES = ("string", "large_string")
-
 INTEGER_TYPES = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 
 # A row of a data set: its values by the names of the columns.

@@ -13,9 +13,7 @@ from ner.data.sentence import Sentence, Source
 from ner.errors import DataError
 
 FIRST_OF_PAIR = re.compile("[\ud800-\udbff](?=[\udc00-\udfff])")
-
 WHITE_SPACE = re.compile(r"[ \t\r\n]*")
-
 DECODER = json.JSONDecoder()
 
 

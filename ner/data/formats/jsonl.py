@@ -65,9 +65,7 @@ from ner.data.spans import CharSpan, FieldError, SpanRules
 from ner.errors import DataError
 
 LABEL_KEYS = ("label", "labels", "accept")
-
 ALLOWED_KEY = "allowed"
-
 TEXT_KEYS = ("text", "data", "tokens", "words", "columns")
 
 KNOWN_KEYS = (
@@ -77,7 +75,6 @@ KNOWN_KEYS = (
 
 # Prodigy's words for a record that an annotator did not accept.
 REJECTED = ("reject", "ignore")
-
 NO_PREDICTION = Prediction()
 
 

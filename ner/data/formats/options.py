@@ -14,7 +14,6 @@ from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError, suggestion
 
 DEFAULT_TAGS = "ner"
-
 CHOICES = {"misaligned": get_args(Misaligned), "overlapping": get_args(Overlapping)}
 
 

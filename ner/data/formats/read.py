@@ -15,9 +15,7 @@ from ner.files import file_sha256, sha256
 
 # The two files of brat's.
 PAIR = (".ann", ".txt")
-
 SAMPLE_SPLITS = ("train", "dev", "test")
-
 CorpusSource = str | Path | Sequence[Sentence]
 
 

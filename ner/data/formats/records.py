@@ -13,9 +13,7 @@ from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, align_spans
 from ner.errors import DataError
 
 Offsets = list[tuple[int, int]]
-
 Tokenize = Callable[[str], tuple[list[str], Offsets]]
-
 Record = TypeVar("Record")
 
 # Values that say nothing: nothing is lost if they are not read.

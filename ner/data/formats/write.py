@@ -37,7 +37,6 @@ from ner.errors import ConfigError, DataError
 
 # Annotation is refused if a format cannot hold it, unless it may be dropped.
 ANNOTATION = (SPANS, LABELS, PARTIAL)
-
 SURROGATES = "lone surrogates"
 
 

@@ -26,9 +26,7 @@ NEW_DOCUMENT = re.compile(r"^#[ \t]*newdoc", re.MULTILINE)
 
 # The formats that are copied: with a sentence in a block of rows, in a table, or on a line.
 ROW_FORMATS = ("conll", "conllu")
-
 TABLE_FORMATS = ("csv", "tsv", "csv-long", "tsv-long")
-
 LINE_FORMATS = ("jsonl", "doccano", "prodigy", "labels")
 
 # The endings of file names in formats whose names are not the ending.

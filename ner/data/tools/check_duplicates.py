@@ -28,9 +28,7 @@ FEWEST_TOKENS = 5
 
 # With fewer letters, a key is not enough to call two sentences nearly equal.
 FEWEST_LETTERS = 20
-
 NUMBER = re.compile(r"\d+")
-
 NOT_IN_KEY = re.compile(r"[^\w]+|_+")
 
 # A sentence and its file.

@@ -28,7 +28,6 @@ SHORTEST_MISSPELT = 3
 
 # Words nearly always have a label if they have it in this share of this number of places or more.
 NEARLY_ALWAYS, FEWEST_PLACES = 0.95, 10
-
 WORD_SEPARATORS = re.compile(r"[\s_-]+")
 
 

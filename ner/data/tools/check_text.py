@@ -38,9 +38,7 @@ from ner.data.tools.findings import (
 
 # Joiners (U+200C, U+200D) and direction marks are right in some scripts and in emoji.
 ZERO_WIDTH = re.compile("[\ufeff\u200b\u2060\u00ad]")
-
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1b\x7f-\x84\x86-\x9f]")
-
 WHITE_SPACE = re.compile(r"\s")
 
 # A sentence is too long if it has more tokens than this multiple of what 99 % of sentences have at
@@ -49,7 +47,6 @@ SENTENCE_RATIO, LONG_SENTENCE, LONGEST_SENTENCE = 5, 100, 1000
 
 # The same for entities, without an upper bound of the limit.
 ENTITY_RATIO, LONG_ENTITY = 3, 10
-
 LONG_TOKEN = 100
 
 # What an address holds, which may be a long token.

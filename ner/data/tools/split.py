@@ -15,7 +15,6 @@ SPLIT_NAMES = ("train", "dev", "test")
 # Counted with the labels, so that the splits also get their shares of sentences and tokens. No
 # label is a tuple.
 SENTENCE_KEY, TOKEN_KEY = ("sentences",), ("tokens",)
-
 Counts = Counter[object]
 
 
