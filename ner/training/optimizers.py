@@ -117,7 +117,7 @@ class LazyAdam(Optimizer):
 
 
 def use_sparse_tables(model: nn.Module) -> None:
-    """Give large embedding tables sparse gradients, which hold only the rows that were looked up.
+    """Let large embedding tables have sparse gradients, of only the rows that were looked up.
 
     This is faster on a CPU. On a GPU, an update of the whole table is faster than finding the rows.
     """

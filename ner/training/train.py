@@ -123,9 +123,9 @@ def run_training(
     callbacks: Iterable[Callback] = (),
     build: Build | None = None,
 ) -> RunResult:
-    """Train a model and return all that came of it.
+    """Train a model, and return it with all reports.
 
-    The arguments are those of `train`; `sources` holds the splits that are lists, by name.
+    The arguments are those of `train`. `sources` holds the splits that are lists, by their names.
     """
     path = choose_folder(out, config, resume=resume)
     if config is None and resume and (path / CONFIG).is_file():
@@ -184,7 +184,7 @@ def build_trainer(
     dev: Sequence[Sentence],
     device: torch.device,
 ) -> Trainer:
-    """Build what trains the prepared network, and scores it on the development sentences."""
+    """Build the trainer of the prepared network, which is scored on the development sentences."""
     model, task = prepared.model.to(device), prepared.task
     model.autocast = training.precision == "bf16"
 
