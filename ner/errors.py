@@ -4,7 +4,7 @@
     ├── ConfigError        a setting is unknown, out of range, or in conflict with another one
     ├── DataError          a corpus, a file of vectors or a text cannot be used
     ├── ModelFolderError   a model or a checkpoint on the disk cannot be read
-    ├── TaskError          a method was called that the task of the model does not offer
+    ├── TaskError          a method does not fit the task of the model
     ├── TrainingError      a training run cannot continue
     └── MissingExtraError  an optional package is not installed
 
@@ -31,7 +31,7 @@ class ModelFolderError(NerError):
 
 
 class TaskError(NerError, TypeError):
-    """A method was called that the model's task has no use for, such as `classify` of a tagger."""
+    """A method was called that does not fit the task of a model, like `classify` of a tagger."""
 
 
 class TrainingError(NerError):

@@ -134,7 +134,9 @@ def stats(
             typer.echo(f"{file.name}: {count} spans are not counted. The first: {first}", err=True)
     found = corpus_stats(corpus_files)
     if plot is not None:
-        lengths = {file.name: [len(s) for s in file.sentences] for file in corpus_files}
+        lengths = {
+            file.name: [len(sentence) for sentence in file.sentences] for file in corpus_files
+        }
         labels_and_lengths({file.name: file.labels for file in found.files}, lengths, plot)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=1))
