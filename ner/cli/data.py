@@ -320,8 +320,8 @@ def _warn_of_writer(file: "CorpusFile") -> None:
 
     if not is_copied(file):
         typer.echo(
-            f"{file.source}: {file.format.name} is written anew; what no sentence holds, such as "
-            "unknown fields, is left out.",
+            f"{file.source}: the output is written from the sentences alone. Other fields of "
+            f"{file.format.name} files are left out.",
             err=True,
         )
 

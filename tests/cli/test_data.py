@@ -117,8 +117,8 @@ def test_a_split_says_where_fields_are_left_out(write, tmp_path):
     path = write("a.json", '[{"text": "a", "more": 1}, {"text": "b"}]')
     _, _, stderr = call("split", path, "--out", tmp_path / "out", "--ratios", 1, 1, 0)
     assert stderr == (
-        f"{path}: json is written anew; what no sentence holds, such as unknown fields, "
-        "is left out.\n"
+        f"{path}: the output is written from the sentences alone. Other fields of json files are "
+        "left out.\n"
     )
     path = write("a.csv", "text,label,more\na,x,1\nb,x,2\n")
     assert call("split", path, "--out", tmp_path / "csv", "--ratios", 1, 1, 0)[2] == ""
