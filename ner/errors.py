@@ -1,12 +1,12 @@
-"""Everything that a user can get wrong, as a tree of exceptions.
+"""The exceptions for all mistakes that a user can make.
 
     NerError
-    ├── ConfigError        a setting: unknown, out of range, or at odds with another
-    ├── DataError          a corpus, a vector file, an input text
-    ├── ModelFolderError   a model or checkpoint on disk
-    ├── TaskError          a method that the model's task has no use for
-    ├── TrainingError      a run that cannot go on
-    └── MissingExtraError  an optional dependency that is not installed
+    ├── ConfigError        a setting is unknown, out of range, or in conflict with another one
+    ├── DataError          a corpus, a file of vectors or a text cannot be used
+    ├── ModelFolderError   a model or a checkpoint on the disk cannot be read
+    ├── TaskError          a method does not fit the task of the model
+    ├── TrainingError      a training run cannot continue
+    └── MissingExtraError  an optional package is not installed
 
 A message is one line: ``<where>: <what must hold>. Got <value>.``
 """
@@ -15,31 +15,31 @@ from collections.abc import Iterable
 
 
 class NerError(Exception):
-    """A mistake that the user can mend; the command line prints it without a traceback."""
+    """A mistake that the user can correct. The command line prints it without a traceback."""
 
 
 class ConfigError(NerError):
-    """A setting is unknown, out of range, or at odds with another one."""
+    """A setting is unknown, out of range, or in conflict with another one."""
 
 
 class DataError(NerError):
-    """A corpus, a vector file or an input text cannot be read as what it should be."""
+    """A corpus, a file of vectors or a text cannot be read, or cannot be used for its purpose."""
 
 
 class ModelFolderError(NerError):
-    """A model or a checkpoint on disk is missing, damaged, or from a newer version."""
+    """A model or a checkpoint on the disk is missing, damaged, or from a newer version."""
 
 
 class TaskError(NerError, TypeError):
-    """A method was called that the model's task has no use for, such as `classify` of a tagger."""
+    """A method was called that does not fit the task of a model, like `classify` of a tagger."""
 
 
 class TrainingError(NerError):
-    """A training run cannot go on: its loss is not a number, its folder is in use."""
+    """A training run cannot continue, because its loss is not finite or its folder is in use."""
 
 
 class MissingExtraError(NerError):
-    """A feature needs a package that the base installation leaves out."""
+    """A feature needs a package that the base installation does not include."""
 
 
 def suggestion(given: object, known: Iterable[str]) -> str:

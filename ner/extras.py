@@ -1,4 +1,4 @@
-"""Optional dependencies: import them by name, or say what to install."""
+"""Optional packages: import them by name, or say what to install."""
 
 import importlib
 from types import ModuleType
@@ -7,7 +7,7 @@ from ner.errors import MissingExtraError
 
 DISTRIBUTION = "lattice-ner"
 
-# What a training uses from its first step to its last report.
+# All packages that training imports, from its first step to its last report.
 TRAINING = (
     "torch",
     "torchcrf",
@@ -21,11 +21,16 @@ TRAINING = (
 
 
 def require(module: str, purpose: str, extra: str = "train") -> ModuleType:
-    """Import `module`, for which the base installation may not be enough.
+    """Import a module that needs more than the base installation.
+
+    Args:
+        module: Name of the module.
+        purpose: What it is needed for, as the subject of the message.
+        extra: The extra of this package that installs it.
 
     Raises:
-        MissingExtraError: It, or what it imports, is not installed; the message says which extra
-            brings it.
+        MissingExtraError: The module, or a module that it imports, is not installed. The message
+            says which extra to install.
     """
     try:
         return importlib.import_module(module)
@@ -39,10 +44,10 @@ def require(module: str, purpose: str, extra: str = "train") -> ModuleType:
 
 
 def require_training() -> None:
-    """Find out before a training, and not at its end, that something is not installed.
+    """Import everything that training needs, so that a missing package is noticed before it starts.
 
     Raises:
-        MissingExtraError: As for `require`.
+        MissingExtraError: A package is not installed.
     """
     for module in TRAINING:
         require(module, "Training")

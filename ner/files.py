@@ -28,14 +28,14 @@ def replacing(path: Path) -> Iterator[Path]:
     new file is flushed to the disk and renamed to `path`. If the block fails, the new file is
     removed and `path` stays as it was.
     """
-    beside = path.with_name(f".{path.name}.new")
+    temporary = path.with_name(f".{path.name}.new")
     try:
-        yield beside
-        _flush(beside)
-        beside.replace(path)
+        yield temporary
+        _flush(temporary)
+        temporary.replace(path)
     except BaseException:
         with suppress(OSError):  # the file, or its folder, may never have been there
-            beside.unlink()
+            temporary.unlink()
         raise
 
 
@@ -51,29 +51,29 @@ def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Pat
         write: Writes the files into the empty folder whose path it gets.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = folder.with_name(f".{folder.name}.new")
+    temporary = folder.with_name(f".{folder.name}.new")
     old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(beside, ignore_errors=True)
+    shutil.rmtree(temporary, ignore_errors=True)
     try:
-        beside.mkdir()
-        write(beside)
-        files = sorted(path for path in beside.rglob("*") if path.is_file())
-        digests = {path.relative_to(beside).as_posix(): file_sha256(path) for path in files}
+        temporary.mkdir()
+        write(temporary)
+        files = sorted(path for path in temporary.rglob("*") if path.is_file())
+        digests = {path.relative_to(temporary).as_posix(): file_sha256(path) for path in files}
         content = {**manifest, "files": digests}
-        write_json(beside / MANIFEST, {**content, "digest": _digest_of(content)})
+        write_json(temporary / MANIFEST, {**content, "digest": _digest_of(content)})
         # Whoever may read the manifest may read all files; safetensors writes files that only their
         # owner may read.
-        mode = (beside / MANIFEST).stat().st_mode
+        mode = (temporary / MANIFEST).stat().st_mode
         for path in files:
             path.chmod(mode)
-        for path in (*beside.rglob("*"), beside):
+        for path in (*temporary.rglob("*"), temporary):
             _flush(path)
         shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
             folder.rename(old)
-        beside.rename(folder)
+        temporary.rename(folder)
     except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         if old.exists() and not folder.exists():
             old.rename(folder)
         raise
@@ -122,9 +122,9 @@ def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON in place of a file in one step."""
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    with replacing(path) as beside:
+    with replacing(path) as temporary:
         # A file name or a token may hold half of a UTF-16 pair; it is kept as it is.
-        beside.write_text(text, encoding="utf-8", errors="surrogatepass")
+        temporary.write_text(text, encoding="utf-8", errors="surrogatepass")
 
 
 def read_json(path: Path) -> Any:

@@ -1,15 +1,21 @@
-"""The few pictures we draw."""
+"""Pictures of training, of corpora and of forecasts, as PNG files.
+
+A file is replaced as a whole, so that nobody ever reads half a picture.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ner.extras import require
 from ner.files import replacing
 
-# A picture shows no more labels and bars than one can tell apart.
+# The most labels and bars that a picture shows; more could not be told apart.
 MOST_LABELS, MOST_BARS = 20, 40
+
+PURPOSE = "Drawing pictures"
 
 
 def learning_curve(
@@ -18,18 +24,16 @@ def learning_curve(
     metric: str = "f1",
     higher_is_better: bool = True,
 ) -> None:
-    """Draw training loss and development metric by epoch, the best epoch marked, as a PNG file.
+    """Draw training loss and development metric by epoch, and mark the best epoch.
 
     Args:
-        history: One mapping an epoch, with `epoch`, `loss` and, where it was evaluated, `metric`.
-        path: The file; it is replaced as a whole, so that nobody ever reads half a picture.
+        history: A mapping for each epoch, with `epoch`, `loss` and, if it was evaluated, `metric`.
+        path: The file.
         metric: The key of the development metric.
         higher_is_better: Whether the best epoch is the one with the highest metric.
     """
-    figure_module = require("matplotlib.figure", "The learning curve")
-    ticker = require("matplotlib.ticker", "The learning curve")
-    # A figure of its own, not pyplot's: no global state, no window, safe in any thread.
-    figure = figure_module.Figure(figsize=(7, 4), layout="constrained")
+    figure = _new_figure(7, 4)
+    ticker = require("matplotlib.ticker", PURPOSE)
     loss_axis = figure.add_subplot()
     metric_axis = loss_axis.twinx()
 
@@ -62,15 +66,14 @@ def labels_and_lengths(
     lengths: Mapping[str, Sequence[int]],
     path: str | Path,
 ) -> None:
-    """Draw the share of each label, and of sentences by length, in the files of a corpus, as a PNG.
+    """Draw the shares of labels and of lengths of sentences in the files of a corpus.
 
     Args:
-        labels: For each file, how often each label comes.
-        lengths: For each file, the tokens of each sentence.
-        path: The file; it is replaced as a whole.
+        labels: For each file, the count of each label.
+        lengths: For each file, the number of tokens of each sentence.
+        path: The file.
     """
-    figure_module = require("matplotlib.figure", "The picture of labels and lengths")
-    figure = figure_module.Figure(figsize=(10, 4), layout="constrained")
+    figure = _new_figure(10, 4)
     label_axis, length_axis = figure.subplots(1, 2)
 
     totals: Counter[str] = Counter()
@@ -88,14 +91,14 @@ def labels_and_lengths(
     hidden = len(totals) - len(shown)
     label_axis.set(xlabel=f"% of labels ({hidden} more labels)" if hidden else "% of labels")
 
-    # Beyond this there are too few to see; the last bar has all of them.
-    ordered = sorted(length for some in lengths.values() for length in some)
+    # The last bar has the 0.5 % of sentences that are longer, which are too few to see one by one.
+    ordered = sorted(chain.from_iterable(lengths.values()))
     end = ordered[-(-995 * len(ordered) // 1000) - 1] + 1 if ordered else 1
     width = max(1, -(-end // MOST_BARS))
     edges = [k * width for k in range(-(-end // width) + 1)]
-    for name, some in lengths.items():
-        weights = [100 / max(1, len(some))] * len(some)
-        clipped = [min(length, edges[-1]) for length in some]
+    for name, numbers in lengths.items():
+        weights = [100 / max(1, len(numbers))] * len(numbers)
+        clipped = [min(number, edges[-1]) for number in numbers]
         length_axis.hist(clipped, bins=edges, weights=weights, histtype="step", label=name)
     length_axis.set(xlabel="tokens of a sentence", ylabel="% of sentences")
     length_axis.legend()
@@ -109,20 +112,19 @@ def forecast_plot(
     path: str | Path,
     name: str,
 ) -> None:
-    """Draw a series and forecasts of it, as a PNG file.
+    """Draw a series and its forecasts.
 
     Args:
-        actual: The values that came.
-        first: The row of the first of them.
-        forecasts: By the row at which each begins.
-        path: The file; it is replaced as a whole.
-        name: What the series is called.
+        actual: The actual values.
+        first: The row of the first actual value.
+        forecasts: The forecast values, by the row of the first one.
+        path: The file.
+        name: Name of the series.
     """
-    figure_module = require("matplotlib.figure", "The picture of forecasts")
-    ticker = require("matplotlib.ticker", "The picture of forecasts")
-    figure = figure_module.Figure(figsize=(9, 4), layout="constrained")
+    figure = _new_figure(9, 4)
+    ticker = require("matplotlib.ticker", PURPOSE)
     axis = figure.add_subplot()
-    axis.plot(range(first, first + len(actual)), actual, color="tab:gray", label="what came")
+    axis.plot(range(first, first + len(actual)), actual, color="tab:gray", label="actual values")
     for i, (row, values) in enumerate(forecasts.items()):
         label = {} if i else {"label": "forecasts"}
         axis.plot(range(row, row + len(values)), values, color="tab:blue", marker=".", **label)
@@ -135,23 +137,28 @@ def forecast_plot(
 def scatter_plot(
     actual: Sequence[float], estimates: Sequence[float], path: str | Path, name: str
 ) -> None:
-    """Draw estimates against what they estimate, as a PNG file; on the line they are exact.
+    """Draw estimates against actual values, with the line on which they are equal.
 
     Args:
-        actual: The true values.
-        estimates: One for each of them.
-        path: The file; it is replaced as a whole.
-        name: What is estimated.
+        actual: The actual values.
+        estimates: An estimate of each value.
+        path: The file.
+        name: Name of the values.
     """
-    figure_module = require("matplotlib.figure", "The picture of estimates")
-    figure = figure_module.Figure(figsize=(5, 5), layout="constrained")
+    figure = _new_figure(5, 5)
     axis = figure.add_subplot()
     axis.plot(actual, estimates, color="tab:blue", marker=".", linestyle="none")
     axis.axline((actual[0], actual[0]), slope=1, color="tab:gray")
-    axis.set(xlabel=f"{name}, true", ylabel=f"{name}, estimated")
+    axis.set(xlabel=f"{name}, actual", ylabel=f"{name}, estimated")
     _save(figure, path)
 
 
+def _new_figure(width: float, height: float) -> Any:
+    """Make a figure that is independent of pyplot: without global state, safe in any thread."""
+    figure_module = require("matplotlib.figure", PURPOSE)
+    return figure_module.Figure(figsize=(width, height), layout="constrained")
+
+
 def _save(figure: Any, path: str | Path) -> None:
-    with replacing(Path(path)) as beside:
-        figure.savefig(beside, format="png", dpi=150)
+    with replacing(Path(path)) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)

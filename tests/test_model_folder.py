@@ -202,9 +202,9 @@ def cut(weights):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (add, f"{WEIGHTS} has too much extra."),
+        (add, f"{WEIGHTS}: unexpected weight extra."),
         (drop, f"{WEIGHTS} lacks head.projection.bias."),
-        (cut, f"{WEIGHTS}: head.projection.bias has the shape (9,). Got (2,)."),
+        (cut, f"{WEIGHTS}: head.projection.bias must have the shape (9,). Got (2,)."),
     ],
 )
 def test_weights_that_do_not_fit_are_refused(tiny_model, tmp_path, change, words):

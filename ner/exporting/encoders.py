@@ -30,7 +30,7 @@ from ner.exporting.layers import (
     swap_axes,
 )
 from ner.nn.encoders import DilatedCNN, EncoderStack, MinimalRNN, RecurrentEncoder, SelfAttention
-from ner.nn.encoders.minimal import LOWEST_GATE, PARTS
+from ner.nn.encoders.minimal import LOWEST_GATE, PRODUCTS
 
 # The place of each of ONNX's gates among torch's. LSTM: input, output, forget, cell among input,
 # forget, cell, output. GRU: update, reset, new among reset, update, new.
@@ -182,7 +182,7 @@ def _recurrent_weights(layer: Any, gates: tuple[int, ...]) -> list[NDArray[np.fl
 
 def _minimal_states(graph: GraphBuilder, module: MinimalRNN, products: str, lengths: str) -> str:
     """Compute states (T B H) from gates and candidates, which lie end to end (T B 2H or 3H)."""
-    *gates, candidates = split_features(graph, products, PARTS[module.cell], module.size)
+    *gates, candidates = split_features(graph, products, PRODUCTS[module.cell], module.size)
     if module.cell == "mingru":
         decays = graph.node("Sigmoid", graph.node("Neg", gates[0]))
         share = graph.node("Sigmoid", gates[0])

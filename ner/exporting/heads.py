@@ -33,7 +33,7 @@ def classifier_head(
 ) -> dict[str, str]:
     """Score the labels of each text.
 
-    Hierarchical pooling also reads the input `parts` (B T), the sentence of each token.
+    Hierarchical pooling also reads the input `sentence_ids` (B T).
     """
     pooled = pool(graph, module.pooling, hidden, to_int64(graph, lengths))
     outputs = {"logits": linear(graph, module.projection, pooled.vectors)}

@@ -43,7 +43,7 @@ class PooledValues(NamedTuple):
 def pool(graph: GraphBuilder, module: nn.Module, hidden: str, lengths: str) -> PooledValues:
     """Pool the states of each text.
 
-    Hierarchical pooling also reads the input `parts` (B T), the sentence of each token.
+    Hierarchical pooling also reads the input `sentence_ids` (B T).
     """
     if type(module) is HierarchicalPooling:
         return hierarchical_pooling(graph, module, hidden, lengths)
@@ -182,7 +182,7 @@ class _DocumentSentences(NamedTuple):
 
 
 def _cut_documents(graph: GraphBuilder, hidden: str, lengths: str) -> _DocumentSentences:
-    sentence_ids = to_int64(graph, graph.input("parts"))
+    sentence_ids = to_int64(graph, graph.input("sentence_ids"))
     mask, positions = mask_sentences_first(graph, hidden, lengths)
     neighbours = [slice_axis(graph, sentence_ids, 0, end, axis=1) for end in (1, -1)]
     before = graph.concatenate(neighbours, axis=1)

@@ -1,4 +1,4 @@
-"""Training sentences as arrays in a file that is larger than memory."""
+"""Encoded training sentences in a file, for corpora that are larger than memory."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ner.data.sentence import Sentence
 from ner.errors import DataError, ModelFolderError
 from ner.extras import require
+from ner.features.arrays import Arrays
 from ner.features.batch_order import BLOCKS, block_borders
 from ner.features.counts import CorpusCounts
 from ner.features.distinct_words import DistinctWords
@@ -24,18 +25,19 @@ FORMAT = 1
 
 SENTENCES, COUNTS = "sentences.arrow", "counts.json"
 
-# Tokens whose sentences are Python objects at the same time. With more of them the encoding takes
-# up to 1.4 times as long: Python's garbage collector visits all that stay a while.
+# Tokens whose sentences are Python objects at the same time. With more tokens, encoding takes up to
+# 1.4 times as long, because Python's garbage collector visits all objects that live for a while.
 CHUNK_TOKENS = 1 << 11
 
-# Tokens of a record batch: opening a file costs 0.03 ms for each of its batches.
+# Tokens of a record batch. Opening a file takes 0.03 ms for each of its record batches.
 BATCH_TOKENS = 1 << 20
 
-# Blocks that are read until the map of the file is given back, and with it the pages that it holds
-# in memory: the system would take them back as well, but only when memory is short.
+# Blocks that are read until the mapping of the file is closed and opened again. This frees the
+# pages that were read; the system frees them only when memory runs out.
 READS = 8
 
-Encode = Callable[[Sequence[Sentence]], Mapping[str, NDArray[Any]]]
+# Encodes sentences as arrays with a row for each token, or with a row for each sentence.
+Encode = Callable[[Sequence[Sentence]], Arrays]
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class StoredCorpus:
     """A folder that `store_sentences` wrote.
 
     Args:
-        folder: Where it is.
-        manifest: What it tells of itself.
+        folder: The folder.
+        manifest: The contents of its manifest.
     """
 
     folder: Path
@@ -52,16 +54,16 @@ class StoredCorpus:
 
     @property
     def facts(self) -> Any:
-        """What was to be kept beside the sentences."""
+        """The facts that were stored with the sentences."""
         return self.manifest["facts"]
 
     def counts(self) -> CorpusCounts:
-        """Read the counts of the sentences."""
+        """Read the counts of the stored sentences."""
         return CorpusCounts.from_dict(read_json(self.folder / COUNTS))
 
 
 def open_stored(folder: Path, key: Mapping[str, Any]) -> StoredCorpus | None:
-    """Find a stored corpus; None where there is none, a damaged one, or one with another key."""
+    """Open a stored corpus; None if there is none, or if it is damaged or has another key."""
     try:
         manifest = read_manifest(folder, FORMAT)
     except ModelFolderError:
@@ -70,18 +72,19 @@ def open_stored(folder: Path, key: Mapping[str, Any]) -> StoredCorpus | None:
 
 
 class StoredSentences:
-    """Training sentences in a file that `datasets` maps.
+    """Training sentences in a file, which the library `datasets` maps into memory.
 
-    Resident are 4 bytes a sentence, the words, and the blocks of one window of an `EpochPlan`.
+    In memory are 4 bytes for each sentence, the distinct words, and the blocks of one window of an
+    `EpochPlan`.
 
     Args:
-        corpus: The file and what is in it.
-        lexicon: The words that were counted, in their order.
+        corpus: The stored corpus.
+        distinct_words: The words that were counted, in their order.
     """
 
-    def __init__(self, corpus: StoredCorpus, lexicon: DistinctWords) -> None:
+    def __init__(self, corpus: StoredCorpus, distinct_words: DistinctWords) -> None:
         self.path = corpus.folder / SENTENCES
-        self.lexicon = lexicon
+        self.distinct_words = distinct_words
         self.arrays: Mapping[str, Any] = corpus.manifest["arrays"]
         self._rows: Any = None
         self._reads = 0
@@ -107,19 +110,19 @@ class StoredSentences:
             )
             for name in blocks[0].per_token
         }
-        per_run = {
-            name: np.stack([b.per_run[name][i] for b, i in zip(blocks, inside, strict=True)])
-            for name in blocks[0].per_run
+        per_sequence = {
+            name: np.stack([b.per_sequence[name][i] for b, i in zip(blocks, inside, strict=True)])
+            for name in blocks[0].per_sequence
         }
-        return self._typed(Ragged(lengths, per_token, per_run))
+        return self._typed(Ragged(lengths, per_token, per_sequence))
 
-    def parts(self) -> Iterator[Ragged]:
+    def blocks(self) -> Iterator[Ragged]:
         """Read all sentences in their order, block by block."""
         for number in range(len(self.borders) - 1):
             yield self._typed(self._read(number))
 
     def _block(self, number: int) -> Ragged:
-        """Read a block, or find it among the last ones."""
+        """Return a block, which is read unless it is among the last ones that were used."""
         if number not in self._blocks:
             if len(self._blocks) == BLOCKS:
                 self._blocks.popitem(last=False)
@@ -128,28 +131,28 @@ class StoredSentences:
         return self._blocks[number]
 
     def _read(self, number: int) -> Ragged:
-        """Copy a block out of the map, with numbers as they are stored."""
+        """Read a block, with numbers of the types in the file."""
         if self._reads % READS == 0:
-            self._rows = None  # before the next one is opened
+            self._rows = None  # close the mapping before the next one is opened
             self._rows = self._opened().with_format("arrow")
         self._reads += 1
         start, end = self.borders[number : number + 2].tolist()
         table = self._rows[start:end]
-        per: dict[str, dict[str, NDArray[Any]]] = {"token": {}, "sentence": {}}
-        for name, (of, _, shape) in self.arrays.items():
-            pieces = [piece.flatten() for piece in table.column(name).chunks]
-            flat = np.concatenate([piece.to_numpy(zero_copy_only=False) for piece in pieces])
-            per[of][name] = flat.reshape(-1, *shape)
+        by_row: dict[str, dict[str, NDArray[Any]]] = {"token": {}, "sentence": {}}
+        for name, (row, _, shape) in self.arrays.items():
+            chunks = [chunk.flatten() for chunk in table.column(name).chunks]
+            flat = np.concatenate([chunk.to_numpy(zero_copy_only=False) for chunk in chunks])
+            by_row[row][name] = flat.reshape(-1, *shape)
         lengths = self.lengths[start:end].astype(np.int64)
-        return Ragged(lengths, per["token"], per["sentence"])
+        return Ragged(lengths, by_row["token"], by_row["sentence"])
 
-    def _typed(self, runs: Ragged) -> Ragged:
-        """Give arrays the kinds of numbers that they had before they were stored."""
+    def _typed(self, sentences: Ragged) -> Ragged:
+        """Convert arrays to the types that they had before they were stored."""
 
-        def typed(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        def typed(arrays: Arrays) -> Arrays:
             return {name: a.astype(self.arrays[name][1]) for name, a in arrays.items()}
 
-        return Ragged(runs.lengths, typed(runs.per_token), typed(runs.per_run))
+        return Ragged(sentences.lengths, typed(sentences.per_token), typed(sentences.per_sequence))
 
     def _opened(self) -> Any:
         return require("datasets", "Training from a disk").Dataset.from_file(str(self.path))
@@ -165,16 +168,16 @@ def store_sentences(
     key: Mapping[str, Any],
     facts: Any = None,
 ) -> StoredCorpus:
-    """Encode sentences once, chunk by chunk, into a folder that appears when it is whole.
+    """Encode sentences chunk by chunk into a folder, which appears when it is complete.
 
     Args:
-        folder: Of nothing else.
-        sentences: The sentences that were counted, at least one, none of them empty.
-        counts: Of them.
-        per_token: Gives arrays with a row for each token of some sentences, end to end.
-        per_sentence: Gives arrays with a row for each of some sentences.
-        key: What the arrays depend on, as JSON can hold it.
-        facts: What else is to be kept, as JSON can hold it.
+        folder: The folder; it is replaced as a whole.
+        sentences: The sentences that were counted, at least one; none is empty.
+        counts: Their counts.
+        per_token: Encodes a chunk of sentences as arrays with a row for each token, end to end.
+        per_sentence: Encodes a chunk of sentences as arrays with a row for each sentence.
+        key: Everything that the arrays depend on, as JSON can hold it.
+        facts: Other facts to store, as JSON can hold them.
 
     Raises:
         DataError: The sentences are not those that were counted, or the disk is full.
@@ -190,18 +193,18 @@ def store_sentences(
 
 
 class _Writer:
-    """Writes arrays as a table with a row for each sentence."""
+    """Writes the arrays of sentences as a table with a row for each sentence."""
 
     def __init__(self, counts: CorpusCounts, per_token: Encode, per_sentence: Encode) -> None:
         self.counts = counts
         self.rows = {word: row for row, word in enumerate(counts.words)}
         self.per_token = per_token
         self.per_sentence = per_sentence
-        # By name: what a row stands for, the kind of numbers, and the further axes.
+        # By name: whether a row is a token or a sentence, the type of numbers, and the other axes.
         self.arrays: dict[str, tuple[str, str, list[int]]] = {}
 
     def write(self, sentences: Iterable[Sentence], folder: Path) -> None:
-        """Write the files into a folder."""
+        """Write all files into a folder."""
         pa = require("pyarrow", "Training from a disk")
         write_json(folder / COUNTS, self.counts.to_dict())
         written = 0
@@ -244,21 +247,22 @@ class _Writer:
         return pa.table(columns)
 
     def _lists(
-        self, pa: Any, name: str, of: str, array: NDArray[Any], lengths: Sequence[int]
+        self, pa: Any, name: str, row: str, array: NDArray[Any], lengths: Sequence[int]
     ) -> Any:
-        """Write an array with `lengths` rows a sentence as one flat list a sentence."""
-        facts = of, array.dtype.str, list(array.shape[1:])
+        """Turn an array into one flat list for each sentence, which has `lengths` rows of it."""
+        facts = row, array.dtype.str, list(array.shape[1:])
         known = self.arrays.setdefault(name, facts)
         assert known == facts, f"{name}: {known} in one chunk, {facts} in another"
         values = array.ravel()
         if values.dtype == np.int64:
-            values = values.astype(np.int32)  # rows of tables, all of them
+            values = values.astype(np.int32)  # these are rows of tables, which are below 2^31
         width = int(np.prod(array.shape[1:]))
         ends = np.cumsum([0, *lengths]) * width
         return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(values))
 
 
 def _chunks(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
+    """Cut a stream of sentences into chunks of about `CHUNK_TOKENS` tokens."""
     chunk: list[Sentence] = []
     tokens = 0
     for sentence in sentences:

@@ -1,4 +1,4 @@
-"""Which sentences stand together in the batches of an epoch."""
+"""The order of training: which sentences form the batches of an epoch."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -10,49 +10,55 @@ from numpy.typing import NDArray
 
 from ner.features.ragged import consecutive
 
-# Long sentences vary by this share of their length when batches are grouped in training, so that
-# a batch does not meet the same company in each epoch.
+# When sentences are sorted by length, each length is raised by up to this share of it, at random,
+# so that the batches of two epochs are not the same.
 LENGTH_JITTER = 0.1
 
-# A longer corpus than a window, of 4 million tokens, is gone through in windows, each of as many
-# blocks of neighbours: so the plan of an epoch is of bounded size, and so is what is read from a
-# file at a time.
+# A corpus of more than 64 blocks (4 million tokens) is trained in windows of 64 blocks each. This
+# bounds the memory of the plan of an epoch, and of the sentences that are read from a file.
 BLOCKS, BLOCK_TOKENS = 64, 1 << 16
 
 # Sentences whose places are computed at a time.
-PIECE = 1 << 18
+CHUNK = 1 << 18
 
 
 def block_borders(
     lengths: NDArray[np.integer], block_tokens: int = BLOCK_TOKENS
 ) -> NDArray[np.int64]:
-    """Give the first sentence of each block (M), and behind them the number of sentences.
+    """Cut a corpus into blocks of adjacent sentences, of about `block_tokens` tokens each.
 
-    The sentences of a block begin in the same stretch of `block_tokens` tokens.
+    The sentences whose first tokens lie between two multiples of `block_tokens` form a block.
+
+    Args:
+        lengths: Tokens of each sentence (N).
+        block_tokens: Tokens of a block.
+
+    Returns:
+        The first sentence of each block, then the number of sentences (M + 1).
     """
     firsts: list[NDArray[np.int64]] = []
     before, block = 0, -1
-    for start in range(0, len(lengths), PIECE):
-        piece = lengths[start : start + PIECE].astype(np.int64)
-        blocks = (before + np.cumsum(piece) - piece) // block_tokens
+    for start in range(0, len(lengths), CHUNK):
+        chunk = lengths[start : start + CHUNK].astype(np.int64)
+        blocks = (before + np.cumsum(chunk) - chunk) // block_tokens
         firsts.append(start + np.flatnonzero(np.diff(blocks, prepend=block)))
-        before, block = before + int(piece.sum()), int(blocks[-1])
+        before, block = before + int(chunk.sum()), int(blocks[-1])
     return np.concatenate([*firsts, np.array([len(lengths)])])
 
 
 class EpochPlan(Sequence[NDArray[np.int64]]):
-    """The sentences of each batch: like lengths together, batches in random order.
+    """The sentences of each batch: sentences of similar length together, batches in random order.
 
-    It is a function of its arguments. A corpus of more than `blocks` blocks is cut into them;
-    windows of as many, drawn at random, are planned one after the other.
+    The plan depends on the arguments alone. A corpus of more than `blocks` blocks is cut into
+    blocks, which are shuffled; each window of `blocks` blocks is then planned by itself.
 
     Args:
         lengths: Tokens of each sentence (N).
-        seed: Of random numbers.
-        epoch: Counted from 0.
-        batch_size: Sentences in a batch.
-        batch_tokens: Tokens in a batch, padding included; counts instead of `batch_size`.
-        blocks: How many make a window.
+        seed: Random seed.
+        epoch: Number of the epoch, from 0.
+        batch_size: Sentences of a batch.
+        batch_tokens: Tokens of a batch, padding included; if given, it replaces `batch_size`.
+        blocks: Blocks of a window.
         block_tokens: See `block_borders`.
     """
 
@@ -79,14 +85,14 @@ class EpochPlan(Sequence[NDArray[np.int64]]):
             order = np.random.default_rng(self.stream).permutation(count)
             self.windows = [order[i : i + blocks] for i in range(0, count, blocks)]
         self._planned: tuple[int, list[NDArray[np.int64]]] = (-1, [])
-        # Where the batches of each window end.
+        # The number of batches up to the end of each window.
         self.ends = list(accumulate(self._count(i) for i in range(len(self.windows))))
 
     def __len__(self) -> int:
         return self.ends[-1]
 
     def __getitem__(self, step: Any) -> Any:
-        """Give the sentences of a batch, or of several."""
+        """Return the sentences of a batch, or of several batches."""
         if isinstance(step, slice):
             return [self[i] for i in range(len(self))[step]]
         step = range(len(self))[step]
@@ -108,7 +114,7 @@ class EpochPlan(Sequence[NDArray[np.int64]]):
 
     def _batches(self, window: int) -> list[NDArray[np.int64]]:
         if self._planned[0] != window:
-            # The steps of an epoch have streams with a third number of 1 and more.
+            # Batches draw from streams whose third number is 1 or more, so 0 is free.
             stream = self.stream if len(self.windows) == 1 else [*self.stream, 0, 1 + window]
             random = np.random.default_rng(stream)
             sentences = self._sentences(window)
@@ -127,9 +133,14 @@ def cut_batches(
     batch_size: int,
     batch_tokens: int | None = None,
 ) -> list[NDArray[np.int64]]:
-    """Cut an order of sentences into batches of `batch_size`, or of `batch_tokens` with padding.
+    """Cut a list of sentences into batches.
 
-    A sentence longer than `batch_tokens` is a batch by itself.
+    Args:
+        order: Numbers of sentences, in the order in which they are to be taken.
+        lengths: Tokens of each sentence (N).
+        batch_size: Sentences of a batch.
+        batch_tokens: Tokens of a batch, padding included; if given, it replaces `batch_size`. A
+            longer sentence is a batch by itself.
     """
     if batch_tokens is None:
         return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]

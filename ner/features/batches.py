@@ -1,45 +1,29 @@
-"""Sentences to arrays, in batches of like length.
+"""Sentences to batches of arrays, sentences of similar length together."""
 
-A batch is a dictionary of arrays. It holds
-
-    lengths      (B)      tokens of each sentence, at least 1
-    tokens       (B T)    for each token the row of its word in the arrays below
-    words, characters, shapes, affixes, vectors   (U …)   in training: see `Featurizer.encode_words`
-    rows         (R E)    in tagging, in their place: vectors of words
-    columns      (B T K)  input columns
-    bigrams      (B T 2)  pairs of neighbours
-    parts        (B T)    the number of a token's sentence within its text
-    pieces, …             what a transformer reads: see `Subwords.arrays`
-    tags         (B T)    gold tags, in training; or (B T C), bool, the tags that each token may
-                          have, where some annotation is partial
-    classes      (B)      gold classes of sentences, in training; or (B C), bool, which hold
-
-What stands behind the end of a shorter sentence is some valid index, and means nothing.
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
+from ner.features.arrays import Arrays, BatchArrays, take_rows
 from ner.features.batch_order import EpochPlan, cut_batches
 from ner.features.distinct_words import DistinctWords, WordRows
-from ner.features.document_context import SURROUNDINGS, make_passage, passages_of, surrounding_rows
-from ner.features.featurizer import Arrays, Featurizer
+from ner.features.document_context import CONTEXT, context_rows, make_passage, passages_of
+from ner.features.featurizer import Featurizer
 from ner.features.ragged import Ragged
 
-# Shows sentences otherwise than they are, at random.
+# Changes the sentences of a batch at random, see `ner.features.augmentation`.
 Change = Callable[[Ragged, np.random.Generator], Ragged]
 
 
 class TrainingSentences(Protocol):
-    """Sentences that training cuts into batches, wherever they are kept."""
+    """Encoded training sentences, in memory or on the disk."""
 
     @property
-    def lexicon(self) -> DistinctWords:
-        """The words that the `tokens` of sentences are rows of."""
+    def distinct_words(self) -> DistinctWords:
+        """The words that the `tokens` of the sentences are rows of."""
         ...
 
     @property
@@ -48,25 +32,24 @@ class TrainingSentences(Protocol):
         ...
 
     def pick(self, indices: NDArray[np.int64]) -> Ragged:
-        """Give the sentences at `indices`, in that order, with `tokens` among their arrays."""
+        """Return the sentences at `indices`, in that order, with `tokens` among their arrays."""
         ...
 
-    def parts(self) -> Iterator[Ragged]:
-        """Give all sentences in their order, in parts that fit into memory."""
+    def blocks(self) -> Iterator[Ragged]:
+        """Yield all sentences in their order, in blocks that fit into memory."""
         ...
 
 
 class EncodedSentences:
-    """Sentences as arrays end to end, for training: encoded once, cut into batches at will.
+    """Training sentences in memory, as arrays end to end; they are encoded once.
 
     Args:
-        sentences: None of them empty.
-        featurizer: What to encode.
-        targets: What is to be learnt, as arrays with a row for each token of all sentences end to
-            end, such as `tags` (N).
-        rare: Forms of words that training shows at times as if they were unknown.
-        sentence_targets: What is to be learnt, as arrays with a row for each sentence, such as
-            `classes` (B).
+        sentences: The sentences; none is empty.
+        featurizer: Encodes them.
+        targets: What the network learns for each token, such as `tags` (N), for all sentences end
+            to end.
+        rare: Forms of words that training shows as unknown now and then.
+        sentence_targets: What the network learns for each sentence, such as `classes` (B).
         spellings: See `DistinctWords`.
     """
 
@@ -74,67 +57,54 @@ class EncodedSentences:
         self,
         sentences: Sequence[Sentence],
         featurizer: Featurizer,
-        targets: Mapping[str, NDArray[Any]] | None = None,
+        targets: Arrays | None = None,
         rare: set[str] | None = None,
         *,
-        sentence_targets: Mapping[str, NDArray[Any]] | None = None,
+        sentence_targets: Arrays | None = None,
         spellings: Iterable[str] = (),
     ) -> None:
         rows: dict[str, int] = {}
         tokens = [rows.setdefault(token, len(rows)) for s in sentences for token in s.tokens]
-        self.lexicon = DistinctWords(list(rows), featurizer, rare, spellings)
-        per_token = featurizer.encode_tokens(sentences) | dict(targets or {})
-        per_token["tokens"] = np.array(tokens, dtype=np.int64)
+        self.distinct_words = DistinctWords(list(rows), featurizer, rare, spellings)
+        per_token = {
+            **featurizer.encode_tokens(sentences),
+            **(targets or {}),
+            "tokens": np.array(tokens, dtype=np.int64),
+        }
         self.lengths = np.array([len(s) for s in sentences], dtype=np.int64)
         per_sentence = dict(sentence_targets or {})
         if featurizer.subwords is not None and featurizer.subwords.context:
             reach = featurizer.subwords.context
-            per_sentence |= surrounding_rows(sentences, per_token["tokens"], reach)
-        self.runs = Ragged(self.lengths, per_token, per_sentence)
+            per_sentence |= context_rows(sentences, per_token["tokens"], reach)
+        self.sentences = Ragged(self.lengths, per_token, per_sentence)
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def pick(self, indices: NDArray[np.int64]) -> Ragged:
         """Copy the sentences at `indices`, in that order."""
-        return self.runs.pick(indices)
+        return self.sentences.pick(indices)
 
-    def parts(self) -> Iterator[Ragged]:
-        """Give all sentences at once."""
-        yield self.runs
+    def blocks(self) -> Iterator[Ragged]:
+        """Yield all sentences as one block."""
+        yield self.sentences
 
-    def batch(self, indices: NDArray[np.int64]) -> Arrays:
-        """Cut out a batch of the sentences at `indices`, in that order."""
-        return padded(self.pick(indices), self.lexicon)
-
-
-def padded(sentences: Ragged, lexicon: DistinctWords) -> Arrays:
-    """Make a batch of sentences whose `tokens` are rows of the lexicon."""
-    # Axes: sentence (B, 1) + position (T) -> place among all tokens (B, T).
-    within = np.minimum(np.arange(sentences.lengths.max()), sentences.lengths[:, None] - 1)
-    places = sentences.starts[:, None] + within
-    distinct, tokens = np.unique(sentences.per_token["tokens"], return_inverse=True)
-    per_token = {**sentences.per_token, "tokens": tokens}
-    batch = {name: values[places] for name, values in per_token.items()}
-    per_run = {n: a for n, a in sentences.per_run.items() if n not in SURROUNDINGS}
-    batch |= lexicon.encoded(distinct) | {"lengths": sentences.lengths, **per_run}
-    subwords = lexicon.featurizer.subwords
-    if subwords is not None:
-        batch |= subwords.arrays(passages_of(sentences, lexicon.words, subwords.context))
-    return batch
+    def batch(self, indices: NDArray[np.int64]) -> BatchArrays:
+        """Make a batch of the sentences at `indices`, in that order."""
+        return padded(self.pick(indices), self.distinct_words)
 
 
 class TrainingBatches:
-    """The batches of every epoch, a function of (seed, epoch, step) alone.
+    """The batches of every epoch; each depends on the seed, the epoch and the step alone.
 
     Args:
-        encoded: The training split.
-        seed: Decides order, replacements and changes.
-        batch_size: Sentences in a batch.
-        batch_tokens: Tokens in a batch, padding included; counts instead of `batch_size`.
-        replace: Probability of showing a rare word as if it were unknown.
-        changes: Show sentences otherwise than they are, see `ner.features.augmentation`. What they
-            add to a sentence does not count for `batch_tokens`.
+        encoded: The training sentences.
+        seed: Seed of the order, of the replacements and of the changes.
+        batch_size: Sentences of a batch.
+        batch_tokens: Tokens of a batch, padding included; if given, it replaces `batch_size`.
+        replace: Probability that a rare word is shown as unknown.
+        changes: Changes of the sentences, see `ner.features.augmentation`. Tokens that they add do
+            not count for `batch_tokens`.
     """
 
     def __init__(
@@ -155,11 +125,11 @@ class TrainingBatches:
         self.changes = changes
 
     def plan(self, epoch: int) -> EpochPlan:
-        """List the sentences of each batch of an epoch, batches of like length in random order."""
+        """List the sentences of each batch of an epoch, batches in random order."""
         return EpochPlan(self.encoded.lengths, self.seed, epoch, self.batch_size, self.batch_tokens)
 
-    def batch(self, epoch: int, step: int, indices: NDArray[np.int64]) -> Arrays:
-        """Make one batch of the plan: sentences changed, then rare words replaced, at random."""
+    def batch(self, epoch: int, step: int, indices: NDArray[np.int64]) -> BatchArrays:
+        """Make one batch of the plan: change its sentences, then hide rare words, at random."""
         sentences = self.encoded.pick(indices)
         # A stream of random numbers that ends in zero would be the same as one without that zero.
         stream = [self.seed, epoch, 1 + step]
@@ -167,8 +137,8 @@ class TrainingBatches:
             random = np.random.default_rng([*stream, 1])
             for change in self.changes:
                 sentences = change(sentences, random)
-            sentences = self.encoded.lexicon.with_neighbours(sentences)
-        batch = padded(sentences, self.encoded.lexicon)
+            sentences = self.encoded.distinct_words.with_neighbours(sentences)
+        batch = padded(sentences, self.encoded.distinct_words)
         substitutes = batch.pop("substitutes", None)
         if substitutes is not None and self.replace > 0:
             random = np.random.default_rng(stream)
@@ -178,11 +148,11 @@ class TrainingBatches:
 
 
 class TaggingBatches:
-    """Batches of like length for tagging, whose words come as rows of a table.
+    """Batches for tagging, in which words are rows of a table of ready vectors.
 
     Args:
-        sentences: None of them empty.
-        featurizer: For what depends on more than the word.
+        sentences: The sentences; none is empty.
+        featurizer: Encodes what depends on more than the word.
         words: The vectors of words.
     """
 
@@ -194,30 +164,49 @@ class TaggingBatches:
         self.words = words
 
     def plan(self, batch_tokens: int) -> list[NDArray[np.int64]]:
-        """List the sentences of each batch; batches hold `batch_tokens`, padding included."""
+        """List the sentences of each batch of `batch_tokens` tokens, padding included."""
         if len(self.sentences) == 1:
             return [np.zeros(1, dtype=np.int64)]
         lengths = np.array([len(sentence) for sentence in self.sentences], dtype=np.int64)
         order = np.argsort(lengths, kind="stable")
         return cut_batches(order, lengths, len(order), batch_tokens)
 
-    def batch(self, indices: NDArray[np.int64]) -> Arrays:
-        """Make a batch: `rows` (R E) of a table, `tokens` (B T) in it, `lengths` (B), `columns`."""
+    def batch(self, indices: NDArray[np.int64]) -> BatchArrays:
+        """Make a batch of the sentences at `indices`, in that order."""
         sentences = [self.sentences[i] for i in indices.tolist()]
         table, rows = self.words.find([token for s in sentences for token in s.tokens])
-        lengths = [len(sentence) for sentence in sentences]
-        shape = (len(lengths), max(lengths))
-        batch: Arrays = {"rows": table, "lengths": np.array(lengths, dtype=np.int64)}
+        lengths = np.array([len(sentence) for sentence in sentences], dtype=np.int64)
+        batch: dict[str, Any] = {"rows": table, "lengths": lengths}
         per_token = {"tokens": np.array(rows), **self.featurizer.encode_tokens(sentences)}
         subwords = self.featurizer.subwords
         if subwords is not None:
             reach = subwords.context
             passages = (make_passage(self.sentences, i, reach) for i in indices.tolist())
             batch |= subwords.arrays(passages)
+        shape = (len(lengths), int(lengths.max()))
         if len(rows) == shape[0] * shape[1]:
-            return batch | {n: a.reshape(*shape, *a.shape[1:]) for n, a in per_token.items()}
-        inside = np.arange(shape[1]) < batch["lengths"][:, None]
-        for name, values in per_token.items():
-            batch[name] = np.zeros((*shape, *values.shape[1:]), dtype=values.dtype)
-            batch[name][inside] = values
-        return batch
+            batch |= {n: a.reshape(*shape, *a.shape[1:]) for n, a in per_token.items()}
+        else:
+            inside = np.arange(shape[1]) < lengths[:, None]
+            for name, values in per_token.items():
+                batch[name] = np.zeros((*shape, *values.shape[1:]), dtype=values.dtype)
+                batch[name][inside] = values
+        return cast(BatchArrays, batch)
+
+
+def padded(sentences: Ragged, distinct_words: DistinctWords) -> BatchArrays:
+    """Make a training batch of sentences whose `tokens` are rows of `distinct_words`."""
+    # Axes: sentence (B, 1) + position (T) -> place among all tokens (B, T).
+    within = np.minimum(np.arange(sentences.lengths.max()), sentences.lengths[:, None] - 1)
+    places = sentences.starts[:, None] + within
+    distinct, tokens = np.unique(sentences.per_token["tokens"], return_inverse=True)
+    batch: dict[str, Any] = {
+        **take_rows({**sentences.per_token, "tokens": tokens}, places),
+        **distinct_words.encoded(distinct),
+        "lengths": sentences.lengths,
+    }
+    batch |= {n: a for n, a in sentences.per_sequence.items() if n not in CONTEXT}
+    subwords = distinct_words.featurizer.subwords
+    if subwords is not None:
+        batch |= subwords.arrays(passages_of(sentences, distinct_words.words, subwords.context))
+    return cast(BatchArrays, batch)

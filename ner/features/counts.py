@@ -1,4 +1,4 @@
-"""What a training split holds, counted in one pass: all that vocabularies are made from."""
+"""Counts of a training split, made in one pass; vocabularies are built from them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,19 +11,19 @@ from ner.features.word_features import bigrams
 
 @dataclass
 class CorpusCounts:
-    """Counts of a training split; they grow with its vocabulary, not with its length.
+    """Counts of a training split. Their size grows with its vocabulary, not with its length.
 
     Args:
-        columns: The values of some columns, by name.
-        pairs: The pairs of neighbours, where they are wanted.
-        lowercase: Whether pairs that differ in case count as one.
-        target: The column whose values are labels, where there is one.
-        words: The words, in the order in which they come first.
-        examples: Sentences that show every label of spans, tokens and sentences.
-        sentences: How many there are.
-        tokens: How many there are.
-        spans: How many there are.
-        is_partial: Whether some sentence leaves tags open.
+        columns: Counts of the values of input columns, by the name of the column.
+        pairs: Counts of the pairs of neighbouring tokens; None does not count them.
+        lowercase: Count pairs that differ only in case as one.
+        target: The column whose values are labels, if there is one.
+        words: Counts of the words, in the order of their first occurrence.
+        examples: Sentences that together have every label of spans, tokens and texts.
+        sentences: Number of sentences.
+        tokens: Number of tokens.
+        spans: Number of spans.
+        is_partial: Whether a sentence leaves tags open.
     """
 
     columns: dict[str, Counter[str]]
@@ -70,7 +70,7 @@ class CorpusCounts:
         return characters
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it."""
+        """Return all counts in a form that JSON can hold."""
         examples = [
             [s.tokens, s.spans, s.allowed, s.labels, self.target and s.columns[self.target]]
             for s in self.examples
@@ -81,7 +81,7 @@ class CorpusCounts:
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` gives."""
+        """Rebuild the counts from what `to_dict` returned."""
         target = facts["target"]
         return cls(
             **{
@@ -111,7 +111,15 @@ def count_corpus(
     lowercase: bool = True,
     target: str | None = None,
 ) -> CorpusCounts:
-    """Count a training split; the arguments are those of `CorpusCounts`."""
+    """Count a training split.
+
+    Args:
+        sentences: The sentences.
+        columns: Names of the input columns to count.
+        pairs: Whether to count pairs of neighbouring tokens.
+        lowercase: See `CorpusCounts`.
+        target: See `CorpusCounts`.
+    """
     counts = CorpusCounts(
         {name: Counter() for name in columns}, Counter() if pairs else None, lowercase, target
     )
@@ -121,5 +129,5 @@ def count_corpus(
 
 
 def by_frequency(counts: Mapping[str, int]) -> Sequence[str]:
-    """List what was counted, the most frequent first, then by the alphabet."""
-    return sorted(counts, key=lambda entry: (-counts[entry], entry))
+    """Sort the keys of counts: the most frequent first, equally frequent ones by the alphabet."""
+    return sorted(counts, key=lambda key: (-counts[key], key))

@@ -1,4 +1,8 @@
-"""The distinct words of training, with all that depends on a word alone."""
+"""Everything that depends on a word alone is computed once for each distinct word.
+
+In training the words are known beforehand: `DistinctWords` keeps their arrays. In tagging they are
+not: `WordRows` keeps the vectors that the network computed for the words it has met.
+"""
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -9,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
-from ner.features.featurizer import Arrays, Featurizer
+from ner.features.arrays import Floats, WordArrays, take_rows
+from ner.features.featurizer import Featurizer
 from ner.features.ragged import Ragged
 
 
 def capitalized(word: str) -> str:
-    """Begin a word with a capital, as in a headline; other letters stay.
+    """Return the word with a capital first letter, as in a headline.
 
     >>> [capitalized(word) for word in ("rejects", "IBM", "o'Neil", "'s")]
     ['Rejects', 'IBM', "O'Neil", "'s"]
@@ -24,15 +29,26 @@ def capitalized(word: str) -> str:
 
 SPELLINGS = {"upper": str.upper, "lower": str.lower, "title": capitalized}
 
+# Bytes of all vectors that are kept. If there are more, all are dropped, and the text at hand
+# starts a new table. There is room for 50,000 words of 160 numbers, which covers the common words
+# of most corpora.
+CACHE_BYTES = 32 << 20
+
+# Words that are computed together, so that one long word among them costs little.
+CHUNK = 256
+
+# Least width of a vector when the rows of the table are counted: the word takes memory as well.
+LEAST_WIDTH = 64
+
 
 class DistinctWords:
-    """Words that training shows: what depends on a word alone is encoded once a word.
+    """The words of the training sentences, encoded.
 
     Args:
-        words: None of them twice.
-        featurizer: What to encode.
-        rare: Forms of words that training shows at times as if they were unknown.
-        spellings: Names of `SPELLINGS` in which training shows the words too.
+        words: The words, each once.
+        featurizer: Encodes them.
+        rare: Forms of words that training shows as unknown now and then.
+        spellings: Names in `SPELLINGS`: other spellings in which training shows the words.
     """
 
     def __init__(
@@ -44,7 +60,7 @@ class DistinctWords:
     ) -> None:
         self.featurizer = featurizer
         rows = {word: row for row, word in enumerate(words)}
-        # For each word of training the row of its other spelling.
+        # For each spelling, the row of each word so spelled.
         self.respelled: dict[str, NDArray[np.int64]] = {
             name: np.array([rows.setdefault(SPELLINGS[name](word), len(rows)) for word in words])
             for name in spellings
@@ -54,16 +70,16 @@ class DistinctWords:
         if rare:
             self.arrays["substitutes"] = featurizer.words.substitutes(self.words, rare)
 
-    def encoded(self, rows: NDArray[np.int64]) -> Arrays:
-        """Give what is known about the words in some rows, no wider than the longest needs."""
-        arrays = {name: values[rows] for name, values in self.arrays.items()}
+    def encoded(self, rows: NDArray[np.int64]) -> WordArrays:
+        """Return the arrays of the words at `rows`, no wider than the longest word needs."""
+        arrays = take_rows(self.arrays, rows)
         if "characters" in arrays:
             longest = int((arrays["characters"] != 0).sum(axis=1).max())
             arrays["characters"] = arrays["characters"][:, :longest]
         return arrays
 
     def with_neighbours(self, sentences: Ragged) -> Ragged:
-        """Encode anew what depends on the neighbours of a token, after sentences were changed."""
+        """Encode the pairs of neighbours again, after the sentences were changed."""
         if self.featurizer.bigrams is None:
             return sentences
         words = [self.words[row] for row in sentences.per_token["tokens"].tolist()]
@@ -72,32 +88,19 @@ class DistinctWords:
         return sentences.replace(bigrams=self.featurizer.bigrams.find(changed))
 
 
-# Of all vectors that are kept; when they are more, all are dropped, and the text at hand begins
-# anew. That holds 50,000 words of 160 numbers, more than most corpora have in common use.
-CACHE_BYTES = 32 << 20
-
-# Words that are computed together, so that one long word among them costs little.
-CHUNK = 256
-
-# Of a vector, when rows are counted: the word itself takes memory as well.
-LEAST_WIDTH = 64
-
-Floats = NDArray[np.float32]
-
-
 class WordRows:
-    """A bounded table of word vectors; may be asked from many threads.
+    """A table of word vectors, of bounded size. Several threads may use it at once.
 
     Args:
-        featurizer: Strings to arrays.
-        compute: From the arrays of U words to their vectors (U E).
-        cache_bytes: Of the table; one call that needs more gets more.
+        featurizer: Encodes words.
+        compute: Computes the vectors (U E) of U words from their arrays.
+        cache_bytes: Bytes of the table; a call that needs more gets more.
     """
 
     def __init__(
         self,
         featurizer: Featurizer,
-        compute: Callable[[Arrays], Floats],
+        compute: Callable[[WordArrays], Floats],
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self._featurizer = featurizer
@@ -108,10 +111,11 @@ class WordRows:
         self._table: Floats = np.empty((0, 0), dtype=np.float32)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return WordRows, (self._featurizer, self._compute, self._cache_bytes)  # locks stay at home
+        # A copy in another process starts with an empty table: locks cannot be sent.
+        return WordRows, (self._featurizer, self._compute, self._cache_bytes)
 
     def find(self, tokens: Sequence[str]) -> tuple[Floats, list[int]]:
-        """Give a table (R E), not to be changed, and the row of each token in it (N)."""
+        """Return a table (R E), which must not be changed, and the row of each token in it (N)."""
         with self._lock:
             rows = [self._index.get(token, -1) for token in tokens]
             if -1 in rows:
@@ -120,7 +124,7 @@ class WordRows:
             return self._table[: len(self._index)], rows
 
     def _add(self, tokens: Sequence[str]) -> None:
-        """Append the vectors of new words, or begin anew with those of all `tokens`."""
+        """Add the vectors of new words, or start a new table with those of all `tokens`."""
         index, table = self._index, self._table
         words = [token for token in dict.fromkeys(tokens) if token not in index]
         if len(index) + len(words) > len(table):

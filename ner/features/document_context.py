@@ -1,7 +1,7 @@
-"""What stands around a sentence in its document, for models that read along in it.
+"""The words around a sentence in its document, for models that read beyond the sentence.
 
-A document is a run of consecutive sentences with the same `document`; a sentence without one
-stands for itself.
+A document is a series of adjacent sentences with the same `document`. A sentence without one is a
+document of its own.
 """
 
 from collections import deque
@@ -14,56 +14,42 @@ from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError
+from ner.features.arrays import Arrays
 from ner.features.ragged import Ragged
 
-# Names of arrays with the surroundings of each sentence, among what is known about it.
-SURROUNDINGS = BEFORE, BEHIND = "before", "behind"
+# Names of the arrays with the context of each sentence, see `context_rows`.
+CONTEXT = BEFORE, AFTER = "context_before", "context_after"
 
 
 class Passage(NamedTuple):
-    """The words of a sentence, and words of its document before and behind it."""
+    """The words of a sentence, and the words of its document before and after it."""
 
     before: Sequence[str]
     words: Sequence[str]
-    behind: Sequence[str]
+    after: Sequence[str]
 
 
 def make_passage(sentences: Sequence[Sentence], i: int, reach: int) -> Passage:
-    """Give the words of a sentence, and up to `reach` words of its document on either side."""
+    """Return the words of sentence `i`, with up to `reach` words of its document on either side."""
     document = sentences[i].document
     before = _within((sentences[k] for k in range(i - 1, -1, -1)), document, reach)
-    behind = _within((sentences[k] for k in range(i + 1, len(sentences))), document, reach)
+    after = _within((sentences[k] for k in range(i + 1, len(sentences))), document, reach)
     left = [token for sentence in reversed(before) for token in sentence.tokens]
-    right = [token for sentence in behind for token in sentence.tokens]
+    right = [token for sentence in after for token in sentence.tokens]
     return Passage(left[max(0, len(left) - reach) :], sentences[i].tokens, right[:reach])
 
 
-def _within(sentences: Iterable[Sentence], document: str | None, reach: int) -> list[Sentence]:
-    """Take sentences as long as they are of a document, until they have `reach` words."""
-    found: list[Sentence] = []
-    count = 0
-    if document is not None:
-        for sentence in sentences:
-            if count >= reach or (len(sentence) and sentence.document != document):
-                break
-            found.append(sentence)
-            count += len(sentence)
-    return found
-
-
-def surrounding_rows(
-    sentences: Sequence[Sentence], tokens: NDArray[np.int64], reach: int
-) -> dict[str, NDArray[np.int32]]:
-    """Give the surroundings of all sentences of a corpus.
+def context_rows(sentences: Sequence[Sentence], tokens: NDArray[np.int64], reach: int) -> Arrays:
+    """Find the context of all sentences of a corpus.
 
     Args:
-        sentences: None of them empty.
-        tokens: The rows of their words in some table, end to end (N).
-        reach: Words on either side.
+        sentences: The corpus; no sentence is empty.
+        tokens: The rows of its words in a table, end to end (N).
+        reach: Number of words on either side (K).
 
     Returns:
-        `before` and `behind` (B K), rows of words in the order of the text; -1 where there are no
-        more.
+        `context_before` and `context_after` (B K), int32: rows of words in the order of the text,
+        -1 where the document has no more words.
     """
     lengths = np.array([len(sentence) for sentence in sentences], dtype=np.int64)
     ends = np.cumsum(lengths)
@@ -85,66 +71,85 @@ def surrounding_rows(
 
     return {
         BEFORE: rows(left, left >= document_starts[:, None]),
-        BEHIND: rows(right, right < document_ends[:, None]),
+        AFTER: rows(right, right < document_ends[:, None]),
     }
 
 
 def passages_of(sentences: Ragged, words: Sequence[str], reach: int) -> Iterator[Passage]:
-    """Give the passages of sentences whose `tokens` are rows of `words`.
+    """Yield the passage of each sentence.
+
+    Args:
+        sentences: Sentences whose `tokens` are indices of `words`.
+        words: The words.
+        reach: Number of words on either side.
 
     Raises:
-        ConfigError: They are asked for surroundings that they do not bring.
+        ConfigError: `reach` is not 0, and the sentences have no context.
     """
-    if reach and BEFORE not in sentences.per_run:
+    if reach and BEFORE not in sentences.per_sequence:
         raise ConfigError(
             f"transformer.context: must be 0 for training data that stay on the disk. Got {reach}."
         )
     rows = sentences.per_token["tokens"].tolist()
     borders = [*sentences.starts.tolist(), len(rows)]
     nothing = [[]] * len(sentences)
-    before, behind = (
-        sentences.per_run[name].tolist() if reach else nothing for name in SURROUNDINGS
+    before, after = (
+        sentences.per_sequence[name].tolist() if reach else nothing for name in CONTEXT
     )
-    for left, (start, end), right in zip(before, pairwise(borders), behind, strict=True):
-        yield Passage(*(_words(words, part) for part in (left, rows[start:end], right)))
+    for left, (start, end), right in zip(before, pairwise(borders), after, strict=True):
+        yield Passage(*(_words(words, group) for group in (left, rows[start:end], right)))
+
+
+def windows_with_context(
+    sentences: Iterable[Sentence], size: int, reach: int
+) -> Iterator[tuple[list[Sentence], range]]:
+    """Cut a stream of sentences into windows, each with the context of its first and last sentence.
+
+    Args:
+        sentences: Any number of sentences.
+        size: Sentences of a window.
+        reach: Words of a document that are needed on either side; 0 for none.
+
+    Yields:
+        The sentences of a window with those around it, and the places among them of the sentences
+        of the window.
+    """
+    stream = iter(sentences)
+    before: list[Sentence] = []
+    ahead = deque(islice(stream, size))
+    while ahead:
+        window = [ahead.popleft() for _ in range(min(size, len(ahead)))]
+        known = [*before, *window]
+        document = next((s.document for s in reversed(known) if len(s)), None)
+        after = _within(ahead, document, reach)
+        # The document may continue after the sentences that were read ahead.
+        while document is not None and len(after) == len(ahead) and _count_tokens(after) < reach:
+            following = next(stream, None)
+            if following is None:
+                break
+            ahead.append(following)
+            after = _within(ahead, document, reach)
+        yield [*known, *after], range(len(before), len(known))
+        before = _within(reversed(known), document, reach)[::-1]
+        ahead.extend(islice(stream, max(0, size - len(ahead))))
+
+
+def _within(sentences: Iterable[Sentence], document: str | None, reach: int) -> list[Sentence]:
+    """Take sentences while they belong to a document, until they have `reach` words."""
+    found: list[Sentence] = []
+    count = 0
+    if document is not None:
+        for sentence in sentences:
+            if count >= reach or (len(sentence) and sentence.document != document):
+                break
+            found.append(sentence)
+            count += len(sentence)
+    return found
 
 
 def _words(words: Sequence[str], rows: Sequence[int]) -> list[str]:
     return [words[row] for row in rows if row >= 0]
 
 
-def windows(
-    sentences: Iterable[Sentence], count: int, reach: int
-) -> Iterator[tuple[list[Sentence], range]]:
-    """Cut a stream into windows, each with the sentences around it that its ends need.
-
-    Args:
-        sentences: Any number.
-        count: Sentences of a window.
-        reach: Words of a document that are needed on either side; 0 for none.
-
-    Yields:
-        Sentences, and the places among them of those of the window.
-    """
-    stream = iter(sentences)
-    before: list[Sentence] = []
-    ahead = deque(islice(stream, count))
-    while ahead:
-        window = [ahead.popleft() for _ in range(min(count, len(ahead)))]
-        known = [*before, *window]
-        document = next((s.document for s in reversed(known) if len(s)), None)
-        behind = _within(ahead, document, reach)
-        # The document may go on behind what was read ahead.
-        while document is not None and len(behind) == len(ahead) and _size(behind) < reach:
-            following = next(stream, None)
-            if following is None:
-                break
-            ahead.append(following)
-            behind = _within(ahead, document, reach)
-        yield [*known, *behind], range(len(before), len(known))
-        before = _within(reversed(known), document, reach)[::-1]
-        ahead.extend(islice(stream, max(0, count - len(ahead))))
-
-
-def _size(sentences: Iterable[Sentence]) -> int:
+def _count_tokens(sentences: Iterable[Sentence]) -> int:
     return sum(map(len, sentences))

@@ -1,4 +1,4 @@
-"""Strings to integers: the one encoder that training, tagging and every runtime share."""
+"""Strings to integers: the one encoder that training, tagging and all runtimes share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,11 +6,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
 from ner.data.sentence_splitter import SentenceSplitter
 from ner.errors import DataError
+from ner.features.arrays import Arrays, Integers, WordArrays
 from ner.features.counts import CorpusCounts, by_frequency, count_corpus
 from ner.features.subwords import Subwords
 from ner.features.vectors import VectorStore
@@ -22,25 +22,23 @@ from ner.features.word_features import (
     encode_shapes,
 )
 
-Arrays = dict[str, NDArray[Any]]
-
 
 @dataclass(frozen=True)
 class Featurizer:
-    """Which features a model sees, and the vocabularies they need.
+    """The features that a model reads, with their vocabularies.
 
     Args:
         words: The words of the training split.
-        characters: The characters of the training split; None leaves characters out.
-        shapes: Whether the shape of a word is a feature.
-        affix_rows: Rows of the table that affixes are hashed into; 0 leaves them out.
-        columns: Input columns of the sentences by name, with the values of the training split.
-        bigrams: The pairs of neighbouring tokens of the training split; None leaves them out.
-        vectors: Pretrained vectors of words that training never saw.
-        subwords: What a transformer reads of a sentence; None where there is none.
-        language: Of the texts, for models that look at their sentences one by one, see
-            `SentenceSplitter`; None for all others.
-        hard_wrapped: Whether texts are hard-wrapped, so that only blank lines end a sentence.
+        characters: The characters of the training split; None if the model reads no characters.
+        shapes: Whether the model reads the shapes of words.
+        affix_rows: Rows of the table that affixes are hashed to; 0 if the model reads no affixes.
+        columns: The values of each input column in the training split, by the name of the column.
+        bigrams: Pairs of neighbouring tokens; None if the model reads no pairs.
+        vectors: Pretrained vectors for words that are not in the training split.
+        subwords: Cuts sentences into sub-words for a transformer; None if there is no transformer.
+        language: Language of the texts, for models that read the sentences of a text one by one,
+            see `SentenceSplitter`; None for other models.
+        hard_wrapped: Whether the texts are hard-wrapped, so that only blank lines end a sentence.
     """
 
     words: WordVocabulary
@@ -54,15 +52,10 @@ class Featurizer:
     language: str | None = None
     hard_wrapped: bool = False
 
-    def encode_words(self, words: Sequence[str]) -> Arrays:
-        """Compute everything that depends on a word alone.
-
-        Returns:
-            `words` (U) rows; where asked for `characters` (U W), `shapes` (U), `affixes` (U 5);
-            `vectors` (U E) if some word has a vector of its own, zero elsewhere.
-        """
+    def encode_words(self, words: Sequence[str]) -> WordArrays:
+        """Encode everything that depends on a word alone."""
         rows, stored = self.words.find(words, self.vectors)
-        arrays: Arrays = {"words": rows}
+        arrays: WordArrays = {"words": rows}
         if self.characters is not None:
             arrays["characters"] = encode_characters(words, self.characters)
         if self.shapes:
@@ -76,28 +69,31 @@ class Featurizer:
         return arrays
 
     def encode_tokens(self, sentences: Sequence[Sentence]) -> Arrays:
-        """Compute what depends on more than the word, for all tokens end to end.
+        """Encode what depends on more than the word, for all tokens end to end.
 
         Returns:
-            `columns` (N K) and `bigrams` (N 2), rows of tables, and `parts` (N), the number of a
-            token's sentence within its text, where the model reads them.
+            `columns` (N K), `bigrams` (N 2) and `sentence_ids` (N), each if the model reads it. See
+            `BatchArrays` for their meaning.
 
         Raises:
-            DataError: A sentence lacks a column.
+            DataError: A sentence lacks an input column.
             MissingExtraError: The package that finds sentences is not installed.
         """
-        arrays = self.encode_columns(sentences)
+        arrays = dict(self.encode_columns(sentences))
         if self.bigrams is not None:
             arrays["bigrams"] = self.bigrams.find(sentences)
         if self.language is not None:
-            arrays["parts"] = np.concatenate([self._sentence_numbers(s) for s in sentences])
+            arrays["sentence_ids"] = np.concatenate([self._sentence_ids(s) for s in sentences])
         return arrays
 
     def encode_columns(self, sentences: Sequence[Sentence]) -> Arrays:
-        """Look up the input columns of all tokens, end to end: `columns` (N K), if there are any.
+        """Encode the input columns of all tokens, end to end.
+
+        Returns:
+            `columns` (N K); nothing if the model reads no columns.
 
         Raises:
-            DataError: A sentence lacks a column.
+            DataError: A sentence lacks an input column.
         """
         if not self.columns:
             return {}
@@ -120,12 +116,12 @@ class Featurizer:
         assert self.language is not None
         return SentenceSplitter(self.language, lines=not self.hard_wrapped)
 
-    def _sentence_numbers(self, text: Sentence) -> NDArray[np.int32]:
+    def _sentence_ids(self, text: Sentence) -> Integers:
         begins = [begin for begin, _ in text.offsets]
         return np.searchsorted(self._splitter(text.text), begins, "right").astype(np.int32)
 
     def extended(self, training: Iterable[Sentence] | CorpusCounts) -> "Featurizer":
-        """Append the words, characters, column values and pairs of more training data."""
+        """Add the words, characters, column values and pairs of more training data."""
         more = build_featurizer(
             training,
             lowercase=self.words.lowercase,
@@ -142,7 +138,7 @@ class Featurizer:
         )
 
     def settings(self) -> dict[str, Any]:
-        """Give what `from_settings` needs beside the vocabularies."""
+        """Return what `from_settings` needs beside the vocabularies, as JSON can hold it."""
         return {
             "lowercase": self.words.lowercase,
             "shapes": self.shapes,
@@ -154,9 +150,9 @@ class Featurizer:
         }
 
     def vocabularies(self) -> dict[str, Any]:
-        """Give the entries of every vocabulary by name, those of the columns by column.
+        """Return the entries of each vocabulary by its name, as JSON can hold them.
 
-        There are `bigrams` and `subwords` only where the model reads them.
+        `bigrams` and `subwords` are there only if the model reads them.
         """
         vocabularies: dict[str, Any] = {
             "words": list(self.words.entries),
@@ -178,7 +174,7 @@ class Featurizer:
     ) -> "Featurizer":
         """Rebuild a featurizer from its `settings` and `vocabularies`."""
         characters = vocabularies["characters"]
-        # Models of older versions have none.
+        # Models of older versions lack these settings.
         min_count = settings.get("bigram_count", 0)
         subwords = settings.get("subwords")
         return cls(
@@ -211,16 +207,17 @@ def build_featurizer(
     language: str | None = None,
     hard_wrapped: bool = False,
 ) -> Featurizer:
-    """Collect the vocabularies of a training split, most frequent entries first.
+    """Build the vocabularies of a training split, the most frequent entries first.
 
     Args:
-        training: The training split, or its counts, with all that the model is to read.
-        lowercase: Spellings that differ in case share a row.
-        characters: Whether there are characters.
-        shapes: Whether there are shapes.
+        training: The training split, or its counts of everything that the model reads.
+        lowercase: Whether words that differ only in case share a row.
+        characters: Whether the model reads characters.
+        shapes: Whether the model reads the shapes of words.
         affix_rows: See `Featurizer`.
-        columns: Names of input columns.
-        bigram_count: How often pairs of neighbours must come to have a row; 0 leaves pairs out.
+        columns: Names of the input columns.
+        bigram_count: Pairs of neighbouring tokens that occur at least this often have a row; 0 if
+            the model reads no pairs.
         vectors: See `Featurizer`.
         subwords: See `Featurizer`.
         language: See `Featurizer`.
@@ -249,7 +246,7 @@ def build_featurizer(
 
 
 def rare_forms(training: Iterable[Sentence] | CorpusCounts, lowercase: bool) -> set[str]:
-    """Give the forms that occur once in a training split."""
+    """Return the forms of words that occur once in a training split."""
     counts = training if isinstance(training, CorpusCounts) else count_corpus(training)
     forms = count_forms(counts.words, lowercase)
     return {form for form, count in forms.items() if count == 1}

@@ -1,4 +1,8 @@
-"""The mentions of a corpus in arrays of tags: where they are, and which others have their label."""
+"""Mentions and tokens of a training corpus, to draw replacements for others from.
+
+`MentionFinder` finds mentions in arrays of tags. `MentionPool` draws mentions by their label,
+`TokenPool` draws tokens by their tag.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,37 +11,47 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.features.ragged import Arrays, Ragged, joined
+from ner.features.arrays import Arrays, take_rows
+from ner.features.ragged import Ragged, joined
+
+# Arrays that depend on the neighbours of a token, so they are not replaced with the token but
+# encoded again, see `DistinctWords.with_neighbours`.
+OF_NEIGHBOURS = ("bigrams",)
 
 
 class Mentions(NamedTuple):
-    """Mentions in runs of tokens, in order."""
+    """Mentions in sentences, in their order (M each)."""
 
     starts: NDArray[np.int64]
+    """The first token of each mention, among the tokens of all sentences."""
     lengths: NDArray[np.int64]
+    """The number of its tokens."""
     labels: NDArray[np.int64]
+    """The index of its label."""
 
 
 class MentionFinder:
     """Finds the mentions that are certain in the gold tags of sentences.
 
     Args:
-        tags: All tags, of the schemes BIO or BIOES.
+        tags: All tags, in the scheme BIO or BIOES.
     """
 
     def __init__(self, tags: Sequence[str]) -> None:
         labels = sorted({tag[2:] for tag in tags if tag != "O"})
         self.begins = np.array([tag[0] in "BS" for tag in tags])
-        self.goes_on = np.array([tag[0] in "IE" for tag in tags])
+        self.continues = np.array([tag[0] in "IE" for tag in tags])
         self.ends = np.array([tag[0] in "ES" for tag in tags])
         # Axes: tag (C, 1), label (1, L).
         self.of_label = np.array([[tag[2:] == label for label in labels] for tag in tags])
 
     def __call__(self, sentences: Ragged) -> Mentions:
-        """Find them by `tags`: the gold ones (N), or those that each token may have (N C).
+        """Find the mentions.
 
-        Where tags are left open, a mention counts if all its tokens and both its borders are
-        certain.
+        Args:
+            sentences: Sentences with `tags`: the gold tags (N), or the tags that each token may
+                have (N C). Of the latter, a mention is certain if all its tokens and both its
+                borders are.
         """
         tags = sentences.per_token["tags"]
         allowed = np.eye(len(self.begins), dtype=bool)[tags] if tags.ndim == 1 else tags
@@ -45,33 +59,33 @@ class MentionFinder:
         def certain(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
             return np.all(~allowed | chosen, axis=1)
 
-        # Each token's labels (N, L), if all its tags have one and the same.
+        # The label of each token if all its tags have the same label, else -1.
         may_be = allowed @ self.of_label
         labels = np.where(
             certain(np.any(self.of_label, axis=1)) & (may_be.sum(1) == 1), may_be.argmax(1), -1
         )
         begins = certain(self.begins) & (labels >= 0)
-        # Tags are legal: what goes on does so with the token before, and begins no sentence.
-        borders = np.append(np.flatnonzero(~certain(self.goes_on) | (labels < 0)), len(tags))
+        # Tags are legal, so a tag that continues a mention follows a token of that mention.
+        borders = np.append(np.flatnonzero(~certain(self.continues) | (labels < 0)), len(tags))
         starts = np.flatnonzero(begins)
         stops = borders[np.searchsorted(borders, starts, side="right")]
-        # The token behind a mention must not go on with it, unless a new sentence begins there.
-        may_go_on = np.zeros((len(tags) + 1, self.of_label.shape[1]), dtype=bool)
-        may_go_on[:-1] = (allowed & self.goes_on) @ self.of_label
-        may_go_on[sentences.starts] = False
-        sure = certain(self.ends)[stops - 1] | ~may_go_on[stops, labels[starts]]
+        # The token after a mention must not continue it, unless that token begins a new sentence.
+        may_continue = np.zeros((len(tags) + 1, self.of_label.shape[1]), dtype=bool)
+        may_continue[:-1] = (allowed & self.continues) @ self.of_label
+        may_continue[sentences.starts] = False
+        sure = certain(self.ends)[stops - 1] | ~may_continue[stops, labels[starts]]
         starts, stops = starts[sure], stops[sure]
         return Mentions(starts, stops - starts, labels[starts])
 
 
 class MentionPool:
-    """The different mentions of a corpus by label, each once, as `Ragged` of tokens.
+    """The distinct mentions of a corpus by label.
 
-    Of mentions with the same words, what is known about the tokens of the first one is kept.
+    Mentions with the same label and the same words are one; the arrays are those of the first.
 
     Args:
-        corpus: The training split, in parts of any size.
-        find: Finds its mentions.
+        corpus: The training sentences, in blocks of any size.
+        find: Finds the mentions in them.
     """
 
     def __init__(self, corpus: Iterable[Ragged], find: MentionFinder) -> None:
@@ -79,85 +93,110 @@ class MentionPool:
         # The number of each mention among those of its label, by label and words.
         self.ranks: dict[tuple[int, bytes], int] = {}
         counts = [0] * find.of_label.shape[1]
-        parts: list[Ragged] = []
+        blocks: list[Ragged] = []
         labels: list[int] = []
         for sentences in corpus:
             found = find(sentences)
             new: list[int] = []
-            for i, key in enumerate(keys(sentences, found)):
+            for i, key in enumerate(_mention_keys(sentences, found)):
                 if key not in self.ranks:
                     self.ranks[key] = counts[key[0]]
                     counts[key[0]] += 1
                     new.append(i)
             labels += found.labels[new].tolist()
-            parts.append(sentences.cut(found.starts[new], found.lengths[new]))
-        # Mentions by label, then in the order of the corpus: that of their ranks.
+            blocks.append(sentences.cut(found.starts[new], found.lengths[new]))
+        # Sort the mentions by label, then by their ranks.
         order = np.argsort(np.array(labels, dtype=np.int64), kind="stable")
-        self.mentions = joined(parts).pick(order)
+        self.mentions = joined(blocks).pick(order)
         self.counts = np.array(counts, dtype=np.int64)
         self.firsts = np.cumsum(self.counts) - self.counts
 
-    def others(self, sentences: Ragged, found: Mentions, random: np.random.Generator) -> Ragged:
-        """Draw for each mention another of its label, all different ones with equal probability.
+    def draw(self, sentences: Ragged, found: Mentions, random: np.random.Generator) -> Ragged:
+        """Draw a different mention of the same label for each mention, all with equal probability.
 
-        The only mention of a label stays.
+        A mention that is the only one of its label is drawn for itself.
+
+        Args:
+            sentences: Sentences of the corpus.
+            found: Mentions in them, which the pool has found as well.
+            random: Source of random numbers.
         """
-        ranks = np.array([self.ranks[key] for key in keys(sentences, found)], dtype=np.int64)
+        keys = _mention_keys(sentences, found)
+        ranks = np.array([self.ranks[key] for key in keys], dtype=np.int64)
         counts = self.counts[found.labels]
         drawn = (random.random(len(counts)) * (counts - 1)).astype(np.int64)
         drawn += (drawn >= ranks) & (counts > 1)
         return self.mentions.pick(self.firsts[found.labels] + drawn)
 
 
-def keys(sentences: Ragged, found: Mentions) -> list[tuple[int, bytes]]:
-    """Give the label and the words of each mention."""
-    tokens = sentences.per_token["tokens"]
-    triples: Any = zip(*(part.tolist() for part in found), strict=True)
-    return [(label, tokens[start : start + length].tobytes()) for start, length, label in triples]
-
-
-# Depends on neighbours, so it is not the token's own: see `DistinctWords.with_neighbours`.
-NOT_OWN = ("bigrams",)
-
-
 class TokenPool:
-    """The different tokens of a corpus with their tags and input columns, and their frequencies.
+    """The distinct tokens of a corpus with their tags and input columns, and their frequencies.
 
-    Tokens that may have several tags have those in common with others that may have the same.
+    Tokens whose annotation is partial are grouped by the set of tags that they may have.
 
     Args:
-        corpus: The training split, in parts of any size, with `tags` among the arrays.
+        corpus: The training sentences with `tags`, in blocks of any size.
     """
 
     def __init__(self, corpus: Iterable[Ragged]) -> None:
-        parts: list[tuple[dict[str, NDArray[Any]], NDArray[np.int64]]] = []
+        blocks: list[tuple[Arrays, NDArray[np.int64]]] = []
         for sentences in corpus:
-            own = {n: v for n, v in sentences.per_token.items() if n not in NOT_OWN}
-            parts.append(_distinct(own, np.ones(len(own["tokens"]), dtype=np.int64)))
+            own = {n: v for n, v in sentences.per_token.items() if n not in OF_NEIGHBOURS}
+            blocks.append(_distinct(own, np.ones(len(own["tokens"]), dtype=np.int64)))
         tokens, counts = _distinct(
-            {name: np.concatenate([part[name] for part, _ in parts]) for name in parts[0][0]},
-            np.concatenate([counts for _, counts in parts]),
+            {name: np.concatenate([block[name] for block, _ in blocks]) for name in blocks[0][0]},
+            np.concatenate([counts for _, counts in blocks]),
         )
-        tags = row_keys(tokens.pop("tags"))
+        tags = _row_keys(tokens["tags"])
         self.kinds = {tag: kind for kind, tag in enumerate(dict.fromkeys(tags))}
         kinds = np.array([self.kinds[tag] for tag in tags], dtype=np.int64)
         order = np.argsort(kinds, kind="stable")
-        self.tokens: Arrays = {name: values[order] for name, values in tokens.items()}
-        # Tokens up to and including each one, those of a tag side by side.
+        own = {name: values for name, values in tokens.items() if name != "tags"}
+        self.tokens = take_rows(own, order)
+        # The number of tokens up to and including each distinct token, sorted by tag.
         self.sums = np.cumsum(counts[order])
         self.totals = np.bincount(kinds, counts).astype(np.int64)
         self.firsts = np.cumsum(self.totals) - self.totals
 
     def draw(self, tags: NDArray[Any], random: np.random.Generator) -> Mapping[str, NDArray[Any]]:
-        """Draw a token for each tag, or set of tags (M …): its own arrays, without `tags`."""
-        kinds = np.array([self.kinds[tag] for tag in row_keys(tags)], dtype=np.int64)
+        """Draw a token for each tag, or set of tags, as often as the corpus has it.
+
+        Args:
+            tags: Tags (M), or the tags that each token may have (M C).
+            random: Source of random numbers.
+
+        Returns:
+            The arrays of the tokens, without `tags`.
+        """
+        kinds = np.array([self.kinds[tag] for tag in _row_keys(tags)], dtype=np.int64)
         drawn = (random.random(len(kinds)) * self.totals[kinds]).astype(np.int64)
         rows = np.searchsorted(self.sums, self.firsts[kinds] + drawn, side="right")
-        return {name: values[rows] for name, values in self.tokens.items()}
+        return take_rows(self.tokens, rows)
 
 
-def row_keys(values: NDArray[Any]) -> list[bytes]:
-    """Give the bytes of each row (N …)."""
+def _mention_keys(sentences: Ragged, found: Mentions) -> list[tuple[int, bytes]]:
+    """Return the label and the words of each mention."""
+    tokens = sentences.per_token["tokens"]
+    triples: Any = zip(*(array.tolist() for array in found), strict=True)
+    return [(label, tokens[start : start + length].tobytes()) for start, length, label in triples]
+
+
+def _distinct(arrays: Arrays, counts: NDArray[np.int64]) -> tuple[Arrays, NDArray[np.int64]]:
+    """Keep one of all rows that are equal in every array, with the sum of their counts."""
+    ids = np.zeros(len(counts), dtype=np.int64)
+    # Sorted, so that the result does not depend on the order of the arrays.
+    for name in sorted(arrays):
+        # Rows have the same number if they agree in the arrays so far and in this one.
+        values = arrays[name]
+        rows = values if values.ndim == 1 else _as_bytes(values)
+        _, numbers = np.unique(rows, return_inverse=True)
+        _, ids = np.unique(ids * (numbers.max(initial=0) + 1) + numbers, return_inverse=True)
+    _, first = np.unique(ids, return_index=True)
+    return take_rows(arrays, first), np.bincount(ids, counts).astype(np.int64)
+
+
+def _row_keys(values: NDArray[Any]) -> list[bytes]:
+    """Return the bytes of each row (N …)."""
     return _as_bytes(values).tolist()
 
 
@@ -165,20 +204,3 @@ def _as_bytes(values: NDArray[Any]) -> NDArray[Any]:
     """View each row (N …) as one value, so that equal rows are equal values (N)."""
     rows = np.ascontiguousarray(values.reshape(len(values), math.prod(values.shape[1:])))
     return rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize)))[:, 0]
-
-
-def _distinct(
-    arrays: Arrays, counts: NDArray[np.int64]
-) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
-    """Keep one of each kind of rows, with the sum of their counts."""
-    ids = np.zeros(len(counts), dtype=np.int64)
-    # By name, so that the numbers do not depend on the order of the arrays.
-    for name in sorted(arrays):
-        # Number the rows so far together with those of the next array.
-        values = arrays[name]
-        rows = values if values.ndim == 1 else _as_bytes(values)
-        _, numbers = np.unique(rows, return_inverse=True)
-        _, ids = np.unique(ids * (numbers.max(initial=0) + 1) + numbers, return_inverse=True)
-    _, first = np.unique(ids, return_index=True)
-    sums = np.bincount(ids, counts).astype(np.int64)
-    return {name: values[first] for name, values in arrays.items()}, sums

@@ -1,4 +1,4 @@
-"""Sentences as windows of sub-words, which a transformer reads; without torch."""
+"""Sentences as windows of sub-words, for a transformer to read; this needs no torch."""
 
 import hashlib
 import json
@@ -11,95 +11,55 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from ner.errors import ConfigError
+from ner.features.arrays import SubwordArrays
 from ner.features.document_context import Passage
 
 Ints = NDArray[np.int64]
 
-
-def cut_windows(length: int, size: int, overlap: int) -> Ints:
-    """Give the starts of as few windows as cover a sequence, evenly spread.
-
-    Args:
-        length: Of the sequence, more than `size`.
-        size: Of each window.
-        overlap: What neighbouring windows share at least; less than `size`.
-
-    >>> cut_windows(20, size=8, overlap=2).tolist()
-    [0, 6, 12]
-    """
-    count = 1 + -(-(length - size) // (size - overlap))
-    return np.arange(count) * (length - size) // (count - 1)
-
-
-def handovers(starts: Ints, size: int, word_starts: Ints) -> Ints:
-    """Give the places from which on the next window has the say: where it is the more central one.
-
-    They are moved back to the start of the word that they would cut, unless the next window does
-    not hold this start. So all of a word comes from one window, if it fits.
-
-    Args:
-        starts: Of the windows (M).
-        size: Of each window.
-        word_starts: Places of the sequence where words start, ascending.
-
-    Returns:
-        One place less than there are windows, ascending.
-
-    >>> handovers(np.array([0, 6, 12]), size=8, word_starts=np.array([0, 9, 13])).tolist()
-    [7, 13]
-    """
-    # Between the centres of both windows; a place that is as far from one as from the other is
-    # left to the first.
-    middles = (starts[:-1] + starts[1:] + size + 1) // 2
-    words = word_starts[np.maximum(np.searchsorted(word_starts, middles, "right") - 1, 0)]
-    return np.where((words >= starts[1:]) & (words <= middles), words, middles)
-
-
 Pooling = Literal["mean", "first"]
 
-# Words whose sub-words are kept; when they are more, all are dropped.
+# Words whose sub-words are kept. If there are more, all are dropped.
 CACHED_WORDS = 100_000
 
 
 class Windows(NamedTuple):
-    """What a transformer reads of one sentence.
-
-    `pieces` are the sub-words of each window, with the encoder's marks. Of the sub-words that the
-    vectors of tokens are made of, end to end, `rows` are the windows and `columns` the places in
-    them; `counts` says how many each token has.
-    """
+    """The windows of one sentence, and which sub-words in them make the vectors of its tokens."""
 
     pieces: list[list[int]]
+    """Ids of the sub-words of each window, with the special ones of the encoder at both ends."""
     rows: Ints
+    """The window of each sub-word of a token, all tokens end to end."""
     columns: Ints
+    """The place of each of these sub-words in its window."""
     counts: Ints
+    """How many of these sub-words each token has."""
 
     def digest(self) -> bytes:
-        """Give 16 bytes that are the same only if all of this is."""
+        """Compute 16 bytes that are the same only for the same windows."""
         lengths = [len(pieces) for pieces in self.pieces]
-        parts = (lengths, *self.pieces, self.rows, self.columns, self.counts)
-        content = b"".join(np.asarray(part, dtype=np.int64).tobytes() for part in parts)
+        numbers = (lengths, *self.pieces, self.rows, self.columns, self.counts)
+        content = b"".join(np.asarray(each, dtype=np.int64).tobytes() for each in numbers)
         return hashlib.blake2b(content, digest_size=16).digest()
 
 
 class Subwords:
-    """The sub-words of a pretrained encoder, and how much of a document it sees at once.
+    """Cuts sentences into the sub-words of a pretrained encoder, and these into windows.
 
-    A word has the same sub-words in every sentence. One that has none, such as a lone zero-width
-    blank, is shown as the unknown one. What looks like a mark of the encoder is text like any
-    other.
+    A word has the same sub-words in every sentence. A word without any, such as a single zero-width
+    space, becomes the unknown sub-word. Text that looks like a special sub-word, such as "[SEP]",
+    is text like any other.
 
     Args:
-        tokenizer: Of the library `tokenizers`, as JSON.
-        window: Sub-words that the encoder takes at once, its marks included.
-        overlap: Sub-words that neighbouring windows of a long sentence share, at most half of one.
-        context: Sub-words of the document before a sentence, and behind it, that are read along.
-        pooling: Whether a token is the mean of its sub-words or the first of them.
-        padding: The sub-word that stands behind the end of a window.
-        unknown: The sub-word of words that have none.
+        tokenizer: A tokenizer of the library `tokenizers`, as JSON.
+        window: Sub-words that the encoder reads at once, with the special ones.
+        overlap: Sub-words that adjacent windows of a long sentence share, at most half a window.
+        context: Sub-words of the document that are read on either side of a sentence.
+        pooling: How a token is made of its sub-words: their mean, or the first one.
+        padding: Id of the sub-word that pads windows.
+        unknown: Id of the sub-word for words without any.
 
     Raises:
-        ConfigError: A window has no room beside the marks.
+        ConfigError: The special sub-words fill the whole window.
     """
 
     def __init__(
@@ -116,7 +76,7 @@ class Subwords:
         self.tokenizer = Tokenizer.from_str(tokenizer)
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
-        # In a text, "[SEP]" is no mark of the encoder.
+        # "[SEP]" in a text is not a special sub-word.
         self.tokenizer.encode_special_tokens = True
         self.window = window
         self.overlap = overlap
@@ -124,22 +84,22 @@ class Subwords:
         self.pooling: Pooling = pooling
         self.padding = padding
         self.unknown = unknown
-        # Encoders of bytes know a word by the blank before it; others are indifferent to one.
-        self._blank = " " if '"ByteLevel"' in self.tokenizer.to_str() else ""
+        # Encoders of bytes recognize a word by the space before it. Other encoders ignore spaces.
+        self._space = " " if '"ByteLevel"' in self.tokenizer.to_str() else ""
         self._cache: dict[str, tuple[int, ...]] = {}
-        marked = self.tokenizer.encode([f"{self._blank}a"], is_pretokenized=True)
+        marked = self.tokenizer.encode([f"{self._space}a"], is_pretokenized=True)
         own = [i for i, word in enumerate(marked.word_ids) if word is not None]
-        self._marks = marked.ids[: own[0]], marked.ids[own[-1] + 1 :]
-        # Room for sub-words of a text.
+        self._special = marked.ids[: own[0]], marked.ids[own[-1] + 1 :]
+        # Sub-words of the text that a window has room for.
         self._size = window - len(marked.ids) + len(own)
         if self._size < 1:
             raise ConfigError(
-                f"transformer.window: must be more than the {window - self._size} marks of the "
-                f"encoder. Got {window}."
+                f"transformer.window: must be more than the {window - self._size} special "
+                f"sub-words of the encoder. Got {window}."
             )
 
     def settings(self) -> dict[str, Any]:
-        """Give the arguments beside the tokenizer."""
+        """Return the arguments of the class, but for the tokenizer."""
         return {
             "window": self.window,
             "overlap": self.overlap,
@@ -150,18 +110,18 @@ class Subwords:
         }
 
     def vocabulary(self) -> dict[str, Any]:
-        """Give the tokenizer as JSON can hold it."""
+        """Return the tokenizer in a form that JSON can hold."""
         return json.loads(self.tokenizer.to_str())
 
     @classmethod
     def from_settings(
         cls, settings: Mapping[str, Any], vocabulary: Mapping[str, Any]
     ) -> "Subwords":
-        """Rebuild it from its `settings` and its `vocabulary`."""
+        """Rebuild an object from its `settings` and its `vocabulary`."""
         return cls(json.dumps(vocabulary), **settings)
 
     def split(self, words: Sequence[str]) -> list[tuple[int, ...]]:
-        """Give the sub-words of each word, at least one."""
+        """Return the ids of the sub-words of each word, at least one id a word."""
         cache = self._cache
         try:
             return [cache[word] for word in words]
@@ -170,8 +130,8 @@ class Subwords:
         new = [word for word in dict.fromkeys(words) if word not in cache]
         if len(cache) + len(new) > CACHED_WORDS:
             cache, new = {}, list(dict.fromkeys(words))
-        # Halves of UTF-16 pairs are no text that the library takes.
-        texts = [f"{self._blank}{w}".encode("utf-8", "replace").decode() for w in new]
+        # The library does not accept halves of UTF-16 pairs.
+        texts = [f"{self._space}{w}".encode("utf-8", "replace").decode() for w in new]
         encoded = self.tokenizer.encode(texts, is_pretokenized=True, add_special_tokens=False)
         pieces: list[list[int]] = [[] for _ in new]
         for piece, i in zip(encoded.ids, encoded.word_ids, strict=True):
@@ -183,56 +143,37 @@ class Subwords:
         return [cache[word] for word in words]
 
     def windows(self, passage: Passage) -> Windows:
-        """Lay windows over a sentence and what surrounds it.
+        """Cut a sentence and its document context into windows.
 
-        Where all of the sentence fits into a window, there is one, with as much of the document
-        as has room. Else there are several, and each sub-word is taken from the one in which it
-        is most central.
+        A sentence that fits into one window has one, filled up with as much context as fits. A
+        longer sentence has several windows, and each of its sub-words is taken from the window in
+        which it is nearest to the centre.
         """
         own = self.split(passage.words)
         counts = np.array([len(pieces) for pieces in own], dtype=np.int64)
         sequence = list(chain.from_iterable(own))
-        before, behind = self._surroundings(passage, self._size - len(sequence))
+        before, after = self._context(passage, self._size - len(sequence))
         word_starts = len(before) + np.cumsum(counts) - counts
         if self.pooling == "first":
             places, counts = word_starts, np.ones_like(counts)
         else:
             places = np.arange(len(before), len(before) + len(sequence))
-        sequence = [*before, *sequence, *behind]
-        head, tail = self._marks
+        sequence = [*before, *sequence, *after]
+        head, tail = self._special
         if len(sequence) <= self._size:
             rows = np.zeros_like(places)
             return Windows([[*head, *sequence, *tail]], rows, places + len(head), counts)
         starts = cut_windows(len(sequence), self._size, min(self.overlap, self._size // 2))
         rows = np.searchsorted(handovers(starts, self._size, word_starts), places, "right")
-        # Some windows may hold surroundings alone.
+        # A window that has only context is left out.
         used, rows = np.unique(rows, return_inverse=True)
         pieces = [
             [*head, *sequence[start : start + self._size], *tail] for start in starts[used].tolist()
         ]
         return Windows(pieces, rows, places - starts[used][rows] + len(head), counts)
 
-    def _surroundings(self, passage: Passage, room: int) -> tuple[list[int], list[int]]:
-        """Give the sub-words before and behind a sentence: all if it needs several windows."""
-        before = list(chain.from_iterable(self.split(passage.before)))
-        behind = list(chain.from_iterable(self.split(passage.behind)))
-        before, behind = before[max(0, len(before) - self.context) :], behind[: self.context]
-        if room < 0:
-            return before, behind
-        # What one side leaves is for the other one.
-        right = min(len(behind), max(room - len(before), room // 2))
-        left = min(len(before), room - right)
-        return before[len(before) - left :], behind[:right]
-
-    def arrays(self, passages: Iterable[Passage]) -> dict[str, NDArray[Any]]:
-        """Make what a batch of sentences (B, T tokens in the longest) holds for a transformer.
-
-        Returns:
-            `pieces` (M S), sub-words of all windows, padded; `piece_lengths` (M); `windows` (B),
-            how many each sentence has; `places` (P), where in the flat `pieces` the sub-words are
-            that make the vectors of tokens, token by token; `first_places` (B T), where in
-            `places` those of each token begin; `keys` (B 2), the same only for equal windows.
-        """
+    def arrays(self, passages: Iterable[Passage]) -> SubwordArrays:
+        """Make the arrays that a transformer reads for a batch of sentences."""
         all_windows = [self.windows(passage) for passage in passages]
         pieces = [row for windows in all_windows for row in windows.pieces]
         lengths = np.array([len(row) for row in pieces], dtype=np.int64)
@@ -257,3 +198,63 @@ class Subwords:
             "first_places": (np.cumsum(counts) - counts.ravel()).reshape(counts.shape),
             "keys": np.frombuffer(digests, dtype=np.int64).reshape(-1, 2).copy(),
         }
+
+    def _context(self, passage: Passage, room: int) -> tuple[list[int], list[int]]:
+        """Return the sub-words to read before and after a sentence.
+
+        Args:
+            passage: The sentence and its context.
+            room: Sub-words that fit beside the sentence; negative if it needs several windows,
+                which read the whole context.
+        """
+        before = list(chain.from_iterable(self.split(passage.before)))
+        after = list(chain.from_iterable(self.split(passage.after)))
+        before, after = before[max(0, len(before) - self.context) :], after[: self.context]
+        if room < 0:
+            return before, after
+        # Each side gets half of the room, and what the other side does not need.
+        right = min(len(after), max(room - len(before), room // 2))
+        left = min(len(before), room - right)
+        return before[len(before) - left :], after[:right]
+
+
+def cut_windows(length: int, size: int, overlap: int) -> Ints:
+    """Cover a sequence with as few windows as possible, at even distances.
+
+    Args:
+        length: Length of the sequence, more than `size`.
+        size: Length of each window.
+        overlap: Least overlap of adjacent windows, less than `size`.
+
+    Returns:
+        The start of each window, ascending.
+
+    >>> cut_windows(20, size=8, overlap=2).tolist()
+    [0, 6, 12]
+    """
+    count = 1 + -(-(length - size) // (size - overlap))
+    return np.arange(count) * (length - size) // (count - 1)
+
+
+def handovers(starts: Ints, size: int, word_starts: Ints) -> Ints:
+    """Find the places at which one window hands over to the next: from there, its centre is nearer.
+
+    A place inside a word is moved back to the start of the word, if the next window contains that
+    start. So all sub-words of a word come from one window, if the word fits into it.
+
+    Args:
+        starts: The start of each window (M).
+        size: Length of each window.
+        word_starts: Places in the sequence where words start, ascending.
+
+    Returns:
+        The first place of each window but the first, ascending (M - 1).
+
+    >>> handovers(np.array([0, 6, 12]), size=8, word_starts=np.array([0, 9, 13])).tolist()
+    [7, 13]
+    """
+    # The place between the centres of two windows. A place at the same distance from both belongs
+    # to the first one.
+    middles = (starts[:-1] + starts[1:] + size + 1) // 2
+    words = word_starts[np.maximum(np.searchsorted(word_starts, middles, "right") - 1, 0)]
+    return np.where((words >= starts[1:]) & (words <= middles), words, middles)

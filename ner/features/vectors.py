@@ -1,4 +1,4 @@
-"""Pretrained word vectors: read from the text files of others, kept in a compact store of ours."""
+"""Pretrained word vectors: read from text files, kept in a compact file of our own."""
 
 import gzip
 import hashlib
@@ -20,18 +20,18 @@ from ner.data.lines import BOM, check_file
 from ner.errors import DataError, ModelFolderError
 from ner.files import SafetensorsHeader, replacing
 
-# Bytes of text that are turned into numbers at a time.
+# Bytes of text that are parsed at a time.
 CHUNK = 1 << 22
 
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
-# The arrays of a store, and their types in the words of safetensors and of numpy.
+# The arrays of a store, with their types in safetensors and in numpy.
 STORE_TYPES = {
     "hashes": ("U64", np.uint64),  # of the words, ascending
-    "rows": ("U32", np.uint32),  # whose hash it is
+    "rows": ("U32", np.uint32),  # the row of the word of each hash
     "vectors": ("F16", np.float16),
-    "words": ("U8", np.uint8),  # UTF-8, end to end
-    "offsets": ("U64", np.uint64),  # where each word begins, and where the last one ends
+    "words": ("U8", np.uint8),  # all words in UTF-8, end to end
+    "offsets": ("U64", np.uint64),  # the start of each word, and the end of the last one
 }
 
 
@@ -40,9 +40,10 @@ class Vectors:
     """Words and their vectors.
 
     Args:
-        words: All different, in the order of the file.
-        matrix: A row a word (N E).
-        skipped: Lines left out because their word is not UTF-8, so that no token can equal it.
+        words: The words, each once, in the order of the file.
+        matrix: The vector of each word (N E).
+        skipped: Number of lines that were left out because their word is not UTF-8: no token can
+            equal it.
     """
 
     words: tuple[str, ...]
@@ -53,17 +54,17 @@ class Vectors:
 def read_vectors(
     path: str | Path, keep: int | None = None, always: Set[str] = frozenset()
 ) -> Vectors:
-    """Read a text file of GloVe, word2vec or fastText: in each line a word and its numbers.
+    """Read a text file of GloVe, word2vec or fastText: each line has a word and its numbers.
 
-    The file may be plain, gzip, or zip (then its first file is read), may begin with a line of
-    the number of words and of dimensions, and may hold words with blanks. Of a word that comes
-    twice, the first line counts.
+    The file may be compressed with gzip or zip; of a zip archive, the first file is read. It may
+    start with a line that has the number of words and of dimensions. Words may contain spaces. If a
+    word occurs twice, its first line counts.
 
     Args:
         path: The file.
-        keep: Take the vectors of this many lines from the top, which in all three kinds of files
-            are the most frequent words. None takes all.
-        always: Take the vectors of these words, wherever they are.
+        keep: Read the vectors of this many lines from the top, which are the most frequent words in
+            all three kinds of files; None reads all.
+        always: Words whose vectors are read wherever they are.
 
     Raises:
         DataError: The file is missing, damaged or empty, or a line differs from the first one.
@@ -78,8 +79,104 @@ def read_vectors(
         raise DataError(f"{path}: must be readable to its end. Got: {error}.") from None
 
 
+class VectorStore:
+    """Words and their vectors in one file; only the vectors that are used are read into memory.
+
+    A word is found by a hash of eight bytes and then compared, so no word gets the vector of
+    another word. Numbers have half precision.
+
+    Args:
+        arrays: The arrays of `STORE_TYPES` by name.
+    """
+
+    def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
+        self._arrays = arrays
+        self._hashes, self._rows = arrays["hashes"], arrays["rows"]
+        self._words, self._offsets = arrays["words"], arrays["offsets"]
+        self._vectors = arrays["vectors"]
+        self.size = self._vectors.shape[1]
+
+    def __len__(self) -> int:
+        """Count the words."""
+        return len(self._vectors)
+
+    @classmethod
+    def open(cls, path: str | Path) -> "VectorStore":
+        """Open a file that `write` or `save` wrote.
+
+        Raises:
+            ModelFolderError: There is no such file, or it is damaged or no vector store.
+        """
+        try:
+            return cls(_map_arrays(Path(path)))
+        except FileNotFoundError:
+            raise ModelFolderError(f"{path}: no such file.") from None
+        except (ValueError, KeyError, TypeError, IndexError, OSError) as error:
+            raise ModelFolderError(
+                f"{path}: must be a whole vector store. Got a damaged or foreign file ({error})."
+            ) from None
+
+    @classmethod
+    def write(
+        cls, path: str | Path, words: Sequence[str], matrix: NDArray[np.floating[Any]]
+    ) -> None:
+        """Write a file.
+
+        Args:
+            path: The file; it is replaced as a whole.
+            words: The words, each once.
+            matrix: The vector of each word (N E).
+
+        Raises:
+            DataError: A number is out of the range of half precision, ±65,504.
+        """
+        with np.errstate(over="ignore"):
+            vectors = np.ascontiguousarray(matrix, dtype=np.float16)
+        if len(words) != len(vectors):
+            raise ValueError(f"matrix: a row a word. Got {len(vectors)} for {len(words)} words.")
+        if not np.isfinite(vectors).all():
+            worst = matrix[~np.isfinite(vectors)][0]
+            raise DataError(f"{path}: vectors hold numbers from -65504 to 65504. Got {worst}.")
+        encoded = [_encode(word) for word in words]
+        hashes = _hash(encoded)
+        order = np.argsort(hashes, kind="stable")
+        lengths = np.array([0, *map(len, encoded)], dtype=np.uint64)
+        arrays = {
+            "hashes": hashes[order],
+            "rows": order.astype(np.uint32),
+            "vectors": vectors,
+            "words": np.frombuffer(b"".join(encoded), dtype=np.uint8),
+            "offsets": np.cumsum(lengths, dtype=np.uint64),
+        }
+        cls(arrays).save(path)
+
+    def save(self, path: str | Path) -> None:
+        """Write the store to a file; it is replaced as a whole."""
+        with replacing(Path(path)) as temporary:
+            save_file(self._arrays, temporary)
+
+    def find(self, words: Sequence[str]) -> NDArray[np.int64]:
+        """Look up the rows of words (N); the row of an unknown word is -1."""
+        found = np.full(len(words), -1, dtype=np.int64)
+        encoded = [_encode(word) for word in words]
+        hashes = _hash(encoded)
+        starts = np.searchsorted(self._hashes, hashes, side="left")
+        ends = np.searchsorted(self._hashes, hashes, side="right")
+        for i in np.flatnonzero(starts < ends):
+            for row in self._rows[starts[i] : ends[i]].tolist():
+                if self._words[self._offsets[row] : self._offsets[row + 1]].tobytes() == encoded[i]:
+                    found[i] = row
+        return found
+
+    def rows(self, ids: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Return the vectors (N E) of rows (N), which `find` has found."""
+        if ids.size and ids.min() < 0:
+            raise IndexError(f"ids: rows of words that were found. Got {ids.min()}.")
+        return self._vectors[ids].astype(np.float32)
+
+
 def _open(path: Path, stack: ExitStack) -> IO[bytes]:
-    """Open a file for its text; what it is packed with shows in its first bytes."""
+    """Open a file for its text; the first bytes show how it is compressed."""
     file = stack.enter_context(path.open("rb"))
     start = file.peek(4)
     packed: Any = None
@@ -133,10 +230,10 @@ def _read_lines(file: IO[bytes], path: Path, keep: float, always: Set[str]) -> V
 
 
 def _split(line: bytes, size: int, where: str) -> tuple[bytes, bytes]:
-    """Split a line whose word holds blanks, or whose columns are not apart by single blanks."""
+    """Split a line whose word contains spaces, or with other separators than single spaces."""
     fields = line.split()
     num_numbers = len(fields) - 1
-    # What else stands before the last `size` numbers is part of the word, unless it is a number.
+    # Everything before the last `size` numbers belongs to the word, unless it is a number.
     too_long = num_numbers > size and not any(math.isnan(_number(f)) for f in fields[1:-size])
     if num_numbers < size or too_long:
         raise DataError(f"{where}: {max(num_numbers, 0)} numbers, but the first line has {size}.")
@@ -144,7 +241,7 @@ def _split(line: bytes, size: int, where: str) -> tuple[bytes, bytes]:
 
 
 def _parse(numbers: dict[int, bytes], size: int, path: Path) -> NDArray[np.float32]:
-    """Turn the numbers of lines, by line number, into a matrix (N E)."""
+    """Parse the numbers of lines, which are given by line number, as a matrix (N E)."""
     with suppress(ValueError):
         matrix = np.loadtxt(
             list(numbers.values()), dtype=np.float32, comments=None, delimiter=" ", ndmin=2
@@ -158,7 +255,7 @@ def _parse(numbers: dict[int, bytes], size: int, path: Path) -> NDArray[np.float
 
 
 def _number(text: bytes) -> float:
-    """Read a number; NaN where there is none."""
+    """Parse a number; the result is NaN if the text is not a number."""
     try:
         return float(text)
     except ValueError:
@@ -169,99 +266,8 @@ def _show(text: bytes) -> str:
     return repr(text[:40].decode(errors="replace").strip())
 
 
-class VectorStore:
-    """Words and their vectors in one file, of which only what is used is ever read into memory.
-
-    Words are found by a hash of eight bytes and then compared, so no word ever gets the vector of
-    another. Numbers are kept in half precision.
-
-    Args:
-        arrays: Those of `STORE_TYPES`, by name.
-    """
-
-    def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
-        self._arrays = arrays
-        self._hashes, self._rows = arrays["hashes"], arrays["rows"]
-        self._words, self._offsets = arrays["words"], arrays["offsets"]
-        self._vectors = arrays["vectors"]
-        self.size = self._vectors.shape[1]
-
-    def __len__(self) -> int:
-        """Count the words."""
-        return len(self._vectors)
-
-    @classmethod
-    def open(cls, path: str | Path) -> "VectorStore":
-        """Map a file that `write` or `save` wrote into memory.
-
-        Raises:
-            ModelFolderError: There is none, or it is cut off or of another kind.
-        """
-        try:
-            return cls(_map_arrays(Path(path)))
-        except FileNotFoundError:
-            raise ModelFolderError(f"{path}: no such file.") from None
-        except (ValueError, KeyError, TypeError, IndexError, OSError) as error:
-            raise ModelFolderError(
-                f"{path}: must be a whole vector store. Got a damaged or foreign file ({error})."
-            ) from None
-
-    @classmethod
-    def write(
-        cls, path: str | Path, words: Sequence[str], matrix: NDArray[np.floating[Any]]
-    ) -> None:
-        """Write words, all different, and their vectors (N E).
-
-        Raises:
-            DataError: A number is beyond half precision (65,504).
-        """
-        with np.errstate(over="ignore"):
-            vectors = np.ascontiguousarray(matrix, dtype=np.float16)
-        if len(words) != len(vectors):
-            raise ValueError(f"matrix: a row a word. Got {len(vectors)} for {len(words)} words.")
-        if not np.isfinite(vectors).all():
-            worst = matrix[~np.isfinite(vectors)][0]
-            raise DataError(f"{path}: vectors hold numbers from -65504 to 65504. Got {worst}.")
-        encoded = [_encode(word) for word in words]
-        hashes = _hash(encoded)
-        order = np.argsort(hashes, kind="stable")
-        lengths = np.array([0, *map(len, encoded)], dtype=np.uint64)
-        arrays = {
-            "hashes": hashes[order],
-            "rows": order.astype(np.uint32),
-            "vectors": vectors,
-            "words": np.frombuffer(b"".join(encoded), dtype=np.uint8),
-            "offsets": np.cumsum(lengths, dtype=np.uint64),
-        }
-        cls(arrays).save(path)
-
-    def save(self, path: str | Path) -> None:
-        """Write the store to a file, which is replaced as a whole."""
-        with replacing(Path(path)) as beside:
-            save_file(self._arrays, beside)
-
-    def find(self, words: Sequence[str]) -> NDArray[np.int64]:
-        """Look up the rows of words, -1 where there is none."""
-        found = np.full(len(words), -1, dtype=np.int64)
-        encoded = [_encode(word) for word in words]
-        hashes = _hash(encoded)
-        starts = np.searchsorted(self._hashes, hashes, side="left")
-        ends = np.searchsorted(self._hashes, hashes, side="right")
-        for i in np.flatnonzero(starts < ends):
-            for row in self._rows[starts[i] : ends[i]].tolist():
-                if self._words[self._offsets[row] : self._offsets[row + 1]].tobytes() == encoded[i]:
-                    found[i] = row
-        return found
-
-    def rows(self, ids: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Give the vectors (N E) of rows (N) that `find` found."""
-        if ids.size and ids.min() < 0:
-            raise IndexError(f"ids: rows of words that were found. Got {ids.min()}.")
-        return self._vectors[ids].astype(np.float32)
-
-
 def _encode(word: str) -> bytes:
-    # A lone surrogate is no character, but Python strings can hold one.
+    # A Python string can contain half of a UTF-16 pair, which strict UTF-8 refuses.
     return word.encode("utf-8", "surrogatepass")
 
 

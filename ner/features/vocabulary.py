@@ -1,4 +1,4 @@
-"""Which row of a table a string has: words by a chain of fallbacks, anything else by itself."""
+"""The row of a string in a table: words through several forms, other strings as they are."""
 
 import re
 from collections import Counter
@@ -12,18 +12,21 @@ from ner.features.vectors import VectorStore
 
 UNKNOWN = 0
 
-# The id of a word that brings its own vector: it has no trained row, but the vector store has one.
+# Row of a word that has a vector in the vector store, and no trained row.
 OWN_VECTOR = -1
+
+# Kinds of words in `Coverage`, by the first form that is known.
+KINDS: tuple[str, ...] = ("exact", "lower-cased", "digits as 0", "none")
 
 _DIGIT = re.compile("[0-9]")
 
 
 def fallback_forms(word: str, lowercase: bool = False) -> tuple[str, ...]:
-    """List the forms under which a word is looked up, best first.
+    """List the forms under which a word is looked up, the best form first.
 
     Args:
-        word: As it stands in the text.
-        lowercase: Leave out the exact form, so that spellings that differ in case share a row.
+        word: The word as it is in the text.
+        lowercase: Leave out the exact form, so that words that differ only in case share a row.
 
     >>> fallback_forms("Boeing-747")
     ('Boeing-747', 'boeing-747', 'boeing-000')
@@ -37,33 +40,41 @@ def fallback_forms(word: str, lowercase: bool = False) -> tuple[str, ...]:
 
 
 class Vocabulary:
-    """Strings in a fixed order; row 0 is for all that it does not hold."""
+    """Strings in a fixed order. Row 0 is for every string that is not among them.
+
+    Args:
+        entries: The strings, each once.
+    """
 
     def __init__(self, entries: Iterable[str]) -> None:
         self.entries = tuple(entries)
         self.rows = {entry: row for row, entry in enumerate(self.entries, start=1)}
 
     def __len__(self) -> int:
-        """Count the rows of a table for it, that of the unknown included."""
+        """Count the rows of a table for these strings, with row 0."""
         return len(self.entries) + 1
 
     def __contains__(self, entry: str) -> bool:
         return entry in self.rows
 
     def extended(self, entries: Iterable[str]) -> "Vocabulary":
-        """Append what is new; the rows of the old entries stay."""
+        """Append new entries; the rows of the old entries stay."""
         return Vocabulary(dict.fromkeys((*self.entries, *entries)))
 
     def encode(self, strings: Iterable[str]) -> NDArray[np.int32]:
-        """Look up the rows of strings; absent ones get `UNKNOWN`."""
+        """Look up the rows of strings (N); the row of an unknown string is `UNKNOWN`."""
         return np.array([self.rows.get(string, UNKNOWN) for string in strings], dtype=np.int32)
 
 
 class WordVocabulary(Vocabulary):
-    """The words of a training split, found through `fallback_forms`.
+    """The words of a training split, which are looked up through `fallback_forms`.
 
-    A word that no form finds has the row `UNKNOWN`, unless a vector store holds one of its forms:
-    then it is `OWN_VECTOR`, and its vector comes with it.
+    The row of a word is `UNKNOWN` if no form of it is in the vocabulary. If the vector store has a
+    form of it, the row is `OWN_VECTOR` instead, and the word brings that vector along.
+
+    Args:
+        entries: Forms of words, each once.
+        lowercase: Whether words that differ only in case share a row.
     """
 
     def __init__(self, entries: Iterable[str], lowercase: bool) -> None:
@@ -71,29 +82,29 @@ class WordVocabulary(Vocabulary):
         self.lowercase = lowercase
 
     def extended(self, entries: Iterable[str]) -> "WordVocabulary":
-        """Append what is new; the rows of the old entries stay."""
+        """Append new entries; the rows of the old entries stay."""
         return WordVocabulary(super().extended(entries).entries, self.lowercase)
 
     def known(self, words: Iterable[str]) -> set[str]:
-        """Give those of some words that the training split had, also in another case if shared."""
+        """Return the words that are in the training split, in any case if words share rows."""
         return {w for w in set(words) if fallback_forms(w, self.lowercase)[0] in self.rows}
 
     def find(
         self, words: Sequence[str], store: VectorStore | None
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Look words up, form by form: first among the trained rows, then in the store.
+        """Look up words form by form, each form first among the trained rows, then in the store.
 
         Returns:
-            The rows (U) of the words, and their rows in the store (U), -1 where they have none
-            or do not need it.
+            The row of each word (U), and its row in the store (U), which is -1 if the word is not
+            there or has a trained row.
         """
         rows = np.full(len(words), UNKNOWN, dtype=np.int32)
         stored = np.full(len(words), -1, dtype=np.int64)
-        forms = [fallback_forms(word, self.lowercase) for word in words]
-        absent = [form for some in forms if some[0] not in self.rows for form in some]
+        all_forms = [fallback_forms(word, self.lowercase) for word in words]
+        absent = [form for forms in all_forms if forms[0] not in self.rows for form in forms]
         in_store = dict(zip(absent, store.find(absent).tolist(), strict=True)) if store else {}
-        for i, some in enumerate(forms):
-            for form in some:
+        for i, forms in enumerate(all_forms):
+            for form in forms:
                 if form in self.rows:
                     rows[i] = self.rows[form]
                     break
@@ -103,10 +114,10 @@ class WordVocabulary(Vocabulary):
         return rows, stored
 
     def substitutes(self, words: Sequence[str], rare: set[str]) -> NDArray[np.int32]:
-        """Say which row each word would have if the forms in `rare` were not in the vocabulary.
+        """Look up the row that each word would have if the forms in `rare` were unknown (U).
 
-        Training shows these rows now and then in place of a rare word's own, so that they learn
-        what an unknown word means.
+        Training shows this row now and then in place of a rare word's own row, so that the rows of
+        unknown words learn their meaning.
         """
         rows = np.full(len(words), UNKNOWN, dtype=np.int32)
         for i, word in enumerate(words):
@@ -117,31 +128,30 @@ class WordVocabulary(Vocabulary):
 
 
 def count_forms(words: Iterable[str], lowercase: bool) -> Counter[str]:
-    """Count the first form of each word, and of words with digits also the last one.
+    """Count the first form of each word, and also the last form of words with digits.
 
-    What is counted already may be given as a `Counter`.
+    The last form, with zeros as digits, has a row for numbers that are not in the training split.
 
-    The form with zeros gets a row of its own, for the numbers that training never saw.
+    Args:
+        words: The words, or a `Counter` of them.
+        lowercase: See `fallback_forms`.
     """
-    forms: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for word, count in Counter(words).items():
         first, *rest = fallback_forms(word, lowercase)
-        forms[first] += count
+        counts[first] += count
         if rest and "0" in rest[-1]:
-            forms[rest[-1]] += count
-    return forms
-
-
-KINDS: tuple[str, ...] = ("exact", "lower-cased", "digits as 0", "none")
+            counts[rest[-1]] += count
+    return counts
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Words by the form that was found first, one of `KINDS`.
+    """How many words are known, by the first form that is known: one of `KINDS`.
 
     Args:
-        types: Counts of different words.
-        tokens: Counts of words as often as they come.
+        types: Counts of distinct words.
+        tokens: Counts of all words.
     """
 
     types: dict[str, int]
@@ -158,8 +168,8 @@ class Coverage:
 def coverage(known: VectorStore | Container[str], words: Iterable[str]) -> Coverage:
     """Count the words that are known as they are, lower-cased, with digits as 0, or not at all."""
     counts = Counter(words)
-    forms = {word: fallback_forms(word) for word in counts}
-    all_forms = list(dict.fromkeys(form for some in forms.values() for form in some))
+    forms_of = {word: fallback_forms(word) for word in counts}
+    all_forms = list(dict.fromkeys(form for forms in forms_of.values() for form in forms))
     if isinstance(known, VectorStore):
         rows = known.find(all_forms).tolist()
         found = {form for form, row in zip(all_forms, rows, strict=True) if row >= 0}
@@ -168,7 +178,7 @@ def coverage(known: VectorStore | Container[str], words: Iterable[str]) -> Cover
 
     types, tokens = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
     for word, count in counts.items():
-        form = next((form for form in forms[word] if form in found), None)
+        form = next((form for form in forms_of[word] if form in found), None)
         kind = {None: "none", word.lower(): "lower-cased", word: "exact"}.get(form, "digits as 0")
         types[kind] += 1
         tokens[kind] += count
@@ -176,7 +186,7 @@ def coverage(known: VectorStore | Container[str], words: Iterable[str]) -> Cover
 
 
 def _share(counts: dict[str, int], kind: str | None = None) -> str:
-    """Give the share of one kind, or of all that were found, in percent."""
+    """Write the share of one kind, or of all known words, in percent."""
     total = sum(counts.values())
-    part = total - counts["none"] if kind is None else counts[kind]
-    return f"{100 * part / max(total, 1):.1f} %"
+    count = total - counts["none"] if kind is None else counts[kind]
+    return f"{100 * count / max(total, 1):.1f} %"

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.data.sentence import PredictedSentence, Sentence
+from ner.features.arrays import OutputArrays
 from ner.features.batches import TaggingBatches
 from ner.features.distinct_words import WordRows
-from ner.features.featurizer import Arrays, Featurizer
+from ner.features.featurizer import Featurizer
 from ner.tasks import Task
 from ner.tasks.base import Runtime
 
@@ -21,7 +22,7 @@ BATCH_TOKENS = 2048
 Result = TypeVar("Result")
 
 # Takes outputs of the network and lengths (B); returns one result a sentence.
-Decode = Callable[[Arrays, NDArray[np.int64]], Sequence[Result]]
+Decode = Callable[[OutputArrays, NDArray[np.int64]], Sequence[Result]]
 
 
 class BatchRunner:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
 from ner.evaluation.calibration import Calibration, calibrate
-from ner.features.featurizer import Arrays
+from ner.features.arrays import OutputArrays
 from ner.inference.batching import BATCH_TOKENS
 from ner.inference.classification import Classification, classification
 from ner.inference.predictor import Predictor
@@ -69,5 +69,5 @@ class TextClassifier(Predictor):
         return replace(self, task=task), calibration
 
 
-def _scores(outputs: Arrays, lengths: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+def _scores(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[NDArray[np.float32]]:
     return list(outputs["logits"])

@@ -3,7 +3,7 @@
     words.onnx        words (U), characters (U W), shapes (U), affixes (U 5), all int32, and
                       vectors (U E), float32; those that the model reads -> rows (U E)
     model.onnx        rows (R E), tokens (B T), int64, lengths (B), int32, and of columns (B T K),
-                      bigrams (B T 2) and parts (B T), int32, what the model reads
+                      bigrams (B T 2) and sentence_ids (B T), int32, what the model reads
                       -> emissions (B T C), or logits (B C) and, where tokens are weighed,
                       attention (B K T)
     model.int8.onnx   the same as model.onnx, with weights of eight bits
@@ -14,16 +14,15 @@ The tables of words.onnx lie in model.safetensors, and are mapped into memory fr
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
 from ner.choices import Precision
 from ner.crf.forward_backward import Edges
 from ner.errors import ConfigError, ModelFolderError
-from ner.features.featurizer import Arrays
+from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
 from ner.files import SafetensorsHeader
 from ner.model_folder import GRAPHS, WEIGHTS, WORDS_GRAPH, StoredWeights
 
@@ -76,7 +75,7 @@ class Graph:
         self.size: int = outputs[0].shape[-1]
         self._outputs = [output.name for output in outputs]
 
-    def run(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
+    def run(self, arrays: Mapping[str, Any]) -> dict[str, Floats]:
         """Compute the outputs by name from the inputs, which may stand among other arrays."""
         feed = {
             name: np.ascontiguousarray(arrays[name], dtype=dtype)
@@ -135,20 +134,19 @@ class OnnxRuntime:
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, self._again
 
-    def word_rows(self, words: Arrays) -> np.ndarray:
-        """Compute the vectors (U E) of words, given as `Featurizer.encode_words` does."""
+    def word_rows(self, words: WordArrays) -> Floats:
+        """Compute the vectors (U E) of words, which `Featurizer.encode_words` has encoded."""
         if "vectors" in self._words.inputs and "vectors" not in words:
             size = self._words.inputs["vectors"][1][-1]
             words = {**words, "vectors": np.zeros((len(words["words"]), size), dtype=np.float32)}
         return self._words.run(words)["rows"]
 
-    def outputs(self, batch: Arrays) -> Arrays:
-        """Give what a task decodes; what stands behind a sentence means nothing.
+    def outputs(self, batch: BatchArrays) -> OutputArrays:
+        """Compute what a task decodes, for a batch of `TaggingBatches`.
 
-        Args:
-            batch: Of `TaggingBatches`; behind the end of a sentence stand some valid indices.
+        Positions past the end of a sentence are padding and are ignored.
         """
-        return self._model.run(batch)
+        return cast(OutputArrays, self._model.run(batch))
 
 
 def read_edges(folder: Path, num_tags: int) -> Edges | None:
@@ -168,7 +166,7 @@ def read_edges(folder: Path, num_tags: int) -> Edges | None:
     for name, array, shape in zip(STEPS, found, (edge, square, edge), strict=True):
         if array.shape != shape:
             raise ModelFolderError(
-                f"{folder}: {WEIGHTS}: {name} has the shape {shape}. Got {array.shape}."
+                f"{folder}: {WEIGHTS}: {name} must have the shape {shape}. Got {array.shape}."
             )
     return found
 

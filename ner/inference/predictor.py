@@ -4,20 +4,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from ner.choices import Precision, RuntimeName
 from ner.data.sentence import Entity, PredictedSentence, Sentence
 from ner.data.sentence_splitter import FindStarts, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
 from ner.errors import TaskError
 from ner.evaluation.calibration import Calibration
-from ner.features.document_context import windows
+from ner.features.document_context import windows_with_context
 from ner.features.featurizer import Featurizer
 from ner.inference.batching import BATCH_TOKENS, BatchRunner
 from ner.inference.classification import Classification
-from ner.inference.opening import Precision, RuntimeName, open_model
+from ner.inference.opening import open_model
 from ner.tasks import Task
 from ner.tasks.base import Decode, Runtime
+
+if TYPE_CHECKING:
+    from ner.nn.building import Build
 
 # Sentences that `pipe` reads ahead, so that it can group those of like length.
 WINDOW = 1024
@@ -68,6 +72,7 @@ class Predictor:
         precision: Precision = "fp32",
         device: str = "cpu",
         threads: int | None = None,
+        build: "Build | None" = None,
     ) -> Self:
         """Load a model folder that holds a model of this class; the arguments are those of `load`.
 
@@ -86,6 +91,7 @@ class Predictor:
             precision=precision,
             device=device,
             threads=threads,
+            build=build,
         )
         return cls(model.task, model.featurizer, chosen, model.tokenizer, {**model.record})
 
@@ -203,7 +209,8 @@ class Predictor:
     ) -> Iterator[PredictedSentence]:
         read = (i if isinstance(i, Sentence) else self.read(i) for i in items)
         subwords = self.featurizer.subwords
-        for ahead, places in windows(read, window, subwords.context if subwords else 0):
+        reach = subwords.context if subwords else 0
+        for ahead, places in windows_with_context(read, window, reach):
             yield from list(tag(ahead))[places.start : places.stop]
 
     def tag_sentences(

@@ -13,7 +13,7 @@ from ner.data.schemes import Span
 from ner.data.sentence import Entity, PredictedSentence, Prediction, Sentence
 from ner.data.sentence_splitter import FindStarts, cut_sentence, join_predictions
 from ner.errors import DataError
-from ner.features.featurizer import Arrays
+from ner.features.arrays import OutputArrays
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
 from ner.tasks import SpanTask
 
@@ -105,7 +105,7 @@ class Tagger(Predictor):
         sentence = text if isinstance(text, Sentence) else self.read(text)
         lattice = self.lattice
 
-        def decode(outputs: Arrays, lengths: NDArray[np.int64]) -> list[list[Prediction]]:
+        def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[list[Prediction]]:
             emissions = outputs["emissions"]
             (found,) = lattice.nbest(emissions, lengths, k)
             different = list(dict.fromkeys(span for spans, _ in found for span in spans))
@@ -126,7 +126,7 @@ class Tagger(Predictor):
             return self.tag_sentences([sentence])[0]
         allowed = self.lattice.allow(np.array([len(sentence)]), [required], [forbidden])
 
-        def decode(outputs: Arrays, lengths: NDArray[np.int64]) -> list[Prediction]:
+        def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Prediction]:
             found = self.lattice.decode(outputs["emissions"], lengths, allowed)
             return [Prediction(*each) for each in found]
 

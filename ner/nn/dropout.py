@@ -1,4 +1,4 @@
-"""Dropout that is the same at every token of a sentence, and dropout of whole words."""
+"""Dropout that is the same at all tokens of a sentence, and dropout of whole tokens."""
 
 import torch
 from jaxtyping import Float
@@ -6,10 +6,10 @@ from torch import Tensor, nn
 
 
 class LockedDropout(nn.Module):
-    """Drop the same features at each position of a sequence, in training only.
+    """Drops the same features at all tokens of a sentence, in training only.
 
     Args:
-        rate: Share of features dropped, in [0, 1).
+        rate: Share of features that are dropped, in [0, 1).
 
     Source: Gal and Ghahramani, "A Theoretically Grounded Application of Dropout in Recurrent
     Neural Networks", NeurIPS 2016, section 4.
@@ -20,7 +20,7 @@ class LockedDropout(nn.Module):
         self.rate = rate
 
     def forward(self, x: Float[Tensor, "B T F"]) -> Float[Tensor, "B T F"]:
-        """Scale what is kept by 1 / (1 - rate)."""
+        """Set features to zero at random, and divide the others by 1 - rate."""
         if not self.training or self.rate == 0:
             return x
         keep = torch.empty_like(x[:, :1]).bernoulli_(1 - self.rate)
@@ -28,10 +28,10 @@ class LockedDropout(nn.Module):
 
 
 class WordDropout(nn.Module):
-    """Set all features of a token to zero, in training only; the rest is not scaled.
+    """Drops all features of a token, in training only; the other tokens are not scaled.
 
     Args:
-        rate: Share of tokens dropped, in [0, 1).
+        rate: Share of tokens that are dropped, in [0, 1).
     """
 
     def __init__(self, rate: float) -> None:
@@ -39,7 +39,7 @@ class WordDropout(nn.Module):
         self.rate = rate
 
     def forward(self, x: Float[Tensor, "B T F"]) -> Float[Tensor, "B T F"]:
-        """Hide tokens at random."""
+        """Set tokens to zero at random."""
         if not self.training or self.rate == 0:
             return x
         return x * torch.empty_like(x[..., :1]).bernoulli_(1 - self.rate)

@@ -1,7 +1,8 @@
-"""Vectors of words from all that a word shows; vectors of tokens from words and input columns.
+"""Vectors of words from their features, and vectors of tokens from words and input columns.
 
-Each part of an embedder reads its own arrays of a batch (see `ner.features.batches`) and has a
-`size`. Parts that depend on the word alone work on the U distinct words of the batch.
+Each component of an embedder reads its own tensors of a batch (see `ner.nn.tensors`) and has a
+`size`, the width of its vectors. A component that depends on the word alone computes vectors of the
+U distinct words of a batch, which the embedder then copies to all tokens.
 """
 
 import math
@@ -15,16 +16,14 @@ from torch.nn import functional as F
 
 from ner.features.vocabulary import UNKNOWN
 from ner.nn.dropout import LockedDropout, WordDropout
-from ner.nn.masks import reverse
-
-Batch = Mapping[str, Tensor]
+from ner.nn.tensors import BatchTensors, WordTensors, reverse
 
 
 class WordEmbedding(nn.Module):
-    """A trained row for each word of the vocabulary; other words may bring a vector of their own.
+    """A trained vector for each word of the vocabulary; other words may have a vector in the batch.
 
     Args:
-        num_rows: Words of the vocabulary, the unknown word included.
+        num_rows: Words of the vocabulary, with the unknown word.
         size: Width of a vector.
     """
 
@@ -34,8 +33,8 @@ class WordEmbedding(nn.Module):
         self.table = nn.Embedding(num_rows, size)
         uniform_rows(self.table)
 
-    def forward(self, batch: Batch) -> Float[Tensor, "U E"]:
-        """Read `words`, and `vectors` where some word has none of the trained rows (-1)."""
+    def forward(self, batch: WordTensors) -> Float[Tensor, "U E"]:
+        """Look up `words`; a word whose row is -1 has its vector in `vectors`."""
         rows = batch["words"]
         trained = self.table(rows.clamp(min=0))
         if "vectors" not in batch:
@@ -44,19 +43,19 @@ class WordEmbedding(nn.Module):
 
 
 class CharacterCNN(nn.Module):
-    """Convolution over the characters of a word, then the maximum over its positions.
+    """A convolution over the characters of a word, then the maximum over its positions.
 
-    Padding never enters: positions behind the word are left out of the maximum, and read as zero
-    by the last window.
+    Padding has no influence: positions past the end of a word are left out of the maximum, and the
+    windows at the end of a word read them as zero.
 
     Args:
-        num_rows: Rows of the character table, padding (0) included.
+        num_rows: Rows of the table of characters, with padding (0).
         size: Width of a character's vector.
-        filters: Width of the result.
-        width: Characters in a window, odd.
+        filters: Width of a word's vector.
+        width: Characters in a window, an odd number.
 
     Source: Ma and Hovy, "End-to-end Sequence Labeling via Bi-directional LSTM-CNNs-CRF",
-    ACL 2016, section 2.1, with marks at both edges of the word added.
+    ACL 2016, section 2.1. The marks at both ends of a word are ours.
     """
 
     def __init__(self, num_rows: int, size: int = 30, filters: int = 50, width: int = 3) -> None:
@@ -66,16 +65,17 @@ class CharacterCNN(nn.Module):
         uniform_rows(self.table)
         self.convolution = nn.Conv1d(size, filters, width, padding=width // 2)
 
-    def forward(self, batch: Batch) -> Float[Tensor, "U E"]:
-        """Read `characters`.
+    def forward(self, batch: WordTensors) -> Float[Tensor, "U E"]:
+        """Compute vectors of words from `characters`.
 
-        A window's score is a sum of one row per place in it, and there are few different
-        characters: so the rows are multiplied by the filters once, and then only looked up.
+        The score of a window is a sum over its places, and there are few distinct characters. So
+        each character is multiplied by the filters once for each place, and the products are looked
+        up.
         """
         characters = batch["characters"]
         bias = self.convolution.bias
         assert bias is not None
-        # Looked up, not taken as it is: so padding gets no gradient.
+        # A look-up instead of the weight itself, so that padding gets no gradient.
         table = self.table(torch.arange(self.table.num_embeddings, device=characters.device))
         # Axes: place in the window x character x filter.
         rows = torch.einsum("rs,fsk->krf", table, self.convolution.weight)
@@ -91,12 +91,12 @@ class CharacterCNN(nn.Module):
 
 
 class CharacterLSTM(nn.Module):
-    """The last states of an LSTM that reads a word forwards and one that reads it backwards.
+    """The last states of two LSTMs, one of which reads a word forwards and one backwards.
 
     Args:
-        num_rows: Rows of the character table, padding (0) included.
+        num_rows: Rows of the table of characters, with padding (0).
         size: Width of a character's vector.
-        hidden: Width of the result, both directions, even.
+        hidden: Width of a word's vector, both directions together; an even number.
 
     Source: Lample et al., "Neural Architectures for Named Entity Recognition", NAACL 2016,
     section 4.1.
@@ -110,8 +110,8 @@ class CharacterLSTM(nn.Module):
         self.forwards = nn.LSTM(size, hidden // 2, batch_first=True)
         self.backwards = nn.LSTM(size, hidden // 2, batch_first=True)
 
-    def forward(self, batch: Batch) -> Float[Tensor, "U E"]:
-        """Read `characters`."""
+    def forward(self, batch: WordTensors) -> Float[Tensor, "U E"]:
+        """Compute vectors of words from `characters`."""
         characters = batch["characters"]
         lengths = (characters != 0).sum(dim=1)
         embedded = self.table(characters)
@@ -123,7 +123,12 @@ class CharacterLSTM(nn.Module):
 
 
 class ShapeEmbedding(nn.Module):
-    """A vector for each shape of a word: its case, its digits."""
+    """A vector for each shape of a word, such as capitalized or all digits.
+
+    Args:
+        num_rows: Number of shapes.
+        size: Width of a vector.
+    """
 
     def __init__(self, num_rows: int, size: int) -> None:
         super().__init__()
@@ -131,17 +136,17 @@ class ShapeEmbedding(nn.Module):
         self.table = nn.Embedding(num_rows, size)
         uniform_rows(self.table)
 
-    def forward(self, batch: Batch) -> Float[Tensor, "U E"]:
-        """Read `shapes`."""
+    def forward(self, batch: WordTensors) -> Float[Tensor, "U E"]:
+        """Look up `shapes`."""
         return self.table(batch["shapes"])
 
 
 class AffixEmbedding(nn.Module):
-    """A vector for each of a word's first and last letter groups, side by side.
+    """The vectors of a word's first and last letters, side by side.
 
     Args:
-        num_rows: Rows that affixes are hashed into; different ones may share a row.
-        size: Width of one affix's vector.
+        num_rows: Rows that affixes are hashed to. Different affixes may share a row.
+        size: Width of the vector of one affix.
         num_affixes: Affixes of a word.
     """
 
@@ -151,13 +156,18 @@ class AffixEmbedding(nn.Module):
         self.table = nn.Embedding(num_rows, size)
         uniform_rows(self.table)
 
-    def forward(self, batch: Batch) -> Float[Tensor, "U E"]:
-        """Read `affixes`."""
+    def forward(self, batch: WordTensors) -> Float[Tensor, "U E"]:
+        """Look up `affixes`."""
         return self.table(batch["affixes"]).flatten(1)
 
 
 class ColumnEmbedding(nn.Module):
-    """A vector for each input column of a token, such as its part of speech, side by side."""
+    """The vectors of a token's input columns, such as its part of speech, side by side.
+
+    Args:
+        num_rows: Values of each column, with the unknown value.
+        size: Width of the vector of one column.
+    """
 
     def __init__(self, num_rows: Sequence[int], size: int) -> None:
         super().__init__()
@@ -167,19 +177,19 @@ class ColumnEmbedding(nn.Module):
             uniform_rows(table)
         self.tables = nn.ModuleList(tables)
 
-    def forward(self, batch: Batch) -> Float[Tensor, "B T E"]:
-        """Read `columns`."""
+    def forward(self, batch: BatchTensors) -> Float[Tensor, "B T E"]:
+        """Look up `columns`."""
         columns = batch["columns"].unbind(dim=2)
         return torch.cat([t(c) for t, c in zip(self.tables, columns, strict=True)], dim=2)
 
 
 class BigramEmbedding(nn.Module):
-    """A vector for the pair of a token with the one before, and one for that with the one behind.
+    """The vectors of two pairs: a token and the one before it, a token and the one after it.
 
     Args:
-        num_rows: Pairs of the vocabulary, the unknown pair included.
-        size: Width of one pair's vector.
-        dropout: Share of the pairs that training shows as unknown.
+        num_rows: Pairs of the vocabulary, with the unknown pair.
+        size: Width of the vector of one pair.
+        dropout: Share of the pairs that are unknown in training.
     """
 
     def __init__(self, num_rows: int, size: int, dropout: float = 0.0) -> None:
@@ -189,8 +199,8 @@ class BigramEmbedding(nn.Module):
         self.table = nn.Embedding(num_rows, size)
         uniform_rows(self.table)
 
-    def forward(self, batch: Batch) -> Float[Tensor, "B T E"]:
-        """Read `bigrams`."""
+    def forward(self, batch: BatchTensors) -> Float[Tensor, "B T E"]:
+        """Look up `bigrams`."""
         pairs = batch["bigrams"]
         if self.training and self.dropout:
             hidden = torch.rand(pairs.shape, device=pairs.device) < self.dropout
@@ -199,13 +209,14 @@ class BigramEmbedding(nn.Module):
 
 
 class Embedder(nn.Module):
-    """Tokens to vectors: parts of the word, looked up once a distinct word, and input columns.
+    """Computes vectors of tokens: those of their words, then those of the tokens themselves.
 
     Args:
-        word_parts: Modules from a batch to (U E), each with a `size`.
-        token_parts: Modules from a batch to (B T E), each with a `size`.
-        dropout: Locked dropout on the result.
-        word_dropout: Share of tokens whose vector is set to zero.
+        word_parts: Modules that compute vectors of words (U E) from a batch, each with a `size`.
+        token_parts: Modules that compute vectors of tokens (B T E) from a batch, each with a
+            `size`.
+        dropout: Rate of locked dropout on the vectors.
+        word_dropout: Share of tokens whose vector is zero in training.
     """
 
     def __init__(
@@ -218,29 +229,29 @@ class Embedder(nn.Module):
         super().__init__()
         self.word_parts = nn.ModuleDict(dict(word_parts))
         self.token_parts = nn.ModuleDict(dict(token_parts))
-        parts: list[Any] = [*word_parts.values(), *token_parts.values()]
-        self.size: int = sum(part.size for part in parts)
+        components: list[Any] = [*word_parts.values(), *token_parts.values()]
+        self.size: int = sum(component.size for component in components)
         self.word_dropout = WordDropout(word_dropout)
         self.dropout = LockedDropout(dropout)
 
-    def word_rows(self, batch: Batch) -> Float[Tensor, "U E"]:
-        """Give the vectors of words, without numbers where there are no word parts."""
+    def word_rows(self, batch: WordTensors) -> Float[Tensor, "U E"]:
+        """Compute the vectors of words; their width is 0 if there are no word parts."""
         if not self.word_parts:
             return torch.zeros(len(batch["words"]), 0, device=batch["words"].device)
-        return torch.cat([part(batch) for part in self.word_parts.values()], dim=1)
+        return torch.cat([embed(batch) for embed in self.word_parts.values()], dim=1)
 
-    def forward(self, batch: Batch) -> Float[Tensor, "B T E"]:
-        """Read `tokens`, what the token parts read, and `rows` or what the word parts read."""
+    def forward(self, batch: BatchTensors) -> Float[Tensor, "B T E"]:
+        """Compute the vectors of tokens; those of words are `rows`, if the batch has them."""
         words = batch["rows"] if "rows" in batch else self.word_rows(batch)
         embedded = [F.embedding(batch["tokens"], words)]
-        embedded += [part(batch) for part in self.token_parts.values()]
+        embedded += [embed(batch) for embed in self.token_parts.values()]
         return self.dropout(self.word_dropout(torch.cat(embedded, dim=2)))
 
 
 def uniform_rows(table: nn.Embedding) -> None:
-    """Fill a table with uniform numbers of variance 1 / width, padding with zeros.
+    """Fill a table with uniform random numbers of variance 1 / width, and its padding with zeros.
 
-    Source: Ma and Hovy, ACL 2016, section 3.2 (the range is the root of 3 / width).
+    Source: Ma and Hovy, ACL 2016, section 3.2. The range is ±√(3 / width).
     """
     bound = math.sqrt(3 / table.embedding_dim)
     nn.init.uniform_(table.weight, -bound, bound)

@@ -1,6 +1,8 @@
-"""From hidden states to tags: a CRF, or a softmax at each token, both only over legal paths.
+"""Heads: from hidden states to scores of tags or classes, and to the loss.
 
-Without a scheme, tags are labels without prefixes, and all paths are legal.
+`CRFHead` and `SoftmaxHead` score the tags of each token, and allow only paths that are legal in a
+tag scheme. Without a scheme, tags are labels without prefixes, and all paths are legal.
+`ClassifierHead` scores the classes of a text.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,50 +16,52 @@ from torch.nn import functional as F
 from ner.crf.forward_backward import Edges
 from ner.data.schemes import Scheme
 from ner.nn.crf import CRF
-from ner.nn.masks import length_mask
 from ner.nn.pooling import HierarchicalPooling, Pooled
+from ner.nn.tensors import OutputTensors, length_mask
 
-# The gold tags, or what each token may be where the annotation is partial.
+# Gold tags, or the tags that each token may have where the annotation is partial.
 Tags = Int[Tensor, "B T"] | Bool[Tensor, "B T C"]
+
+# The gold class of each text, or whether each label holds for it.
+Classes = Int[Tensor, " B"] | Bool[Tensor, "B C"]
 
 
 @runtime_checkable
 class Head(Protocol):
-    """What the head of a model has to offer."""
+    """The last component of a model."""
 
     gold: ClassVar[str]
-    """The array of a batch that is learnt."""
+    """The name of the gold annotation in a batch: `tags` or `classes`."""
 
     def loss(
         self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"], gold: Tensor
     ) -> Float[Tensor, ""]:
-        """Give the mean over sentences, in nats; with partial tags, of all paths that fit."""
+        """Compute the mean loss of the sentences, in nats."""
         ...
 
-    def outputs(
-        self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]
-    ) -> dict[str, Tensor]:
-        """Give what a task decodes: `emissions` (B T C), or `logits` (B C) and `attention`."""
+    def outputs(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> OutputTensors:
+        """Compute what a task decodes: `emissions`, or `logits` and maybe `attention`."""
         ...
 
     def edges(self) -> Edges | None:
-        """Give the learnt scores of steps between tags, if there are any."""
+        """Return the learnt scores of steps between tags; None if there are none."""
         ...
 
 
 class CRFHead(nn.Module):
-    """Linear-chain conditional random field whose illegal transitions are forbidden.
+    """A linear-chain conditional random field in which illegal transitions are forbidden.
 
-    They are masked in the loss as well as in decoding, so no probability is spent on them, and
-    their parameters never move.
+    They are masked in the loss and in decoding: they have no probability, and their parameters
+    never change.
 
     Args:
         input_size: Width of the hidden states.
         tags: All tags.
-        scheme: Says which transitions are legal; None if all are.
-        cost: Nats by which a gold path has to beat others for each wrong token.
-        weights: How much each label matters, see `ner.nn.CRF`; 1 where it is not named.
-        ends: Whether there are scores of the first and of the last tag.
+        scheme: The scheme that says which transitions are legal; None if all are.
+        cost: Nats by which a gold path has to beat other paths for each of their wrong tokens.
+        weights: Weight of each label in the loss, 1 for labels that are not named; see
+            `ner.nn.CRF`.
+        ends: Whether the first and the last tag of a sentence have scores of their own.
     """
 
     gold: ClassVar[str] = "tags"
@@ -86,7 +90,7 @@ class CRFHead(nn.Module):
         )
 
     def emissions(self, hidden: Float[Tensor, "B T H"]) -> Float[Tensor, "B T C"]:
-        """Score each tag at each token, in the precision of the head's weights."""
+        """Compute the score of each tag at each token, in the precision of the head's weights."""
         return self.projection(hidden.to(self.projection.weight.dtype))
 
     def loss(
@@ -95,38 +99,36 @@ class CRFHead(nn.Module):
         lengths: Int[Tensor, " B"],
         tags: Tags,
     ) -> Float[Tensor, ""]:
-        """Negative log-likelihood of the gold paths, in nats: the mean over sentences.
+        """Compute the negative log-likelihood of the gold paths in nats, the mean over sentences.
 
-        With the head's cost and weights, if it has any.
+        With partial tags, it is that of all paths that fit. `cost` and `weights` are included.
         """
         return self.crf.loss(self.emissions(hidden), tags, length_mask(lengths, hidden.shape[1]))
 
-    def outputs(
-        self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]
-    ) -> dict[str, Tensor]:
-        """Give the `emissions`."""
+    def outputs(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> OutputTensors:
+        """Return the `emissions`."""
         return {"emissions": self.emissions(hidden)}
 
     def edges(self) -> Edges:
-        """Give the learnt scores of steps between tags."""
+        """Return the learnt scores of steps between tags."""
         crf = self.crf
         parameters = (crf.start_transitions, crf.transitions, crf.end_transitions)
         return Edges(*(p.detach().cpu().double().numpy() for p in parameters))
 
 
 class SoftmaxHead(nn.Module):
-    """Each token's tag by itself in training; decoded over legal paths.
+    """A softmax over the tags of each token, which is decoded over legal paths only.
 
-    The best path maximises the sum of the tokens' log-probabilities over all legal paths. The
-    probability of a span is its share in the distribution over legal paths that is proportional
-    to the product of the tokens' probabilities.
+    In training, the tag of each token is predicted by itself. The best path is the legal path with
+    the highest sum of log-probabilities of its tags. The probability of a span is taken in the
+    distribution over legal paths that is proportional to the product of the probabilities of tags.
 
     Args:
         input_size: Width of the hidden states.
         tags: All tags.
-        scheme: Says which transitions are legal; None if all are.
-        weights: Factors on the losses of tokens by the label of their gold tag, 1 where it is not
-            named; of a token with several tags that it may have, the mean of theirs.
+        scheme: The scheme that says which transitions are legal; None if all are.
+        weights: Factor on the loss of a token by the label of its gold tag, 1 for labels that are
+            not named. If a token may have several tags, it is the mean of their factors.
     """
 
     gold: ClassVar[str] = "tags"
@@ -147,7 +149,7 @@ class SoftmaxHead(nn.Module):
         self.register_buffer("weights", factors, persistent=False)
 
     def emissions(self, hidden: Float[Tensor, "B T H"]) -> Float[Tensor, "B T C"]:
-        """Log-probability of each tag at each token, in the precision of the head's weights."""
+        """Compute the log-probability of each tag at each token, in the head's precision."""
         return F.log_softmax(self.projection(hidden.to(self.projection.weight.dtype)), dim=2)
 
     def loss(
@@ -156,7 +158,7 @@ class SoftmaxHead(nn.Module):
         lengths: Int[Tensor, " B"],
         tags: Tags,
     ) -> Float[Tensor, ""]:
-        """Cross-entropy in nats, summed over tokens: the mean over sentences."""
+        """Compute the cross-entropy in nats: summed over tokens, the mean over sentences."""
         scores = self.emissions(hidden)
         if tags.dtype == torch.bool:
             gold = scores.masked_fill(~tags, -torch.inf).logsumexp(dim=2)
@@ -170,47 +172,26 @@ class SoftmaxHead(nn.Module):
                 gold = gold * self.weights[tags]
         return -(gold.sum() / len(lengths))
 
-    def outputs(
-        self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]
-    ) -> dict[str, Tensor]:
-        """Give the `emissions`."""
+    def outputs(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> OutputTensors:
+        """Return the `emissions`."""
         return {"emissions": self.emissions(hidden)}
 
     def edges(self) -> None:
-        """No steps between tags are learnt."""
+        """Return None: there are no learnt scores of steps between tags."""
         return
 
 
-def tag_weights(
-    tags: Sequence[str], scheme: Scheme | None, weights: Mapping[str, float]
-) -> list[float]:
-    """Give each tag the weight of its label; O and labels that are not named have 1.
-
-    >>> tag_weights(["O", "B-PER", "I-PER", "B-LOC"], "BIO", {"PER": 2.0})
-    [1.0, 2.0, 2.0, 1.0]
-    """
-    if scheme is None:
-        return [float(weights.get(tag, 1.0)) for tag in tags]
-    return [1.0 if tag == "O" else float(weights.get(tag[2:], 1.0)) for tag in tags]
-
-
-HEADS = {"crf": CRFHead, "softmax": SoftmaxHead}
-
-# The class of each text, or for each label whether it holds.
-Classes = Int[Tensor, " B"] | Bool[Tensor, "B C"]
-
-
 class ClassifierHead(nn.Module):
-    """A pooling, and a linear layer that scores labels; float32 also where autocast is on.
+    """A pooling and a linear layer that scores classes, in float32 also under autocast.
 
     Args:
-        pooling: From states (B T H) and lengths to a `Pooled`, see `ner.nn.pooling`.
-        labels: All labels.
-        multi_label: Whether a text may have several of them, or none.
-        weights: Factors on the losses, 1 where a label is not named: of texts by their gold label,
-            or with `multi_label` of each label.
-        label_smoothing: Share of the gold probability that is spread over all labels equally, in
-            [0, 1); with `multi_label` over "yes" and "no" of each label.
+        pooling: Computes a `Pooled` from states (B T H) and lengths, see `ner.nn.pooling`.
+        labels: All classes.
+        multi_label: Whether a text may have several classes, or none.
+        weights: Factor on the loss of a text by its gold class, 1 for classes that are not named;
+            with `multi_label`, on the loss of each class.
+        label_smoothing: Share of the gold probability that is spread equally over all classes, in
+            [0, 1); with `multi_label`, over "yes" and "no" of each class.
 
     Source of the smoothing: Szegedy et al., "Rethinking the Inception Architecture for Computer
     Vision", CVPR 2016, section 7.
@@ -244,19 +225,19 @@ class ClassifierHead(nn.Module):
         hidden: Float[Tensor, "B T H"],
         lengths: Int[Tensor, " B"],
         gold: Classes,
-        parts: Int[Tensor, "B T"] | None = None,
+        sentence_ids: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, ""]:
-        """Give the mean over texts, in nats, the penalty of the pooling included.
+        """Compute the mean loss of the texts in nats, with the penalty of the pooling.
 
         Args:
-            hidden: States.
+            hidden: Hidden states.
             lengths: Tokens of each text.
-            gold: Int64 (B), or bool (B C) with `multi_label`; the losses of a text's labels are
-                added up, since each is a decision of its own.
-            parts: The sentence of each token, for hierarchical pooling.
+            gold: The class of each text; with `multi_label`, whether each class holds. Then the
+                losses of all classes of a text are added up, since each is a decision of its own.
+            sentence_ids: The sentence of each token, for hierarchical pooling.
         """
         with torch.autocast(hidden.device.type, enabled=False):
-            pooled = self._pool(hidden, lengths, parts)
+            pooled = self._pool(hidden, lengths, sentence_ids)
             logits = self.projection(pooled.vectors)
             losses = self._losses(logits, gold)
             return (losses if pooled.penalty is None else losses + pooled.penalty).mean()
@@ -265,28 +246,28 @@ class ClassifierHead(nn.Module):
         self,
         hidden: Float[Tensor, "B T H"],
         lengths: Int[Tensor, " B"],
-        parts: Int[Tensor, "B T"] | None = None,
-    ) -> dict[str, Tensor]:
-        """Give `logits` (B C) and, where the pooling weighs tokens, `attention` (B K T)."""
+        sentence_ids: Int[Tensor, "B T"] | None = None,
+    ) -> OutputTensors:
+        """Compute the `logits` and, if the pooling weighs tokens, the `attention`."""
         with torch.autocast(hidden.device.type, enabled=False):
-            pooled = self._pool(hidden, lengths, parts)
-            found = {"logits": self.projection(pooled.vectors)}
+            pooled = self._pool(hidden, lengths, sentence_ids)
+            found: OutputTensors = {"logits": self.projection(pooled.vectors)}
         if pooled.attention is not None:
             found["attention"] = pooled.attention
         return found
 
-    def edges(self) -> Edges | None:
-        """There are no steps between labels of whole texts."""
-        return None
+    def edges(self) -> None:
+        """Return None: classes of texts have no steps between them."""
+        return
 
     def _losses(self, logits: Float[Tensor, "B C"], gold: Classes) -> Float[Tensor, " B"]:
         smoothing = self.label_smoothing
         if self.multi_label:
             shares = gold.to(logits.dtype) * (1 - smoothing) + smoothing / 2
-            each = F.binary_cross_entropy_with_logits(
+            losses = F.binary_cross_entropy_with_logits(
                 logits, shares, weight=self.weights, reduction="none"
             )
-            return each.sum(dim=1)
+            return losses.sum(dim=1)
         losses = F.cross_entropy(logits, gold, reduction="none", label_smoothing=smoothing)
         return losses if self.weights is None else losses * self.weights[gold]
 
@@ -294,11 +275,27 @@ class ClassifierHead(nn.Module):
         self,
         hidden: Float[Tensor, "B T H"],
         lengths: Int[Tensor, " B"],
-        parts: Int[Tensor, "B T"] | None,
+        sentence_ids: Int[Tensor, "B T"] | None,
     ) -> Pooled:
         states = hidden.to(self.projection.weight.dtype)
         if not isinstance(self.pooling, HierarchicalPooling):
             return self.pooling(states, lengths)
-        if parts is None:
-            raise ValueError("parts: the sentence of each token, which this pooling needs")
-        return self.pooling(states, lengths, parts)
+        if sentence_ids is None:
+            raise ValueError("sentence_ids: hierarchical pooling needs them. Got None.")
+        return self.pooling(states, lengths, sentence_ids)
+
+
+HEADS = {"crf": CRFHead, "softmax": SoftmaxHead}
+
+
+def tag_weights(
+    tags: Sequence[str], scheme: Scheme | None, weights: Mapping[str, float]
+) -> list[float]:
+    """Return the weight of each tag: that of its label, and 1 for O and labels that are not named.
+
+    >>> tag_weights(["O", "B-PER", "I-PER", "B-LOC"], "BIO", {"PER": 2.0})
+    [1.0, 2.0, 2.0, 1.0]
+    """
+    if scheme is None:
+        return [float(weights.get(tag, 1.0)) for tag in tags]
+    return [1.0 if tag == "O" else float(weights.get(tag[2:], 1.0)) for tag in tags]

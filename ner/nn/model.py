@@ -1,25 +1,60 @@
-"""The model: an embedder, an encoder and a head, and how to build one from plain settings."""
+"""The model: an embedder, an encoder and a head, one after the other."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ner.nn.embeddings import Batch
 from ner.nn.heads import Head
+from ner.nn.tensors import BatchTensors, OutputTensors
+
+
+@runtime_checkable
+class TokenEmbedder(Protocol):
+    """The first component of a model: a module that computes vectors, such as `Embedder`."""
+
+    size: int
+    """Width of the vectors (E)."""
+
+    def __call__(self, batch: Any) -> Float[Tensor, "B T E"]:
+        """Compute the vectors of the tokens of a batch."""
+        ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """The second component of a model: a module that computes states, such as `DilatedCNN`."""
+
+    size: int
+    """Width of the states (H)."""
+
+    def __call__(
+        self, embedded: Float[Tensor, "B T E"], lengths: Int[Tensor, " B"]
+    ) -> Float[Tensor, "B T H"]:
+        """Compute the states of tokens from their vectors and the lengths of sentences.
+
+        Positions past the end of a sentence are padding: they must not change the states of tokens.
+        """
+        ...
 
 
 class Model(nn.Module):
-    """Tokens to what is predicted. Its parts can be any modules with the same calls.
+    """A network from batches of sentences to scores of tags or classes.
+
+    Any modules with the calls of these protocols can be the components of a model.
 
     Args:
-        embedder: From a batch to (B T E).
-        encoder: From (B T E) and lengths (B) to (B T H).
-        head: See `Head`.
-        autocast: Train embedder and encoder in bfloat16; the head stays in float32.
+        embedder: Computes the vectors of tokens (B T E) of a batch.
+        encoder: Computes states (B T H) from these vectors and the lengths (B) of sentences.
+        head: Computes the loss and the outputs from these states.
+        autocast: Whether embedder and encoder are trained in bfloat16. The head always computes in
+            float32.
     """
 
     def __init__(
-        self, embedder: nn.Module, encoder: nn.Module, head: Head, autocast: bool = False
+        self, embedder: TokenEmbedder, encoder: Encoder, head: Head, autocast: bool = False
     ) -> None:
         super().__init__()
         self.embedder = embedder
@@ -27,22 +62,22 @@ class Model(nn.Module):
         self.head = head
         self.autocast = autocast
 
-    def hidden(self, batch: Batch) -> Float[Tensor, "B T H"]:
-        """Encode the tokens of a batch."""
+    def hidden(self, batch: BatchTensors) -> Float[Tensor, "B T H"]:
+        """Compute the states of the tokens of a batch."""
         device = batch["lengths"].device.type
         with torch.autocast(device, torch.bfloat16, enabled=self.autocast and self.training):
             return self.encoder(self.embedder(batch), batch["lengths"])
 
-    def loss(self, batch: Batch) -> Float[Tensor, ""]:
-        """Give the quantity to minimise, in nats a sentence."""
-        given = (self.hidden(batch), batch["lengths"], batch[self.head.gold])
-        return self.head.loss(*given, **_parts(batch))
+    def loss(self, batch: BatchTensors) -> Float[Tensor, ""]:
+        """Compute the mean loss of the sentences of a batch, in nats."""
+        gold = cast("Mapping[str, Tensor]", batch)[self.head.gold]
+        return self.head.loss(self.hidden(batch), batch["lengths"], gold, **_sentence_ids(batch))
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Give what a task decodes, see `Head.outputs`."""
-        return self.head.outputs(self.hidden(batch), batch["lengths"], **_parts(batch))
+    def forward(self, batch: BatchTensors) -> OutputTensors:
+        """Compute the outputs that a task decodes, see `Head.outputs`."""
+        return self.head.outputs(self.hidden(batch), batch["lengths"], **_sentence_ids(batch))
 
 
-def _parts(batch: Batch) -> dict[str, Tensor]:
-    """Give the sentence of each token to heads that read it."""
-    return {"parts": batch["parts"]} if "parts" in batch else {}
+def _sentence_ids(batch: BatchTensors) -> dict[str, Tensor]:
+    """Return the sentence of each token as an argument, for the heads that read it."""
+    return {"sentence_ids": batch["sentence_ids"]} if "sentence_ids" in batch else {}

@@ -1,8 +1,9 @@
-"""From the states of a text's tokens to one vector, exact under padding.
+"""Poolings: from the states of the tokens of a text to one vector, exact under padding.
 
-Every pooling maps states (B T H) and lengths (B) to a `Pooled`, has the `size` of its vectors, and
-`num_heads`, the rows of attention that it gives. What stands behind the end of a text is replaced
-before anything is computed with it, so that not even a NaN there can matter.
+A pooling is called with states (B T H) and lengths (B), and returns a `Pooled`. It has a `size`,
+the width of its vectors, and `num_heads`, the number of rows of attention that it returns. States
+past the end of a text are padding and are ignored: they are replaced before anything is computed,
+so that even a NaN there has no influence.
 """
 
 from collections.abc import Sequence
@@ -13,44 +14,34 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ner.errors import ConfigError
-from ner.nn.documents import cut_parts
-from ner.nn.masks import length_mask
+from ner.nn.documents import lay_out_sentences
+from ner.nn.tensors import length_mask
 
 
 class Pooled(NamedTuple):
-    """What became of a batch of texts.
-
-    Args:
-        vectors: One a text.
-        attention: How much each token mattered; each row sums to 1 and is 0 behind the end. None
-            where the pooling does not weigh tokens.
-        penalty: What each text adds to the loss, in nats; None for nothing.
-    """
+    """The result of a pooling for a batch of texts."""
 
     vectors: Float[Tensor, "B P"]
+    """The vector of each text."""
     attention: Float[Tensor, "B K T"] | None = None
+    """The weight of each token: each row sums to 1, and is 0 past the end. None if the pooling does
+    not weigh tokens."""
     penalty: Float[Tensor, " B"] | None = None
-
-
-def fill_behind(
-    hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"], value: float
-) -> Float[Tensor, "B T H"]:
-    """Put a value behind the end of each text."""
-    return hidden.masked_fill(~length_mask(lengths, hidden.shape[1])[:, :, None], value)
+    """What each text adds to the loss, in nats; None for nothing."""
 
 
 class AdditiveAttention(nn.Module):
-    """Weights of tokens: the softmax over a text of `query · tanh(keys(state))`, for each query.
+    """Weights of the tokens of a text: for each query, the softmax of `query · tanh(keys(state))`.
 
     Args:
         input_size: Width of the states.
         size: Width of the keys.
-        num_heads: Rows of weights.
+        num_heads: Number of queries.
 
     Source: Bahdanau, Cho and Bengio, "Neural Machine Translation by Jointly Learning to Align and
-    Translate", ICLR 2015, appendix A.1.2; Yang et al., "Hierarchical Attention Networks for
-    Document Classification", NAACL 2016, section 2.2, where a learnt vector takes the place of
-    the decoder's state, as it does here.
+    Translate", ICLR 2015, appendix A.1.2. As in Yang et al., "Hierarchical Attention Networks for
+    Document Classification", NAACL 2016, section 2.2, a learnt vector replaces the state of the
+    decoder.
     """
 
     def __init__(self, input_size: int, size: int, num_heads: int) -> None:
@@ -61,23 +52,23 @@ class AdditiveAttention(nn.Module):
     def forward(
         self, states: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]
     ) -> Float[Tensor, "B K T"]:
-        """Weigh tokens; the states behind the end have to be finite."""
+        """Compute the weights; states past the end of a text have to be finite."""
         scores = self.queries(torch.tanh(self.keys(states))).transpose(1, 2)
-        behind = ~length_mask(lengths, states.shape[1])
+        outside = ~length_mask(lengths, states.shape[1])
         # Axes: text (B) x head (1) x token (T).
-        return scores.masked_fill(behind[:, None, :], -torch.inf).softmax(dim=2)
+        return scores.masked_fill(outside[:, None, :], -torch.inf).softmax(dim=2)
 
 
 class AttentionPooling(nn.Module):
-    """A weighted mean over tokens; with several heads, each weighs a share of the features.
+    """A weighted mean over tokens. With several heads, each one weighs its share of the features.
 
     Args:
-        input_size: Width of the states, and of the vector.
+        input_size: Width of the states and of the vector.
         size: Width of the keys of the attention.
-        num_heads: How many there are; they have to divide `input_size`.
+        num_heads: Number of heads, which must divide `input_size`.
 
-    Source: see `AdditiveAttention`; that heads share the features out among them is from Vaswani
-    et al., "Attention Is All You Need", NeurIPS 2017, section 3.2.2. Here they share the keys.
+    Source: `AdditiveAttention`. Heads with a share of the features each are from Vaswani et al.,
+    "Attention Is All You Need", NeurIPS 2017, section 3.2.2; here, all heads have the same keys.
     """
 
     def __init__(self, input_size: int, size: int = 100, num_heads: int = 1) -> None:
@@ -93,7 +84,7 @@ class AttentionPooling(nn.Module):
 
     def forward(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> Pooled:
         """Pool all tokens."""
-        states = fill_behind(hidden, lengths, 0.0)
+        states = fill_padding(hidden, lengths, 0.0)
         weights = self.attention(states, lengths)
         # Axes: text (B) x head (K) x token (T) x feature of the head.
         shares = states.unflatten(2, (self.num_heads, -1)).transpose(1, 2)
@@ -102,17 +93,18 @@ class AttentionPooling(nn.Module):
 
 
 class StructuredAttention(nn.Module):
-    """Several weighted means over tokens side by side, each of all features.
+    """Several weighted means over tokens, each of all features, side by side.
 
     Args:
         input_size: Width of the states; the vector is `num_heads` times as wide.
         size: Width of the keys of the attention.
-        num_heads: How many means there are.
-        penalty: Weight of `||A A^T - I||_F^2`, which is 0 where each head looks at one token of
-            its own. 0 leaves it out.
+        num_heads: Number of means.
+        penalty: Weight of the penalty `||A A^T - I||_F^2`, which is 0 if each head looks at one
+            token, different from those of the other heads. 0 leaves it out.
 
     Source: Lin et al., "A Structured Self-Attentive Sentence Embedding", ICLR 2017, sections 2.1
-    and 2.2 (there 30 heads, keys of 350, penalty 1). The keys have a bias here.
+    and 2.2, where there are 30 heads, keys of width 350 and a penalty of 1. Here, the keys have a
+    bias.
     """
 
     def __init__(
@@ -126,21 +118,25 @@ class StructuredAttention(nn.Module):
 
     def forward(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> Pooled:
         """Pool all tokens."""
-        states = fill_behind(hidden, lengths, 0.0)
+        states = fill_padding(hidden, lengths, 0.0)
         weights = self.attention(states, lengths)
         vectors = (weights @ states).flatten(1)
         if not self.penalty:
             return Pooled(vectors, weights)
-        likeness = weights @ weights.transpose(1, 2)
-        unity = torch.eye(self.num_heads, device=weights.device, dtype=weights.dtype)
-        return Pooled(vectors, weights, self.penalty * (likeness - unity).square().sum((1, 2)))
+        products = weights @ weights.transpose(1, 2)
+        identity = torch.eye(self.num_heads, device=weights.device, dtype=weights.dtype)
+        return Pooled(vectors, weights, self.penalty * (products - identity).square().sum((1, 2)))
 
 
 class MaxPooling(nn.Module):
     """The greatest value of each feature.
 
-    It gives no attention: the share of features whose greatest value is a token's would jump
-    where two values are all but equal, so that the company of a text would show in it.
+    There is no attention: it would be the share of features whose greatest value comes from a
+    token, which jumps where two values are nearly equal, so it would depend on the other texts of a
+    batch.
+
+    Args:
+        input_size: Width of the states and of the vector.
     """
 
     num_heads = 0
@@ -150,12 +146,16 @@ class MaxPooling(nn.Module):
         self.size = input_size
 
     def forward(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> Pooled:
-        """Pool all tokens; equal values share the gradient."""
-        return Pooled(fill_behind(hidden, lengths, -torch.inf).amax(dim=1))
+        """Pool all tokens. If values are equal, they share the gradient."""
+        return Pooled(fill_padding(hidden, lengths, -torch.inf).amax(dim=1))
 
 
 class MeanPooling(nn.Module):
-    """The mean over tokens; no attention, since no token matters more than another."""
+    """The mean over tokens. There is no attention, since all tokens have the same weight.
+
+    Args:
+        input_size: Width of the states and of the vector.
+    """
 
     num_heads = 0
 
@@ -165,16 +165,16 @@ class MeanPooling(nn.Module):
 
     def forward(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> Pooled:
         """Pool all tokens."""
-        return Pooled(fill_behind(hidden, lengths, 0.0).sum(dim=1) / lengths[:, None])
+        return Pooled(fill_padding(hidden, lengths, 0.0).sum(dim=1) / lengths[:, None])
 
 
 class LastStates(nn.Module):
-    """The states in which each direction has read all: at the last token, and at the first.
+    """The state of each direction after it has read the whole text: at the last and first token.
 
     Args:
-        input_size: Width of the states.
-        bidirectional: Whether their second half is that of the backward direction; else all of
-            them are taken at the last token.
+        input_size: Width of the states and of the vector.
+        bidirectional: Whether the second half of the states belongs to the backward direction. If
+            not, the whole state of the last token is taken.
     """
 
     num_heads = 0
@@ -192,43 +192,43 @@ class LastStates(nn.Module):
 
 
 class ConcatenatedPooling(nn.Module):
-    """Several poolings side by side, their rows of attention below each other.
+    """Several poolings: their vectors side by side, their rows of attention one after the other.
 
     Args:
-        parts: The poolings, in the order of their vectors.
+        poolings: The poolings, in the order of their vectors.
     """
 
-    def __init__(self, parts: Sequence[nn.Module]) -> None:
+    def __init__(self, poolings: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.parts = nn.ModuleList(parts)
-        each: list[Any] = list(parts)
-        self.size: int = sum(part.size for part in each)
-        self.num_heads: int = sum(part.num_heads for part in each)
+        self.parts = nn.ModuleList(poolings)  # this name is part of the names of weights
+        components: list[Any] = list(poolings)
+        self.size: int = sum(component.size for component in components)
+        self.num_heads: int = sum(component.num_heads for component in components)
 
     def forward(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> Pooled:
-        """Pool all tokens in each way."""
-        found: list[Pooled] = [part(hidden, lengths) for part in self.parts]
-        attention = [each.attention for each in found if each.attention is not None]
-        penalties = [each.penalty for each in found if each.penalty is not None]
+        """Pool all tokens."""
+        results: list[Pooled] = [pooling(hidden, lengths) for pooling in self.parts]
+        attention = [pooled.attention for pooled in results if pooled.attention is not None]
+        penalties = [pooled.penalty for pooled in results if pooled.penalty is not None]
         return Pooled(
-            torch.cat([each.vectors for each in found], dim=1),
+            torch.cat([pooled.vectors for pooled in results], dim=1),
             torch.cat(attention, dim=1) if attention else None,
             torch.stack(penalties).sum(dim=0) if penalties else None,
         )
 
 
 class HierarchicalPooling(nn.Module):
-    """Words are pooled within each sentence of a document, then sentences by attention.
+    """Pools the words of each sentence of a document, then the sentences by attention.
 
-    The attention of a token is that of its sentence times its own within the sentence; where the
-    words are pooled without attention, all tokens of a sentence share its attention equally.
+    The attention of a token is its weight in the sentence times the weight of the sentence. If
+    words are pooled without attention, all tokens of a sentence have the same weight in it.
 
     Args:
-        words: Pools words.
+        words: Pools the words of a sentence.
         size: Width of the keys of the attention over sentences.
 
-    Source: Yang et al., NAACL 2016, as for `AdditiveAttention`. There a second recurrent network
-    runs over the sentences; here one that has read the whole document is below.
+    Source: Yang et al., NAACL 2016, see `AdditiveAttention`. In the paper, a second recurrent
+    network reads the sentences; here, the only encoder has read the whole document.
     """
 
     def __init__(self, words: nn.Module, size: int = 100) -> None:
@@ -243,29 +243,28 @@ class HierarchicalPooling(nn.Module):
         self,
         hidden: Float[Tensor, "B T H"],
         lengths: Int[Tensor, " B"],
-        parts: Int[Tensor, "B T"],
+        sentence_ids: Int[Tensor, "B T"],
     ) -> Pooled:
         """Pool all tokens.
 
         Args:
             hidden: States.
             lengths: Tokens of each document.
-            parts: The sentence of each token: a new one begins where the number changes. What
-                stands behind the end means nothing.
+            sentence_ids: The sentence of each token. A sentence begins where the number changes.
         """
-        cut = cut_parts(parts, lengths)
-        within: Pooled = self.words(cut.tokens(hidden), cut.lengths)
-        whole: Pooled = self.sentences(cut.parts(within.vectors), cut.counts)
-        shares = within.attention
-        if shares is None:
-            shares = (1 / cut.lengths.to(hidden.dtype))[:, None, None]
-            shares = shares.expand(-1, 1, int(cut.lengths.max()))
+        layout = lay_out_sentences(sentence_ids, lengths)
+        within: Pooled = self.words(layout.gather_tokens(hidden), layout.lengths)
+        whole: Pooled = self.sentences(layout.gather_sentences(within.vectors), layout.counts)
+        weights = within.attention
+        if weights is None:
+            weights = (1 / layout.lengths.to(hidden.dtype))[:, None, None]
+            weights = weights.expand(-1, 1, int(layout.lengths.max()))
         assert whole.attention is not None
-        attention = cut.spread(shares, whole.attention[:, 0])
+        attention = layout.multiply_weights(weights, whole.attention[:, 0])
         if within.penalty is None:
             return Pooled(whole.vectors, attention)
-        sums = torch.zeros_like(whole.vectors[:, 0]).index_add(0, cut.documents, within.penalty)
-        return Pooled(whole.vectors, attention, sums / cut.counts)
+        sums = torch.zeros_like(whole.vectors[:, 0]).index_add(0, layout.documents, within.penalty)
+        return Pooled(whole.vectors, attention, sums / layout.counts)
 
 
 def build_pooling(
@@ -279,20 +278,20 @@ def build_pooling(
     hierarchical: bool = False,
     bidirectional: bool = True,
 ) -> nn.Module:
-    """Build the pooling of the section `pooling` of a configuration.
+    """Build the pooling that the section `pooling` of a configuration describes.
 
     Args:
         input_size: Width of the states.
-        kinds: See `PoolingConfig`, as for what follows.
+        kinds: One or several of "attention", "structured", "max", "mean" and "last".
         size: Width of the keys of attention.
-        heads: Of `attention`.
-        hops: Heads of `structured`.
-        penalty: Of `structured`.
-        hierarchical: Pool words within sentences, then sentences.
-        bidirectional: Whether the second half of the states are those of a backward direction.
+        heads: Heads of "attention".
+        hops: Heads of "structured".
+        penalty: Weight of the penalty of "structured".
+        hierarchical: Whether to pool the words of each sentence, then the sentences.
+        bidirectional: Whether the second half of the states belongs to a backward direction.
 
     Raises:
-        ConfigError: Heads do not divide the width of the states.
+        ConfigError: `heads` does not divide the width of the states.
     """
     builders = {
         "attention": lambda: AttentionPooling(input_size, size, heads),
@@ -304,3 +303,10 @@ def build_pooling(
     chosen = [builders[kind]() for kind in kinds]
     pooling = chosen[0] if len(chosen) == 1 else ConcatenatedPooling(chosen)
     return HierarchicalPooling(pooling, size) if hierarchical else pooling
+
+
+def fill_padding(
+    hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"], value: float
+) -> Float[Tensor, "B T H"]:
+    """Replace the states past the end of each text by a value."""
+    return hidden.masked_fill(~length_mask(lengths, hidden.shape[1])[:, :, None], value)

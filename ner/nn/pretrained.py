@@ -1,7 +1,7 @@
-"""Encoders of the library `transformers`: read from a folder or the hub, and built again.
+"""Encoders of the library `transformers`: read from a folder or the hub, and built again later.
 
-No code of a model is ever run, and no pickle is read: a folder needs its weights in safetensors,
-and of a name on the hub only such files are fetched.
+The code that comes with a model is never run, and no pickle is read: the weights must be in
+safetensors, and from the hub only such files are downloaded.
 """
 
 import contextlib
@@ -25,27 +25,27 @@ HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 FETCHED = ["*.json", "*.txt", "*.model", "*.safetensors"]
 
-# Of encoders that set no limit themselves, because they count from each sub-word.
+# Window of encoders without a limit of their own, whose positions are relative.
 USUAL_WINDOW = 512
 
-# Where a tokenizer knows no limit it gives one that no text reaches.
+# A tokenizer without a limit says a number above this one.
 NO_LIMIT = 1_000_000
 
-# A path of this machine, and leave to run code.
+# Keys of an architecture that are not kept: a path on this machine, and permission to run code.
 PRIVATE = ("_name_or_path", "auto_map", "attn_implementation", "_attn_implementation")
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """An encoder as it was read.
+    """A pretrained encoder with its tokenizer.
 
     Args:
-        module: From `input_ids` and `attention_mask` to hidden states.
-        architecture: What `build_pretrained_encoder` makes the like of it from.
-        tokenizer: Of the library `tokenizers`, as JSON.
-        padding: The sub-word behind the end.
-        unknown: The sub-word of a word that has none.
-        limit: Sub-words that it takes at once, marks included; None where it sets none.
+        module: Computes hidden states from `input_ids` and `attention_mask`.
+        architecture: The settings from which `build_pretrained_encoder` builds such a module.
+        tokenizer: A tokenizer of the library `tokenizers`, as JSON.
+        padding: Id of the sub-word that pads windows.
+        unknown: Id of the sub-word for words without any.
+        limit: Sub-words that the encoder reads at once, with the special ones; None for no limit.
         digest: SHA-256 of its weights.
     """
 
@@ -60,14 +60,20 @@ class Pretrained:
     def subwords(
         self, *, window: int | None, overlap: int, context: int, pooling: Pooling
     ) -> Subwords:
-        """Make what turns sentences into sub-words for it.
+        """Build the object that cuts sentences into sub-words for the encoder.
+
+        Args:
+            window: Sub-words of a window; None for as many as the encoder reads at once.
+            overlap: See `Subwords`.
+            context: See `Subwords`.
+            pooling: See `Subwords`.
 
         Raises:
-            ConfigError: It takes no window of this size.
+            ConfigError: The encoder does not read a window of this size.
         """
         if window is not None and self.limit is not None and window > self.limit:
             raise ConfigError(
-                f"transformer.window: must be at most {self.limit}, which the encoder takes at "
+                f"transformer.window: must be at most {self.limit}, which the encoder reads at "
                 f"once. Got {window}."
             )
         return Subwords(
@@ -86,10 +92,10 @@ def read_pretrained_encoder(path: str, revision: str | None = None) -> Pretraine
 
     Args:
         path: A folder, or a name on the hub.
-        revision: Of the name on the hub: a branch, a tag or a commit.
+        revision: For a name on the hub: a branch, a tag or a commit.
 
     Raises:
-        ConfigError: There is none, or it cannot be read without running code or a pickle.
+        ConfigError: There is no encoder, or reading it would run code or read a pickle.
         MissingExtraError: transformers is not installed.
     """
     transformers = _library()
@@ -103,10 +109,11 @@ def read_pretrained_encoder(path: str, revision: str | None = None) -> Pretraine
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, use_fast=True, **local)
             if not getattr(tokenizer, "is_fast", False):
                 raise ValueError("its tokenizer is none of the library tokenizers")
-            # Without the files of one, the library makes up a tokenizer that knows its marks alone.
+            # If its files are missing, the library makes a tokenizer that has only special
+            # sub-words.
             if len(tokenizer) <= len(tokenizer.all_special_tokens):
                 raise ValueError("its tokenizer has no vocabulary")
-            # Read by itself: else what it says of attention would win over what is asked for.
+            # Read here, since otherwise its kind of attention would replace the one asked for.
             config = transformers.AutoConfig.from_pretrained(folder, **local)
             whole, found = _with_attention(
                 transformers.AutoModel.from_pretrained,
@@ -144,13 +151,13 @@ def read_pretrained_encoder(path: str, revision: str | None = None) -> Pretraine
 
 
 def build_pretrained_encoder(architecture: Mapping[str, Any]) -> nn.Module:
-    """Build an encoder whose weights are still to be filled in.
+    """Build an encoder whose weights have to be filled in.
 
     Args:
-        architecture: Of `Pretrained`.
+        architecture: The architecture of a `Pretrained`.
 
     Raises:
-        ValueError: The library knows no such model.
+        ValueError: The library does not know such a model.
         MissingExtraError: transformers is not installed.
     """
     transformers = _library()
@@ -166,13 +173,13 @@ def build_pretrained_encoder(architecture: Mapping[str, Any]) -> nn.Module:
 def _library() -> Any:
     try:
         return require("transformers", PURPOSE, EXTRA)
-    except ImportError as error:  # it refuses to work beside other versions than it knows
+    except ImportError as error:  # it refuses versions of other packages that it does not know
         reason = str(error).partition("\n")[0].rstrip(".")
         raise MissingExtraError(f"{PURPOSE} needs a whole transformers. Got: {reason}.") from None
 
 
 def _fetch(path: str, revision: str | None) -> Path:
-    """Give the folder of an encoder, on the hub if there is none under this path."""
+    """Return the folder of an encoder, which is downloaded from the hub if `path` is no folder."""
     folder = Path(path)
     if folder.is_dir():
         return folder
@@ -190,20 +197,20 @@ def _fetch(path: str, revision: str | None) -> Path:
 
 
 def _check_files(folder: Path) -> None:
-    """Refuse folders that hold no encoder, or of which the library would read pickles."""
+    """Refuse folders without an encoder, and those of which the library would read pickles."""
     if not (folder / "config.json").is_file():
         raise ValueError("config.json is missing")
     if (folder / "adapter_config.json").exists():
         raise ValueError("an adapter; merge it into its encoder first")
     index = folder / "model.safetensors.index.json"
     shards = set(read_json(index)["weight_map"].values()) if index.exists() else set()
-    others = sorted(name for name in shards if not name.endswith(".safetensors"))
-    if others:
-        raise ValueError(f"weights in {others[0]}")
+    foreign = sorted(name for name in shards if not name.endswith(".safetensors"))
+    if foreign:
+        raise ValueError(f"weights in {foreign[0]}")
 
 
 def _with_attention(make: Any, *arguments: Any, **options: Any) -> Any:
-    """Make a model with attention of torch; a configuration may ask for code from the hub."""
+    """Make a model with torch's attention; its configuration could ask for code from the hub."""
     try:
         return make(*arguments, attn_implementation="sdpa", **options)
     except ValueError as error:
@@ -215,18 +222,19 @@ def _with_attention(make: Any, *arguments: Any, **options: Any) -> Any:
 def _encoder_of(whole: Any) -> nn.Module:
     module = whole.get_encoder() if whole.config.is_encoder_decoder else whole
     if getattr(module, "pooler", None) is not None:
-        # It makes a vector of the sentence, for a task that is not ours.
+        # The pooler computes a vector of the whole sentence, which is not used.
         module.pooler = None
     return module
 
 
-def _limit(module: nn.Module, of_tokenizer: int) -> int | None:
+def _limit(module: nn.Module, tokenizer_limit: int) -> int | None:
+    """Find how many sub-words an encoder reads at once; None for no limit."""
     config: Any = module.config
-    limits = [of_tokenizer] if of_tokenizer < NO_LIMIT else []
+    limits = [tokenizer_limit] if tokenizer_limit < NO_LIMIT else []
     positions = getattr(config, "max_position_embeddings", None)
     if isinstance(positions, int) and positions > 0:
         tables = (m for n, m in module.named_modules() if n.endswith("position_embeddings"))
-        # Encoders after RoBERTa begin to count behind the row for padding.
+        # Encoders like RoBERTa count positions from the row after that of padding.
         padding = [getattr(table, "padding_idx", None) for table in tables]
         unused = next((row + 1 for row in padding if row is not None), 0)
         limits.append(positions - unused)
@@ -234,7 +242,7 @@ def _limit(module: nn.Module, of_tokenizer: int) -> int | None:
 
 
 def _is_of(missing: str, name: str) -> bool:
-    """Whether a weight of the whole model is this one of its encoder."""
+    """Say whether a weight of the whole model is the weight `name` of its encoder."""
     return missing == name or missing.endswith(f".{name}")
 
 
@@ -255,7 +263,7 @@ def _digest(module: nn.Module) -> str:
 
 @contextlib.contextmanager
 def _quiet(transformers: Any) -> Iterator[None]:
-    """Keep the library from writing to the terminal; what is wrong is raised here."""
+    """Keep the library from writing to the terminal; errors are raised here."""
     logging = transformers.utils.logging
     verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity(logging.CRITICAL)

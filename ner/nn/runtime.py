@@ -1,44 +1,33 @@
-"""The network in torch: its weights from a model folder, its arrays on a device."""
+"""Runs a network in torch: with weights from a model folder, on a device."""
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ner.crf.forward_backward import Edges
 from ner.errors import ConfigError, ModelFolderError
-from ner.features.featurizer import Arrays
+from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
 from ner.model_folder import WEIGHTS, ModelFolder
-from ner.nn.building import build_model
+from ner.nn.building import build_model, replace_components
 from ner.nn.model import Model
 
-# By numpy's kind of type.
+# Types of tensors, by the kind of numpy's type.
 DTYPES = {"i": torch.int64, "f": torch.float32, "b": torch.bool}
-
-
-def to_tensors(
-    batch: Mapping[str, NDArray[Any]], device: torch.device | str = "cpu"
-) -> dict[str, Tensor]:
-    """Move the arrays of a batch to a device, all integers as int64."""
-    return {
-        name: torch.from_numpy(array).to(device, DTYPES[array.dtype.kind])
-        for name, array in batch.items()
-    }
 
 
 class TorchRuntime:
     """Runs a model on batches of arrays, without gradients.
 
     Args:
-        model: Put in evaluation mode here.
-        device: Where it runs; it is moved there.
+        model: The model, which is set to evaluation mode.
+        device: The device to which the model is moved.
     """
 
-    # Torch has threads of its own; further ones would only get into their way.
+    # Torch has its own threads, and more threads would only slow them down.
     workers = 1
 
     def __init__(self, model: Model, device: torch.device | str = "cpu") -> None:
@@ -46,65 +35,85 @@ class TorchRuntime:
         self.device = torch.device(device)
         self.edges: Edges | None = model.head.edges()
 
-    def word_rows(self, words: Arrays) -> np.ndarray:
-        """Compute the vectors (U E) of words, float32."""
+    def word_rows(self, words: WordArrays) -> Floats:
+        """Compute the vectors (U E) of words."""
         embedder: Any = self.model.embedder
         with torch.inference_mode():
             return embedder.word_rows(to_tensors(words, self.device)).cpu().numpy()
 
-    def outputs(self, batch: Arrays) -> Arrays:
-        """Give what a task decodes, float32."""
+    def outputs(self, batch: BatchArrays) -> OutputArrays:
+        """Compute what a task decodes."""
         if self.device.type != "cpu":
-            # The table of all words stays where it is.
+            # Copy only the rows of this batch to the device, not the table of all words.
             used, tokens = np.unique(batch["tokens"], return_inverse=True)
             batch = {**batch, "rows": batch["rows"][used], "tokens": tokens}
         with torch.inference_mode():
             found = self.model(to_tensors(batch, self.device))
-        return {name: tensor.cpu().numpy() for name, tensor in found.items()}
+        return cast(OutputArrays, {name: tensor.cpu().numpy() for name, tensor in found.items()})
 
 
-def load_network(parts: ModelFolder, where: str = "model") -> Model:
-    """Build the network of a model and fill in its weights.
+def to_tensors(arrays: Mapping[str, Any], device: torch.device | str = "cpu") -> dict[str, Tensor]:
+    """Copy arrays, such as those of a batch, to a device.
+
+    Integers become int64, other numbers float32.
+    """
+    return {
+        name: torch.from_numpy(array).to(device, DTYPES[array.dtype.kind])
+        for name, array in arrays.items()
+    }
+
+
+def load_network(stored: ModelFolder, where: str = "model") -> Model:
+    """Build the network of a model folder with its weights.
+
+    Args:
+        stored: The model folder.
+        where: Its path, for messages.
 
     Raises:
-        ModelFolderError: A weight is missing, too much, or of another shape.
+        ModelFolderError: A weight is missing, unexpected, or of another shape, or the network needs
+            a function that `stored` lacks.
     """
-    model = build_model(parts.network, parts.featurizer, parts.task)
+    model = build_model(stored.network, stored.featurizer, stored.task)
+    model = replace_components(model, stored.network, stored.build, where)
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    weights = dict(parts.weights)
+    weights = dict(stored.weights)
     file, hint = f"{where}: {WEIGHTS}", "Was a file of the model exchanged?"
     for names, fault in (
-        (shapes.keys() - weights.keys(), "lacks"),
-        (weights.keys() - shapes.keys(), "has too much"),
+        (shapes.keys() - weights.keys(), " lacks"),
+        (weights.keys() - shapes.keys(), ": unexpected weight"),
     ):
         if names:
-            raise ModelFolderError(f"{file} {fault} {_listed(sorted(names))}. {hint}")
+            raise ModelFolderError(f"{file}{fault} {_listed(sorted(names))}. {hint}")
     for name, array in weights.items():
         if array.shape != shapes[name]:
             raise ModelFolderError(
-                f"{file}: {name} has the shape {shapes[name]}. Got {array.shape}. {hint}"
+                f"{file}: {name} must have the shape {shapes[name]}. Got {array.shape}. {hint}"
             )
     model.load_state_dict({name: torch.from_numpy(a) for name, a in weights.items()})
     return model
 
 
-def take_weights(model: nn.Module, parts: ModelFolder) -> None:
+def take_weights(model: nn.Module, stored: ModelFolder) -> None:
     """Start a network from the weights of a model whose vocabularies and tags it extends.
 
-    Rows are only ever appended, so the old weights are the leading block of each array.
+    New rows are always appended, so the old weights are the leading block of each array.
     """
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
-            if name in parts.weights:
-                old = torch.from_numpy(parts.weights[name])
+            if name in stored.weights:
+                old = torch.from_numpy(stored.weights[name])
                 tensor[tuple(slice(0, size) for size in old.shape)] = old
 
 
 def choose_device(name: str) -> torch.device:
-    """Turn `auto`, `cpu`, `cuda` or `cuda:N` into a device that is there.
+    """Find the device with a name.
+
+    Args:
+        name: `cpu`, `cuda`, `cuda:N`, or `auto` for `cuda` if there is a GPU, else `cpu`.
 
     Raises:
-        ConfigError: It is none of these, or this machine has no such device.
+        ConfigError: The name is none of these, or this machine has no such device.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -117,7 +126,11 @@ def choose_device(name: str) -> torch.device:
 
 
 def set_threads(threads: int | None) -> None:
-    """Limit the threads of torch; None leaves them."""
+    """Set the number of threads that torch uses; None changes nothing.
+
+    Raises:
+        ConfigError: The number is less than 1.
+    """
     if threads is not None:
         if threads < 1:
             raise ConfigError(f"threads: must be at least 1. Got {threads}.")

@@ -1,7 +1,9 @@
-"""Vectors of tokens in their sentence, from a pretrained encoder.
+"""Vectors of tokens in context, from a pretrained encoder.
 
-Axes: **M** windows of all sentences of a batch, **S** sub-words of the longest, **P** sub-words
-that vectors of tokens are made of, **L** layers; see `Subwords.arrays`.
+Axes: **M** windows of all sentences of a batch, **S** sub-words of the longest window, **P**
+    sub-words
+that make vectors of tokens, **L** layers, **F** features of one layer or of all layers side by
+side.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,15 +18,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ner.nn.pretrained import build_pretrained_encoder
+from ner.nn.tensors import BatchTensors
 
 Layers = Literal["last", "mean4", "mix"]
 
-# Windows that are read at once where nothing is learnt; it bounds the memory of long texts.
+# Windows that are read at once if there is no gradient. This bounds the memory for long texts.
 WINDOWS_AT_ONCE = 32
 
 
 class LayerMix(nn.Module):
-    """A learnt mean of layers, times a learnt factor.
+    """A weighted mean of layers with learnt weights, times a learnt factor.
+
+    Args:
+        num_layers: L.
 
     Source: Peters et al., "Deep contextualized word representations", NAACL 2018, equation 1.
     """
@@ -35,15 +41,15 @@ class LayerMix(nn.Module):
         self.factor = nn.Parameter(torch.ones(1))
 
     def forward(self, layers: Float[Tensor, "B T L E"]) -> Float[Tensor, "B T E"]:
-        """Weigh the layers."""
+        """Compute the weighted mean."""
         return self.factor * torch.einsum("btle,l->bte", layers, self.weights.softmax(0))
 
 
 class VectorCache:
-    """Vectors of sentences by their keys, as many as fit; what came first stays.
+    """The vectors of sentences by their keys. If it is full, no more vectors are added.
 
     Args:
-        limit: In bytes.
+        limit: Size of all vectors in bytes.
     """
 
     def __init__(self, limit: int) -> None:
@@ -52,29 +58,31 @@ class VectorCache:
         self._kept: dict[tuple[int, int], NDArray[np.float32]] = {}
 
     def get(self, key: tuple[int, int]) -> NDArray[np.float32] | None:
-        """Give what is kept under a key."""
+        """Return the vectors under a key; None if there are none."""
         return self._kept.get(key)
 
     def put(self, key: tuple[int, int], vectors: NDArray[np.float32]) -> None:
-        """Keep a copy if there is room."""
+        """Store a copy of the vectors under a key, if there is room."""
         if key not in self._kept and self.size + vectors.nbytes <= self.limit:
             self._kept[key] = vectors.copy()
             self.size += vectors.nbytes
 
 
 class Transformer(nn.Module):
-    """What a pretrained encoder says of each token in its sentence.
+    """Computes vectors of tokens with a pretrained encoder.
 
-    A token is the mean of its sub-words, or the first of them, as the batch says. A frozen encoder
-    is always in evaluation mode and in float32, and on a CPU it reads each sentence by itself:
-    then its vectors do not depend on the company by a single bit, and can be kept.
+    The vector of a token is the mean of its sub-words or the first of them; `places` in the batch
+    decide. A frozen encoder is always in evaluation mode and in float32. On a CPU, it reads each
+    sentence by itself, so the vectors of a sentence do not depend on the batch in any bit, and can
+    be kept.
 
     Args:
-        encoder: From `input_ids` and `attention_mask` to hidden states, see `ner.nn.pretrained`.
-        layers: The last one, the mean of the last four, or a learnt mix of all, that of the
-            embeddings included.
-        tuned: Whether the encoder learns.
-        rate: Factor on the learning rate of an encoder that does.
+        encoder: Computes hidden states from `input_ids` and `attention_mask`, see
+            `ner.nn.pretrained`.
+        layers: The last layer, the mean of the last four, or a learnt mix of all layers and the
+            embeddings.
+        tuned: Whether the encoder is trained.
+        rate: Factor on the learning rate of an encoder that is trained.
     """
 
     def __init__(
@@ -96,37 +104,37 @@ class Transformer(nn.Module):
         self.cache: VectorCache | None = None
 
     def train(self, mode: bool = True) -> "Transformer":
-        """Change the mode of all but a frozen encoder."""
+        """Set the mode; a frozen encoder stays in evaluation mode."""
         super().train(mode)
         if not self.tuned:
             self.encoder.eval()
         return self
 
     def keep_vectors(self, limit: int) -> None:
-        """Keep what a frozen encoder says of a sentence for the next time, up to `limit` bytes."""
+        """Keep the vectors of sentences, up to `limit` bytes, if the encoder is frozen."""
         if not self.tuned:
             self.cache = VectorCache(limit)
 
-    def forward(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "B T E"]:
-        """Read the arrays that `Subwords.arrays` makes."""
+    def forward(self, batch: BatchTensors) -> Float[Tensor, "B T E"]:
+        """Compute vectors of tokens from the sub-words of a batch."""
         if self.tuned:
             layers = pool(self._read(batch), batch["places"], batch["first_places"])
         else:
-            with unlearnt(batch["pieces"].device.type):
+            with without_gradients(batch["pieces"].device.type):
                 layers = self._frozen(batch)
         # Axes: sentence x token x layer x vector.
         layers = layers.unflatten(2, (-1, self.size))
         return layers[:, :, 0] if self.mix is None else self.mix(layers)
 
-    def _frozen(self, batch: Mapping[str, Tensor]) -> Float[Tensor, "B T F"]:
-        """Read the sentences that are not kept, and keep them."""
+    def _frozen(self, batch: BatchTensors) -> Float[Tensor, "B T F"]:
+        """Compute the vectors that are not kept yet, and keep them."""
         pieces, cache = batch["pieces"], self.cache
         keys: list[Any] = [] if cache is None else list(map(tuple, batch["keys"].tolist()))
         kept = [None] * len(batch["windows"]) if cache is None else [cache.get(k) for k in keys]
         windows = torch.arange(len(pieces), device=pieces.device).split(batch["windows"].tolist())
         new = [rows for rows, vectors in zip(windows, kept, strict=True) if vectors is None]
         if new and pieces.device.type != "cpu":
-            new = [torch.cat(new)]  # there, small pieces of work cost more than padding does
+            new = [torch.cat(new)]  # on a GPU, many small batches cost more than padding
         pooled = pool(self._read(batch, new), batch["places"], batch["first_places"])
         if cache is not None:
             lengths = batch["lengths"].tolist()
@@ -138,9 +146,15 @@ class Transformer(nn.Module):
         return pooled
 
     def _read(
-        self, batch: Mapping[str, Tensor], groups: Iterable[Tensor] | None = None
+        self, batch: BatchTensors, groups: Iterable[Tensor] | None = None
     ) -> Float[Tensor, "M S F"]:
-        """Give the vectors of sub-words, read group by group of windows; others are zero."""
+        """Compute the states of sub-words.
+
+        Args:
+            batch: A batch.
+            groups: Windows that are read together; the states of other windows are zero. None reads
+                all windows together. If there is a gradient, all windows are read.
+        """
         pieces, lengths = batch["pieces"], batch["piece_lengths"]
         if torch.is_grad_enabled():
             return self._encode(pieces, lengths)
@@ -148,7 +162,7 @@ class Transformer(nn.Module):
             groups = [torch.arange(len(pieces), device=pieces.device)]
         width = self.size * (1 if self.mix is None else len(self.mix.weights))
         states = torch.zeros((*pieces.shape, width), device=pieces.device)
-        for rows in (part for group in groups for part in group.split(WINDOWS_AT_ONCE)):
+        for rows in (rows for group in groups for rows in group.split(WINDOWS_AT_ONCE)):
             longest = int(lengths[rows].max())
             states[rows, :longest] = self._encode(pieces[rows, :longest], lengths[rows])
         return states
@@ -156,7 +170,7 @@ class Transformer(nn.Module):
     def _encode(
         self, pieces: Int[Tensor, "M S"], lengths: Int[Tensor, " M"]
     ) -> Float[Tensor, "M S F"]:
-        """Give the vectors of sub-words; those of all layers side by side where they are mixed."""
+        """Compute the states of sub-words: of one layer, or of all layers if they are mixed."""
         mask = torch.arange(pieces.shape[1], device=pieces.device) < lengths[:, None]
         found = self.encoder(
             input_ids=pieces,
@@ -173,11 +187,11 @@ class Transformer(nn.Module):
 
 
 def build_transformer(settings: Mapping[str, Any], architecture: Mapping[str, Any]) -> Transformer:
-    """Build the embedding, with an encoder whose weights are still to be filled in.
+    """Build the embedding with an encoder whose weights have to be filled in.
 
     Args:
         settings: The section `transformer` of a configuration.
-        architecture: Of the encoder, see `ner.nn.pretrained.Pretrained`.
+        architecture: The architecture of the encoder, see `ner.nn.pretrained.Pretrained`.
     """
     return Transformer(
         build_pretrained_encoder(architecture),
@@ -188,9 +202,9 @@ def build_transformer(settings: Mapping[str, Any], architecture: Mapping[str, An
 
 
 def fill_encoders(model: nn.Module, pretrained: nn.Module) -> None:
-    """Give the encoders of a model the weights that were read."""
-    for part in transformers_of(model):
-        part.encoder.load_state_dict(pretrained.state_dict())
+    """Copy the weights of a pretrained encoder into the encoders of a model."""
+    for embedding in transformers_of(model):
+        embedding.encoder.load_state_dict(pretrained.state_dict())
 
 
 def transformers_of(model: nn.Module) -> list[Transformer]:
@@ -201,14 +215,14 @@ def transformers_of(model: nn.Module) -> list[Transformer]:
 def pool(
     states: Float[Tensor, "M S F"], places: Int[Tensor, " P"], first_places: Int[Tensor, "B T"]
 ) -> Float[Tensor, "B T F"]:
-    """Take the mean of the sub-words of each token; padding, which has none, is zero."""
+    """Compute the mean of the sub-words of each token; padding has none and is zero."""
     flat = states.flatten(0, 1)
     means = F.embedding_bag(places, flat, first_places.flatten(), mode="mean")
     return means.view(*first_places.shape, flat.shape[1])
 
 
 @contextmanager
-def unlearnt(device: str) -> Iterator[None]:
+def without_gradients(device: str) -> Iterator[None]:
     """Compute without gradients, and in float32."""
     with torch.no_grad(), torch.autocast(device, enabled=False):
         yield

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from ner.crf.forward_backward import Edges
 from ner.data.sentence import Prediction, Sentence
 from ner.evaluation.report import Report
-from ner.features.featurizer import Arrays
+from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
 
 # Takes the outputs of a network for a batch, and lengths (B); returns one prediction a sentence.
-Decode = Callable[[Arrays, NDArray[np.int64]], Sequence[Prediction]]
+Decode = Callable[[OutputArrays, NDArray[np.int64]], Sequence[Prediction]]
 
 # Heads of a network: one that scores the tags of each token, one that scores classes of a text.
 HeadName = Literal["tags", "classes"]
@@ -187,10 +187,10 @@ class Runtime(Protocol):
     workers: int
     """How many batches to run side by side for the highest speed."""
 
-    def word_rows(self, words: Arrays) -> np.ndarray:
+    def word_rows(self, words: WordArrays) -> Floats:
         """Compute the vectors (U E) of words, which `Featurizer.encode_words` has encoded."""
         ...
 
-    def outputs(self, batch: Arrays) -> Arrays:
+    def outputs(self, batch: BatchArrays) -> OutputArrays:
         """Compute what a task decodes, for a batch of `TaggingBatches`."""
         ...

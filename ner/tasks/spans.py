@@ -17,7 +17,7 @@ from ner.errors import DataError
 from ner.evaluation.baselines import NameDictionary
 from ner.evaluation.report import Report
 from ner.evaluation.span_metrics import evaluate_sentences, f1
-from ner.features.featurizer import Arrays
+from ner.features.arrays import OutputArrays
 from ner.tasks.base import Card, Decode, HeadName, free_edges
 
 
@@ -181,7 +181,7 @@ class SpanTask:
 
 
 def _decode(
-    lattice: SpanLattice, outputs: Arrays, lengths: NDArray[np.int64]
+    lattice: SpanLattice, outputs: OutputArrays, lengths: NDArray[np.int64]
 ) -> Sequence[Prediction]:
     return [Prediction(*found) for found in lattice.decode(outputs["emissions"], lengths)]
 

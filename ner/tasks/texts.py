@@ -15,7 +15,7 @@ from ner.evaluation.baselines import CommonClass
 from ner.evaluation.calibration import label_probabilities
 from ner.evaluation.label_metrics import evaluate_classes, score_classes
 from ner.evaluation.report import Report
-from ner.features.featurizer import Arrays
+from ner.features.arrays import OutputArrays
 from ner.tasks.base import Card, Decode, HeadName
 
 # Where a text may have several labels, it gets those that are more probable than this.
@@ -180,7 +180,9 @@ class TextTask:
         )
 
 
-def _decode(task: TextTask, outputs: Arrays, lengths: NDArray[np.int64]) -> Sequence[Prediction]:
+def _decode(
+    task: TextTask, outputs: OutputArrays, lengths: NDArray[np.int64]
+) -> Sequence[Prediction]:
     logits = outputs["logits"]
     if not np.isfinite(logits).all():
         raise DataError(f"scores must be finite. Got {logits[~np.isfinite(logits)][0]}.")

@@ -15,7 +15,7 @@ from ner.errors import ConfigError, DataError
 from ner.evaluation.baselines import LabelDictionary
 from ner.evaluation.label_metrics import accuracy, evaluate_column
 from ner.evaluation.report import Report
-from ner.features.featurizer import Arrays
+from ner.features.arrays import OutputArrays
 from ner.tasks.base import Card, Decode, HeadName, free_edges
 
 
@@ -156,7 +156,7 @@ class TokenTask:
 
 
 def _decode(
-    lattice: TagLattice, column: str, outputs: Arrays, lengths: NDArray[np.int64]
+    lattice: TagLattice, column: str, outputs: OutputArrays, lengths: NDArray[np.int64]
 ) -> Sequence[Prediction]:
     return [
         Prediction(

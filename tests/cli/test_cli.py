@@ -90,7 +90,7 @@ def test_no_command_is_a_question_for_help(run):
         ),
         pytest.param(
             ["train", "--set", "seed"],
-            "--set: key=value, such as encoder.size=100. Got 'seed'.",
+            "--set: must be key=value, such as encoder.size=100. Got 'seed'.",
             id="train, a setting without value",
         ),
         pytest.param(

@@ -140,11 +140,11 @@ def test_one_open_tag_gives_every_part_a_table(tmp_path, small_chunks):
 
 def test_the_parts_of_a_stored_corpus_are_the_corpus(tmp_path, small_chunks):
     in_memory = encoded(corpus(), SpanTask(("O",), "BIO"))
-    parts = list(encoded(corpus(), SpanTask(("O",), "BIO"), run=tmp_path).parts())
-    assert len(parts) > 3
-    assert np.array_equal(np.concatenate([part.lengths for part in parts]), in_memory.lengths)
-    for name, values in in_memory.runs.per_token.items():
-        assert np.array_equal(np.concatenate([part.per_token[name] for part in parts]), values)
+    blocks = list(encoded(corpus(), SpanTask(("O",), "BIO"), run=tmp_path).blocks())
+    assert len(blocks) > 3
+    assert np.array_equal(np.concatenate([block.lengths for block in blocks]), in_memory.lengths)
+    for name, values in in_memory.sentences.per_token.items():
+        assert np.array_equal(np.concatenate([block.per_token[name] for block in blocks]), values)
 
 
 def test_what_was_encoded_is_not_encoded_again(tmp_path):
@@ -342,8 +342,8 @@ def test_windows_take_each_sentence_once(lengths, batch_size, batch_tokens, bloc
 
 
 @given(st.lists(st.integers(1, 30), max_size=40), st.integers(1, 100), st.integers(1, 50))
-def test_blocks_are_stretches_of_as_many_tokens(lengths, block_tokens, piece):
-    with patch.object(planning, "PIECE", piece):
+def test_blocks_are_spans_of_as_many_tokens(lengths, block_tokens, chunk):
+    with patch.object(planning, "CHUNK", chunk):
         borders = block_borders(np.array(lengths, dtype=np.int32), block_tokens).tolist()
     begins = [sum(lengths[:i]) // block_tokens for i in range(len(lengths))]
     firsts = [i for i, block in enumerate(begins) if i == 0 or block != begins[i - 1]]
@@ -377,55 +377,47 @@ def test_batches_of_a_window_hold_sentences_of_like_length():
 # Settings
 
 
-def configured(**settings):
-    return parse_config({"data": settings})
-
-
 def test_large_files_go_to_the_disk_by_themselves(tmp_path, monkeypatch):
     monkeypatch.setattr(storage, "LARGE", 10)
     small, large = tmp_path / "small", tmp_path / "large"
     small.write_bytes(b"x" * 9)
     large.write_bytes(b"x" * 10)
-    assert goes_to_disk(configured(), large, "dev")
-    assert goes_to_disk(configured(), str(large), corpus())
-    assert not goes_to_disk(configured(), small, "dev")
-    assert not goes_to_disk(configured(), large, "")
-    assert not goes_to_disk(configured().updated({"transformer.context": 9}), large, "dev")
-    assert not goes_to_disk(configured(storage="memory"), large, "dev")
-    assert goes_to_disk(configured(storage="disk"), small, "dev")
-    assert not goes_to_disk(configured(storage="disk"), corpus(), "dev")
+    assert goes_to_disk("auto", {"train": large, "dev": "dev"})
+    assert goes_to_disk("auto", {"train": str(large), "dev": corpus()})
+    assert not goes_to_disk("auto", {"train": small, "dev": "dev"})
+    assert not goes_to_disk("auto", {"train": large})
+    assert not goes_to_disk("auto", {"train": large, "dev": "dev"}, context=9)
+    assert not goes_to_disk("memory", {"train": large, "dev": "dev"})
+    assert goes_to_disk("disk", {"train": small, "dev": "dev"})
+    assert not goes_to_disk("disk", {"train": corpus(), "dev": "dev"})
 
 
 @pytest.mark.parametrize(
-    ("train", "dev", "context", "message"),
+    ("sources", "context", "message"),
     [
         pytest.param(
-            "a",
-            "",
+            {"train": "a"},
             0,
             "data.dev: is needed where data.storage is 'disk'. Got none.",
             id="no development data",
         ),
         pytest.param(
-            "-",
-            "b",
+            {"train": "-", "dev": "b"},
             0,
             "data.train: a file, where data.storage is 'disk'. Got '-'.",
             id="standard input",
         ),
         pytest.param(
-            "a",
-            "b",
+            {"train": "a", "dev": "b"},
             9,
             "transformer.context: must be 0 where data.storage is 'disk'. Got 9.",
             id="context",
         ),
     ],
 )
-def test_what_cannot_go_to_the_disk_is_refused(train, dev, context, message):
-    config = configured(storage="disk").updated({"transformer.context": context})
+def test_what_cannot_go_to_the_disk_is_refused(sources, context, message):
     with pytest.raises(ConfigError) as error:
-        goes_to_disk(config, train, dev)
+        goes_to_disk("disk", sources, context=context)
     assert str(error.value) == message
 
 

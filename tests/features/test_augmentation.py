@@ -21,7 +21,7 @@ from ner.features.ragged import Ragged
 from ner.features.replacements import TokenPool
 from ner.training.checkpoint import newest_checkpoint, save_checkpoint
 from ner.training.optimizers import Schedule, build_optimizers
-from ner.training.prepare import check_task
+from ner.training.settings import check_task
 from ner.training.trainer import Trainer
 
 LABELS = ("LOC", "PER")
@@ -83,32 +83,35 @@ class Shown:
     def gold(self, sentence):
         return tags_from_spans(sentence.spans, len(sentence), self.scheme)
 
-    def changed(self, runs):
-        """Read runs as pairs of a sentence, with its tags as a column, and the one that it was."""
+    def changed(self, sentences):
+        """Pair each changed sentence, with its tags as a column, with the sentence that it was."""
         pos = self.featurizer.columns["pos"].entries
         pairs = []
-        for i, start in enumerate(runs.starts):
-            rows = slice(start, start + runs.lengths[i])
-            tags = tuple(self.tags[tag] for tag in runs.per_token["tags"][rows])
+        for i, start in enumerate(sentences.starts):
+            rows = slice(start, start + sentences.lengths[i])
+            tags = tuple(self.tags[tag] for tag in sentences.per_token["tags"][rows])
             sentence = Sentence(
-                [self.batches.encoded.lexicon.words[t] for t in runs.per_token["tokens"][rows]],
+                [
+                    self.batches.encoded.distinct_words.words[t]
+                    for t in sentences.per_token["tokens"][rows]
+                ],
                 columns={
-                    "pos": tuple(pos[k - 1] for k in runs.per_token["columns"][rows, 0]),
+                    "pos": tuple(pos[k - 1] for k in sentences.per_token["columns"][rows, 0]),
                     "tag": tags,
                 },
                 spans=spans_from_tags(tags),
             )
-            pairs.append((sentence, self.sentences[runs.per_run["classes"][i]]))
+            pairs.append((sentence, self.sentences[sentences.per_sequence["classes"][i]]))
         return pairs
 
     def epoch(self, epoch=0):
         """Show all sentences once."""
         everything = np.arange(len(self.sentences))
-        runs = self.batches.encoded.pick(everything)
+        sentences = self.batches.encoded.pick(everything)
         random = np.random.default_rng([9, epoch])
         for change in self.batches.changes:
-            runs = change(runs, random)
-        return self.changed(runs)
+            sentences = change(sentences, random)
+        return self.changed(sentences)
 
     def epochs(self, count):
         return [pair for epoch in range(count) for pair in self.epoch(epoch)]
@@ -185,13 +188,15 @@ def test_tokens_become_others_with_their_tag_and_part_of_speech():
     assert 0.4 < num_changed / num_tokens < 0.5
 
 
-@pytest.mark.parametrize("parts", [1, 3])
-def test_tokens_are_drawn_as_often_as_training_has_them(parts):
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_tokens_are_drawn_as_often_as_training_has_them(blocks):
     tokens = np.array([1, 1, 1, 2, 2, 3, 4])
     tags = np.array([0, 0, 0, 0, 5, 5, 5])
     columns = np.array([[7, 1], [7, 1], [8, 1], [7, 1], [9, 1], [9, 1], [9, 1]])
-    runs = Ragged(np.ones(7, dtype=np.int64), {"tokens": tokens, "tags": tags, "columns": columns})
-    pool = TokenPool(runs.pick(part) for part in np.array_split(np.arange(7), parts))
+    sentences = Ragged(
+        np.ones(7, dtype=np.int64), {"tokens": tokens, "tags": tags, "columns": columns}
+    )
+    pool = TokenPool(sentences.pick(block) for block in np.array_split(np.arange(7), blocks))
     drawn = pool.draw(np.repeat([0, 5], 1000), np.random.default_rng(1))
     assert set(drawn) == {"tokens", "columns"}
     kinds = [(a, b) for a, (b, _) in zip(*(drawn[n].tolist() for n in drawn), strict=True)]
@@ -204,10 +209,10 @@ def test_tokens_are_drawn_as_often_as_training_has_them(parts):
 
 def test_draws_do_not_depend_on_how_a_corpus_is_kept():
     encoded = Shown().batches.encoded
-    whole = TokenPool([encoded.runs])
-    turned = Ragged(encoded.runs.lengths, dict(reversed(encoded.runs.per_token.items())))
+    whole = TokenPool([encoded.sentences])
+    turned = Ragged(encoded.sentences.lengths, dict(reversed(encoded.sentences.per_token.items())))
     cut = TokenPool(turned.pick(part) for part in np.array_split(np.arange(len(turned)), 7))
-    tags = encoded.runs.per_token["tags"]
+    tags = encoded.sentences.per_token["tags"]
     one, other = (pool.draw(tags, np.random.default_rng(1)) for pool in (whole, cut))
     assert one.keys() == other.keys()
     assert all(np.array_equal(one[name], other[name]) for name in one)
@@ -221,11 +226,11 @@ def test_in_a_partial_annotation_unknown_tokens_stay_and_tags_are_those_of_befor
     encoded = EncodedSentences(words, build_featurizer(words), {"tags": table})
     chosen = augmentation(tokens=1.0, token_rate=1.0)
     (change,) = chosen.changes(encoded, names)
-    runs, seen = encoded.pick(np.array([0])), set()
+    sentences, seen = encoded.pick(np.array([0])), set()
     for i in range(50):
-        changed = change(runs, np.random.default_rng(i))
+        changed = change(sentences, np.random.default_rng(i))
         assert (changed.per_token["tags"] == table).all()
-        seen.add(tuple(encoded.lexicon.words[row] for row in changed.per_token["tokens"]))
+        seen.add(tuple(encoded.distinct_words.words[row] for row in changed.per_token["tokens"]))
     open_ones = {(words[0], words[2]) for words in seen}
     assert open_ones == {("who", "of")}
     assert {words[1] for words in seen} == {"ada", "bob"}
@@ -237,27 +242,27 @@ def test_in_a_partial_annotation_unknown_tokens_stay_and_tags_are_those_of_befor
 
 
 def rows_of(lengths):
-    """Make runs of numbered tokens."""
+    """Make sentences of numbered tokens."""
     numbers = np.arange(sum(lengths))
-    return Ragged(np.array(lengths), {"tokens": numbers, "parts": numbers // 3})
+    return Ragged(np.array(lengths), {"tokens": numbers, "sentence_ids": numbers // 3})
 
 
-def lists_of(runs, name="tokens"):
-    return [part.tolist() for part in np.split(runs.per_token[name], runs.starts[1:])]
+def lists_of(sentences, name="tokens"):
+    return [part.tolist() for part in np.split(sentences.per_token[name], sentences.starts[1:])]
 
 
 def test_a_share_of_the_tokens_is_left_out_and_the_others_keep_their_order():
-    runs = rows_of([50] * 40)
-    changed = Deletion(1.0, 0.2)(runs, np.random.default_rng(1))
-    for kept, plain in zip(lists_of(changed), lists_of(runs), strict=True):
+    sentences = rows_of([50] * 40)
+    changed = Deletion(1.0, 0.2)(sentences, np.random.default_rng(1))
+    for kept, plain in zip(lists_of(changed), lists_of(sentences), strict=True):
         assert kept == sorted(set(kept) & set(plain))
     assert is_near(changed.lengths.sum(), 2000, 0.8)
-    assert (changed.per_token["parts"] == changed.per_token["tokens"] // 3).all()
+    assert (changed.per_token["sentence_ids"] == changed.per_token["tokens"] // 3).all()
 
 
 def test_no_sentence_loses_all_its_tokens():
-    runs = rows_of([1, 2, 3] * 100)
-    changed = Deletion(1.0, 1.0)(runs, np.random.default_rng(1))
+    sentences = rows_of([1, 2, 3] * 100)
+    changed = Deletion(1.0, 1.0)(sentences, np.random.default_rng(1))
     assert (changed.lengths == 1).all()
     kept = Counter(int(token) % 6 for token in changed.per_token["tokens"])
     # Of 3 tokens (places 3, 4, 5) each stays as often as the others.
@@ -266,21 +271,21 @@ def test_no_sentence_loses_all_its_tokens():
 
 @pytest.mark.parametrize(("length", "swaps"), [(2, 1), (9, 1), (30, 3)])
 def test_as_many_tokens_change_places_as_the_rate_says(length, swaps):
-    runs = rows_of([length] * 200)
-    changed = Swap(1.0, 0.1)(runs, np.random.default_rng(1))
+    sentences = rows_of([length] * 200)
+    changed = Swap(1.0, 0.1)(sentences, np.random.default_rng(1))
     moved = []
-    for order, plain in zip(lists_of(changed), lists_of(runs), strict=True):
+    for order, plain in zip(lists_of(changed), lists_of(sentences), strict=True):
         assert sorted(order) == plain
         moved.append(sum(a != b for a, b in zip(order, plain, strict=True)))
     # A swap moves two tokens; a later one may move one of them again.
     assert max(moved) == 2 * swaps
     assert min(moved) == 2 if swaps == 1 else np.mean(moved) > 2 * swaps - 1
-    assert lists_of(changed, "parts") == lists_of(runs, "parts")
+    assert lists_of(changed, "sentence_ids") == lists_of(sentences, "sentence_ids")
 
 
 def test_a_token_alone_stays():
-    runs = rows_of([1, 1])
-    assert lists_of(Swap(1.0, 1.0)(runs, np.random.default_rng(1))) == [[0], [1]]
+    sentences = rows_of([1, 1])
+    assert lists_of(Swap(1.0, 1.0)(sentences, np.random.default_rng(1))) == [[0], [1]]
 
 
 # Spellings
@@ -310,8 +315,8 @@ def test_spellings_are_those_of_capitals_small_letters_and_headlines(spelling, e
 def test_a_sentence_has_one_spelling_at_most():
     shares = {"upper": 0.5, "lower": 0.2, "title": 0.1}
     spellings = {name: np.full(20_000, i + 1) for i, name in enumerate(shares)}
-    runs = Ragged(np.full(4000, 5), {"tokens": np.zeros(20_000, dtype=np.int64)})
-    changed = lists_of(Respelling(spellings, shares)(runs, np.random.default_rng(1)))
+    sentences = Ragged(np.full(4000, 5), {"tokens": np.zeros(20_000, dtype=np.int64)})
+    changed = lists_of(Respelling(spellings, shares)(sentences, np.random.default_rng(1)))
     assert all(len(set(sentence)) == 1 for sentence in changed)
     counts = Counter(sentence[0] for sentence in changed)
     expected = dict(enumerate([0.2, 0.5, 0.2, 0.1]))
@@ -396,14 +401,14 @@ def test_pairs_of_neighbours_are_those_of_the_sentence_that_is_shown(name):
     shown = Shown(sentences, bigrams=2, **{name: 1.0})
     everything = np.arange(len(sentences))
     batch = shown.batches.batch(0, 0, everything)
-    runs = shown.batches.encoded.pick(everything)
+    sentences = shown.batches.encoded.pick(everything)
     random = np.random.default_rng([1, 0, 1, 1])  # the stream of this batch
     for change in shown.batches.changes:
-        runs = change(runs, random)
-    expected = shown.featurizer.bigrams.find([sentence for sentence, _ in shown.changed(runs)])
+        sentences = change(sentences, random)
+    expected = shown.featurizer.bigrams.find([sentence for sentence, _ in shown.changed(sentences)])
     inside = np.arange(batch["lengths"].max()) < batch["lengths"][:, None]
     assert (batch["bigrams"][inside] == expected).all()
-    assert not np.array_equal(expected, runs.per_token["bigrams"])
+    assert not np.array_equal(expected, sentences.per_token["bigrams"])
 
 
 @pytest.mark.parametrize("task", ["ner", "tag", "classify"])

@@ -9,7 +9,7 @@ from ner.features.ragged import Ragged, consecutive, joined
 LISTS = st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=5), min_size=1, max_size=6)
 
 
-def runs_of(lists):
+def ragged_of(lists):
     tokens = np.array([token for run in lists for token in run], dtype=np.int64)
     lengths = np.array([len(run) for run in lists], dtype=np.int64)
     sums = np.array([sum(run) for run in lists], dtype=np.int64)
@@ -18,15 +18,17 @@ def runs_of(lists):
     )
 
 
-def lists_of(runs):
-    """Give the runs as lists, after a look at whether all arrays agree."""
-    assert (runs.per_token["pairs"] == runs.per_token["tokens"][:, None] * [1, -1]).all()
-    assert len(runs.per_token["tokens"]) == runs.lengths.sum()
-    ends = np.cumsum(runs.lengths).tolist()
-    starts = runs.starts.tolist()
-    assert runs.run_of_token.tolist() == [i for i, n in enumerate(runs.lengths) for _ in range(n)]
+def lists_of(ragged):
+    """Return the sequences as lists, after a check that all arrays agree."""
+    assert (ragged.per_token["pairs"] == ragged.per_token["tokens"][:, None] * [1, -1]).all()
+    assert len(ragged.per_token["tokens"]) == ragged.lengths.sum()
+    ends = np.cumsum(ragged.lengths).tolist()
+    starts = ragged.starts.tolist()
+    assert ragged.sequence_of_token.tolist() == [
+        i for i, n in enumerate(ragged.lengths) for _ in range(n)
+    ]
     return [
-        runs.per_token["tokens"][start:end].tolist()
+        ragged.per_token["tokens"][start:end].tolist()
         for start, end in zip(starts, ends, strict=True)
     ]
 
@@ -34,9 +36,9 @@ def lists_of(runs):
 @given(LISTS, st.data())
 def test_picked_runs_are_those_at_the_indices(lists, data):
     indices = data.draw(st.lists(st.integers(0, len(lists) - 1)))
-    picked = runs_of(lists).pick(np.array(indices, dtype=np.int64))
+    picked = ragged_of(lists).pick(np.array(indices, dtype=np.int64))
     assert lists_of(picked) == [lists[i] for i in indices]
-    assert picked.per_run["sum"].tolist() == [sum(lists[i]) for i in indices]
+    assert picked.per_sequence["sum"].tolist() == [sum(lists[i]) for i in indices]
 
 
 @given(LISTS, st.data())
@@ -45,17 +47,17 @@ def test_kept_tokens_stay_in_their_runs(lists, data):
         data.draw(st.lists(st.booleans(), min_size=len(run), max_size=len(run)).filter(any))
         for run in lists
     ]
-    changed = runs_of(lists).keep(np.concatenate(kept))
+    changed = ragged_of(lists).keep(np.concatenate(kept))
     assert lists_of(changed) == [
         [token for token, keep in zip(run, keeps, strict=True) if keep]
         for run, keeps in zip(lists, kept, strict=True)
     ]
-    assert changed.per_run["sum"].tolist() == [sum(run) for run in lists]
+    assert changed.per_sequence["sum"].tolist() == [sum(run) for run in lists]
 
 
 @given(LISTS, st.data())
-def test_stretches_are_replaced_in_place(lists, data):
-    expected, starts, lengths, others = [], [], [], []
+def test_spans_are_replaced_in_place(lists, data):
+    expected, starts, lengths, new = [], [], [], []
     first = 0
     for run in lists:
         changed, i = [], 0
@@ -65,7 +67,7 @@ def test_stretches_are_replaced_in_place(lists, data):
                 other = data.draw(st.lists(st.integers(100, 199), min_size=1, max_size=3))
                 starts.append(first + i)
                 lengths.append(length)
-                others.append(other)
+                new.append(other)
                 changed += other
                 i += length
             else:
@@ -73,17 +75,17 @@ def test_stretches_are_replaced_in_place(lists, data):
                 i += 1
         expected.append(changed)
         first += len(run)
-    runs = runs_of(lists)
+    ragged = ragged_of(lists)
     places = np.array(starts, dtype=np.int64), np.array(lengths, dtype=np.int64)
-    changed = runs.spliced(*places, runs_of(others))
+    changed = ragged.spliced(*places, ragged_of(new))
     assert lists_of(changed) == expected
-    assert changed.per_run is runs.per_run
-    assert lists_of(runs) == lists
+    assert changed.per_sequence is ragged.per_sequence
+    assert lists_of(ragged) == lists
 
 
 @given(LISTS, LISTS)
 def test_joined_runs_stand_end_to_end(left, right):
-    assert lists_of(joined([runs_of(left), runs_of(right)])) == left + right
+    assert lists_of(joined([ragged_of(left), ragged_of(right)])) == left + right
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 4))))

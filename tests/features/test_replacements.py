@@ -20,8 +20,8 @@ TAGS = st.lists(
 )
 
 
-def runs_of(words, tags, scheme):
-    """Make runs of sentences from words (numbers) and tags; with `?` or `|` they are partial."""
+def ragged_of(words, tags, scheme):
+    """Make sentences from words (numbers) and tags; with `?` or `|` they are partial."""
     names = tag_set(LABELS, scheme)
     tokens = np.array([word for sentence in words for word in sentence], dtype=np.int64)
     lengths = np.array([len(sentence) for sentence in words], dtype=np.int64)
@@ -40,8 +40,8 @@ def numbered(tags):
 
 
 def find(tags, scheme):
-    runs = runs_of(numbered(tags), tags, scheme)
-    found = MentionFinder(tag_set(LABELS, scheme))(runs)
+    sentences = ragged_of(numbered(tags), tags, scheme)
+    found = MentionFinder(tag_set(LABELS, scheme))(sentences)
     return [
         Span(start, start + length, LABELS[label])
         for start, length, label in zip(*map(np.ndarray.tolist, found), strict=True)
@@ -90,11 +90,11 @@ def test_a_mention_in_a_partial_annotation_counts_if_its_borders_are_certain(
     assert found == [Span(*span, "PER") for span in expected]
 
 
-def pool_of(words, tags, scheme, parts=1):
-    runs = runs_of(words, tags, scheme)
+def pool_of(words, tags, scheme, blocks=1):
+    sentences = ragged_of(words, tags, scheme)
     finder = MentionFinder(tag_set(LABELS, scheme))
-    cut = np.array_split(np.arange(len(runs)), parts)
-    return finder, runs, MentionPool([runs.pick(part) for part in cut], finder)
+    cut = np.array_split(np.arange(len(sentences)), blocks)
+    return finder, sentences, MentionPool([sentences.pick(block) for block in cut], finder)
 
 
 WORDS = [[1, 2, 0, 3], [4, 0, 5], [1, 2], [6]]
@@ -106,16 +106,16 @@ BIO = [
 ]
 
 
-@pytest.mark.parametrize("parts", [1, 2, 4])
-def test_another_mention_of_the_label_is_drawn_each_with_the_same_probability(parts):
-    finder, runs, pool = pool_of(WORDS, BIO, "BIO", parts)
-    found = finder(runs)
+@pytest.mark.parametrize("blocks", [1, 2, 4])
+def test_another_mention_of_the_label_is_drawn_each_with_the_same_probability(blocks):
+    finder, sentences, pool = pool_of(WORDS, BIO, "BIO", blocks)
+    found = finder(sentences)
     random = np.random.default_rng(1)
     drawn = [Counter() for _ in found.starts]
     for _ in range(1000):
-        others = pool.others(runs, found, random)
-        for i, other in enumerate(np.split(others.per_token["tokens"], others.starts[1:])):
-            drawn[i][tuple(other.tolist())] += 1
+        new = pool.draw(sentences, found, random)
+        for i, words in enumerate(np.split(new.per_token["tokens"], new.starts[1:])):
+            drawn[i][tuple(words.tolist())] += 1
     # The one place stays as it is; persons are (1, 2) twice, 4 and 5.
     persons = {(1, 2), (4,), (5,)}
     for own, counts in zip([(1, 2), (3,), (4,), (5,), (1, 2)], drawn, strict=True):
@@ -129,14 +129,14 @@ def test_another_mention_of_the_label_is_drawn_each_with_the_same_probability(pa
 
 def test_the_tags_of_a_drawn_mention_are_its_own():
     bioes = [tags_from_spans(spans_from_tags(t), len(t), "BIOES") for t in BIO]
-    finder, runs, pool = pool_of(WORDS, bioes, "BIOES")
+    finder, sentences, pool = pool_of(WORDS, bioes, "BIOES")
     names = tag_set(LABELS, "BIOES")
     random = np.random.default_rng(2)
     for _ in range(20):
-        others = pool.others(runs, finder(runs), random)
+        drawn = pool.draw(sentences, finder(sentences), random)
         for words, tags in zip(
-            np.split(others.per_token["tokens"], others.starts[1:]),
-            np.split(others.per_token["tags"], others.starts[1:]),
+            np.split(drawn.per_token["tokens"], drawn.starts[1:]),
+            np.split(drawn.per_token["tags"], drawn.starts[1:]),
             strict=True,
         ):
             label = "LOC" if words.tolist() == [3] else "PER"
@@ -145,5 +145,5 @@ def test_the_tags_of_a_drawn_mention_are_its_own():
 
 
 def test_a_corpus_without_mentions_has_an_empty_pool():
-    finder, runs, pool = pool_of([[1, 2]], [["O", "O"]], "BIO")
-    assert len(pool.others(runs, finder(runs), np.random.default_rng(1))) == 0
+    finder, sentences, pool = pool_of([[1, 2]], [["O", "O"]], "BIO")
+    assert len(pool.draw(sentences, finder(sentences), np.random.default_rng(1))) == 0

@@ -58,12 +58,12 @@ def test_a_network_has_the_weights_of_its_files():
         ),
         pytest.param(
             {"extra": np.zeros(2)},
-            "m: model.safetensors has too much extra. Was a file of the model exchanged?",
+            "m: model.safetensors: unexpected weight extra. Was a file of the model exchanged?",
             id="one too many",
         ),
         pytest.param(
             {"head__projection__bias": np.zeros(4)},
-            "m: model.safetensors: head.projection.bias has the shape (3,). Got (4,). "
+            "m: model.safetensors: head.projection.bias must have the shape (3,). Got (4,). "
             "Was a file of the model exchanged?",
             id="another shape",
         ),

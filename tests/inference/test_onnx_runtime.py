@@ -187,7 +187,7 @@ def spoil(weights):
     ("change", "message"),
     [
         (drop, "lacks head.crf.transitions."),
-        (cut, ": head.crf.end_transitions has the shape (17,). Got (2,)."),
+        (cut, ": head.crf.end_transitions must have the shape (17,). Got (2,)."),
         (spoil, ": head.crf.start_transitions holds numbers that are not finite."),
     ],
 )

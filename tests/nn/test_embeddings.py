@@ -16,7 +16,7 @@ from ner.nn.embeddings import (
     WordEmbedding,
     uniform_rows,
 )
-from ner.nn.masks import reverse
+from ner.nn.tensors import reverse
 
 # Words of 3 to 6 characters, edges included; 0 is padding.
 WORDS = [[2, 5, 3], [2, 9, 4, 9, 6, 3], [2, 7, 7, 3]]

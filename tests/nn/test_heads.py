@@ -10,7 +10,7 @@ from torchcrf import CRF
 from ner.crf.lattice import TagLattice
 from ner.data.schemes import Span, spans_from_tags, tag_set, tags_from_spans
 from ner.nn.heads import HEADS, CRFHead, tag_weights
-from ner.nn.masks import length_mask
+from ner.nn.tensors import length_mask
 from ner.tasks import SpanTask, TokenTask
 from ner.tasks.base import free_edges
 

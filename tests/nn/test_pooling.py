@@ -39,7 +39,7 @@ CASES = [
 FLAT = [case for case in CASES if not case["hierarchical"]]
 LENGTHS = torch.tensor([5, 1, 9, 3])
 # Sentences of 2 + 3, 1, 4 + 1 + 4 and 3 tokens; the numbers of the second document are odd ones.
-PARTS = torch.tensor(
+SENTENCE_IDS = torch.tensor(
     [
         [0, 0, 1, 1, 1, 7, 7, 8, 9],
         [-3, 1, 2, 3, 4, 5, 6, 7, 8],
@@ -75,8 +75,8 @@ def make_hidden(seed=2):
     return torch.randn(shape, generator=generator, dtype=torch.float64)
 
 
-def pool(pooling, hidden, lengths, parts):
-    extra = (parts,) if isinstance(pooling, HierarchicalPooling) else ()
+def pool(pooling, hidden, lengths, sentence_ids):
+    extra = (sentence_ids,) if isinstance(pooling, HierarchicalPooling) else ()
     return pooling(hidden, lengths, *extra)
 
 
@@ -118,9 +118,12 @@ def all_by_hand(pooling, kinds, states):
     return np.concatenate([vector for vector, _ in found]), [r for _, rows in found for r in rows]
 
 
-def document_by_hand(pooling, kinds, states, parts):
+def document_by_hand(pooling, kinds, states, sentence_ids):
     """Pool the words of each sentence, then sentences."""
-    groups = [list(group) for _, group in itertools.groupby(range(len(parts)), parts.__getitem__)]
+    groups = [
+        list(group)
+        for _, group in itertools.groupby(range(len(sentence_ids)), sentence_ids.__getitem__)
+    ]
     within = [all_by_hand(pooling.words, kinds, states[group]) for group in groups]
     vectors = np.array([vector for vector, _ in within])
     whole, (outer,) = by_hand(pooling.sentences, vectors, "attention")
@@ -139,13 +142,13 @@ def test_a_text_is_pooled_as_by_hand_whatever_stands_behind_it(case):
     pooling, hidden = make(case), make_hidden()
     for b, length in enumerate(LENGTHS.tolist()):
         hidden[b, length:] = torch.nan
-    pooled = pool(pooling, hidden, LENGTHS, PARTS)
+    pooled = pool(pooling, hidden, LENGTHS, SENTENCE_IDS)
     assert pooled.vectors.shape == (len(LENGTHS), pooling.size)
     for b, length in enumerate(LENGTHS.tolist()):
         states = hidden[b, :length].numpy()
         if case["hierarchical"]:
-            parts = PARTS[b, :length].tolist()
-            vector, rows = document_by_hand(pooling, case["kinds"], states, parts)
+            sentence_ids = SENTENCE_IDS[b, :length].tolist()
+            vector, rows = document_by_hand(pooling, case["kinds"], states, sentence_ids)
         else:
             vector, rows = all_by_hand(pooling, case["kinds"], states)
         np.testing.assert_allclose(pooled.vectors[b].detach(), vector, rtol=1e-12)
@@ -164,10 +167,10 @@ def test_a_text_is_pooled_as_by_hand_whatever_stands_behind_it(case):
 def test_company_does_not_matter(case):
     head = make_head(case).float()
     hidden = make_hidden().float()
-    together = head.outputs(hidden, LENGTHS, PARTS)
+    together = head.outputs(hidden, LENGTHS, SENTENCE_IDS)
     for b, length in enumerate(LENGTHS.tolist()):
         own = slice(b, b + 1), slice(0, length)
-        alone = head.outputs(hidden[own], LENGTHS[b : b + 1], PARTS[own])
+        alone = head.outputs(hidden[own], LENGTHS[b : b + 1], SENTENCE_IDS[own])
         assert alone.keys() == together.keys()
         bound = float32_bound(alone["logits"], additions(head))
         torch.testing.assert_close(together["logits"][b], alone["logits"][0], rtol=0, atol=bound)
@@ -185,13 +188,15 @@ def test_gradients_are_right_and_stop_at_the_end(case):
     hidden[~inside] = torch.nan
     states = hidden.clone().requires_grad_()
     gold = torch.tensor([0, 2, 1, 1])
-    head.loss(states, LENGTHS, gold, PARTS).backward()
+    head.loss(states, LENGTHS, gold, SENTENCE_IDS).backward()
     assert not states.grad[~inside].any()
     for parameter in head.parameters():
         assert parameter.grad.isfinite().all() and parameter.grad.any()
 
     def loss(filled):
-        return head.loss(hidden.masked_scatter(inside[:, :, None], filled), LENGTHS, gold, PARTS)
+        return head.loss(
+            hidden.masked_scatter(inside[:, :, None], filled), LENGTHS, gold, SENTENCE_IDS
+        )
 
     assert torch.autograd.gradcheck(loss, hidden[inside].requires_grad_())
 
@@ -228,10 +233,10 @@ def test_heads_have_to_share_the_features_evenly():
 def test_the_penalty_is_the_norm_of_likeness_without_unity(hierarchical):
     case = {"kinds": ("structured",), "heads": 1, "hierarchical": hierarchical}
     pooling, hidden = make(case, penalty=0.7), make_hidden()
-    pooled = pool(pooling, hidden, LENGTHS, PARTS)
+    pooled = pool(pooling, hidden, LENGTHS, SENTENCE_IDS)
     words = pooling.words if hierarchical else pooling
     for b, length in enumerate(LENGTHS.tolist()):
-        numbers = PARTS[b, :length].tolist() if hierarchical else [0] * length
+        numbers = SENTENCE_IDS[b, :length].tolist() if hierarchical else [0] * length
         penalties = []
         for _, group in itertools.groupby(range(length), numbers.__getitem__):
             rows = additive_weights(words.attention, hidden[b, list(group)].numpy())
@@ -306,16 +311,16 @@ def test_weights_and_labels_leave_no_trace_among_what_is_stored():
 def test_the_head_computes_in_single_precision_under_autocast(case):
     head = make_head(case).float()
     hidden, gold = make_hidden().bfloat16(), torch.tensor([0, 2, 1, 1])
-    expected = head.loss(hidden.float(), LENGTHS, gold, PARTS)
-    logits = head.outputs(hidden.float(), LENGTHS, PARTS)["logits"]
+    expected = head.loss(hidden.float(), LENGTHS, gold, SENTENCE_IDS)
+    logits = head.outputs(hidden.float(), LENGTHS, SENTENCE_IDS)["logits"]
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(head.loss(hidden, LENGTHS, gold, PARTS), expected)
-        assert torch.equal(head.outputs(hidden, LENGTHS, PARTS)["logits"], logits)
+        assert torch.equal(head.loss(hidden, LENGTHS, gold, SENTENCE_IDS), expected)
+        assert torch.equal(head.outputs(hidden, LENGTHS, SENTENCE_IDS)["logits"], logits)
 
 
 def test_sentences_have_to_be_known_where_they_are_pooled():
     head = make_head({"kinds": ("max",), "heads": 1, "hierarchical": True})
-    with pytest.raises(ValueError, match="parts: the sentence of each token"):
+    with pytest.raises(ValueError, match="sentence_ids: hierarchical pooling needs them"):
         head.outputs(make_hidden(), LENGTHS)
 
 
@@ -325,7 +330,7 @@ def graph_of(head, folder):
     inputs = [
         ("hidden", TensorProto.FLOAT, ("B", "T", WIDTH)),
         ("lengths", TensorProto.INT32, ("B",)),
-        ("parts", TensorProto.INT32, ("B", "T")),
+        ("sentence_ids", TensorProto.INT32, ("B", "T")),
     ]
     graph = GraphBuilder(inputs, WeightFile(folder / WEIGHTS), {})
     values = classifier_head(graph, head, graph.input("hidden"), graph.input("lengths"))
@@ -350,13 +355,13 @@ def test_a_graph_gives_what_torch_gives(case, bidirectional, tmp_path):
     # A batch, and one in which no sentence needs padding.
     for rows in (slice(0, 4), slice(2, 3), slice(1, 2)):
         longest = int(LENGTHS[rows].max())
-        own = hidden[rows, :longest], LENGTHS[rows], PARTS[rows, :longest]
+        own = hidden[rows, :longest], LENGTHS[rows], SENTENCE_IDS[rows, :longest]
         with torch.inference_mode():
             expected = head.outputs(*own)
         names = {each.name for each in session.get_inputs()}
         feed = {"hidden": own[0].numpy(), "lengths": own[1].numpy().astype(np.int32)}
         if case["hierarchical"]:
-            feed["parts"] = own[2].numpy().astype(np.int32)
+            feed["sentence_ids"] = own[2].numpy().astype(np.int32)
         assert names == feed.keys()
         found = session.run(None, feed)
         assert [each.name for each in session.get_outputs()] == list(expected)
@@ -374,11 +379,11 @@ def test_a_graph_knows_the_lengths_of_sentences_that_are_far_apart(tmp_path):
     random = np.random.default_rng(5)
     lengths = np.array([1, 700, 30, 2], dtype=np.int32)
     hidden = random.normal(size=(4, 700, WIDTH)).astype(np.float32)
-    parts = random.integers(0, 2, (4, 700)).cumsum(axis=1).astype(np.int32)
+    sentence_ids = random.integers(0, 2, (4, 700)).cumsum(axis=1).astype(np.int32)
     expected = head.outputs(
-        *map(torch.from_numpy, (hidden, lengths.astype(np.int64), parts.astype(np.int64)))
+        *map(torch.from_numpy, (hidden, lengths.astype(np.int64), sentence_ids.astype(np.int64)))
     )
-    feed = {"hidden": hidden, "lengths": lengths, "parts": parts}
+    feed = {"hidden": hidden, "lengths": lengths, "sentence_ids": sentence_ids}
     for array, tensor in zip(session.run(None, feed), expected.values(), strict=True):
         bound = float32_bound(tensor, additions(head) + 700)  # and over all tokens
         np.testing.assert_allclose(array, tensor.detach(), rtol=0, atol=bound)

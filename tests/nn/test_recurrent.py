@@ -164,7 +164,7 @@ def test_sequences_too_long_for_one_call_go_through_in_pieces(
 
     expected = states()
     for longest in (1, 3, 7):
-        monkeypatch.setattr(recurrent, "LONGEST_PIECE", longest)
+        monkeypatch.setattr(recurrent, "CHUNK", longest)
         torch.testing.assert_close(states(), expected, rtol=0, atol=1e-12)
 
 

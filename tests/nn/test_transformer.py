@@ -16,7 +16,7 @@ import ner
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, MissingExtraError
 from ner.features.batches import EncodedSentences, TrainingBatches
-from ner.features.document_context import Passage, make_passage, passages_of, windows
+from ner.features.document_context import Passage, make_passage, passages_of, windows_with_context
 from ner.features.featurizer import Featurizer, build_featurizer
 from ner.features.subwords import CACHED_WORDS, Subwords, cut_windows, handovers
 from ner.inference.evaluate import evaluate
@@ -240,7 +240,7 @@ def test_a_window_needs_room_beside_the_marks(pretrained):
     with pytest.raises(ConfigError) as error:
         subwords_of(pretrained, window=2)
     assert str(error.value) == (
-        "transformer.window: must be more than the 2 marks of the encoder. Got 2."
+        "transformer.window: must be more than the 2 special sub-words of the encoder. Got 2."
     )
     with pytest.raises(ConfigError) as error:
         subwords_of(pretrained, window=LONGEST + 1)
@@ -266,7 +266,7 @@ CORPUS = documents(("a", [3, 1, 4, 2]), ("b", [2]), (None, [2, 3]), ("a", [1, 6,
 
 
 @pytest.mark.parametrize("reach", [0, 1, 3, 5, 100])
-def test_surroundings_are_words_of_the_same_document(reach):
+def test_the_context_is_words_of_the_same_document(reach):
     """Brute force: walk word by word from the sentence on."""
     stretch = [0, 0, 0, 0, 1, 2, 3, 4, 4, 4]
     flat = [(number, t) for number, s in zip(stretch, CORPUS, strict=True) for t in s.tokens]
@@ -284,12 +284,12 @@ def test_training_reads_the_same_passages_as_tagging(pretrained, reach):
     subwords = subwords_of(pretrained, context=reach)
     encoded = EncodedSentences(CORPUS, build_featurizer(CORPUS, subwords=subwords))
     order = np.array([7, 0, 3, 9, 1, 2])
-    found = list(passages_of(encoded.pick(order), encoded.lexicon.words, reach))
+    found = list(passages_of(encoded.pick(order), encoded.distinct_words.words, reach))
     expected = [tuple(map(list, make_passage(CORPUS, i, reach))) for i in order]
     assert [tuple(map(list, passage)) for passage in found] == expected
 
 
-def test_a_changed_sentence_is_read_as_changed_among_what_surrounds_it(pretrained):
+def test_a_changed_sentence_is_read_as_changed_among_its_context(pretrained):
     def backwards(sentences, random):
         ends = np.repeat(sentences.starts + sentences.lengths, sentences.lengths)
         starts = np.repeat(sentences.starts, sentences.lengths)
@@ -309,10 +309,10 @@ def test_a_changed_sentence_is_read_as_changed_among_what_surrounds_it(pretraine
     assert "before" not in batch
 
 
-def test_sentences_on_a_disk_bring_no_surroundings(pretrained):
+def test_sentences_on_a_disk_bring_no_context(pretrained):
     encoded = EncodedSentences(CORPUS, build_featurizer(CORPUS))
     with pytest.raises(ConfigError) as error:
-        list(passages_of(encoded.pick(np.arange(2)), encoded.lexicon.words, 5))
+        list(passages_of(encoded.pick(np.arange(2)), encoded.distinct_words.words, 5))
     assert str(error.value) == (
         "transformer.context: must be 0 for training data that stay on the disk. Got 5."
     )
@@ -320,10 +320,10 @@ def test_sentences_on_a_disk_bring_no_surroundings(pretrained):
 
 @pytest.mark.parametrize("reach", [0, 1, 4, 100])
 @pytest.mark.parametrize("count", [1, 2, 3, 100])
-def test_a_stream_in_windows_keeps_the_surroundings(count, reach):
+def test_a_stream_in_windows_keeps_the_context(count, reach):
     corpus = [*CORPUS[:2], Sentence([]), *CORPUS[2:]]
     found = []
-    for sentences, places in windows(iter(corpus), count, reach):
+    for sentences, places in windows_with_context(iter(corpus), count, reach):
         assert 1 <= len(places) <= count
         found += [make_passage(sentences, i, reach) for i in places]
     assert found == [make_passage(corpus, i, reach) for i in range(len(corpus))]
@@ -338,7 +338,7 @@ def test_a_stream_is_read_no_further_than_needed():
             taken += 1
             yield Sentence(["a", "b"], document="d")
 
-    next(windows(stream(), 10, 6))
+    next(windows_with_context(stream(), 10, 6))
     assert taken == 13
 
 

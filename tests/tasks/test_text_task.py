@@ -284,7 +284,7 @@ def test_labels_that_do_not_fit_the_network_are_refused(folder, tmp_path, runtim
         ner.load(copy, runtime=runtime)
     fault = {
         "onnx": "model.onnx must score 2 tags or classes. Got 3.",
-        "torch": "model.safetensors: head.projection.bias has the shape (2,). Got (3,).",
+        "torch": "model.safetensors: head.projection.bias must have the shape (2,). Got (3,).",
     }
     assert str(error.value).startswith(f"{copy}: {fault[runtime]}")
 
@@ -441,10 +441,10 @@ def test_the_sentences_of_a_text_are_those_of_the_splitter(runs):
     model = ner.load(runs("hierarchical") / "model")
     texts = ["One. Two more here? End", "Only one", "1\n2\n\n3"]
     sentences = [model.read(text) for text in texts]
-    parts = model.featurizer.encode_tokens(sentences)["parts"]
-    assert parts.tolist() == [0, 0, 1, 1, 1, 1, 2, *[0, 0], *[0, 1, 2]]
+    sentence_ids = model.featurizer.encode_tokens(sentences)["sentence_ids"]
+    assert sentence_ids.tolist() == [0, 0, 1, 1, 1, 1, 2, *[0, 0], *[0, 1, 2]]
     assert model.featurizer.language == "en"
-    assert "parts" not in ner.load(runs("side-by-side") / "model").featurizer.encode_tokens(
+    assert "sentence_ids" not in ner.load(runs("side-by-side") / "model").featurizer.encode_tokens(
         sentences
     )
 
@@ -457,8 +457,8 @@ def test_the_lines_of_hard_wrapped_text_end_no_sentence(tmp_path):
     cut = Tokenizer()
     text = "One goes\non. Two\n\nthree"
     tokens, offsets = cut(text)
-    parts = featurizer.encode_tokens([Sentence(tokens, text=text, offsets=offsets)])["parts"]
-    assert parts.tolist() == [0, 0, 0, 0, 1, 2]
+    arrays = featurizer.encode_tokens([Sentence(tokens, text=text, offsets=offsets)])
+    assert arrays["sentence_ids"].tolist() == [0, 0, 0, 0, 1, 2]
 
 
 def test_a_missing_splitter_says_what_to_install(runs, monkeypatch):

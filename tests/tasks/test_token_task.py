@@ -116,15 +116,15 @@ def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path, monkeypatch):
     train(tmp_path / "whole", epochs=3, export=False)
     from ner.training.trainer import Trainer
 
-    finish = Trainer._finish_epoch
+    end_epoch = Trainer.end_epoch
 
-    def stop_after_two(self, epoch, steps):
-        if epoch == 2:
+    def stop_after_two(self):
+        if self.state.epoch == 2:
             raise KeyboardInterrupt
-        return finish(self, epoch, steps)
+        return end_epoch(self)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Trainer, "_finish_epoch", stop_after_two)
+        patch.setattr(Trainer, "end_epoch", stop_after_two)
         train(tmp_path / "cut", epochs=3, export=False)
     ner.train(out=tmp_path / "cut", train=SENTENCES, dev=SENTENCES, resume=True, progress=False)
     file = "model/model.safetensors"

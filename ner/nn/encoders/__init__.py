@@ -1,7 +1,7 @@
-"""Tokens in context: encoders from embedded tokens (B T E) and lengths (B) to states (B T H).
+"""Encoders: from embedded tokens (B T E) and lengths (B) to states in context (B T H).
 
-Each has a `size` (H), gives a sentence the same states whatever stands beside or behind it, and can
-be exported to ONNX.
+An encoder has a `size` (H). The states of a sentence depend neither on the other sentences of the
+batch nor on padding. All encoders here can be exported to ONNX.
 """
 
 from ner.nn.encoders.attention import EncoderStack, SelfAttention

@@ -1,4 +1,4 @@
-"""What all encoders of several layers have in common."""
+"""The base class of encoders with several layers."""
 
 from abc import ABC, abstractmethod
 
@@ -9,19 +9,19 @@ from ner.nn.dropout import LockedDropout
 
 
 class LayeredEncoder(nn.Module, ABC):
-    """Layers above each other, each followed by what is asked for, in this order.
+    """A stack of layers, each followed by layer normalization, a residual connection and dropout.
 
     Args:
         size: Width of the states of each layer (H).
-        layers: How many.
+        layers: Number of layers.
         dropout: Rate of locked dropout after each layer.
-        layer_norm: Normalise the states of each layer, token by token.
-        residual: Add what a layer reads to what it gives, from the second layer on; the first
-            reads vectors of another width.
+        layer_norm: Whether to normalize the states of each layer, token by token.
+        residual: Whether to add the input of a layer to its output, from the second layer on. The
+            input of the first layer has another width.
 
-    Source: Ba, Kiros and Hinton, "Layer Normalization", 2016, but on the states of a layer and not
-    inside the recurrence, so that fused kernels do the work; Prakash et al., "Neural Paraphrase
-    Generation with Stacked Residual LSTM Networks", COLING 2016.
+    Source: Ba, Kiros and Hinton, "Layer Normalization", 2016. Here it is applied to the states of a
+    layer and not inside the recurrence, so that fused kernels can be used. Prakash et al., "Neural
+    Paraphrase Generation with Stacked Residual LSTM Networks", COLING 2016.
     """
 
     def __init__(
@@ -43,12 +43,12 @@ class LayeredEncoder(nn.Module, ABC):
     def run_layer(
         self, k: int, hidden: Float[Tensor, "B T E"], lengths: Int[Tensor, " B"]
     ) -> Float[Tensor, "B T H"]:
-        """Run layer number `k`, from 0."""
+        """Compute the states of layer number `k`, from 0."""
 
     def forward(
         self, embedded: Float[Tensor, "B T E"], lengths: Int[Tensor, " B"]
     ) -> Float[Tensor, "B T H"]:
-        """Encode; what stands behind the end of a sentence means nothing."""
+        """Compute the states. Positions past the end of a sentence are padding and are ignored."""
         hidden = embedded
         for k in range(self.layers):
             states = self.run_layer(k, hidden, lengths)

@@ -1,4 +1,4 @@
-"""From plain settings to an encoder."""
+"""Builds an encoder from its settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from ner.nn.encoders.convolution import DilatedCNN
 from ner.nn.encoders.minimal import MinimalRNN
 from ner.nn.encoders.recurrent import RecurrentEncoder
 
-# Settings that every kind takes, and those that each takes beside them.
+# Settings that all encoders have, and those that each encoder has in addition.
 COMMON = ("size", "layers", "dropout", "layer_norm", "residual")
 
 FURTHER: dict[type[LayeredEncoder], tuple[str, ...]] = {
@@ -33,8 +33,8 @@ def build_encoder(input_size: int, settings: Mapping[str, Any]) -> nn.Module:
 
     Args:
         input_size: Width of the embedded tokens.
-        settings: The section `encoder` of a configuration, as a model folder keeps it. What a
-            folder of an older version lacks is left at its default: a recurrent network as it was.
+        settings: The section `encoder` of a configuration, as a model folder keeps it. Settings
+            that a folder of an older version lacks have the default of the class.
     """
     if settings.get("kind", "rnn") == "idcnn":
         kind: Any = DilatedCNN

@@ -1,4 +1,4 @@
-"""Iterated dilated convolutions: context that grows with each layer, all tokens at once."""
+"""Iterated dilated convolutions: the context grows with each layer, and all tokens run at once."""
 
 import torch
 from jaxtyping import Float, Int
@@ -6,31 +6,32 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ner.nn.encoders.base import LayeredEncoder
-from ner.nn.masks import length_mask
+from ner.nn.tensors import length_mask
 
 # Tokens that a filter reads.
 WIDTH = 3
 
 
 class DilatedCNN(LayeredEncoder):
-    """A convolution, then the same block of dilated convolutions several times over.
+    """A convolution, then several iterations of one block of dilated convolutions.
 
-    The filters of a block read tokens 1, 2, 4 ... apart, and in its last layer 1 again; ReLU after
-    each. What stands behind a sentence is zero for all of them, as it is before its start.
+    The filters of a block read tokens at a distance of 1, 2, 4, ..., and in the last convolution of
+    1 again. A ReLU follows each convolution. Padding is zero for all of them, as are the positions
+    before the start of a sentence.
 
     Args:
         input_size: Width of the embedded tokens.
         size: Number of filters of each convolution.
-        layers: Convolutions of a block before its last one; with 2, as in the paper, the block
-            sees 4 tokens to each side.
-        iterations: How often the block is gone through.
+        layers: Convolutions of the block before its last one. With 2, as in the paper, the block
+            reads 4 tokens to each side.
+        iterations: How often the block is applied.
         dropout: Rate of locked dropout after the first convolution and after each iteration.
         layer_norm: See `LayeredEncoder`; an iteration is a layer.
         residual: See `LayeredEncoder`.
 
     Source: Strubell et al., "Fast and Accurate Entity Recognition with Iterated Dilated
-    Convolutions", EMNLP 2017, section 4. Only the states after the last iteration are trained on,
-    and dropout has no term in the loss of its own.
+    Convolutions", EMNLP 2017, section 4. Unlike in the paper, the loss reads only the states after
+    the last iteration, and has no term for dropout.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class DilatedCNN(LayeredEncoder):
     def run_layer(
         self, k: int, hidden: Float[Tensor, "B T E"], lengths: Int[Tensor, " B"]
     ) -> Float[Tensor, "B T H"]:
-        """Go through the first convolution, or through the block."""
+        """Apply the first convolution, or the block."""
         outside = ~length_mask(lengths, hidden.shape[1])[:, :, None]
         for filters, dilation in self.steps(k):
             windows = _windows(hidden.masked_fill(outside, 0), dilation)
@@ -59,15 +60,15 @@ class DilatedCNN(LayeredEncoder):
         return hidden
 
     def steps(self, k: int) -> list[tuple[nn.Module, int]]:
-        """Give the filters of layer number `k`, and how far apart they read."""
+        """Return the filters of layer number `k`, each with the distance of the tokens it reads."""
         return list(zip(self.block, self.dilations, strict=True)) if k else [(self.first, 1)]
 
 
 def _windows(x: Float[Tensor, "B T F"], dilation: int) -> Float[Tensor, "B T W"]:
-    """Put the tokens that a filter reads side by side: before, at and after.
+    """Put the three tokens that a filter reads side by side, so that a convolution is one product.
 
-    So that a convolution is one product: as fast as torch's own, which wants tokens on the last
-    axis, and depends less on how many of them there are, as rounding does there.
+    This is as fast as torch's convolution, which needs tokens on the last axis, and its rounding
+    depends less on the number of tokens.
     """
     padded = F.pad(x, (0, 0, dilation, dilation))
     length = x.shape[1]

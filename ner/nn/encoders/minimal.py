@@ -1,11 +1,11 @@
-"""minGRU and minLSTM: recurrences whose gates do not read the state before.
+"""minGRU and minLSTM: recurrent cells whose gates do not read the previous state.
 
-So all gates are computed at once, and what is left is a recurrence that is linear in the state,
-h = a h' + b. On CPU it is a loop over tokens of one fused operation each, written in place: its
-work grows with the tokens. Elsewhere it is a scan that doubles what each state knows of, in as many
-rounds as the logarithm of the tokens. Neither divides nor takes logarithms, so where a is in [0, 1]
-nothing can overflow or cancel. On one core of a Zen 4, 16 sentences of 14 tokens and 400 states
-take 0.06 ms in the loop and 0.19 ms in the scan; the product with weights before it takes 0.6 ms.
+So the gates of all tokens are computed at once, and a recurrence remains that is linear in the
+state, h = a h' + b. On a CPU, it is a loop over tokens with one fused operation each, written in
+place. On other devices, it is a scan in log2(T) rounds, each of which doubles the number of tokens
+that a state depends on. Neither way divides or takes logarithms, so nothing can overflow or cancel
+if a is in [0, 1]. On one core of a Zen 4, for 16 sentences of 14 tokens and 400 states, the loop
+takes 0.06 ms and the scan 0.19 ms; the product with the weights before it takes 0.6 ms.
 """
 
 from typing import Any, Literal
@@ -15,32 +15,116 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ner.nn.encoders.base import LayeredEncoder
-from ner.nn.masks import length_mask
+from ner.nn.tensors import length_mask
+
+# Products with weights at a token: update and candidate of a minGRU; forget, input and candidate of
+# a minLSTM.
+PRODUCTS = {"mingru": 2, "minlstm": 3}
+
+# The lowest argument of a gate: one over the gate is still within float32. Differences of softplus
+# would need no bound, but take sixteen times as long in ONNX Runtime, whose sigmoid is coarse near
+# 0.
+LOWEST_GATE = -80.0
+
+
+class MinimalRNN(LayeredEncoder):
+    """Stacked minGRU or minLSTM: a state is a mean of candidates, weighted by gates.
+
+    A minGRU computes h = (1 - z) h' + z v from the previous state h', with the update gate z =
+    σ(W_z x + b_z) and the candidate v = W_v x + b_v. A minLSTM has a forget gate f and an input
+    gate i, and computes h = f / (f + i) h' + i / (f + i) v. All products with weights of a layer
+    are one product.
+
+    Args:
+        input_size: Width of the embedded tokens.
+        size: Width of one direction.
+        layers: Number of layers.
+        cell: The recurrent cell.
+        dropout: Rate of locked dropout after each layer.
+        bidirectional: Whether to read sentences backwards as well.
+        layer_norm: See `LayeredEncoder`.
+        residual: See `LayeredEncoder`.
+
+    Source: Feng et al., "Were RNNs All We Needed?", 2024, sections 3.1 and 3.2. The authors compute
+    in logarithms, which needs positive candidates. `linear_recurrence` does not, so the candidates
+    are those of the equations, and the state before a sentence is zero.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        size: int = 200,
+        layers: int = 1,
+        cell: Literal["mingru", "minlstm"] = "mingru",
+        dropout: float = 0.0,
+        bidirectional: bool = True,
+        layer_norm: bool = False,
+        residual: bool = False,
+    ) -> None:
+        width = size * (2 if bidirectional else 1)
+        super().__init__(width, layers, dropout, layer_norm, residual)
+        self.cell = cell
+        self.bidirectional = bidirectional
+        input_sizes = [input_size] + [width] * (layers - 1)
+        products = [nn.Linear(size, PRODUCTS[cell] * width) for size in input_sizes]
+        for product in products:
+            nn.init.xavier_uniform_(product.weight)
+            nn.init.zeros_(product.bias)
+            if cell == "minlstm":
+                # Forget gates start open, like those of the LSTM.
+                product.bias.data[:width] = 1
+        self.products = nn.ModuleList(products)
+
+    def run_layer(
+        self, k: int, hidden: Float[Tensor, "B T E"], lengths: Int[Tensor, " B"]
+    ) -> Float[Tensor, "B T H"]:
+        """Read sentences forwards, and backwards if `bidirectional`."""
+        product = self.products[k]
+        products = product(hidden)
+        # Past the end of a sentence candidates are zero, so that when it is read backwards, states
+        # are zero until its last token.
+        inside = length_mask(lengths, hidden.shape[1])
+        products = products.masked_fill(~inside[:, :, None], 0)
+        *gates, candidates = products.to(product.weight.dtype).chunk(PRODUCTS[self.cell], 2)
+        if self.cell == "mingru":
+            decays, share = (-gates[0]).sigmoid(), gates[0].sigmoid()
+        else:
+            # With 1 / f and 1 / i, the shares are f / (f + i) = (1 / i) / (1 / f + 1 / i), and so
+            # on.
+            forget, enter = (1 + gate.clamp(min=LOWEST_GATE).neg().exp() for gate in gates)
+            total = forget + enter
+            decays, share = enter / total, forget / total
+        added = share * candidates
+        if not self.bidirectional:
+            return linear_recurrence(decays, added)
+        # Axes: sentence (B) x token (T) x direction and state (H).
+        halves = zip(decays.chunk(2, dim=2), added.chunk(2, dim=2), (False, True), strict=True)
+        return torch.cat([linear_recurrence(*half) for half in halves], dim=2)
 
 
 def linear_recurrence(
     decays: Float[Tensor, "B T H"], added: Float[Tensor, "B T H"], reverse: bool = False
 ) -> Float[Tensor, "B T H"]:
-    """Give the states h_t = decays_t h_(t-1) + added_t, that before the first token being zero.
+    """Compute the states h_t = decays_t h_(t-1) + added_t, starting from zero.
 
     Args:
-        decays: Factors on the states.
-        added: What comes to them.
-        reverse: Run from the last token to the first, where t - 1 is t + 1.
+        decays: Factors on the previous states.
+        added: What is added to them.
+        reverse: Run from the last token to the first, with h_(t+1) in place of h_(t-1).
     """
     function: Any = _Recurrence.apply
-    # What stands between two tokens; there is nothing to let go of at the first.
+    # The factors between two tokens; that of the first token has no effect.
     between = decays[:, :-1] if reverse else decays[:, 1:]
     return function(added, between, reverse)
 
 
 def on_cpu(x: Tensor) -> bool:
-    """Whether a loop over tokens is fast."""
+    """Say whether a loop over tokens is the faster way."""
     return x.device.type == "cpu"
 
 
 class _Recurrence(torch.autograd.Function):
-    """Its gradient by what is added is the same recurrence, in the other direction."""
+    """The gradient with respect to `added` is the same recurrence in the other direction."""
 
     @staticmethod
     def forward(ctx: Any, added: Tensor, between: Tensor, reverse: bool) -> Tensor:
@@ -80,10 +164,13 @@ def _loop(
 def _doubling(
     added: Float[Tensor, "B T H"], between: Float[Tensor, "B T-1 H"], reverse: bool
 ) -> Float[Tensor, "B T H"]:
-    """See Hillis and Steele, "Data Parallel Algorithms", Communications of the ACM 29(12), 1986."""
+    """Compute all states in log2(T) rounds.
+
+    Source: Hillis and Steele, "Data Parallel Algorithms", Communications of the ACM 29(12), 1986.
+    """
     states, factors, step = added, between, 1
     while step < added.shape[1]:
-        # A state knows of `step` tokens by now; `factors` stand between states that far apart.
+        # Each state depends on `step` tokens by now; `factors` are those over as many tokens.
         if reverse:
             longer = states[:, :-step] + factors * states[:, step:]
             states = torch.cat([longer, states[:, -step:]], dim=1)
@@ -93,84 +180,3 @@ def _doubling(
         factors = factors[:, step:] * factors[:, :-step]
         step *= 2
     return states
-
-
-# What a token computes: for a minGRU update and candidate, for a minLSTM forget, input, candidate.
-PARTS = {"mingru": 2, "minlstm": 3}
-
-# So low that one over a gate is still a number of float32. (Differences of softplus would do
-# without a bound, at sixteen times the cost in ONNX Runtime, whose sigmoid is coarse near zero.)
-LOWEST_GATE = -80.0
-
-
-class MinimalRNN(LayeredEncoder):
-    """Stacked minGRU or minLSTM: a state is a mean of candidates, weighted by gates.
-
-    A minGRU's state is h = (1 - z) h' + z v, with the update gate z = σ(W_z x + b_z), the candidate
-    v = W_v x + b_v and the state before it h'. In a minLSTM the forget gate f and the input gate i
-    share: h = f / (f + i) h' + i / (f + i) v. All products with weights are one product a layer.
-
-    Args:
-        input_size: Width of the embedded tokens.
-        size: Width of one direction.
-        layers: Layers above each other.
-        cell: The recurrent cell.
-        dropout: Rate of locked dropout after each layer.
-        bidirectional: Read backwards as well.
-        layer_norm: See `LayeredEncoder`.
-        residual: See `LayeredEncoder`.
-
-    Source: Feng et al., "Were RNNs All We Needed?", 2024, sections 3.1 and 3.2. They compute it
-    in logarithms, for which candidates have to be positive; `linear_recurrence` does without, so
-    candidates are those of their equations, and the first state before a sentence is zero.
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        size: int = 200,
-        layers: int = 1,
-        cell: Literal["mingru", "minlstm"] = "mingru",
-        dropout: float = 0.0,
-        bidirectional: bool = True,
-        layer_norm: bool = False,
-        residual: bool = False,
-    ) -> None:
-        width = size * (2 if bidirectional else 1)
-        super().__init__(width, layers, dropout, layer_norm, residual)
-        self.cell = cell
-        self.bidirectional = bidirectional
-        widths = [input_size] + [width] * (layers - 1)
-        products = [nn.Linear(each, PARTS[cell] * width) for each in widths]
-        for product in products:
-            nn.init.xavier_uniform_(product.weight)
-            nn.init.zeros_(product.bias)
-            if cell == "minlstm":
-                # Forget gates start open, as those of the LSTM do.
-                product.bias.data[:width] = 1
-        self.products = nn.ModuleList(products)
-
-    def run_layer(
-        self, k: int, hidden: Float[Tensor, "B T E"], lengths: Int[Tensor, " B"]
-    ) -> Float[Tensor, "B T H"]:
-        """Read forwards, and backwards if both are asked for."""
-        product = self.products[k]
-        products = product(hidden)
-        # Behind a sentence candidates are zero, so that states stay zero until its last token
-        # where it is read backwards.
-        inside = length_mask(lengths, hidden.shape[1])
-        products = products.masked_fill(~inside[:, :, None], 0)
-        *gates, candidates = products.to(product.weight.dtype).chunk(PARTS[self.cell], 2)
-        if self.cell == "mingru":
-            decays, share = (-gates[0]).sigmoid(), gates[0].sigmoid()
-        else:
-            # One over each gate: of the two shares, the other's is the counter.
-            forget, enter = (1 + gate.clamp(min=LOWEST_GATE).neg().exp() for gate in gates)
-            total = forget + enter
-            decays, share = enter / total, forget / total
-        added = share * candidates
-        if not self.bidirectional:
-            return linear_recurrence(decays, added)
-        # Axes: sentence (B) x token (T) x direction and state (H).
-        halves = zip(decays.chunk(2, dim=2), added.chunk(2, dim=2), (False, True), strict=True)
-        return torch.cat([linear_recurrence(*each) for each in halves], dim=2)

@@ -1,4 +1,4 @@
-"""Stacked LSTM or GRU in one or both directions, exact under padding and fast."""
+"""Stacked LSTM or GRU, in one direction or both."""
 
 import warnings
 from collections.abc import Callable
@@ -9,41 +9,42 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ner.nn.encoders.base import LayeredEncoder
-from ner.nn.masks import reverse
+from ner.nn.tensors import reverse
 
-# cuDNN refuses sequences of more than 65,535 steps; longer ones go through in pieces.
-LONGEST_PIECE = 65_000
+# Tokens that are computed at a time, since cuDNN refuses sequences of more than 65,535 steps.
+CHUNK = 65_000
 
-# What torch warns of where states are projected on a CPU, and weights dropped on a GPU.
+# Warnings of torch about slower kernels: of projected states on a CPU, of dropped weights on a GPU.
 OTHER_KERNELS = "LSTM with projections is not|RNN module weights are not part of single contiguous"
 
 
 class RecurrentEncoder(LayeredEncoder):
     """Stacked LSTM or GRU.
 
-    The two directions of a layer are two calls on padded batches, the backward one on sentences
-    that are turned around within their own length: padding stands behind every sentence in both
-    calls, so it cannot touch a result, and the fused kernels that packed sequences miss are used.
+    The two directions of a layer are two calls on padded batches. For the backward direction, each
+    sentence is reversed within its own length. So padding follows the sentence in both calls and
+    has no influence, and torch uses its fused kernels, which packed sequences do not have.
 
     Args:
         input_size: Width of the embedded tokens.
         size: Width of one direction.
-        layers: Layers above each other.
+        layers: Number of layers.
         cell: The recurrent cell.
         dropout: Rate of locked dropout after each layer.
-        bidirectional: Read backwards as well; without, a state knows only what stands before it.
-        projection: Width that the states of an LSTM are projected to before they go on, to the
-            next step and to the next layer; 0 projects nothing.
-        weight_drop: Share of the recurrent weights dropped in training, the same ones at all steps
-            of a batch.
+        bidirectional: Whether to read sentences backwards as well. If not, a state depends only on
+            the tokens up to its own.
+        projection: Width to which the states of an LSTM are projected, before the next step and the
+            next layer read them; 0 for no projection.
+        weight_drop: Share of the recurrent weights that are dropped in training, the same weights
+            at all steps of a batch.
         layer_norm: See `LayeredEncoder`.
         residual: See `LayeredEncoder`.
 
     Source: Graves and Schmidhuber, "Framewise Phoneme Classification with Bidirectional LSTM",
-    Neural Networks 18, 2005; projections: Sak, Senior and Beaufays, "Long Short-Term Memory
-    Recurrent Neural Network Architectures for Large Scale Acoustic Modeling", Interspeech 2014;
-    dropped weights: Merity, Keskar and Socher, "Regularizing and Optimizing LSTM Language Models",
-    ICLR 2018, section 2. Recurrent weights start orthogonal (Saxe et al., ICLR 2014), the forget
+    Neural Networks 18, 2005. Projections: Sak, Senior and Beaufays, "Long Short-Term Memory
+    Recurrent Neural Network Architectures for Large Scale Acoustic Modeling", Interspeech 2014.
+    Dropped weights: Merity, Keskar and Socher, "Regularizing and Optimizing LSTM Language Models",
+    ICLR 2018, section 2. Recurrent weights start orthogonal (Saxe et al., ICLR 2014), and forget
     gates open (Jozefowicz et al., ICML 2015).
     """
 
@@ -63,12 +64,12 @@ class RecurrentEncoder(LayeredEncoder):
         width = (projection or size) * (2 if bidirectional else 1)
         super().__init__(width, layers, dropout, layer_norm, residual)
         kind = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]
-        # Only an LSTM can be told of a projection, even of none.
+        # The argument must not be given to a GRU, not even as 0.
         options = {"proj_size": projection} if projection else {}
         widths = [input_size] + [width] * (layers - 1)
 
         def make_layers() -> nn.ModuleList:
-            return nn.ModuleList(kind(each, size, batch_first=True, **options) for each in widths)
+            return nn.ModuleList(kind(read, size, batch_first=True, **options) for read in widths)
 
         self.forwards = make_layers()
         self.backwards = make_layers() if bidirectional else nn.ModuleList()
@@ -79,7 +80,7 @@ class RecurrentEncoder(LayeredEncoder):
     def run_layer(
         self, k: int, hidden: Float[Tensor, "B T E"], lengths: Int[Tensor, " B"]
     ) -> Float[Tensor, "B T H"]:
-        """Read forwards, and backwards if both are asked for."""
+        """Read sentences forwards, and backwards if `bidirectional`."""
         right = _run(self._prepared(self.forwards[k]), hidden)
         if not self.backwards:
             return right
@@ -88,7 +89,7 @@ class RecurrentEncoder(LayeredEncoder):
         return torch.cat([right, left], dim=2)
 
     def _prepared(self, module: nn.Module) -> Callable[..., Any]:
-        """Give what to call for a layer: itself, or what it would call, with weights missing."""
+        """Return what to call for a layer: the module, or a function that drops weights of it."""
         rnn = cast(nn.RNNBase, module)
         dropping = self.training and self.weight_drop.p > 0
         if not dropping and not rnn.proj_size:
@@ -96,10 +97,10 @@ class RecurrentEncoder(LayeredEncoder):
         return _quiet(self._dropped(rnn) if dropping else rnn)
 
     def _dropped(self, rnn: nn.RNNBase) -> Callable[..., Any]:
-        # A layer holds its weights in two places, and `torch.func.functional_call` would leave the
-        # changed ones in one of them.
-        inputs, states, *others = rnn.all_weights[0]
-        weights = [inputs, self.weight_drop(states), *others]
+        # A module has its weights in two places, and `torch.func.functional_call` would replace
+        # only one of them.
+        inputs, states, *rest = rnn.all_weights[0]
+        weights = [inputs, self.weight_drop(states), *rest]
         widths = (rnn.proj_size or rnn.hidden_size, rnn.hidden_size)
 
         def call(x: Tensor, state: Any) -> tuple[Tensor, Any]:
@@ -114,7 +115,7 @@ class RecurrentEncoder(LayeredEncoder):
 
 
 def _quiet(rnn: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep from the user which of its kernels torch takes."""
+    """Silence the warnings of torch about slower kernels."""
 
     def call(x: Tensor, state: Any) -> tuple[Tensor, Any]:
         with warnings.catch_warnings():
@@ -126,8 +127,8 @@ def _quiet(rnn: Callable[..., Any]) -> Callable[..., Any]:
 
 def _run(rnn: Callable[..., Any], x: Float[Tensor, "B T E"]) -> Float[Tensor, "B T H"]:
     outputs, state = [], None
-    for piece in x.split(LONGEST_PIECE, dim=1):
-        output, state = rnn(piece, state)
+    for chunk in x.split(CHUNK, dim=1):
+        output, state = rnn(chunk, state)
         outputs.append(output)
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
 
@@ -143,5 +144,5 @@ def _initialize(module: nn.Module) -> None:
         else:
             nn.init.zeros_(parameter)
             if isinstance(rnn, nn.LSTM) and "bias_ih" in name:
-                # The gates stand in the order input, forget, cell, output.
+                # The order of the gates is input, forget, cell, output.
                 parameter.data[rnn.hidden_size : 2 * rnn.hidden_size] = 1
