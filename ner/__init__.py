@@ -44,11 +44,10 @@ if TYPE_CHECKING:
     from ner.evaluation.predicted_file import score_predictions
     from ner.evaluation.report import LabelReport, SpanReport
     from ner.exporting.model import export
-    from ner.inference.classification import Classification
     from ner.inference.classifier import TextClassifier
     from ner.inference.evaluate import evaluate
     from ner.inference.loading import load
-    from ner.inference.predictor import Predictor
+    from ner.inference.predictor import Classification, Predictor
     from ner.inference.tagger import Tagger
     from ner.inference.token_tagger import TokenTagger
     from ner.training.train import train
@@ -59,7 +58,7 @@ if TYPE_CHECKING:
 # Where each public name lives; it is imported when first asked for, so that `import ner` is fast
 # and needs no torch.
 _HOMES = {
-    "Classification": "ner.inference.classification",
+    "Classification": "ner.inference.predictor",
     "ConfigError": "ner.errors",
     "DataError": "ner.errors",
     "Entity": "ner.data.sentence",

@@ -48,16 +48,16 @@ OWN_KEYS = ("format", "task", "features", "network", "files")
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """All that a model consists of.
+    """Everything that a model consists of.
 
     Args:
-        featurizer: Strings to arrays.
+        featurizer: Turns strings into arrays.
         task: What the model predicts.
-        network: What the network was built from.
+        network: The settings of the network.
         weights: Arrays by name.
-        tokenizer: For raw text.
-        config: The resolved configuration as TOML; for people, and for further training.
-        card: The model card, Markdown.
+        tokenizer: Cuts raw text into tokens.
+        config: The resolved configuration as TOML, for people and for further training.
+        card: The model card, in Markdown.
         record: Further facts for the manifest: versions, metrics, data digests, seed.
         files: The names of its files, where it was read.
         build: A user's function that replaces components of the network. It is not written; only
@@ -77,13 +77,13 @@ class ModelFolder:
 
 
 class StoredWeights(Mapping[str, NDArray[Any]]):
-    """The arrays of a safetensors file, each read when it is asked for.
+    """The arrays of a safetensors file, each read when it is needed.
 
     Args:
         path: The file.
 
     Raises:
-        ModelFolderError: It is damaged; or, when an array is asked for, that is not finite.
+        ModelFolderError: The file is damaged; or, when an array is read, it is not finite.
     """
 
     def __init__(self, path: Path) -> None:
@@ -114,12 +114,12 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
 def save_model(
     folder: Path, model: ModelFolder, add: Callable[[Path], None] = lambda _: None
 ) -> None:
-    """Write a model folder; one that is there is replaced in one step.
+    """Write a model folder; an old one is replaced in one step.
 
     Args:
-        folder: Where to.
-        model: What to write.
-        add: Writes further files into the folder that it is given, where all else is by then.
+        folder: The folder to write.
+        model: The model.
+        add: Called with the new folder when everything else is in it, to write further files.
     """
 
     def write(beside: Path) -> None:
@@ -150,7 +150,7 @@ def save_model(
 def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> ModelFolder:
     """Read a model folder.
 
-    Its weights are read when they are asked for.
+    Each array of its weights is read when it is needed.
 
     Args:
         folder: The folder.

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ner.choices import Spelling
+from ner.choices import Misaligned, Overlapping, Spelling
 from ner.cli.options import (
+    READING,
     Json,
+    OnErrorOption,
+    error_list,
     list_lost,
+    list_skipped,
     reading_corpora,
     refuse_own_input,
     with_options,
@@ -116,7 +120,7 @@ def stats(
     as_json: Json = False,
     reading: "ReadOptions",
 ) -> None:
-    """Count what the files of a corpus hold, and how much of it is new after the first."""
+    """Count what the files of a corpus hold, and how much of it is not in the first file."""
     from ner.data.tools.corpus_file import read_corpus_files
     from ner.data.tools.stats import corpus_stats
     from ner.plots import labels_and_lengths
@@ -130,7 +134,9 @@ def stats(
             typer.echo(f"{file.name}: {count} spans are not counted. The first: {first}", err=True)
     found = corpus_stats(corpus_files)
     if plot is not None:
-        lengths = {file.name: [len(s) for s in file.sentences] for file in corpus_files}
+        lengths = {
+            file.name: [len(sentence) for sentence in file.sentences] for file in corpus_files
+        }
         labels_and_lengths({file.name: file.labels for file in found.files}, lengths, plot)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=1))
@@ -213,6 +219,102 @@ def sample(
     refuse_own_input(source, out)
     blocks = sample_blocks(read_blocks(file), number, seed)
     list_lost(write_blocks(blocks, file, out), "the format")
+
+
+@data_app.command()
+@with_options(reading=reading_corpora)
+def convert(
+    *,
+    source: Annotated[str, typer.Argument(metavar="IN", help="Corpus in any format.")],
+    out: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUT", help="File to write, a folder for brat, or - for standard output."
+        ),
+    ],
+    to: Annotated[
+        str | None,
+        typer.Option(help="Format of the output. By default, the ending of OUT names it."),
+    ] = None,
+    output_encoding: Annotated[
+        str, typer.Option(help="Character encoding of the output.")
+    ] = "utf-8",
+    scheme: Annotated[Spelling, typer.Option(help="Tag scheme of the output.")] = "BIO",
+    drop: Annotated[
+        bool, typer.Option("--drop", help="Leave out annotation that the output cannot hold.")
+    ] = False,
+    reading: "ReadOptions",
+    misaligned: Annotated[
+        Misaligned,
+        typer.Option(
+            rich_help_panel=READING,
+            help="Refuse spans that do not start and end at token boundaries, snap them outwards "
+            "to the tokens that they touch, or drop them.",
+        ),
+    ] = "refuse",
+    overlapping: Annotated[
+        Overlapping,
+        typer.Option(
+            rich_help_panel=READING,
+            help="Refuse spans that overlap, nest or have gaps, or drop all but the longest.",
+        ),
+    ] = "refuse",
+    on_error: OnErrorOption = "raise",
+    as_json: Json = False,
+) -> None:
+    """Convert a corpus to another format, and list what is changed or lost."""
+    from ner.data.formats.detection import detect_format, format_to_write
+    from ner.data.formats.read import stream_sentences
+    from ner.data.formats.registry import FORMATS, find_format
+    from ner.data.formats.write import write_sentences
+    from ner.data.spans import Notes
+
+    refuse_own_input(source, out)
+    given = reading.format
+    read_as = find_format(given) if given else detect_format(source, reading.encoding)
+    write_as = format_to_write(Path(out)) if to is None else find_format(to)
+    if write_as is None:
+        names = " ".join(name for name, known in FORMATS.items() if known.lines or known.save)
+        raise ConfigError(f"--to: must name the format of the output, one of {names}. Got none.")
+    if given is None:
+        typer.echo(f"{source}: read as {read_as.name} ({read_as.about}).", err=True)
+    notes = Notes()
+    reading = reading.updated(
+        format=read_as.name,
+        misaligned=misaligned,
+        overlapping=overlapping,
+        problems=error_list(on_error),
+        notes=notes,
+    )
+    written = write_sentences(
+        stream_sentences(source, reading),
+        out,
+        write_as,
+        scheme=scheme,
+        encoding=output_encoding,
+        drop=drop,
+        target=reading.target,
+        tokenize=reading.tokenizer,
+    )
+    for line in _changes(notes):
+        typer.echo(line, err=True)
+    list_skipped(reading.problems)
+    if as_json:
+        facts = {
+            "read_as": read_as.name,
+            "written_as": write_as.name,
+            **vars(written),
+            **vars(notes),
+            "skipped": list(map(str, reading.problems or ())),
+        }
+        typer.echo(json.dumps(facts, indent=1), err=out == "-")
+        return
+    list_lost(written.lost, write_as.name)
+    typer.echo(
+        f"{out}: written as {write_as.name}: {written.sentences} sentences, "
+        f"{written.tokens} tokens, {written.entities} entities.",
+        err=True,
+    )
 
 
 def _warn_of_writer(file: "CorpusFile") -> None:

@@ -1,4 +1,4 @@
-"""The baselines that any model has to beat: what training held, learnt by heart."""
+"""The baselines that any model has to beat: the training data, learnt by heart."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable

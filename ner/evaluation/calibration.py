@@ -1,4 +1,4 @@
-"""Probabilities that are as often right as they say: a temperature, and how far off they are.
+"""Calibration: a temperature that makes probabilities as often right as they say.
 
 Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, sections 2 and 4.2.
 """
@@ -17,7 +17,7 @@ Floats = NDArray[np.floating]
 # As many as in Guo et al., section 4.
 BINS = 15
 
-# Data on which a model never errs would have it sure of everything (0), others of nothing (inf).
+# A model without mistakes would get the temperature 0, one that is always wrong infinity.
 LEAST, GREATEST = 0.05, 20.0
 
 # Halvings of the interval: from log(400) down to 1e-11.
@@ -29,16 +29,16 @@ TINY = float(np.finfo(np.float64).tiny)
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a temperature was fitted on, and what it changed.
+    """A temperature, and its effect on the sentences that it was fitted on.
 
     Args:
-        temperature: What scores are divided by before they become probabilities.
-        sentences: How many it was fitted on.
-        ece_before: Expected calibration error with the temperature 1, from 0 to 1.
-        ece_after: With the fitted one. Both are of the sentences it was fitted on.
-        loss_before: Negative log-likelihood with the temperature 1, in nats a sentence.
-        loss_after: With the fitted one.
-        bins: Of the calibration error.
+        temperature: The number that divides scores before they become probabilities.
+        sentences: The number of sentences.
+        ece_before: The expected calibration error with the temperature 1, from 0 to 1.
+        ece_after: The same with the fitted temperature.
+        loss_before: The negative log-likelihood with the temperature 1, in nats a sentence.
+        loss_after: The same with the fitted temperature.
+        bins: The number of bins of the calibration error.
     """
 
     temperature: float
@@ -50,7 +50,7 @@ class Calibration:
     bins: int = BINS
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it."""
+        """Return everything, as JSON can hold it."""
         return dataclasses.asdict(self)
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ def label_probabilities(
 
     Args:
         logits: The scores of a network.
-        temperature: What they are divided by first.
+        temperature: The number that divides the scores first.
         multi_label: Whether labels are independent of each other; otherwise each row sums to 1.
     """
     scores = logits.astype(np.float64) / temperature
@@ -80,7 +80,7 @@ def label_probabilities(
 
 
 def calibrate(logits: Floats, gold: NDArray[Any]) -> Calibration:
-    """Fit the temperature of a classifier on development data, and say what it changes.
+    """Fit the temperature of a classifier on development data, and measure its effect.
 
     Args:
         logits: The network's scores (N C).
@@ -88,7 +88,7 @@ def calibrate(logits: Floats, gold: NDArray[Any]) -> Calibration:
             each label holds, bool (N C).
 
     Raises:
-        DataError: There is nothing to fit it on.
+        DataError: There are no sentences.
     """
     if not len(logits):
         raise DataError("dev: sentences to fit the temperature on. Got none.")
@@ -105,7 +105,7 @@ def calibrate(logits: Floats, gold: NDArray[Any]) -> Calibration:
 
 
 def fit_temperature(logits: Floats, gold: NDArray[Any]) -> float:
-    """Find the temperature under which gold labels are most probable, from 0.05 to 20.
+    """Find the temperature, from 0.05 to 20, that makes the gold labels most probable.
 
     The negative log-likelihood is convex in 1 / temperature, so its derivative crosses zero once,
     which halving the interval finds; at one of its ends where it does not.
@@ -133,14 +133,14 @@ def fit_temperature(logits: Floats, gold: NDArray[Any]) -> float:
 def calibration_error(probabilities: Floats, right: NDArray[np.bool_], bins: int = BINS) -> float:
     """Compute the expected calibration error, from 0 to 1.
 
-    The mean distance between probability and frequency: decisions fall into bins of equal width,
-    open to the left, ((m - 1) / bins, m / bins], with 0 in the first; each bin counts as much as
-    it has decisions.
+    It is the mean distance between probability and frequency. Decisions fall into bins of equal
+    width, open to the left, ((m - 1) / bins, m / bins], with 0 in the first; the weight of a bin is
+    its number of decisions.
 
     Args:
-        probabilities: Of decisions (N).
-        right: Which of them were right (N).
-        bins: Their number.
+        probabilities: The probabilities of decisions (N).
+        right: Whether each decision was right (N).
+        bins: The number of bins.
 
     Source: Naeini, Cooper and Hauskrecht, "Obtaining Well Calibrated Probabilities Using Bayesian
     Binning", AAAI 2015, section 4.1, with the borders of Guo et al., section 2.

@@ -1,4 +1,4 @@
-"""Predicted labels against gold ones: of whole sentences, one or several, and one a token."""
+"""Compare predicted labels of sentences, or of tokens, with the gold ones."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -38,7 +38,7 @@ def evaluate_classes(
         gold: Sentences with `labels`.
         predicted: The same sentences in the same order, with `prediction`.
         multi_label: Whether a sentence may have several labels, or none.
-        name: What to call the data in the report.
+        name: The name of the data, for the report.
 
     Raises:
         DataError: A gold sentence has no labels, or several where it should have one.
@@ -77,9 +77,9 @@ def evaluate_column(
     Args:
         gold: Sentences with the column.
         predicted: The same sentences in the same order, with `prediction`.
-        column: Its name.
-        name: What to call the data in the report.
-        known_words: Those of training; None if they are not known.
+        column: The name of the column.
+        name: The name of the data, for the report.
+        known_words: The words of the training data; None if they are not known.
 
     Raises:
         DataError: A gold sentence lacks the column.

@@ -1,4 +1,4 @@
-"""Score a column file that holds gold and predicted tags; no model needed."""
+"""Score a column file that has gold and predicted tags; this needs no model."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -15,16 +15,17 @@ from ner.evaluation.span_metrics import evaluate_tags
 
 @dataclass(frozen=True)
 class PredictionReport:
-    """Scores of a file's raw tags in both modes of seqeval; printing it gives two tables.
+    """The scores of a file's raw tags in both modes of seqeval; printing it gives two tables.
 
     Args:
-        default: Equal to `conlleval.pl`, hence to published figures.
-        strict: Only spans whose tags are legal under the scheme count.
+        default: The scores of `conlleval.pl`, which papers report.
+        strict: The scores of spans whose tags are legal in the scheme.
         scheme: The scheme of strict mode.
-        scheme_inferred: Whether it was inferred from the gold tags.
-        foreign_tags: Tags with a prefix that the scheme lacks, which strict mode reads as O.
+        scheme_inferred: Whether the scheme was inferred from the gold tags.
+        foreign_tags: The number of tags with a prefix that the scheme lacks; strict mode reads
+            them as O.
         mixed: Whether the gold tags are IOB1 and the predicted ones look like another scheme, so
-            that the strict scores say little.
+            that the strict scores mean little.
     """
 
     default: SpanReport
@@ -40,7 +41,7 @@ class PredictionReport:
         return self.default.f1
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it."""
+        """Return everything, as JSON can hold it."""
         return {
             "scheme": self.scheme,
             "scheme_inferred": self.scheme_inferred,
@@ -70,11 +71,11 @@ def score_predictions(
     predicted: int = -1,
     scheme: Scheme | None = None,
 ) -> PredictionReport:
-    """Score the predicted tags of a column file against its gold tags, both as they stand.
+    """Compare the predicted tags of a column file with its gold tags, without changing either.
 
     Args:
         lines: The lines of the file.
-        name: What to call it in reports and errors.
+        name: The name of the file, for reports and errors.
         gold: The column of the gold tags, counted from 0, or from the end if negative.
         predicted: The column of the predicted tags.
         scheme: The scheme for strict mode; None infers it from the gold tags.
@@ -100,10 +101,9 @@ def score_predictions(
 
 
 def infer_scheme(sentences: Sequence[Sequence[str]]) -> Scheme:
-    """Name the scheme under which the tags of sentences are legal, or nearest to it.
+    """Return the scheme in which the tags of sentences are legal, or most of them.
 
-    Tags that are legal in more than one scheme, such as those of a file without entities, are
-    taken for BIO.
+    Where several schemes fit, as for a file without entities, the result is BIO.
     """
     if any(tag[0] in "ES" for tags in sentences for tag in tags):
         return "BIOES"

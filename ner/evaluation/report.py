@@ -1,4 +1,4 @@
-"""The result of an evaluation: numbers to compute with, a table to read."""
+"""The result of an evaluation: numbers to compute with, and a table to read."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ class Scores:
     support: int
 
     def cells(self) -> list[str]:
-        """Give the row of a table."""
+        """Return the row of a table."""
         fractions = (self.precision, self.recall, self.f1)
         return [*(f"{100 * fraction:.2f}" for fraction in fractions), str(self.support)]
 
@@ -80,20 +80,20 @@ class SpanReport:
     """How well predicted spans agree with gold ones; printing it gives a table.
 
     Args:
-        name: What was evaluated.
-        sentences: Their number.
-        tokens: Their number.
+        name: The name of the data.
+        sentences: The number of sentences.
+        tokens: The number of tokens.
         per_label: Scores of each label, in alphabetical order.
-        micro: Scores over all spans; the figure that is usually published.
+        micro: Scores over all spans, which papers usually report.
         macro: The mean over labels.
         weighted: The mean over labels, weighted by their gold spans.
         accuracy: The share of tokens whose tag is right.
-        confusion: Spans by gold label, then by the label predicted for exactly the same tokens.
-            Gold spans with no prediction there count as "(missed)", predicted spans with no gold
-            span there make up the row "(spurious)".
-        scheme: The scheme under which strict mode reads the tags.
-        mode: The mode of seqeval behind all scores above. The default one counts like
-            `conlleval.pl`; the strict one counts only spans whose tags are legal.
+        confusion: Counts of spans by gold label, then by the label predicted for exactly the same
+            tokens. Gold spans without a prediction there count as "(missed)", predicted spans
+            without a gold span there count in the row "(spurious)".
+        scheme: The scheme by which strict mode reads the tags.
+        mode: The mode of seqeval that computed the scores above. The default mode counts like
+            `conlleval.pl`; strict mode counts only spans whose tags are legal.
         strict: The micro scores in strict mode.
     """
 
@@ -114,7 +114,7 @@ class SpanReport:
 
     @property
     def score(self) -> float:
-        """The figure that counts: F1 over all spans."""
+        """The main score: F1 over all spans."""
         return self.micro.f1
 
     @property
@@ -134,11 +134,11 @@ class SpanReport:
 
     @property
     def strict_equals_default(self) -> bool:
-        """Whether strict mode gives these very scores, as it does wherever all tags are legal."""
+        """Whether strict mode has the same scores, which is so where all tags are legal."""
         return self.strict == self.micro
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it."""
+        """Return everything, as JSON can hold it."""
         head = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
         equal = {"strict_equals_default": self.strict_equals_default}
         return head | dataclasses.asdict(self) | equal
@@ -171,7 +171,7 @@ class SpanReport:
         return table([["", *columns], *rows])
 
 
-# More labels than that make a table that nobody can read; then the commonest mix-ups are listed.
+# With more labels the table is too large to read, and the most frequent mistakes are listed.
 MOST_LABELS, MOST_CONFUSIONS = 20, 20
 
 Confusion = Mapping[str, Mapping[str, int]]
@@ -182,8 +182,8 @@ class LabelReport:
     """How well predicted labels agree with gold ones; printing it gives a table.
 
     Args:
-        name: What was evaluated.
-        sentences: Their number.
+        name: The name of the data.
+        sentences: The number of sentences.
         per_label: Scores of each label that is gold or predicted, in alphabetical order.
         micro: Scores over all decisions; with one label each, all three are the accuracy.
         macro: The mean over labels.
@@ -208,7 +208,7 @@ class LabelReport:
 
     @property
     def score(self) -> float:
-        """The figure that counts, the one that `metric` names."""
+        """The main score, which `metric` names."""
         return getattr(self, self.metric)
 
     @property
@@ -217,7 +217,7 @@ class LabelReport:
         return self.micro.f1
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it."""
+        """Return everything, as JSON can hold it."""
         return {self.metric: self.score, "f1": self.f1} | dataclasses.asdict(self)
 
     def __str__(self) -> str:
@@ -253,7 +253,7 @@ class SingleLabelReport(LabelReport):
 
 @dataclass(frozen=True, kw_only=True)
 class MultiLabelReport(LabelReport):
-    """Any number of labels a sentence; `accuracy` is the share of sentences with the very set.
+    """Any number of labels a sentence; `accuracy` is the share with exactly the gold labels.
 
     Args:
         labels: How many labels the model knows, or the data hold.
@@ -274,10 +274,11 @@ class TokenReport(LabelReport):
     """One label a token.
 
     Args:
-        tokens: Their number.
+        tokens: The number of tokens.
         sentence_accuracy: The share of sentences all of whose labels are right.
-        unseen: How many tokens are of words that training did not show; None if that is unknown.
-        unseen_accuracy: The share of those whose label is right; None as for `unseen`.
+        unseen: The number of tokens whose word is not in the training data; None if those words
+            are not known.
+        unseen_accuracy: The share of these tokens whose label is right; None as for `unseen`.
         confusion: Tokens by gold label, then by predicted label.
     """
 

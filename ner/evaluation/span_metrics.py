@@ -1,4 +1,4 @@
-"""Predicted spans against gold ones: quick counts for each epoch, seqeval for every report."""
+"""Compare predicted spans with gold ones: own counts for each epoch, seqeval for reports."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +20,7 @@ SentenceSpans = Sequence[Sequence[Span]]
 def f1(gold: SentenceSpans, predicted: SentenceSpans) -> float:
     """Compute F1 over all spans, from 0 to 1; 0 where there is no span at all.
 
-    A span is right as a whole or not.
+    A span is right only as a whole.
 
     >>> f1([[Span(0, 2, "LOC")]], [[Span(0, 2, "LOC"), Span(3, 4, "LOC")]])
     0.6666666666666666
@@ -41,7 +41,7 @@ def evaluate_sentences(
     Args:
         gold: Sentences with `spans`.
         predicted: The same sentences in the same order, with `prediction`.
-        name: What to call the data in the report.
+        name: The name of the data, for the report.
 
     Raises:
         DataError: A gold sentence is not annotated.
@@ -66,11 +66,11 @@ def evaluate_tags(
     """Score tags with the prefixes B, I, E, S by seqeval.
 
     Args:
-        gold: Tags of each sentence.
-        predicted: As many.
-        scheme: What strict mode takes the tags for. A tag whose prefix is not in the scheme is
-            part of no legal span, so strict mode reads it as O.
-        name: What to call the data in the reports.
+        gold: The gold tags of each sentence.
+        predicted: The predicted tags of each sentence, as many as gold ones.
+        scheme: The scheme by which strict mode reads the tags. A tag whose prefix is not in the
+            scheme is part of no legal span, so strict mode reads it as O.
+        name: The name of the data, for the reports.
 
     Returns:
         The report in default mode and the one in strict mode.
@@ -153,7 +153,7 @@ def _score_strictly(
         seqeval.precision_recall_fscore_support,
         *sides,
         scheme=token_class,
-        # Passed on so that they are not computed once more for each average.
+        # Given here, they are not computed again for each average.
         entities_true=entities[0],
         entities_pred=entities[1],
     )

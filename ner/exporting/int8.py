@@ -90,7 +90,7 @@ class Int8Cost:
         fp32: Its value in fp32; None where sentences are made up.
         int8: Its value in int8; None likewise.
         changed: Share of tags, or classes, that differ between fp32 and int8.
-        batch_dependent: Share of tags, or classes, in int8 that depend on the other sentences in a
+        batch_dependent: Share of tags, or classes, in int8 that depend on the other sentences of a
             batch. In fp32 none do.
     """
 

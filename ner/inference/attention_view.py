@@ -1,7 +1,6 @@
-"""How much each token of a text mattered, as shades: in a terminal, or as a page of HTML.
+"""Show the weight of each token of a text as a shade: in a terminal, or on a page of HTML.
 
-Shades are relative: the heaviest token of a text has the full one. Tokens stand at their place in
-the text, and what is between them stays.
+Shades are relative: the token with the largest weight has the full shade. All of the text is shown.
 """
 
 import html
@@ -11,12 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError
 
-# Of the 256 colours that terminals agree on, from faint to full; text on them is black.
+# From faint to full, among the 256 colours of terminals; text on them is black.
 SHADES = (230, 229, 222, 221, 215, 214, 208)
 
 BLACK, RESET = 16, "\x1b[0m"
 
-# What a terminal would obey rather than show, and what no page may hold; newlines and tabs stay.
+# Characters that control a terminal, and that HTML forbids; newlines and tabs are kept.
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -41,22 +40,22 @@ PAGE_TAIL = """\
 
 
 def token_weights(sentence: Sentence, head: int | None = None) -> tuple[float, ...]:
-    """Give the attention of each token of a classified text.
+    """Return the attention of each token of a classified text.
 
     Args:
-        sentence: With a prediction.
-        head: Counted from 0; None takes the mean of all.
+        sentence: A sentence with a prediction.
+        head: The number of the head, from 0; None means the mean of all heads.
 
     Raises:
-        ConfigError: The model gave no attention, or has no such head.
+        ConfigError: The prediction has no attention, or there is no such head.
     """
     rows = () if sentence.prediction is None else sentence.prediction.attention
     if not len(sentence):
         return ()
     if not rows:
         raise ConfigError(
-            "attention: a prediction of a model whose pooling weighs tokens (attention, "
-            "structured). Got one without."
+            "sentence: must have attention, which models have whose pooling.kinds include "
+            "attention or structured. Got none."
         )
     if head is None:
         return tuple(sum(column) / len(rows) for column in zip(*rows, strict=True))
@@ -68,13 +67,12 @@ def token_weights(sentence: Sentence, head: int | None = None) -> tuple[float, .
 def shade_terminal(sentence: Sentence, weights: Sequence[float] | None, color: bool = True) -> str:
     """Show the text of a sentence with a background behind each token.
 
-    Control characters are replaced, so that no text can give the terminal orders.
+    Control characters are replaced, so that no text can control the terminal.
 
     Args:
         sentence: The text and its tokens.
-        weights: One a token, none negative; None for the text alone.
-        color: Whether there are colours; without, the weight of each token stands behind it, in
-            percent.
+        weights: One weight a token, at least 0; None shows the text alone.
+        color: Whether to use colours; otherwise the weight follows each token, in percent.
 
     >>> shade_terminal(Sentence(["So", "good"]), [0.1, 0.9], color=False)
     'So[10] good[90]'
@@ -92,12 +90,12 @@ def shade_terminal(sentence: Sentence, weights: Sequence[float] | None, color: b
 
 
 def shade_html(sentence: Sentence, weights: Sequence[float] | None, caption: str = "") -> str:
-    """Show the text of a sentence as HTML: a paragraph, tokens marked; pointing at one tells more.
+    """Show the text of a sentence as a paragraph of HTML, with the weight of a token as its title.
 
     Args:
         sentence: The text and its tokens.
-        weights: One a token, none negative; None for the text alone.
-        caption: What stands above it.
+        weights: One weight a token, at least 0; None shows the text alone.
+        caption: The heading of the paragraph.
 
     >>> shade_html(Sentence(["<b>"]), [1.0])
     '<p><mark style="background: rgba(255, 140, 0, 1.00)" title="1.0000">&lt;b&gt;</mark></p>'
@@ -114,7 +112,7 @@ def shade_html(sentence: Sentence, weights: Sequence[float] | None, caption: str
 
 
 def html_page(paragraphs: Iterable[str], title: str = "Attention") -> Iterator[str]:
-    """Yield the lines of a page that shows what `shade_html` gives, and needs nothing else."""
+    """Yield the lines of a complete page with paragraphs of `shade_html`."""
     yield PAGE_HEAD.format(title=_escape(title))
     yield from paragraphs
     yield PAGE_TAIL
@@ -123,12 +121,14 @@ def html_page(paragraphs: Iterable[str], title: str = "Attention") -> Iterator[s
 def _pieces(
     sentence: Sentence, weights: Sequence[float] | None
 ) -> Iterator[tuple[str, float | None, float]]:
-    """Cut a text into tokens with weight and strength of shade, and what is between them."""
+    """Cut a text into tokens, with their weight and strength of shade, and gaps without."""
     if weights is None:
         yield sentence.text, None, 0.0
         return
     if len(weights) != len(sentence):
-        raise ValueError(f"weights: one for each of {len(sentence)} tokens, got {len(weights)}")
+        raise ValueError(
+            f"weights: must be one for each of {len(sentence)} tokens. Got {len(weights)}."
+        )
     heaviest = max(weights, default=0.0) or 1.0
     before = 0
     for (start, end), weight in zip(sentence.offsets, weights, strict=True):

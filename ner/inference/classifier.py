@@ -7,12 +7,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.data.sentence import Sentence
+from ner.data.sentence import PredictedSentence, Sentence
+from ner.errors import ConfigError
 from ner.evaluation.calibration import Calibration, calibrate
 from ner.features.arrays import OutputArrays
 from ner.inference.batching import BATCH_TOKENS
-from ner.inference.classification import Classification, classification
-from ner.inference.predictor import Predictor
+from ner.inference.predictor import Classification, Predictor
 from ner.tasks import TextTask
 
 
@@ -67,6 +67,18 @@ class TextClassifier(Predictor):
         calibration = calibrate(self.logits(fitting), self.task.gold(fitting)["classes"])
         task = replace(self.task, temperature=calibration.temperature)
         return replace(self, task=task), calibration
+
+
+def classification(sentence: Sentence) -> Classification:
+    """Read what a classifier predicted.
+
+    Raises:
+        ConfigError: No classifier has labelled the sentence.
+    """
+    found = sentence.prediction
+    if not isinstance(sentence, PredictedSentence) or found is None or found.labels is None:
+        raise ConfigError("sentence: must have been labelled by a classifier. Got another one.")
+    return Classification(found.labels, found.probabilities, sentence)
 
 
 def _scores(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[NDArray[np.float32]]:

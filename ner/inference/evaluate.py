@@ -51,7 +51,7 @@ def evaluate(
         data: A file, a folder or name of HF `datasets`, or a list of sentences.
         options: How the data are read. What it leaves open, such as the names of columns, is as in
             training.
-        name: What to call the data in the report; the file's name by default.
+        name: The name of the data, for the report; by default that of the file.
         changes: Fields of `ReadOptions` by their names, in place of those in `options`.
 
     Raises:

@@ -1,7 +1,8 @@
-"""The network of a model in ONNX Runtime, on the CPU: the graphs of a model folder.
+"""Run the network of a model in ONNX Runtime, on the CPU, from the graphs of a model folder.
 
     words.onnx        words (U), characters (U W), shapes (U), affixes (U 5), all int32, and
-                      vectors (U E), float32; those that the model reads -> rows (U E)
+                      vectors (U E), float32; only those that the model reads
+                      -> rows (U E)
     model.onnx        rows (R E), tokens (B T), int64, lengths (B), int32, and of columns (B T K),
                       bigrams (B T 2) and sentence_ids (B T), int32, what the model reads
                       -> emissions (B T C), or logits (B C) and, where tokens are weighed,
@@ -26,24 +27,24 @@ from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
 from ner.files import SafetensorsHeader
 from ner.model_folder import GRAPHS, WEIGHTS, WORDS_GRAPH, StoredWeights
 
-# Under this key a graph keeps the digest of the header of the weights that it was made with.
+# The key in a graph for the digest of the header of the weights that it was made with.
 WEIGHTS_KEY = "weights"
 
-# A log of crashes only: all else comes as an exception.
+# Only crashes are logged; all else raises an exception.
 FATAL = 4
 
 TYPES = {"tensor(int32)": np.int32, "tensor(int64)": np.int64, "tensor(float)": np.float32}
 
 
 class Graph:
-    """A graph of a model folder; `run` may be called from many threads, and has none of its own.
+    """A graph of a model folder. Many threads may call `run`, which starts none of its own.
 
     Args:
-        folder: Of the model.
-        name: Of the file.
+        folder: The folder of the model.
+        name: The name of the file.
 
     Raises:
-        ModelFolderError: It is missing or damaged, or was made with other weights.
+        ModelFolderError: The file is missing or damaged, or was made with other weights.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -52,13 +53,13 @@ class Graph:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = FATAL
-        # Texts have all lengths; a plan of the memory for each would be kept for good.
+        # Texts have many lengths, and the plan of the memory for each would never be freed.
         options.enable_mem_pattern = False
         try:
             self._session = onnxruntime.InferenceSession(
                 folder / name, options, providers=["CPUExecutionProvider"]
             )
-        # Its exceptions have no base of their own.
+        # The exceptions of ONNX Runtime have no base class of their own.
         except Exception as error:
             reason = " ".join(str(error).split())
             raise ModelFolderError(
@@ -89,23 +90,23 @@ STEPS = tuple(f"head.crf.{name}transitions" for name in ("start_", "", "end_"))
 
 
 class OnnxRuntime:
-    """Runs the graphs of a model folder; its methods may be called from many threads at once.
+    """Runs the graphs of a model folder. Many threads may call its methods at once.
 
-    ONNX Runtime gets no threads of its own: batches that the caller runs side by side gain more
-    from them. A copy that goes to another process opens the folder anew.
+    ONNX Runtime gets no threads of its own, because running several batches side by side is faster.
+    A copy in another process opens the folder again.
 
     Args:
-        folder: Of the model.
-        num_outputs: How many tags or classes it scores.
-        precision: With int8 the recurrent layers are faster, and tags differ now and then, see
+        folder: The folder of the model.
+        num_outputs: The number of tags or classes.
+        precision: With int8 the recurrent layers are faster, and a tag differs now and then, see
             `ner.exporting.measure_int8`.
-        threads: How many batches may be run at once; None takes as many as there are cores for
-            this process.
+        threads: The number of batches to run at once; None means one for each core that this
+            process may use.
 
     Raises:
-        ConfigError: There is no such precision, or there are no threads.
-        ModelFolderError: A graph is missing or damaged, or does not fit the weights or what it is
-            to score.
+        ConfigError: There is no such precision, or `threads` is less than 1.
+        ModelFolderError: A graph is missing or damaged, or does not fit the weights or the number
+            of tags or classes.
     """
 
     def __init__(
@@ -150,10 +151,10 @@ class OnnxRuntime:
 
 
 def read_edges(folder: Path, num_tags: int) -> Edges | None:
-    """Read the scores of steps between tags; None without a CRF.
+    """Read the scores of steps between tags; None for a model without a CRF.
 
     Raises:
-        ModelFolderError: Some are missing or not finite, or they are those of other tags.
+        ModelFolderError: A score is missing or not finite, or the number of tags is another one.
     """
     edge, square = (num_tags,), (num_tags, num_tags)
     weights = StoredWeights(folder / WEIGHTS)
@@ -178,7 +179,7 @@ def _reopen(
 
 
 def _count_cores() -> int:
-    """Count the cores that this process may use, where the system says so."""
+    """Count the cores that this process may use, or those of the machine if that is unknown."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -14,8 +14,8 @@ from ner.errors import TaskError
 from ner.evaluation.calibration import Calibration
 from ner.features.document_context import windows_with_context
 from ner.features.featurizer import Featurizer
+from ner.inference.attention_view import token_weights
 from ner.inference.batching import BATCH_TOKENS, BatchRunner
-from ner.inference.classification import Classification
 from ner.inference.opening import open_model
 from ner.tasks import Task
 from ner.tasks.base import Decode, Runtime
@@ -31,6 +31,48 @@ TextSpan = tuple[int, int, str] | Entity
 
 # A labelled part of a text in tokens: (start, end, label).
 TokenSpan = tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenWeight:
+    """The weight of the token `text[start:end]` in a decision; weights of a text sum to 1."""
+
+    text: str
+    start: int
+    end: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The labels that a classifier predicts for a text.
+
+    Args:
+        labels: The most probable class; or, where a text may have several labels, all that are
+            more probable than not.
+        probabilities: The probability of every label that the model knows.
+        sentence: The text with its tokens and the whole `prediction`.
+    """
+
+    labels: tuple[str, ...]
+    probabilities: Mapping[str, float]
+    sentence: PredictedSentence
+
+    @property
+    def label(self) -> str | None:
+        """The most probable of the labels; None where there is none."""
+        return max(self.labels, key=lambda label: self.probabilities[label], default=None)
+
+    @property
+    def attention(self) -> tuple[TokenWeight, ...]:
+        """The weight of each token, the mean over heads; () for a model without attention."""
+        if not self.sentence.prediction.attention:
+            return ()
+        weights = token_weights(self.sentence)
+        return tuple(
+            TokenWeight(self.sentence.text[start:end], start, end, weight)
+            for (start, end), weight in zip(self.sentence.offsets, weights, strict=True)
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -259,9 +301,7 @@ class Predictor:
         return self, None
 
     def task_error(self, what: str) -> TaskError:
-        """Return the error for what the model cannot do; it names what to call instead."""
-        method = f"{self.task.verb}_tokens()" if what.endswith("_tokens()") else None
-        return TaskError(
-            f"{what}: not for a model that {self.task.does}. "
-            f"Call {method or f'{self.task.verb}()'} instead."
-        )
+        """Return the error for what the model cannot do; for a method it names the right one."""
+        tokens = "_tokens" if what.endswith("_tokens()") else ""
+        hint = f" Call {self.task.verb}{tokens}()." if what.endswith("()") else ""
+        return TaskError(f"{what}: not for a model that {self.task.does}.{hint}")

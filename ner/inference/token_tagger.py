@@ -68,4 +68,4 @@ class TokenTagger(Predictor):
 
     def _refuse_entities(self, *entities: Sequence[object]) -> None:
         if any(entities):
-            raise self.task_error("required and forbidden entities")
+            raise self.task_error("required and forbidden")

@@ -97,13 +97,13 @@ class CRFHead(nn.Module):
         self,
         hidden: Float[Tensor, "B T H"],
         lengths: Int[Tensor, " B"],
-        tags: Tags,
+        gold: Tags,
     ) -> Float[Tensor, ""]:
         """Compute the negative log-likelihood of the gold paths in nats, the mean over sentences.
 
         With partial tags, it is that of all paths that fit. `cost` and `weights` are included.
         """
-        return self.crf.loss(self.emissions(hidden), tags, length_mask(lengths, hidden.shape[1]))
+        return self.crf.loss(self.emissions(hidden), gold, length_mask(lengths, hidden.shape[1]))
 
     def outputs(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> OutputTensors:
         """Return the `emissions`."""
@@ -156,21 +156,21 @@ class SoftmaxHead(nn.Module):
         self,
         hidden: Float[Tensor, "B T H"],
         lengths: Int[Tensor, " B"],
-        tags: Tags,
+        gold: Tags,
     ) -> Float[Tensor, ""]:
         """Compute the cross-entropy in nats: summed over tokens, the mean over sentences."""
         scores = self.emissions(hidden)
-        if tags.dtype == torch.bool:
-            gold = scores.masked_fill(~tags, -torch.inf).logsumexp(dim=2)
+        if gold.dtype == torch.bool:
+            found = scores.masked_fill(~gold, -torch.inf).logsumexp(dim=2)
         else:
-            gold = scores.gather(2, tags[:, :, None])[:, :, 0]
-        gold = gold.masked_fill(~length_mask(lengths, hidden.shape[1]), 0)
+            found = scores.gather(2, gold[:, :, None])[:, :, 0]
+        found = found.masked_fill(~length_mask(lengths, hidden.shape[1]), 0)
         if self.weights is not None:
-            if tags.dtype == torch.bool:
-                gold = gold * ((tags * self.weights).sum(2) / tags.sum(2).clamp(min=1))
+            if gold.dtype == torch.bool:
+                found = found * ((gold * self.weights).sum(2) / gold.sum(2).clamp(min=1))
             else:
-                gold = gold * self.weights[tags]
-        return -(gold.sum() / len(lengths))
+                found = found * self.weights[gold]
+        return -(found.sum() / len(lengths))
 
     def outputs(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> OutputTensors:
         """Return the `emissions`."""

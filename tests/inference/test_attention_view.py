@@ -126,7 +126,7 @@ def test_an_empty_text_gives_an_empty_view():
 
 
 def test_as_many_weights_as_tokens_are_needed():
-    with pytest.raises(ValueError, match="weights: one for each of 2 tokens, got 1"):
+    with pytest.raises(ValueError, match=r"weights: must be one for each of 2 tokens\. Got 1\."):
         shade_terminal(cut("a b"), [1.0])
 
 
@@ -150,6 +150,6 @@ def test_a_view_needs_attention(prediction):
     with pytest.raises(ConfigError) as error:
         token_weights(Sentence(["a"], prediction=prediction))
     assert str(error.value) == (
-        "attention: a prediction of a model whose pooling weighs tokens (attention, structured). "
-        "Got one without."
+        "sentence: must have attention, which models have whose pooling.kinds include attention or "
+        "structured. Got none."
     )

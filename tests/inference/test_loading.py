@@ -4,16 +4,18 @@ import numpy as np
 import pytest
 import torch
 
+import ner
 from ner.config.loading import Config
 from ner.data.schemes import tag_set
 from ner.data.sentence import Sentence
 from ner.data.tokenizer import Tokenizer
-from ner.errors import ConfigError, ModelFolderError
+from ner.errors import ConfigError, ModelFolderError, NerError, TaskError
 from ner.features.featurizer import build_featurizer
+from ner.inference.loading import build_predictor
 from ner.model_folder import ModelFolder
 from ner.nn.building import build_model
 from ner.nn.runtime import choose_device, load_network, take_weights
-from ner.tasks import SpanTask
+from ner.tasks import SpanTask, TextTask, TokenTask
 
 SENTENCES = [Sentence(["Ada", "saw", "Berlin"])]
 
@@ -133,3 +135,99 @@ def test_a_device_that_is_not_there_is_refused(name, count, monkeypatch):
     with pytest.raises(ConfigError) as error:
         choose_device(name)
     assert str(error.value) == f"device: torch finds {count} CUDA devices here. Got {name!r}."
+
+
+def test_each_class_loads_its_own_models(tiny_model):
+    tagger = ner.Tagger.load(tiny_model, runtime="torch")
+    assert type(tagger) is type(ner.load(tiny_model)) is ner.Tagger
+    text = "Ada Lovelace met Charles Babbage in London."
+    assert tagger.tag(text) == ner.load(tiny_model, runtime="torch").tag(text)
+
+
+@pytest.mark.parametrize(
+    ("predictor", "does"),
+    [
+        pytest.param("TokenTagger", "labels tokens", id="of tokens"),
+        pytest.param("TextClassifier", "labels whole texts", id="of texts"),
+    ],
+)
+def test_a_class_refuses_models_of_another_one(tiny_model, predictor, does):
+    with pytest.raises(ModelFolderError) as error:
+        getattr(ner, predictor).load(tiny_model)
+    assert str(error.value) == (
+        f"{tiny_model}: must hold a model that {does}. Got one that finds spans."
+    )
+
+
+def test_the_base_class_loads_nothing(tiny_model):
+    with pytest.raises(TypeError, match=r"^Predictor: has no load\(\)\. Call ner\.load\(\)"):
+        ner.Predictor.load(tiny_model)
+
+
+def untrained(task):
+    """Make a model of a task ready for use."""
+    network = Config().updated({"words.size": 4, "encoder.size": 3}).model_dump(mode="json")
+    featurizer = build_featurizer(SENTENCES)
+    model = build_model(network, featurizer, task)
+    weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    return build_predictor(ModelFolder(featurizer, task, network, weights, Tokenizer()))
+
+
+TASKS = {
+    "spans": SpanTask(("O", "B-PER", "I-PER"), "BIO"),
+    "tokens": TokenTask("upos", ("NOUN", "VERB")),
+    "texts": TextTask(("A", "B")),
+}
+
+
+@pytest.mark.parametrize(
+    ("task", "call", "message"),
+    [
+        ("texts", lambda m: m.tag("a"), "tag(): not for {texts}. Call classify()."),
+        (
+            "texts",
+            lambda m: m.tag_tokens(["a"]),
+            "tag_tokens(): not for {texts}. Call classify_tokens().",
+        ),
+        ("texts", lambda m: m.nbest("a"), "nbest(): not for {texts}. Call classify()."),
+        ("tokens", lambda m: m.nbest("a"), "nbest(): not for {tokens}. Call tag()."),
+        ("tokens", lambda m: m.classify("a"), "classify(): not for {tokens}. Call tag()."),
+        ("spans", lambda m: m.classify("a"), "classify(): not for {spans}. Call tag()."),
+        (
+            "spans",
+            lambda m: m.classify_tokens(["a"]),
+            "classify_tokens(): not for {spans}. Call tag_tokens().",
+        ),
+        ("spans", lambda m: m.column, "column: not for {spans}."),
+        ("texts", lambda m: m.column, "column: not for {texts}."),
+        (
+            "tokens",
+            lambda m: m.tag("a", required=[(0, 1, "PER")]),
+            "required and forbidden: not for {tokens}.",
+        ),
+        (
+            "tokens",
+            lambda m: m.tag_tokens(["a"], forbidden=[(0, 1, "PER")]),
+            "required and forbidden: not for {tokens}.",
+        ),
+    ],
+    ids=[
+        "tag, texts",
+        "tag_tokens, texts",
+        "nbest, texts",
+        "nbest, tokens",
+        "classify, tokens",
+        "classify, spans",
+        "classify_tokens, spans",
+        "column, spans",
+        "column, texts",
+        "required, tokens",
+        "forbidden, tokens",
+    ],
+)
+def test_what_a_model_cannot_do_names_the_right_method(task, call, message):
+    does = {name: f"a model that {each.does}" for name, each in TASKS.items()}
+    with pytest.raises(TaskError) as error:
+        call(untrained(TASKS[task]))
+    assert str(error.value) == message.format(**does)
+    assert isinstance(error.value, NerError) and isinstance(error.value, TypeError)

@@ -141,31 +141,35 @@ def test_no_sentence_is_too_long(tiny_tagger):
     [
         pytest.param(
             lambda t: t.tag(["Ada", "L."]),
-            "a text is a str. Got list. For tokens there are tag_tok",
+            "text: must be a str. Got list. For tokens call tag_tok",
             id="a list for a text",
         ),
-        pytest.param(lambda t: t.tag(b"Ada"), "a text is a str. Got bytes.", id="bytes for a text"),
+        pytest.param(
+            lambda t: t.tag(b"Ada"), "text: must be a str. Got bytes.", id="bytes for a text"
+        ),
         pytest.param(
             lambda t: t.tag_tokens("Ada"),
-            "tokens: a list of strings. For raw text there is tag()",
+            "tokens: must be a list of strings. Got one string: call tag()",
             id="a text for tokens",
         ),
         pytest.param(
             lambda t: t.pipe("Ada"),
-            "items: many texts or sentences. For one text there is tag()",
+            "items: must be many texts. Got one: call tag()",
             id="a text for texts",
         ),
         pytest.param(
-            lambda t: list(t.pipe([["Ada"]])), "a text is a str. Got list.", id="a list in a stream"
+            lambda t: list(t.pipe([["Ada"]])),
+            "text: must be a str. Got list.",
+            id="a list in a stream",
         ),
         pytest.param(
             lambda t: t.tag_sentences(["Ada"]),
-            "sentences: a list of Sentence. Got str.",
+            "sentences: must be a list of Sentence. Got str.",
             id="a list for sentences",
         ),
         pytest.param(
             lambda _: ner.evaluate("model", []),
-            "model: made by load() or train().",
+            "model: must come from load() or train().",
             id="a name for a model",
         ),
     ],
@@ -177,9 +181,9 @@ def test_the_meaning_of_an_argument_is_never_guessed(tiny_tagger, call, words):
 
 
 def test_a_window_of_nothing_is_refused_rather_than_losing_all(tiny_tagger):
-    with pytest.raises(ValueError, match="window: at least 1"):
+    with pytest.raises(ValueError, match="window: must be at least 1"):
         tiny_tagger.pipe(["Ada"], window=0)
-    with pytest.raises(ValueError, match="batch_tokens: at least 1"):
+    with pytest.raises(ValueError, match="batch_tokens: must be at least 1"):
         tiny_tagger.pipe(["Ada"], batch_tokens=0)
 
 
@@ -336,7 +340,7 @@ def test_a_constraint_with_an_unknown_label_is_refused_with_those_there_are(tiny
     for call in (tiny_tagger.tag, lambda t, **spans: tiny_tagger.tag_tokens([t], **spans)):
         with pytest.raises(DataError) as error:
             call("A", **{which: [(0, 1, "PLANET")]})
-        assert str(error.value) == f"label: one of {known}. Got 'PLANET'."
+        assert str(error.value) == f"label: must be one of {known}. Got 'PLANET'."
 
 
 @pytest.mark.numeric
@@ -372,7 +376,7 @@ def test_all_taggings_together_are_sure(tiny_tagger):
 def test_a_blank_text_has_one_tagging(tiny_tagger):
     (only,) = tiny_tagger.nbest(" ")
     assert only.prediction == Prediction((), (), 1.0)
-    with pytest.raises(ValueError, match=r"^k: at least 1\. Got 0\.$"):
+    with pytest.raises(ValueError, match=r"^k: must be at least 1\. Got 0\.$"):
         tiny_tagger.nbest("Ada", k=0)
 
 

@@ -215,22 +215,22 @@ def test_tokens_are_taken_as_they_are(classifier):
     [
         pytest.param(
             lambda c: c.classify(["a"]),
-            "a text is a str. Got list. For tokens there are classify_",
+            "text: must be a str. Got list. For tokens call classify_",
             id="a list for a text",
         ),
         pytest.param(
             lambda c: c.classify_tokens("a"),
-            "tokens: a list of strings. For raw text there is cla",
+            "tokens: must be a list of strings. Got one string: call cla",
             id="a text for tokens",
         ),
         pytest.param(
             lambda c: c.pipe("a"),
-            "items: many texts or sentences. For one text there is classify",
+            "items: must be many texts. Got one: call classify",
             id="a text for texts",
         ),
         pytest.param(
             lambda c: c.pipe(["a"], split=lambda text: []),
-            "split: for labels of tokens.",
+            "split: not for a model that labels whole texts.",
             id="a splitter",
         ),
     ],

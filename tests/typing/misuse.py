@@ -3,7 +3,6 @@
 import ner
 
 model = ner.load("runs/mine/model")
-a: object = ner.lode  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
-b: object = model.tag(["Ada"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-gold = ner.read_sentences("sample:train")[0].entities[0]
-c: object = gold.score  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+unknown: object = ner.lode  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+doc = model.tag(["Ada"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+gold = ner.Entity("Ada", "PER", 0, 3, 0.5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
