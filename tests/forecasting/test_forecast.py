@@ -204,7 +204,7 @@ def test_estimates_are_drawn_against_the_truth(tmp_path, drawn):
     axis = drawn[0].axes[0]
     line = axis.lines[0]
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([1.0, 2.0], [1.5, 1.8])
-    assert (axis.get_xlabel(), axis.get_ylabel()) == ("price, true", "price, estimated")
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("price, actual", "price, estimated")
 
 
 def test_airline_passengers_are_forecast_better_than_naively(shared_data, forecast, tmp_path):
