@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from ner.inference.tagger import Tagger
     from ner.inference.token_tagger import TokenTagger
     from ner.training.train import train
+    from ner.training.trainer import Epoch, Step, Trainer
+
+    __version__: str
 
 # Where each public name lives; it is imported when first asked for, so that `import ner` is fast
 # and needs no torch.
@@ -61,6 +64,7 @@ _HOMES = {
     "DataError": "ner.errors",
     "Entity": "ner.data.sentence",
     "LabelReport": "ner.evaluation.report",
+    "Epoch": "ner.training.trainer",
     "MissingExtraError": "ner.errors",
     "ModelFolderError": "ner.errors",
     "NerError": "ner.errors",
@@ -73,10 +77,12 @@ _HOMES = {
     "SentenceSplitter": "ner.data.sentence_splitter",
     "Span": "ner.data.schemes",
     "SpanReport": "ner.evaluation.report",
+    "Step": "ner.training.trainer",
     "Tagger": "ner.inference.tagger",
     "TaskError": "ner.errors",
     "TextClassifier": "ner.inference.classifier",
     "TokenTagger": "ner.inference.token_tagger",
+    "Trainer": "ner.training.trainer",
     "TrainingError": "ner.errors",
     "evaluate": "ner.inference.evaluate",
     "export": "ner.exporting.model",
@@ -91,6 +97,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Entity",
+    "Epoch",
     "LabelReport",
     "MissingExtraError",
     "ModelFolderError",
@@ -104,10 +111,12 @@ __all__ = [
     "SentenceSplitter",
     "Span",
     "SpanReport",
+    "Step",
     "Tagger",
     "TaskError",
     "TextClassifier",
     "TokenTagger",
+    "Trainer",
     "TrainingError",
     "evaluate",
     "export",
@@ -123,13 +132,17 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("lattice-ner")
         if name not in __all__:
             raise AttributeError(f"module 'ner' has no attribute {name!r}")
         from ner.extras import require, require_training
 
         if name == "nn":
             return require("ner.nn", "ner.nn")
-        if name == "train":
+        if _HOMES.get(name, "").startswith("ner.training."):
             require_training()
         if name == "export":
             require("torch", "ner.export")

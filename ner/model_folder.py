@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from ner.choices import Precision
 from ner.data.tokenizer import Tokenizer
-from ner.errors import DataError, ModelFolderError
+from ner.errors import ConfigError, DataError, ModelFolderError
 from ner.features.featurizer import Featurizer
 from ner.features.vectors import VectorStore
 from ner.files import read_json, read_manifest, write_folder, write_json
@@ -60,6 +60,8 @@ class ModelFolder:
         card: The model card, Markdown.
         record: Further facts for the manifest: versions, metrics, data digests, seed.
         files: The names of its files, where it was read.
+        build: A user's function that replaces components of the network. It is not written; only
+            its name is, as `build` in `network`.
     """
 
     featurizer: Featurizer
@@ -71,6 +73,7 @@ class ModelFolder:
     card: str = ""
     record: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    build: Callable[[Any], Any] | None = None
 
 
 class StoredWeights(Mapping[str, NDArray[Any]]):
@@ -144,12 +147,17 @@ def save_model(
     write_folder(folder, manifest, write)
 
 
-def load_model(folder: Path) -> ModelFolder:
+def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> ModelFolder:
     """Read a model folder.
 
     Its weights are read when they are asked for.
 
+    Args:
+        folder: The folder.
+        build: The function that replaced components of the network when it was trained, if any did.
+
     Raises:
+        ConfigError: There is such a function, but the model was trained without any.
         ModelFolderError: Something is missing, changed, or of a newer format.
     """
     manifest = read_manifest(folder, FORMAT)
@@ -178,9 +186,12 @@ def load_model(folder: Path) -> ModelFolder:
             card=(folder / "README.md").read_text(encoding="utf-8"),
             record={name: value for name, value in manifest.items() if name not in OWN_KEYS},
             files=tuple(manifest["files"]),
+            build=build,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFolderError(f"{folder}: not a whole model: {error!r}.") from error
     except DataError as error:
         raise ModelFolderError(f"{folder}: not a whole model: {error}") from error
+    if build is not None and "build" not in model.network:
+        raise ConfigError(f"build: must be left out, as it was when {folder} was trained. Got one.")
     return model

@@ -1,6 +1,8 @@
-"""Compile ner/crf/kernel.c when the package is built or installed; go without where that fails.
+"""Compile ner/crf/kernel.c. The package works without it, but is slower.
 
-A build hook of hatchling, named in pyproject.toml. By hand: python scripts/build_kernel.py
+python scripts/build_kernel.py
+
+hatchling runs this when the package is built or installed: pyproject.toml names it as a build hook.
 """
 
 import os
@@ -17,7 +19,7 @@ FLAGS = ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "
 
 
 def compile_kernel() -> bool:
-    """Write ner/crf/_kernel.so; False where there is no compiler, or it does not know the flags."""
+    """Write ner/crf/_kernel.so. Return False if there is no compiler that knows the flags."""
     compiler = shlex.split(os.environ.get("CC", "cc"))
     command = [*compiler, *FLAGS, str(SOURCE), "-lm", "-o", str(LIBRARY)]
     try:
@@ -30,15 +32,15 @@ def compile_kernel() -> bool:
 
 try:
     from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-except ModuleNotFoundError:  # called by hand
+except ModuleNotFoundError:  # not called by hatchling
     BuildHookInterface = object
 
 
 class KernelHook(BuildHookInterface):  # pyright: ignore[reportGeneralTypeIssues]
-    """Puts the compiled kernel into a wheel, which then is one for this platform."""
+    """Adds the compiled kernel to a wheel, which then is for this platform only."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile; `version` is "editable" where the source tree itself is installed."""
+        """Compile the kernel when a wheel is built, or the source tree is installed."""
         if self.target_name != "wheel" or not compile_kernel():
             return
         build_data["artifacts"].append("ner/crf/_kernel.so")
@@ -48,4 +50,4 @@ class KernelHook(BuildHookInterface):  # pyright: ignore[reportGeneralTypeIssues
 
 
 if __name__ == "__main__":
-    print("compiled" if compile_kernel() else "not compiled: numpy will do")
+    print("compiled" if compile_kernel() else "not compiled: numpy is used instead")

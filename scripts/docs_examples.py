@@ -1,4 +1,4 @@
-"""Find the examples in README and in docs; write the Python ones to files, for type checkers.
+"""Write the Python examples in README and docs to files, for type checkers.
 
 python scripts/docs_examples.py build/examples
 """
@@ -20,11 +20,11 @@ class Example:
     """A fenced block of a page.
 
     Args:
-        page: The Markdown file, from the root of the repository.
-        line: The line of its first line of content, from 1.
-        language: What stands after the fence.
+        page: Path of the Markdown file, relative to the root of the repository.
+        line: Number of the first line of the content, from 1.
+        language: The word after the fence.
         text: The content.
-        not_run: Why it cannot run in a test; None if it can.
+        not_run: Why a test cannot run it; None if it can.
     """
 
     page: str
@@ -63,24 +63,24 @@ def examples(page: Path) -> Iterator[Example]:
 
 
 def write_python(out: Path) -> list[Path]:
-    """Write the Python blocks of each page to a file, on the lines where the page has them."""
+    """Write the Python blocks of each page to a file, on the same lines as in the page."""
     out.mkdir(parents=True, exist_ok=True)
     blocks = [e for page in pages() for e in examples(page) if e.language == "python"]
-    written = []
-    for name, of_page in groupby(blocks, key=lambda example: example.page):
+    paths: list[Path] = []
+    for name, group in groupby(blocks, key=lambda example: example.page):
         lines: list[str] = []
-        for example in of_page:
+        for example in group:
             lines += [""] * (example.line - 1 - len(lines)) + example.text.splitlines()
         path = out / f"example_{Path(name).stem.lower()}.py"
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        written.append(path)
-    return written
+        paths.append(path)
+    return paths
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the files, and print their names."""
+    """Write the files, and print their paths."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("out", type=Path, help="folder of the files")
+    parser.add_argument("out", type=Path, help="folder to write to")
     for path in write_python(parser.parse_args(arguments).out):
         print(path)
 

@@ -1,4 +1,4 @@
-"""Compare a model's predictions, or those in a file, with gold tags; arguments as for `ner eval`.
+"""Evaluate a model, or the predictions in a file; the arguments are those of `ner eval`.
 
 python scripts/evaluate.py runs/sample/model sample:test
 """

@@ -3,7 +3,7 @@
 python scripts/trace_calls.py tag "Ada Lovelace met Charles Babbage." --model runs/sample/model
 python scripts/trace_calls.py eval runs/sample/model sample:test
 
-What runs while modules are imported does not count, nor do comprehensions and lambdas.
+Calls during imports do not count, nor do comprehensions and lambdas.
 """
 
 import argparse
@@ -19,13 +19,13 @@ PACKAGE = str(Path(ner.__file__).parent)
 
 
 class Tracer:
-    """Remembers each function of the package that is called outside of an import."""
+    """Remembers each function of the package that is called, except during an import."""
 
     def __init__(self) -> None:
         self.entered: dict[CodeType, None] = {}
 
     def __call__(self, frame: FrameType, event: str, _: object) -> None:
-        """Take in one event of the interpreter."""
+        """Handle an event of the interpreter."""
         code = frame.f_code
         if event != "call" or code in self.entered or not code.co_filename.startswith(PACKAGE):
             return
@@ -42,7 +42,7 @@ def _imports(frame: FrameType | None) -> bool:
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command under the tracer, print what it entered, and return its exit code."""
+    """Run a command, print the functions that it enters, and return its exit code."""
     tracer = Tracer()
     threading.setprofile(tracer)
     sys.setprofile(tracer)
@@ -65,8 +65,8 @@ def run(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="what follows `ner`")
-    sys.exit(run(parser.parse_args().command))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("command", help="command of `ner`, such as tag")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="its arguments")
+    given = parser.parse_args()
+    sys.exit(run([given.command, *given.arguments]))

@@ -1,4 +1,4 @@
-"""Train a tagger; arguments as for `ner train`.
+"""Train a model; the arguments are those of `ner train`.
 
 python scripts/train.py configs/sample.toml --out runs/sample
 """

@@ -1,3 +1,4 @@
+import io
 import os
 from pathlib import Path
 
@@ -72,3 +73,20 @@ def tiny_tagger(tiny_model):
     import ner
 
     return ner.load(tiny_model)
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """Run a command in an empty folder; returns its exit code and what it wrote."""
+    from ner.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments, stdin=b""):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as exit_:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return exit_.value.code, out, err
+
+    return call

@@ -150,19 +150,27 @@ def test_every_section_and_setting_is_explained_in_full_sentences(docstring):
     assert docstring.rstrip().endswith(".")
 
 
-def programs():
-    """Find the scripts with options; the others are parts of these."""
-    scripts = sorted((ROOT / "scripts").glob("*.py"))
-    options = ("import argparse", "from ner.cli import main")
-    return [s for s in scripts if any(o in s.read_text(encoding="utf-8") for o in options)]
+def scripts(*marks):
+    """Find the scripts with one of some marks in their code, by their paths from the root."""
+    paths = sorted((ROOT / "scripts").glob("**/*.py"))
+    texts = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+    return [name for name, text in texts.items() if any(mark in text for mark in marks)]
 
 
-@pytest.mark.parametrize("path", programs(), ids=lambda p: p.name)
-def test_every_program_has_help_and_says_how_it_is_called(path):
-    result = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True)
+@pytest.mark.parametrize("name", scripts("import argparse", "from ner.cli import main"))
+def test_every_script_with_options_has_help(name):
+    command = [sys.executable, name, "--help"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert (result.returncode, result.stderr) == (0, "")
     assert "sage: " in result.stdout
-    assert f"python scripts/{path.name}" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", scripts('if __name__ == "__main__":'))
+def test_every_script_begins_with_its_purpose_and_its_command(name):
+    docstring = ast.get_docstring(ast.parse((ROOT / name).read_text(encoding="utf-8")))
+    purpose, empty, command, *_ = docstring.splitlines()
+    assert purpose.endswith(".") and not empty
+    assert command.startswith(f"python {name}")
 
 
 def test_every_mistake_of_a_user_has_one_base():
@@ -340,7 +348,7 @@ def test_no_module_hides_a_public_function():
 def test_files_are_short():
     long = {
         path.name: count
-        for path in [*ROOT.glob("ner/**/*.py"), *ROOT.glob("scripts/*.py")]
+        for path in [*ROOT.glob("ner/**/*.py"), *ROOT.glob("scripts/**/*.py")]
         if (count := len(path.read_text(encoding="utf-8").splitlines())) >= 500
     }
     assert not long
@@ -351,7 +359,7 @@ def test_files_are_short():
     [
         pytest.param(["train", "--train", "sample:train"], "Training needs torch", id="train"),
         pytest.param(
-            ["tag", "MODEL", "Ada", "--runtime", "torch"],
+            ["tag", "Ada", "--model", "MODEL", "--runtime", "torch"],
             "Running a model on torch needs torch",
             id="tag",
         ),

@@ -1,7 +1,7 @@
 import matplotlib.figure
 import pytest
 
-from ner.plots import labels_and_lengths, learning_curve
+from ner.plots import forecast_plot, labels_and_lengths, learning_curve, scatter_plot
 
 HISTORY = [
     {"epoch": 1, "loss": 3.0, "f1": 0.5, "perplexity": 9.0},
@@ -96,3 +96,27 @@ def test_a_picture_shows_the_most_frequent_labels_and_counts_the_others(tmp_path
     axis = drawn[0].axes[0]
     assert len(axis.get_yticks()) == 20
     assert axis.get_xlabel() == "% of labels (30 more labels)"
+
+
+def test_forecasts_are_drawn_where_they_begin(tmp_path, drawn):
+    forecast_plot([1.0, 2.0, 4.0], 7, {8: [2.5, 3.5], 9: [4.5]}, tmp_path / "a.png", "OT")
+    axis = drawn[0].axes[0]
+    assert [(list(line.get_xdata()), list(line.get_ydata())) for line in axis.lines] == [
+        ([7, 8, 9], [1.0, 2.0, 4.0]),
+        ([8, 9], [2.5, 3.5]),
+        ([9], [4.5]),
+    ]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == [
+        "actual values",
+        "forecasts",
+    ]
+    assert axis.get_ylabel() == "OT"
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_estimates_are_drawn_against_the_truth(tmp_path, drawn):
+    scatter_plot([1.0, 2.0], [1.5, 1.8], tmp_path / "a.png", "price")
+    axis = drawn[0].axes[0]
+    line = axis.lines[0]
+    assert (list(line.get_xdata()), list(line.get_ydata())) == ([1.0, 2.0], [1.5, 1.8])
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("price, actual", "price, estimated")

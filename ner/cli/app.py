@@ -1,20 +1,39 @@
 """All commands together."""
 
+from typing import Annotated
+
 import typer
 
-from ner.cli.convert import data_app
-from ner.cli.data import check, sample, split, stats
-from ner.cli.models import config_app, eval_command, export, info
+from ner.cli.config import config_app
+from ner.cli.data import data_app
+from ner.cli.models import eval_command, export, info
 from ner.cli.tag import classify, tag
 from ner.cli.train import train
 
 app = typer.Typer(
-    name="ner",
-    help="Train, evaluate and use models that label names, tokens and texts.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+    name="ner", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        import ner
+
+        typer.echo(f"ner {ner.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def ner(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Train, evaluate and use models that label names, tokens and texts."""
+
 
 app.command()(train)
 
@@ -27,9 +46,6 @@ app.command()(classify)
 app.command()(export)
 
 app.command()(info)
-
-for command in (check, stats, split, sample):
-    data_app.command()(command)
 
 app.add_typer(data_app, name="data")
 

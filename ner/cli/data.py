@@ -1,134 +1,137 @@
-"""`ner data check`, `stats`, `split` and `sample`."""
+"""`ner data`: check, stats, split, sample and convert."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ner.choices import Spelling
 from ner.cli.options import (
-    Columns,
-    Encoding,
-    FormatOption,
     Json,
-    Pretokenized,
-    Tags,
-    TargetColumn,
-    WrittenScheme,
     list_lost,
+    reading_corpora,
     refuse_own_input,
-    split_columns,
+    with_options,
 )
 from ner.errors import ConfigError
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
+    from ner.data.spans import Notes
     from ner.data.tools.corpus_file import CorpusFile
 
-Files = Annotated[
-    list[str] | None, typer.Argument(metavar="[FILE]...", help="Corpora, as for ner train.")
-]
+data_app = typer.Typer(help="Inspect, convert and split corpora.", no_args_is_help=True)
 
-Source = Annotated[str, typer.Argument(metavar="FILE", help="A corpus, as for ner train.")]
+Source = Annotated[str, typer.Argument(metavar="FILE", help="Corpus in any format.")]
 
-Train = Annotated[str | None, typer.Option(help="The file for training; it is the first.")]
-
-Dev = Annotated[str | None, typer.Option(help="The file for development.")]
-
-Test = Annotated[str | None, typer.Option(help="The file for the last test.")]
-
-Seed = Annotated[int, typer.Option(help="Another seed chooses otherwise.")]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
 
 
+def corpora(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE", help="Corpora in any format.")
+    ] = None,
+    train: Annotated[
+        str | None, typer.Option(help="Training corpus, with which the others are compared.")
+    ] = None,
+    dev: Annotated[str | None, typer.Option(help="Development corpus, named dev.")] = None,
+    test: Annotated[str | None, typer.Option(help="Test corpus, named test.")] = None,
+) -> dict[str, str]:
+    """Name the files of a corpus by their splits, or as they are."""
+    named = {"train": train, "dev": dev, "test": test}
+    given = {name: source for name, source in named.items() if source is not None}
+    sources = given | {source: source for source in files or ()}
+    if len(sources) < len(given) + len(files or ()):
+        raise ConfigError(f"FILE: each may be named only once. Got {' '.join(files or ())}.")
+    if not sources:
+        raise ConfigError("FILE: at least one is required, or --train, --dev or --test. Got none.")
+    return sources
+
+
+@data_app.command()
+@with_options(sources=corpora, reading=reading_corpora)
 def check(
-    files: Files = None,
-    train: Train = None,
-    dev: Dev = None,
-    test: Test = None,
+    *,
+    sources: dict[str, str],
     scheme: Annotated[
-        WrittenScheme | None,
-        typer.Option(help="Of the tags; by default the scheme of each file is inferred."),
+        Spelling | None,
+        typer.Option(help="Scheme of the tags. By default, that of each file is inferred."),
     ] = None,
     fix: Annotated[
         Path | None,
         typer.Option(
             metavar="OUT",
-            help="Write column files anew, with white space, line ends, byte order marks and "
-            "illegal tags mended; the spans stay as they are read. A folder for several files.",
+            help="Write corrected column files: white space, line ends, byte order marks and "
+            "illegal tags are mended, spans stay. For several files, OUT is a folder.",
         ),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail for warnings, too.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Count warnings as errors, too.")
+    ] = False,
     examples: Annotated[
         int | None,
-        typer.Option(min=0, help="Places of each finding; 0 for all. By default 3, all in JSON."),
+        typer.Option(
+            min=0,
+            help="Number of places to list for each finding; 0 lists all. By default, it is 3, "
+            "and 0 with --json.",
+        ),
     ] = None,
-    format_: FormatOption = None,
-    encoding: Encoding = "utf-8",
-    columns: Columns = None,
-    tags: Tags = None,
-    target: TargetColumn = None,
-    pretokenized: Pretokenized = False,
     as_json: Json = False,
+    reading: "ReadOptions",
 ) -> None:
-    """Look for what is wrong with the files of a corpus.
+    """Check the files of a corpus, and list what is wrong with them.
 
-    The exit code is 0 if there are no errors, and 1 if there are; with --strict, warnings count as
-    errors. Notes never do.
+    The exit code is 1 if there are errors, and else 0. Notes are never errors.
     """
     from ner.data.tools.check import check_corpus
-    from ner.data.tools.fix import fix_parts
+    from ner.data.tools.fix import fix_files
 
-    options = _options(format_, encoding, columns, tags, target, pretokenized)
-    sources = _named("check", files, train, dev, test)
-    report = check_corpus(sources, options, None if scheme is None else scheme.value)
-    fixed = [] if fix is None else fix_parts(report.parts, report.schemes, fix)
+    report = check_corpus(sources, reading, scheme)
+    fixed = [] if fix is None else fix_files(report.files, report.schemes, fix)
     if as_json:
         result = report.to_dict(examples or 0)
-        result["fixed"] = [vars(one) for one in fixed]
+        result["fixed"] = [vars(file) for file in fixed]
         typer.echo(json.dumps(result, indent=1))
     else:
         for line in report.lines(3 if examples is None else examples):
             typer.echo(line)
-    for one in fixed:
-        changes = ", ".join(f"{n} {what}" for what, n in one.changes.items() if n) or "nothing"
-        typer.echo(f"{one.path}: written from {one.source}; changed: {changes}.", err=True)
+    for file in fixed:
+        changes = ", ".join(f"{n} {what}" for what, n in file.changes.items() if n) or "nothing"
+        typer.echo(f"{file.path}: written from {file.source}; changed: {changes}.", err=True)
     if not report.passed(strict):
         raise typer.Exit(1)
 
 
+@data_app.command()
+@with_options(sources=corpora, reading=reading_corpora)
 def stats(
-    files: Files = None,
-    train: Train = None,
-    dev: Dev = None,
-    test: Test = None,
+    *,
+    sources: dict[str, str],
     plot: Annotated[
-        Path | None, typer.Option(metavar="PNG", help="Draw labels and lengths into this file.")
+        Path | None,
+        typer.Option(metavar="PNG", help="Draw labels and lengths into this image file."),
     ] = None,
-    format_: FormatOption = None,
-    encoding: Encoding = "utf-8",
-    columns: Columns = None,
-    tags: Tags = None,
-    target: TargetColumn = None,
-    pretokenized: Pretokenized = False,
     as_json: Json = False,
+    reading: "ReadOptions",
 ) -> None:
     """Count what the files of a corpus hold, and how much of it is new after the first."""
-    from ner.data.tools.corpus_file import read_parts
+    from ner.data.tools.corpus_file import read_corpus_files
     from ner.data.tools.stats import corpus_stats
     from ner.plots import labels_and_lengths
 
-    options = _options(format_, encoding, columns, tags, target, pretokenized)
-    parts = read_parts(_named("stats", files, train, dev, test), options)
-    for part in parts:
-        if part.problems:
-            raise part.problems[0]
-        if part.notes.changes:
-            count, first = len(part.notes.changes), part.notes.changes[0]
-            typer.echo(f"{part.name}: {count} spans are not counted. The first: {first}", err=True)
-    found = corpus_stats(parts)
+    corpus_files = read_corpus_files(sources, reading)
+    for file in corpus_files:
+        if file.problems:
+            raise file.problems[0]
+        if file.notes.changes:
+            count, first = len(file.notes.changes), file.notes.changes[0]
+            typer.echo(f"{file.name}: {count} spans are not counted. The first: {first}", err=True)
+    found = corpus_stats(corpus_files)
     if plot is not None:
-        lengths = {part.name: [len(sentence) for sentence in part.sentences] for part in parts}
-        labels_and_lengths({part.name: part.labels for part in found.parts}, lengths, plot)
+        lengths = {file.name: [len(s) for s in file.sentences] for file in corpus_files}
+        labels_and_lengths({file.name: file.labels for file in found.files}, lengths, plot)
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=1))
         return
@@ -136,43 +139,42 @@ def stats(
         typer.echo(line)
 
 
+@data_app.command()
+@with_options(reading=reading_corpora)
 def split(
+    *,
     source: Source,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the parts are written.")],
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Folder for the files of the splits.")
+    ],
     ratios: Annotated[
         tuple[float, float, float],
-        typer.Option(help="Sizes of train, dev and test; one of 0 is not written."),
+        typer.Option(help="Relative sizes of train, dev and test; a split of size 0 is left out."),
     ] = (80, 10, 10),
     seed: Seed = 0,
-    format_: FormatOption = None,
-    encoding: Encoding = "utf-8",
-    columns: Columns = None,
-    tags: Tags = None,
-    target: TargetColumn = None,
-    pretokenized: Pretokenized = False,
     as_json: Json = False,
+    reading: "ReadOptions",
 ) -> None:
     """Split a corpus into train, dev and test, each with its share of every label.
 
-    No document is in two parts, and where there are no documents, no sentence is.
+    No document is in two splits. In a corpus without documents, no sentence is.
     """
-    from ner.data.tools.corpus_file import labels_of, read_part
-    from ner.data.tools.split import split_part
+    from ner.data.tools.corpus_file import labels_of, read_corpus_file
+    from ner.data.tools.split import split_file
 
-    options = _options(format_, encoding, columns, tags, target, pretokenized)
-    part = read_part(source, source, options)
-    written, lost = split_part(part, out, ratios, seed)
-    _warn_of_writer(part)
+    file = read_corpus_file(source, source, reading)
+    written, lost = split_file(file, out, ratios, seed)
+    _warn_of_writer(file)
     facts = []
-    for path, pieces in written.items():
-        sentences = [piece.sentence for piece in pieces if piece.sentence is not None]
+    for path, blocks in written.items():
+        sentences = [block.sentence for block in blocks if block.sentence is not None]
         facts.append(
             {
                 "path": path,
-                "documents": len({p.document for p in pieces if p.sentence and p.document}),
+                "documents": len({b.document for b in blocks if b.sentence and b.document}),
                 "sentences": len(sentences),
                 "tokens": sum(map(len, sentences)),
-                "labels": sum(1 for s in sentences for _ in labels_of(s, target)),
+                "labels": sum(1 for s in sentences for _ in labels_of(s, reading.target)),
             }
         )
     if as_json:
@@ -187,72 +189,47 @@ def split(
     list_lost(lost, "the format")
 
 
+@data_app.command()
+@with_options(reading=reading_corpora)
 def sample(
+    *,
     source: Source,
-    number: Annotated[int, typer.Option("-n", "--number", min=1, help="Of sentences.")],
-    out: Annotated[str, typer.Option(help="A file of the same format; - for stdout.")] = "-",
+    number: Annotated[
+        int, typer.Option("-n", "--number", min=1, help="Number of sentences to draw.")
+    ],
+    out: Annotated[
+        str, typer.Option(help="File to write, in the same format, or - for standard output.")
+    ] = "-",
     seed: Seed = 0,
-    format_: FormatOption = None,
-    encoding: Encoding = "utf-8",
-    columns: Columns = None,
-    tags: Tags = None,
-    target: TargetColumn = None,
-    pretokenized: Pretokenized = False,
+    reading: "ReadOptions",
 ) -> None:
     """Draw sentences of a corpus at random, in its order and format."""
-    from ner.data.tools.blocks import read_pieces, write_pieces
-    from ner.data.tools.corpus_file import read_part
-    from ner.data.tools.split import sample_pieces
+    from ner.data.tools.blocks import read_blocks, write_blocks
+    from ner.data.tools.corpus_file import read_corpus_file
+    from ner.data.tools.split import sample_blocks
 
-    options = _options(format_, encoding, columns, tags, target, pretokenized)
-    part = read_part(source, source, options)
-    _warn_of_writer(part)
+    file = read_corpus_file(source, source, reading)
+    _warn_of_writer(file)
     refuse_own_input(source, out)
-    pieces = sample_pieces(read_pieces(part), number, seed)
-    list_lost(write_pieces(pieces, part, out), "the format")
+    blocks = sample_blocks(read_blocks(file), number, seed)
+    list_lost(write_blocks(blocks, file, out), "the format")
 
 
-def _warn_of_writer(part: "CorpusFile") -> None:
+def _warn_of_writer(file: "CorpusFile") -> None:
     from ner.data.tools.blocks import is_copied
 
-    if not is_copied(part):
+    if not is_copied(file):
         typer.echo(
-            f"{part.source}: {part.format.name} is written anew; what no sentence holds, such as "
+            f"{file.source}: {file.format.name} is written anew; what no sentence holds, such as "
             "unknown fields, is left out.",
             err=True,
         )
 
 
-def _named(
-    command: str, files: list[str] | None, train: str | None, dev: str | None, test: str | None
-) -> dict[str, str]:
-    """Name the files by their splits, or as they are."""
-    named = {"train": train, "dev": dev, "test": test}
-    given = {name: source for name, source in named.items() if source is not None}
-    sources = given | {source: source for source in files or ()}
-    if len(sources) < len(given) + len(files or ()):
-        raise ConfigError(f"ner data {command}: each FILE once. Got {' '.join(files or ())}.")
-    if not sources:
-        raise ConfigError(f"ner data {command}: needs FILE, --train, --dev or --test.")
-    return sources
-
-
-def _options(
-    format_: str | None,
-    encoding: str,
-    columns: str | None,
-    tags: str | None,
-    target: str | None,
-    pretokenized: bool,
-) -> "ReadOptions":
-    from ner.data.formats.options import ReadOptions
-    from ner.data.formats.records import cut_at_blanks
-
-    return ReadOptions(
-        format=format_,
-        encoding=encoding,
-        columns=split_columns(columns),
-        tags=tags,
-        target=target,
-        tokenize=cut_at_blanks if pretokenized else None,
-    )
+def _changes(notes: "Notes") -> Iterator[str]:
+    """List what reading changed and left out."""
+    yield from notes.changes
+    if notes.changes:
+        yield f"Changed or left out {len(notes.changes)} spans or texts."
+    for kind, count in notes.ignored.items():
+        yield f"ignored: {count} {kind}."

@@ -1,17 +1,18 @@
-"""What `ner tag` and `ner classify` read: a text, a file, or standard input."""
+"""What `ner tag` and `ner classify` read: texts, files, or standard input."""
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ner.cli.options import OnError
-from ner.errors import ConfigError, DataError
+from ner.errors import ConfigError, DataError, suggestion
 
 if TYPE_CHECKING:
+    from ner.data.formats.options import ReadOptions
     from ner.data.sentence import Sentence
-    from ner.data.tokenizer import Tokenizer
+    from ner.inference.predictor import Predictor
 
 # Beside the formats of corpora: a file that is one text, and a file of one text a line.
 TEXT, LINES, CONLL, JSONL = "text", "lines", "conll", "jsonl"
@@ -30,100 +31,109 @@ ENDINGS = {
 # Endings of files whose format shows when one looks into them, or is the only one of that name.
 OF_CORPORA = (".conllu", ".json", ".csv", ".parquet", ".spacy", ".ann")
 
-SourceArgument = Annotated[
-    str, typer.Argument(metavar="[TEXT|FILE|-]", help="A text, a file, or - for stdin.")
-]
+STDIN = "-"
 
-InputFormat = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        help="text: all of it is one text; lines: each line is; or any format of ner data convert. "
-        "By default a file's ending decides, else lines.",
+Sources = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SOURCE",
+        help="Texts, files, or - for standard input, which is the default. A source that is the "
+        "name of a file is read. One that looks like a path, such as notes.txt or ./notes, must be "
+        "a file. All others are texts.",
     ),
 ]
 
 
 class Input:
-    """Where texts come from, and how they are read.
+    """One source of texts, and how it is read.
 
     Args:
         source: A text, a file, or - for stdin.
-        format_: As the user named it; None guesses.
+        reading: How a file is read; its format may also be `text` or `lines`, and None guesses.
         command: The name of the command, for messages.
-        columns: Names of the columns of a column file.
-        on_error: What to do with what cannot be read.
-        encoding: Of a file, or of stdin.
 
     Raises:
         ConfigError: There is no such format or encoding, or the options do not go together.
         DataError: There is no such file.
     """
 
-    def __init__(
-        self,
-        source: str,
-        format_: str | None,
-        command: str,
-        columns: Sequence[str] | None,
-        on_error: OnError,
-        encoding: str = "utf-8",
-    ) -> None:
+    def __init__(self, source: str, reading: "ReadOptions", command: str) -> None:
         self.source = source
-        self.encoding = encoding
-        self.is_file = source == "-" or _exists(source)
-        self.format = _known(format_) if format_ else _guess_format(source, self.is_file, encoding)
+        self.reading = reading
+        self.is_file = source == STDIN or _exists(source)
+        self.format = _known(reading.format) or _guess_format(source, self.is_file, reading)
         if not self.is_file and self.format not in (TEXT, LINES):
             raise DataError(f"{source}: no such file.")
-        if not self.is_file and format_ is None and _looks_like_path(source):
-            raise DataError(f"{source}: no such file. If it is a text, say --format text.")
-        if columns is not None and self.format != CONLL:
+        if not self.is_file and reading.format is None and _looks_like_path(source):
+            raise DataError(f"{source}: no such file. If it is a text, add --format text.")
+        if reading.columns is not None and self.format != CONLL:
             raise ConfigError(
-                f"ner {command}: --columns names those of conll input. Got {self.format} input."
+                f"ner {command}: --columns is for input in CoNLL format. Got {self.format}."
             )
-        self.name = "stdin" if source == "-" else source
-        self.problems: list[DataError] | None = [] if on_error is OnError.SKIP else None
+        self.name = "stdin" if source == STDIN else source
+        self.lines = self._lines()
 
-    def lines(self) -> Iterable[bytes]:
-        """Give the raw lines of a file that is read by lines; none of another, or of a text."""
+    def _lines(self) -> Iterable[bytes]:
+        """Return the raw lines of a file that is read by lines; none of another, or of a text."""
         from ner.data.lines import read_lines
 
         by_lines = self.is_file and self.format in (TEXT, LINES, CONLL)
-        return read_lines(self.source, self.encoding) if by_lines else ()
+        return read_lines(self.source, self.reading.encoding) if by_lines else ()
 
-    def items(
-        self, lines: Iterable[bytes], columns: Sequence[str] | None, tokenizer: "Tokenizer"
-    ) -> "Iterable[str | Sentence]":
-        """Give texts, or sentences where the format has more than text."""
+    def items(self, model: "Predictor") -> "Iterable[str | Sentence]":
+        """Return texts, or sentences where the format has more than text.
+
+        Args:
+            model: Knows the columns of CoNLL files, if nobody names them, and cuts texts.
+        """
         if not self.is_file:
             return self.source.split("\n") if self.format == LINES else [self.source]
         if self.format == LINES:
-            return self._texts(lines)
+            return self._texts()
         if self.format == TEXT:
-            return ["\n".join(self._texts(lines))]
+            return ["\n".join(self._texts())]
         from ner.data.formats.conll import read_conll
         from ner.data.formats.read import stream_sentences
 
         if self.format == CONLL:
-            return read_conll(lines, self.name, columns, None, self.problems)
+            columns = self.columns(model)
+            return read_conll(self.lines, self.name, columns, None, self.reading.problems)
         return stream_sentences(
-            self.source,
-            format=self.format,
-            encoding=self.encoding,
-            tokenize=tokenizer,
-            problems=self.problems,
+            self.source, self.reading, format=self.format, tokenize=model.tokenizer
         )
 
-    def _texts(self, lines: Iterable[bytes]) -> Iterator[str]:
+    def columns(self, model: "Predictor") -> Sequence[str] | None:
+        """Return the names of the columns of a CoNLL file, by the user or else by the model."""
+        return self.reading.columns or model.columns
+
+    def _texts(self) -> Iterator[str]:
         from ner.data.lines import decode_lines
 
-        for _, text, problem in decode_lines(lines, self.name):
+        for _, text, problem in decode_lines(self.lines, self.name):
             if problem is None:
                 yield text
-            elif self.problems is None:
+            elif self.reading.problems is None:
                 raise problem
             else:
-                self.problems.append(problem)
+                self.reading.problems.append(problem)
+
+
+def open_inputs(sources: Sequence[str] | None, reading: "ReadOptions", command: str) -> list[Input]:
+    """Open all sources, so that a missing file is told before a model is loaded.
+
+    Raises:
+        ConfigError: The options do not go together, or standard input is named twice.
+        DataError: There is no such file.
+    """
+    named = sources or [STDIN]
+    if named.count(STDIN) > 1:
+        raise ConfigError(f"ner {command}: - may be named only once. Got {' '.join(named)}.")
+    return [Input(source, reading, command) for source in named]
+
+
+def is_typed(inputs: Iterable[Input]) -> bool:
+    """Whether somebody types the texts, and waits for an answer after each line."""
+    return sys.stdin.isatty() and any(one.source == STDIN for one in inputs)
 
 
 def _exists(source: str) -> bool:
@@ -133,18 +143,19 @@ def _exists(source: str) -> bool:
         return False
 
 
-def _known(name: str) -> str:
-    if name in (TEXT, LINES):
+def _known(name: str | None) -> str | None:
+    if name in (None, TEXT, LINES):
         return name
     from ner.data.formats.registry import FORMATS
 
     if name not in FORMATS:
-        known = ", ".join((TEXT, LINES, *FORMATS))
-        raise ConfigError(f"format: must be one of {known}. Got {name!r}.")
+        known = (TEXT, LINES, *FORMATS)
+        hint = suggestion(name, known)
+        raise ConfigError(f"format: must be one of {', '.join(known)}. Got {name!r}.{hint}")
     return name
 
 
-def _guess_format(source: str, is_file: bool, encoding: str) -> str:
+def _guess_format(source: str, is_file: bool, reading: "ReadOptions") -> str:
     if not is_file:
         return TEXT
     name = _unpacked(source)
@@ -155,13 +166,13 @@ def _guess_format(source: str, is_file: bool, encoding: str) -> str:
         return LINES
     from ner.data.formats.detection import detect_format
 
-    found = detect_format(source, encoding).name
+    found = detect_format(source, reading.encoding).name
     typer.echo(f"{source}: read as {found}.", err=True)
     return found
 
 
 def _looks_like_path(source: str) -> bool:
-    endings = (*OF_CORPORA, *(ending for some in ENDINGS.values() for ending in some))
+    endings = (*OF_CORPORA, *(ending for group in ENDINGS.values() for ending in group))
     beginnings = ("/", "./", "../", "~/")
     one_word = not any(c.isspace() for c in source)
     return one_word and (_unpacked(source).endswith(endings) or source.startswith(beginnings))

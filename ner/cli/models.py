@@ -1,105 +1,103 @@
-"""`ner eval`."""
+"""`ner eval`, `ner export` and `ner info`."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ner.choices import Scheme
 from ner.cli.options import (
     Columns,
-    Device,
-    Encoding,
-    FormatOption,
     Json,
-    OnError,
-    OnErrorOption,
-    Precision,
-    PrecisionOption,
-    Runtime,
-    RuntimeOption,
-    TagScheme,
-    Threads,
+    ModelArgument,
     list_skipped,
+    reading_gold,
+    running,
     split_columns,
+    with_options,
 )
-from ner.errors import ConfigError, DataError
+from ner.errors import ConfigError
 from ner.extras import require
 
+if TYPE_CHECKING:
+    from ner.data.formats.options import ReadOptions
+    from ner.inference.predictor import Predictor
 
+
+@with_options(reading=reading_gold, load=running)
 def eval_command(
-    model: Annotated[Path | None, typer.Argument(help="A model folder.")] = None,
-    data: Annotated[str | None, typer.Argument(metavar="FILE", help="Tagged data.")] = None,
+    *,
+    model: Annotated[
+        Path | None,
+        typer.Argument(metavar="MODEL", help="Model folder, such as runs/sample/model."),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="Corpus with gold annotation.")
+    ] = None,
     predictions: Annotated[
         str | None,
         typer.Option(
-            help="Score a column file whose last columns are gold and predicted tags; no model."
+            metavar="FILE",
+            help="Column file to score without a model. Its last two columns are gold and "
+            "predicted tags.",
         ),
     ] = None,
     scheme: Annotated[
-        TagScheme | None,
-        typer.Option(help="Of the tags in --predictions, for strict mode; else inferred."),
+        Scheme | None,
+        typer.Option(
+            help="Tag scheme of --predictions in strict mode. By default, it is inferred."
+        ),
     ] = None,
-    format_: FormatOption = None,
-    encoding: Encoding = "utf-8",
-    columns: Columns = None,
-    runtime: RuntimeOption = Runtime.AUTO,
-    precision: PrecisionOption = Precision.FP32,
-    device: Device = "cpu",
-    threads: Threads = None,
-    on_error: OnErrorOption = OnError.RAISE,
     as_json: Json = False,
+    reading: "ReadOptions",
+    load: "Callable[[Path], Predictor]",
 ) -> None:
-    """Compare a model's predictions, or those in a file, with gold tags."""
+    """Compare predictions of a model, or those in a file, with gold annotation."""
     if predictions is not None:
-        if (model, columns, format_) != (None, None, None):
+        if (model, reading.columns, reading.format) != (None, None, None):
             raise ConfigError(
-                "ner eval: --predictions FILE takes no model, data, --columns or --format."
+                "ner eval: --predictions FILE takes no MODEL, no --columns and no --format."
             )
-        if on_error is OnError.SKIP:
+        if reading.problems is not None:
             raise ConfigError(
-                "ner eval: --predictions FILE is scored as a whole; nothing is skipped."
+                "ner eval: --predictions FILE is scored as a whole; --on-error skip is not for it."
             )
         from ner.data.lines import read_lines
         from ner.evaluation.predicted_file import score_predictions
 
-        lines = read_lines(predictions, encoding)
-        report = score_predictions(lines, predictions, scheme=scheme.value if scheme else None)
+        lines = read_lines(predictions, reading.encoding)
+        report = score_predictions(lines, predictions, scheme=scheme)
     elif model is None or data is None:
-        raise ConfigError("ner eval: needs MODEL and FILE, or --predictions FILE.")
+        raise ConfigError("ner eval: MODEL and FILE are required, or --predictions FILE.")
     elif scheme is not None:
-        raise ConfigError("ner eval: --scheme is for --predictions; a model has its own.")
+        raise ConfigError("ner eval: --scheme is for --predictions; a model has its own scheme.")
     else:
-        from ner.data.formats.options import ReadOptions
         from ner.inference.evaluate import evaluate
-        from ner.inference.loading import load
 
-        problems: list[DataError] | None = [] if on_error is OnError.SKIP else None
-        tagger = load(
-            model, runtime=runtime.value, precision=precision.value, device=device, threads=threads
-        )
-        options = ReadOptions(
-            format=format_, encoding=encoding, columns=split_columns(columns), problems=problems
-        )
-        report = evaluate(tagger, data, options)
-        list_skipped(problems)
+        report = evaluate(load(model), data, reading)
+        list_skipped(reading.problems)
     typer.echo(json.dumps(report.to_dict(), indent=1) if as_json else str(report))
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="A model folder.")],
+    model: ModelArgument,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Write model.int8.onnx too, and measure its cost.")
+        bool, typer.Option("--int8", help="Also write model.int8.onnx, and measure its cost.")
     ] = False,
     dev: Annotated[
-        str | None, typer.Option(help="Tagged data to check and to measure on; else made up.")
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Corpus to check and to measure on. By default, sentences are made up.",
+        ),
     ] = None,
     columns: Columns = None,
     as_json: Json = False,
 ) -> None:
-    """Write model.onnx into a model folder, so that tagging needs no torch."""
+    """Write the ONNX files of a model, so that it runs without torch."""
     for module in ("torch", "onnx"):
         require(module, "Exporting")
     from ner.exporting.model import export
@@ -108,18 +106,13 @@ def export(
     if as_json:
         typer.echo(json.dumps({"model": str(model), "int8": asdict(cost) if cost else None}))
         return
-    typer.echo(f"{model}: model.onnx gives the tags of torch.")
+    typer.echo(f"{model}: model.onnx gives the same tags as torch.")
     if cost:
         typer.echo(f"{model}: model.int8.onnx: {cost}")
 
 
-config_app = typer.Typer(help="Look at settings.", no_args_is_help=True)
-
-
-def info(
-    model: Annotated[Path, typer.Argument(help="A model folder.")], as_json: Json = False
-) -> None:
-    """Say what a model is: labels, sizes, versions, data, results."""
+def info(model: ModelArgument, as_json: Json = False) -> None:
+    """Print what a model is: labels, sizes, versions, data and scores."""
     from ner.model_folder import load_model
 
     parts = load_model(model)
@@ -147,17 +140,3 @@ def _flattened(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield from _flattened(value, f"{prefix}{name}.")
         else:
             yield prefix + name, " ".join(value) if isinstance(value, list) else value
-
-
-@config_app.command()
-def show(
-    config: Annotated[Path | None, typer.Argument(help="A TOML file, or the defaults.")] = None,
-) -> None:
-    """Print all settings as a TOML file that explains each of them."""
-    from ner.extras import require
-
-    require("pydantic", "A configuration")
-    from ner.config.loading import Config, load_config, to_toml
-
-    settings = (load_config(config) if config else Config()).resolved()
-    typer.echo(to_toml(settings, explain=True), nl=False)

@@ -1,154 +1,233 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what commands make of them."""
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ner.choices import OnError, Precision, RuntimeName
 from ner.errors import ConfigError, DataError
 
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+if TYPE_CHECKING:
+    from ner.data.formats.options import ReadOptions
+    from ner.inference.predictor import Predictor
+
+READING, RUNNING = "Options for reading", "Options for running the model"
+
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        rich_help_panel=READING,
+        help="Format of the input. By default, it is detected.",
+    ),
+]
+
+TextFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        rich_help_panel=READING,
+        help="Format of the files: text (each file is one text), lines (each line is one text), or "
+        "a format of ner data convert. By default, the ending of a file decides, else lines.",
+    ),
+]
+
+ENCODING = typer.Option(
+    rich_help_panel=READING, help="Character encoding of the input, such as latin-1."
+)
+
+Encoding = Annotated[str, ENCODING]
 
 Columns = Annotated[
     str | None,
     typer.Option(
-        help="Names of a CoNLL file's columns, such as 'token pos - ner'; - leaves one out. "
-        "By default the first is token and the last is ner."
-    ),
-]
-
-Threads = Annotated[
-    int | None, typer.Option(min=1, help="How many the network may use; by default all cores.")
-]
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-class Runtime(StrEnum):
-    """What runs the network."""
-
-    AUTO = "auto"
-    ONNX = "onnx"
-    TORCH = "torch"
-
-
-class Precision(StrEnum):
-    """Of the network's numbers."""
-
-    FP32 = "fp32"
-    INT8 = "int8"
-
-
-RuntimeOption = Annotated[
-    Runtime,
-    typer.Option(
-        "--runtime", help="auto: ONNX Runtime where the model has its files and runs on the CPU."
-    ),
-]
-
-PrecisionOption = Annotated[
-    Precision, typer.Option("--precision", help="int8 is faster, and changes a tag now and then.")
-]
-
-
-class Task(StrEnum):
-    """What a model learns."""
-
-    NER = "ner"
-    TAG = "tag"
-    CLASSIFY = "classify"
-
-
-class TagScheme(StrEnum):
-    """How the tags of a file with predictions are scored."""
-
-    BIO = "BIO"
-    BIOES = "BIOES"
-    IOB1 = "IOB1"
-
-
-class WrittenScheme(StrEnum):
-    """How tags are spelt in a file."""
-
-    IOB1 = "IOB1"
-    BIO = "BIO"
-    IOB2 = "IOB2"
-    BIOES = "BIOES"
-    BILOU = "BILOU"
-    BMES = "BMES"
-
-
-class OnError(StrEnum):
-    """What to do with a sentence that cannot be read."""
-
-    RAISE = "raise"
-    SKIP = "skip"
-
-
-OnErrorOption = Annotated[
-    OnError, typer.Option(help="Stop at a sentence that cannot be read, or skip and list it.")
-]
-
-
-class MisalignedSpans(StrEnum):
-    """What to do with spans that do not start and end at token borders."""
-
-    REFUSE = "refuse"
-    SNAP = "snap"
-    DROP = "drop"
-
-
-class OverlappingSpans(StrEnum):
-    """What to do with spans that overlap, nest or have gaps."""
-
-    REFUSE = "refuse"
-    DROP = "drop"
-
-
-FormatOption = Annotated[
-    str | None,
-    typer.Option("--format", help="Of the input; by default it is detected, and printed."),
-]
-
-Encoding = Annotated[str, typer.Option(help="Of the input, such as latin-1.")]
-
-MisalignedOption = Annotated[
-    MisalignedSpans,
-    typer.Option(
-        help="Spans that do not meet token borders: refuse them, snap them outwards, or drop them."
-    ),
-]
-
-OverlappingOption = Annotated[
-    OverlappingSpans,
-    typer.Option(
-        help="Spans that overlap, nest or have gaps: refuse them, or drop all but the longest."
+        rich_help_panel=READING,
+        help="Names of the columns of a CoNLL file, such as 'token pos - ner'; - skips a column. "
+        "By default, the first is token and the last is ner.",
     ),
 ]
 
 Tags = Annotated[
-    str | None, typer.Option(help="Column, or key in CoNLL-U, of entity tags; usually ner.")
+    str | None,
+    typer.Option(
+        rich_help_panel=READING,
+        help="Column of the entity tags, or their key in a CoNLL-U file. By default, it is ner.",
+    ),
 ]
 
-TargetColumn = Annotated[
-    str | None, typer.Option(help="A column of labels without prefixes, such as upos.")
+Target = Annotated[
+    str | None,
+    typer.Option(
+        rich_help_panel=READING,
+        help="Column of plain labels, such as upos, to use in place of entity tags.",
+    ),
 ]
 
 Pretokenized = Annotated[
-    bool, typer.Option("--pretokenized", help="Tokens of texts stand between blanks.")
+    bool,
+    typer.Option(
+        "--pretokenized",
+        rich_help_panel=READING,
+        help="Text is already tokenized; split it on whitespace.",
+    ),
 ]
 
-BatchTokens = Annotated[
-    int | None, typer.Option(min=1, help="Tokens of a batch, padding included.")
+ON_ERROR = typer.Option(
+    "--on-error",
+    rich_help_panel=READING,
+    help="Stop at a sentence that cannot be read, or skip it and list it.",
+)
+
+OnErrorOption = Annotated[OnError, ON_ERROR]
+
+Runtime = Annotated[
+    RuntimeName,
+    typer.Option(
+        rich_help_panel=RUNNING,
+        help="Library that runs the network. auto takes ONNX Runtime if the model has its files "
+        "and runs on the CPU, else torch.",
+    ),
 ]
+
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        "--precision",
+        rich_help_panel=RUNNING,
+        help="Precision of the network. int8 is faster, and changes a few predictions.",
+    ),
+]
+
+DEVICE = typer.Option(
+    rich_help_panel=RUNNING, help="Device that runs the network: auto, cpu, cuda or cuda:N."
+)
+
+Device = Annotated[str, DEVICE]
+
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        rich_help_panel=RUNNING,
+        help="Number of threads that run the network. By default, all cores are used.",
+    ),
+]
+
+ModelArgument = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="Model folder, such as runs/sample/model.")
+]
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+Command = Callable[..., None]
+
+
+def with_options(**groups: Callable[..., Any]) -> Callable[[Command], Command]:
+    """Give a command the options of whole groups.
+
+    Args:
+        groups: By the name of a parameter of the command, a function whose parameters are options
+            of the command line. The command has these options in place of the parameter, which
+            gets what the function makes of them.
+    """
+
+    def decorate(command: Command) -> Command:
+        options = {name: inspect.signature(group).parameters for name, group in groups.items()}
+
+        @wraps(command)
+        def call(**given: Any) -> None:
+            for name, group in groups.items():
+                given[name] = group(**{option: given.pop(option) for option in options[name]})
+            command(**given)
+
+        signature = inspect.signature(command)
+        parameters = [
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for name, own in signature.parameters.items()
+            for parameter in (options[name].values() if name in groups else [own])
+        ]
+        # What typer reads in place of the command's own signature.
+        call.__annotations__ = {p.name: p.annotation for p in parameters}
+        call.__signature__ = signature.replace(parameters=parameters)  # pyright: ignore[reportAttributeAccessIssue]
+        return call
+
+    return decorate
+
+
+def reading_corpora(
+    format_: Format = None,
+    encoding: Encoding = "utf-8",
+    columns: Columns = None,
+    tags: Tags = None,
+    target: Target = None,
+    pretokenized: Pretokenized = False,
+) -> "ReadOptions":
+    """Read the options of the commands of `ner data`."""
+    from ner.data.formats.records import cut_at_blanks
+
+    tokenize = cut_at_blanks if pretokenized else None
+    return read_options(format_, encoding, columns, tags=tags, target=target, tokenize=tokenize)
+
+
+def reading_gold(
+    format_: Format = None,
+    encoding: Encoding = "utf-8",
+    columns: Columns = None,
+    on_error: OnErrorOption = "raise",
+) -> "ReadOptions":
+    """Read the options of a command that compares a model with gold annotation."""
+    return read_options(format_, encoding, columns, problems=error_list(on_error))
+
+
+def reading_texts(
+    format_: TextFormat = None,
+    encoding: Encoding = "utf-8",
+    columns: Columns = None,
+    on_error: OnErrorOption = "raise",
+) -> "ReadOptions":
+    """Read the options of a command that annotates texts."""
+    return read_options(format_, encoding, columns, problems=error_list(on_error))
+
+
+def read_options(
+    format_: str | None, encoding: str, columns: str | None, **others: Any
+) -> "ReadOptions":
+    """Turn options of the command line into those of reading."""
+    from ner.data.formats.options import ReadOptions
+
+    names = split_columns(columns)
+    return ReadOptions(format=format_, encoding=encoding, columns=names, **others)
+
+
+def running(
+    runtime: Runtime = "auto",
+    precision: PrecisionOption = "fp32",
+    device: Device = "cpu",
+    threads: Threads = None,
+) -> "Callable[[Path], Predictor]":
+    """Return a function that loads a model folder as the options ask."""
+
+    def load_model(folder: Path) -> "Predictor":
+        from ner.inference.loading import load
+
+        return load(folder, runtime=runtime, precision=precision, device=device, threads=threads)
+
+    return load_model
 
 
 def split_columns(columns: str | None) -> tuple[str, ...] | None:
     """Read the names of columns."""
     return tuple(columns.replace(",", " ").split()) if columns else None
+
+
+def error_list(on_error: OnError) -> list[DataError] | None:
+    """Return a list for errors that are skipped; None where the first one stops the command."""
+    return [] if on_error == "skip" else None
 
 
 def refuse_own_input(source: str, out: str) -> None:
@@ -159,19 +238,20 @@ def refuse_own_input(source: str, out: str) -> None:
     """
     with suppress(OSError, ValueError):  # one of them is no file
         if Path(source).is_file() and Path(source).samefile(out):
-            raise ConfigError(f"OUT: another file than the one that is read. Got {out!r}.")
+            raise ConfigError(f"OUT: must be another file than the input. Got {out!r}.")
 
 
 def list_skipped(problems: Sequence[DataError] | None) -> None:
-    """Say on stderr what `--on-error skip` left out."""
+    """List on stderr what `--on-error skip` left out."""
     for problem in problems or ():
         typer.echo(f"skipped: {problem}", err=True)
     if problems:
-        typer.echo(f"{len(problems)} skipped.", err=True)
+        typer.echo(f"Skipped {len(problems)} in total.", err=True)
 
 
 def list_lost(lost: Mapping[str, int], format_: str) -> None:
-    """Say on stderr how many sentences lost what in writing a format."""
+    """List on stderr what was lost in writing, and in how many sentences."""
     for kind, count in lost.items():
         if count:
-            typer.echo(f"lost: {kind} ({count}), which {format_} cannot hold.", err=True)
+            where = "1 sentence" if count == 1 else f"{count} sentences"
+            typer.echo(f"lost: {kind} (in {where}); {format_} cannot hold it.", err=True)

@@ -1,15 +1,16 @@
-"""What `ner tag` and `ner classify` print, by what the model predicts."""
+"""What `ner tag` and `ner classify` print."""
 
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import typer
 
-from ner.cli.options import WrittenScheme
+from ner.choices import Spelling
 
 if TYPE_CHECKING:
     from ner.data.sentence import PredictedSentence, Prediction
@@ -18,23 +19,21 @@ COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 
 ESCAPED = {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}
 
+Output = Literal["jsonl", "conll", "tsv", "pretty"]
 
-class Output(StrEnum):
-    """What the output is."""
-
-    JSONL = "jsonl"
-    CONLL = "conll"
-    TSV = "tsv"
-    PRETTY = "pretty"
+ClassOutput = Literal["jsonl", "tsv", "pretty", "html"]
 
 
-class ClassOutput(StrEnum):
-    """What the output of a classifier is."""
+class Result(NamedTuple):
+    """A sentence with its prediction.
 
-    JSONL = "jsonl"
-    TSV = "tsv"
-    PRETTY = "pretty"
-    HTML = "html"
+    Args:
+        sentence: The sentence.
+        source: The file that it comes from; None if there is only one source, or it is a text.
+    """
+
+    sentence: "PredictedSentence"
+    source: str | None = None
 
 
 def coloured() -> bool:
@@ -51,105 +50,162 @@ def print_lines(lines: Iterable[str]) -> None:
     sys.stdout.flush()
 
 
-def write_spans(
-    tagged: "Iterable[PredictedSentence]", output: Output, scheme: WrittenScheme
+def tagged_lines(
+    results: Iterable[Result],
+    output: Literal["jsonl", "tsv", "pretty"],
+    column: str | None,
+    *,
+    has_sources: bool,
 ) -> Iterator[str]:
-    """Yield lines for sentences with predicted spans."""
-    from ner.data.formats.conll import write_conll
-    from ner.data.formats.jsonl import write_jsonl
+    """Yield lines for predicted spans, or for a predicted column.
 
+    Args:
+        results: What was predicted.
+        output: The form of the lines; `conll_rows` writes CoNLL.
+        column: The name of the column; None for spans.
+        has_sources: Whether a table has a column of sources.
+    """
     match output:
-        case Output.JSONL:
-            return write_jsonl(tagged)
-        case Output.CONLL:
-            return write_conll(tagged, scheme.value)
-        case Output.TSV:
-            return _span_rows(tagged)
-        case Output.PRETTY:
-            return _marked_spans(tagged)
+        case "jsonl":
+            return _json_rows(results)
+        case "tsv":
+            header = ("start", "end", "label", "score", "text")
+            rows = _span_rows if column is None else partial(_token_rows, column=column)
+            return _table(results, header, rows, has_sources)
+        case "pretty":
+            return _marked_spans(results) if column is None else _marked_tokens(results, column)
 
 
-def write_column(
-    tagged: "Iterable[PredictedSentence]", output: Output, column: str
+def class_lines(
+    results: Iterable[Result], output: ClassOutput, *, has_sources: bool
 ) -> Iterator[str]:
-    """Yield lines for sentences with a predicted column."""
+    """Yield lines for predicted labels of texts; the arguments are those of `tagged_lines`."""
+    match output:
+        case "jsonl":
+            return _json_rows(results)
+        case "tsv":
+            return _table(results, ("label", "probability", "text"), _class_rows, has_sources)
+        case "pretty":
+            return _shaded_lines(results)
+        case "html":
+            return _shaded_page(results)
+
+
+def _json_rows(results: Iterable[Result]) -> Iterator[str]:
+    """Yield a JSON object for each result."""
+    from ner.data.formats.json_text import dump
+    from ner.data.formats.jsonl import jsonl_record
+
+    for sentence, source in results:
+        record = jsonl_record(sentence)
+        yield dump(record if source is None else {"source": source, **record})
+
+
+def conll_rows(
+    tagged: "Iterable[PredictedSentence]", column: str | None, scheme: Spelling
+) -> Iterator[str]:
+    """Yield rows of tokens with their predicted tags, or with a predicted column.
+
+    Args:
+        tagged: The sentences.
+        column: The name of the column; None for tags.
+        scheme: The scheme of the tags.
+    """
     from ner.data.formats.conll import write_conll
-    from ner.data.formats.jsonl import write_jsonl
 
-    match output:
-        case Output.JSONL:
-            return write_jsonl(tagged)
-        case Output.CONLL:
-            found = (s.replace(columns={column: s.column(column)}) for s in tagged)
-            return write_conll(found, columns=[column], tagged=False)
-        case Output.TSV:
-            return _token_rows(tagged, column)
-        case Output.PRETTY:
-            return _marked_tokens(tagged, column)
+    if column is None:
+        return write_conll(tagged, scheme)
+    found = (s.replace(columns={column: s.column(column)}) for s in tagged)
+    return write_conll(found, columns=[column], tagged=False)
 
 
-def write_classes(labelled: "Iterable[PredictedSentence]", output: ClassOutput) -> Iterator[str]:
-    """Yield lines for sentences with predicted labels of their own."""
-    from ner.data.formats.jsonl import write_jsonl
-    from ner.inference.attention_view import html_page
-
-    match output:
-        case ClassOutput.JSONL:
-            return write_jsonl(labelled)
-        case ClassOutput.TSV:
-            return _class_rows(labelled)
-        case ClassOutput.PRETTY:
-            return _shaded_lines(labelled)
-        case ClassOutput.HTML:
-            return html_page(_shaded_paragraphs(labelled), "Labels of texts")
+def concatenated(files: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Yield the rows of several CoNLL files as those of one; a blank line ends each file."""
+    row = ""
+    for rows in files:
+        if row:
+            yield ""
+        for row in rows:
+            yield row
 
 
-def _span_rows(sentences: Iterable["PredictedSentence"]) -> Iterator[str]:
-    yield "number\tstart\tend\tlabel\tscore\ttext"
-    for number, sentence in enumerate(sentences, 1):
+def _span_rows(sentence: "PredictedSentence") -> Iterator[Sequence[str]]:
+    for e in sentence.entities:
+        yield str(e.start), str(e.end), e.label, f"{e.score:.6f}", e.text
+
+
+def _token_rows(sentence: "PredictedSentence", column: str) -> Iterator[Sequence[str]]:
+    scores = sentence.prediction.column_scores[column]
+    rows = zip(sentence.offsets, sentence.column(column), scores, sentence.tokens, strict=True)
+    for (start, end), label, score, token in rows:
+        yield str(start), str(end), label, f"{score:.6f}", token
+
+
+def _class_rows(sentence: "PredictedSentence") -> Iterator[Sequence[str]]:
+    """Yield a row for each label of a text; one without label if it has none."""
+    found = sentence.prediction
+    for label in found.labels or ():
+        yield label, f"{found.probabilities[label]:.6f}", sentence.text
+    if not found.labels:
+        yield "", "", sentence.text
+
+
+def _table(
+    results: Iterable[Result],
+    header: Sequence[str],
+    rows: "Callable[[PredictedSentence], Iterable[Sequence[str]]]",
+    has_sources: bool,
+) -> Iterator[str]:
+    """Write the rows of each text behind its number and, if there are several, its source."""
+    yield "\t".join((*(["source"] if has_sources else []), "number", *header))
+    for number, (sentence, source) in enumerate(results, 1):
+        place = (*([source or ""] if has_sources else []), str(number))
+        for row in rows(sentence):
+            yield "\t".join(field.translate(ESCAPED) for field in (*place, *row))
+
+
+def _marked_spans(results: Iterable[Result]) -> Iterator[str]:
+    """Yield texts with marked entities: coloured on a terminal, in brackets elsewhere."""
+    paint = _Painter()
+    for sentence, _ in results:
+        pieces, end = [], 0
         for e in sentence.entities:
-            text = e.text.translate(ESCAPED)
-            yield f"{number}\t{e.start}\t{e.end}\t{e.label}\t{e.score:.6f}\t{text}"
+            pieces.append(sentence.text[end : e.start])
+            pieces.append(paint(f"[{e.text} {e.label} {e.score:.2f}]", e.label))
+            end = e.end
+        yield "".join(pieces) + sentence.text[end:]
 
 
-def _token_rows(sentences: Iterable["PredictedSentence"], column: str) -> Iterator[str]:
-    yield "number\tstart\tend\tlabel\tscore\ttext"
-    for number, sentence in enumerate(sentences, 1):
-        scores = sentence.prediction.column_scores[column]
-        rows = zip(sentence.offsets, sentence.column(column), scores, sentence.tokens, strict=True)
-        for (start, end), label, score, token in rows:
-            yield f"{number}\t{start}\t{end}\t{label}\t{score:.6f}\t{token.translate(ESCAPED)}"
+def _marked_tokens(results: Iterable[Result], column: str) -> Iterator[str]:
+    """Yield texts with the label of each token behind it."""
+    paint = _Painter()
+    for sentence, _ in results:
+        pairs = zip(sentence.tokens, sentence.column(column), strict=True)
+        yield " ".join(f"{token}/{paint(label, label)}" for token, label in pairs)
 
 
-def _class_rows(sentences: Iterable["PredictedSentence"]) -> Iterator[str]:
-    """Write a row for each label of a text; one without label where there is none."""
-    yield "number\tlabel\tprobability\ttext"
-    for number, sentence in enumerate(sentences, 1):
-        found, text = sentence.prediction, sentence.text.translate(ESCAPED)
-        for label in found.labels or ():
-            share = found.probabilities[label]
-            yield f"{number}\t{label.translate(ESCAPED)}\t{share:.6f}\t{text}"
-        if not found.labels:
-            yield f"{number}\t\t\t{text}"
-
-
-def _shaded_lines(sentences: Iterable["PredictedSentence"]) -> Iterator[str]:
-    """Put labels before a text, whose tokens are shaded by attention on a terminal."""
+def _shaded_lines(results: Iterable[Result]) -> Iterator[str]:
+    """Yield labels before their text, whose tokens are shaded by attention on a terminal."""
     from ner.inference.attention_view import shade_terminal
 
     paint, color = _Painter(), coloured()
-    for sentence in sentences:
+    for sentence, _ in results:
         found = sentence.prediction
         shown = paint(_labels(found), ", ".join(found.labels or ()))
         yield f"{shown}  {shade_terminal(sentence, _weights(sentence), color)}"
 
 
-def _shaded_paragraphs(sentences: Iterable["PredictedSentence"]) -> Iterator[str]:
-    from ner.inference.attention_view import shade_html
+def _shaded_page(results: Iterable[Result]) -> Iterator[str]:
+    """Yield the lines of an HTML page with texts whose tokens are shaded by attention."""
+    from ner.inference.attention_view import html_page, shade_html
 
-    for number, sentence in enumerate(sentences, 1):
-        caption = f"{number}. {_labels(sentence.prediction)}"
-        yield shade_html(sentence, _weights(sentence), caption)
+    def paragraphs() -> Iterator[str]:
+        for number, (sentence, source) in enumerate(results, 1):
+            place = f"{number}." if source is None else f"{number}. {source}:"
+            caption = f"{place} {_labels(sentence.prediction)}"
+            yield shade_html(sentence, _weights(sentence), caption)
+
+    return html_page(paragraphs(), "Labels of texts")
 
 
 def _labels(found: "Prediction") -> str:
@@ -163,27 +219,8 @@ def _weights(sentence: "PredictedSentence") -> tuple[float, ...] | None:
     return token_weights(sentence) if sentence.prediction.attention else None
 
 
-def _marked_spans(sentences: Iterable["PredictedSentence"]) -> Iterator[str]:
-    """Mark entities in the text: coloured on a terminal, in brackets elsewhere."""
-    paint = _Painter()
-    for sentence in sentences:
-        pieces, end = [], 0
-        for e in sentence.entities:
-            pieces.append(sentence.text[end : e.start])
-            pieces.append(paint(f"[{e.text} {e.label} {e.score:.2f}]", e.label))
-            end = e.end
-        yield "".join(pieces) + sentence.text[end:]
-
-
-def _marked_tokens(sentences: Iterable["PredictedSentence"], column: str) -> Iterator[str]:
-    paint = _Painter()
-    for sentence in sentences:
-        pairs = zip(sentence.tokens, sentence.column(column), strict=True)
-        yield " ".join(f"{token}/{paint(label, label)}" for token, label in pairs)
-
-
 class _Painter:
-    """Gives each label a colour of its own, as long as there are some."""
+    """Colours each label in its own colour, as long as there are enough."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
@@ -197,22 +234,41 @@ class _Painter:
 
 SECONDS_BETWEEN_DRAWINGS = 0.2
 
+Watch = Callable[[Iterable["PredictedSentence"]], Iterator["PredictedSentence"]]
 
-def with_progress(sentences: "Iterable[PredictedSentence]") -> "Iterator[PredictedSentence]":
-    """Pass sentences on; count them on stderr if it is a terminal, and stdout is not the same."""
+
+@contextmanager
+def progress() -> Iterator[Watch]:
+    """Yield a function that passes sentences on and counts them on stderr.
+
+    It counts if stderr is a terminal and stdout is not the same one.
+    """
     if not sys.stderr.isatty() or sys.stdout.isatty():
-        yield from sentences
+        yield iter
         return
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        count, tokens, began, drawn = 0, 0, time.monotonic(), 0.0
+    # Unless told otherwise, rich takes over what is printed and writes it to its own console.
+    bar = Progress(
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    task = bar.add_task("", total=None)
+    count, tokens, began, drawn = 0, 0, time.monotonic(), 0.0
+
+    def watch(sentences: "Iterable[PredictedSentence]") -> "Iterator[PredictedSentence]":
+        nonlocal count, tokens, drawn
         for sentence in sentences:
             yield sentence
             count, tokens, now = count + 1, tokens + len(sentence), time.monotonic()
             if now - drawn > SECONDS_BETWEEN_DRAWINGS:
                 drawn, speed = now, tokens / max(now - began, 1e-9)
                 bar.update(task, description=f"{count:,} texts  {speed:,.0f} tokens/s")
+
+    with bar:
+        yield watch

@@ -1,181 +1,193 @@
-"""`ner tag`."""
+"""`ner tag` and `ner classify`."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ner.cli.inputs import CONLL, Input, InputFormat, SourceArgument
-from ner.cli.options import (
-    BatchTokens,
-    Columns,
-    Device,
-    Encoding,
-    OnError,
-    OnErrorOption,
-    Precision,
-    PrecisionOption,
-    Runtime,
-    RuntimeOption,
-    Threads,
-    WrittenScheme,
-    list_skipped,
-    split_columns,
-)
+from ner.choices import Spelling
+from ner.cli.inputs import CONLL, Input, Sources, is_typed, open_inputs
+from ner.cli.options import list_skipped, reading_texts, running, with_options
 from ner.cli.outputs import (
     ClassOutput,
     Output,
+    Result,
+    Watch,
+    class_lines,
+    concatenated,
+    conll_rows,
     print_lines,
-    write_classes,
-    write_column,
-    write_spans,
+    progress,
+    tagged_lines,
 )
 from ner.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ner.data.formats.options import ReadOptions
     from ner.data.sentence import PredictedSentence, Sentence
     from ner.inference.predictor import Predictor
 
+    Load = Callable[[Path], Predictor]
+    Pipe = Callable[[Iterable[str | Sentence]], Iterator[PredictedSentence]]
 
+Model = Annotated[
+    Path | None,
+    typer.Option(metavar="MODEL", help="Model folder, such as runs/sample/model. Required."),
+]
+
+BatchTokens = Annotated[
+    int | None,
+    typer.Option(min=1, help="Number of tokens in a batch, padding included."),
+]
+
+
+@with_options(reading=reading_texts, load=running)
 def tag(
-    model: Annotated[Path, typer.Argument(help="A model folder.")],
-    source: SourceArgument = "-",
-    format_: InputFormat = None,
+    *,
+    sources: Sources = None,
+    model: Model = None,
     output: Annotated[
         Output | None,
-        typer.Option(help="By default pretty on a terminal, else conll for conll, else jsonl."),
+        typer.Option(
+            help="Output format. By default, it is pretty on a terminal, conll if all input is "
+            "in CoNLL format, and else jsonl."
+        ),
     ] = None,
-    scheme: Annotated[
-        WrittenScheme, typer.Option(help="Of the tags in conll output.")
-    ] = WrittenScheme.BIO,
-    encoding: Encoding = "utf-8",
-    columns: Columns = None,
-    runtime: RuntimeOption = Runtime.AUTO,
-    precision: PrecisionOption = Precision.FP32,
-    device: Device = "cpu",
-    threads: Threads = None,
-    batch_tokens: BatchTokens = None,
+    scheme: Annotated[Spelling, typer.Option(help="Tag scheme for CoNLL output.")] = "BIO",
     split_sentences: Annotated[
-        bool, typer.Option("--split-sentences", help="Tag each sentence of a text by itself.")
+        bool, typer.Option("--split-sentences", help="Tag each sentence of a text separately.")
     ] = False,
     language: Annotated[
-        str, typer.Option(help="Of the texts, for --split-sentences: an ISO 639 code.")
+        str, typer.Option(help="Language of the text for --split-sentences, as an ISO 639 code.")
     ] = "en",
     hard_wrapped: Annotated[
         bool,
         typer.Option(
-            "--hard-wrapped",
-            help="Lines are filled up to a width: blank lines alone end sentences.",
+            "--hard-wrapped", help="Text is hard-wrapped; only blank lines end a sentence."
         ),
     ] = False,
-    on_error: OnErrorOption = OnError.RAISE,
+    batch_tokens: BatchTokens = None,
+    reading: "ReadOptions",
+    load: "Load",
 ) -> None:
     """Find entities in texts, or label their tokens."""
-    names = split_columns(columns)
-    given = Input(source, format_, "tag", names, on_error, encoding)
+    folder = _required(model, "tag")
+    inputs = open_inputs(sources, reading, "tag")
     if output is None:
-        fallback = Output.CONLL if given.format == CONLL else Output.JSONL
-        output = Output.PRETTY if sys.stdout.isatty() else fallback
+        is_conll = all(given.format == CONLL for given in inputs)
+        output = "pretty" if sys.stdout.isatty() else "conll" if is_conll else "jsonl"
 
-    from ner.cli.outputs import with_progress
-    from ner.data.formats.conll import annotate_conll
     from ner.data.sentence_splitter import SentenceSplitter
-    from ner.inference.batching import BATCH_TOKENS
-    from ner.inference.loading import load
-    from ner.inference.predictor import WINDOW
 
-    lines = given.lines()
-    tagger = load(
-        model, runtime=runtime.value, precision=precision.value, device=device, threads=threads
-    )
-    check_command(model, tagger, "tag")
-    column = tagger.task.column
-    # Whoever types the lines wants an answer after each.
-    typed = source == "-" and sys.stdin.isatty()
-    window = 1 if typed else WINDOW
+    tagger = _load_for("tag", folder, load)
     split = SentenceSplitter(language, lines=not hard_wrapped) if split_sentences else None
-
-    def pipe(items: "Iterable[str | Sentence]") -> "Iterator[PredictedSentence]":
-        size = batch_tokens or BATCH_TOKENS
-        return with_progress(tagger.pipe(items, batch_tokens=size, window=window, split=split))
-
-    names = names or tagger.columns
-    if given.format == CONLL and output is Output.CONLL:
-        rows = annotate_conll(
-            lines,
-            pipe,
-            given.name,
-            scheme.value,
-            columns=names,
-            problems=given.problems,
-            predicted=column,
-        )
-    else:
-        tagged = pipe(given.items(lines, names, tagger.tokenizer))
-        if column is None:
-            rows = write_spans(tagged, output, scheme)
+    column = tagger.task.column
+    with progress() as watch:
+        pipe = _make_pipe(tagger, inputs, watch, batch_tokens, split=split)
+        if output == "conll":
+            files = (_conll_file(given, tagger, pipe, scheme) for given in inputs)
+            print_lines(concatenated(files))
         else:
-            rows = write_column(tagged, output, column)
-    print_lines(rows)
-    list_skipped(given.problems)
+            results = _annotated(inputs, tagger, pipe)
+            print_lines(tagged_lines(results, output, column, has_sources=len(inputs) > 1))
+    list_skipped(reading.problems)
 
 
+@with_options(reading=reading_texts, load=running)
 def classify(
-    model: Annotated[Path, typer.Argument(help="A model folder.")],
-    source: SourceArgument = "-",
-    format_: InputFormat = None,
+    *,
+    sources: Sources = None,
+    model: Model = None,
     output: Annotated[
         ClassOutput | None,
-        typer.Option(help="By default pretty on a terminal, else jsonl. html is one whole page."),
+        typer.Option(
+            help="Output format. By default, it is pretty on a terminal, and else jsonl; html is "
+            "a whole page."
+        ),
     ] = None,
-    encoding: Encoding = "utf-8",
-    columns: Columns = None,
-    runtime: RuntimeOption = Runtime.AUTO,
-    precision: PrecisionOption = Precision.FP32,
-    device: Device = "cpu",
-    threads: Threads = None,
     batch_tokens: BatchTokens = None,
-    on_error: OnErrorOption = OnError.RAISE,
+    reading: "ReadOptions",
+    load: "Load",
 ) -> None:
     """Label whole texts, with probabilities and the attention that each token got."""
-    names = split_columns(columns)
-    given = Input(source, format_, "classify", names, on_error, encoding)
-    if output is None:
-        output = ClassOutput.PRETTY if sys.stdout.isatty() else ClassOutput.JSONL
-
-    from ner.cli.outputs import with_progress
-    from ner.inference.batching import BATCH_TOKENS
-    from ner.inference.loading import load
-    from ner.inference.predictor import WINDOW
-
-    lines = given.lines()
-    classifier = load(
-        model, runtime=runtime.value, precision=precision.value, device=device, threads=threads
-    )
-    check_command(model, classifier, "classify")
-    # Whoever types the lines wants an answer after each.
-    window = 1 if source == "-" and sys.stdin.isatty() else WINDOW
-    items = given.items(lines, names or classifier.columns, classifier.tokenizer)
-    size = batch_tokens or BATCH_TOKENS
-    labelled = with_progress(classifier.pipe(items, batch_tokens=size, window=window))
-    print_lines(write_classes(labelled, output))
-    list_skipped(given.problems)
+    folder = _required(model, "classify")
+    inputs = open_inputs(sources, reading, "classify")
+    output = output or ("pretty" if sys.stdout.isatty() else "jsonl")
+    classifier = _load_for("classify", folder, load)
+    with progress() as watch:
+        pipe = _make_pipe(classifier, inputs, watch, batch_tokens)
+        results = _annotated(inputs, classifier, pipe)
+        print_lines(class_lines(results, output, has_sources=len(inputs) > 1))
+    list_skipped(reading.problems)
 
 
-def check_command(model: Path, predictor: "Predictor", command: str) -> None:
-    """Refuse a model that another command applies to texts.
+def _required(model: Path | None, command: str) -> Path:
+    if model is None:
+        raise ConfigError(
+            f"ner {command}: --model is required: a model folder, such as runs/sample/model. "
+            "Got none."
+        )
+    return model
+
+
+def _load_for(command: str, folder: Path, load: "Load") -> "Predictor":
+    """Load a model that the command can use.
 
     Raises:
-        ConfigError: With the name of the right command.
+        ConfigError: It is for another command, which is named.
     """
     from ner.tasks import TASKS
 
+    predictor = load(folder)
     task = predictor.task
-    nouns = {known.verb: known.noun for known in TASKS.values()}
     if task.verb != command:
+        nouns = {known.verb: known.noun for known in TASKS.values()}
         raise ConfigError(
-            f"{model}: ner {command} needs a {nouns[command]}. Got a {task.noun}: "
+            f"{folder}: ner {command} needs a {nouns[command]}. Got a {task.noun}: "
             f"use ner {task.verb}."
         )
+    return predictor
+
+
+def _make_pipe(
+    model: "Predictor",
+    inputs: Sequence[Input],
+    watch: Watch,
+    batch_tokens: int | None,
+    **options: Any,
+) -> "Pipe":
+    """Return a function that annotates the texts of one source."""
+    from ner.inference.batching import BATCH_TOKENS
+    from ner.inference.predictor import WINDOW
+
+    window = 1 if is_typed(inputs) else WINDOW
+    size = batch_tokens or BATCH_TOKENS
+    return lambda items: watch(model.pipe(items, batch_tokens=size, window=window, **options))
+
+
+def _annotated(inputs: Sequence[Input], model: "Predictor", pipe: "Pipe") -> Iterator[Result]:
+    """Yield the results of all sources in order."""
+    for given in inputs:
+        source = given.name if given.is_file and len(inputs) > 1 else None
+        for sentence in pipe(given.items(model)):
+            yield Result(sentence, source)
+
+
+def _conll_file(given: Input, model: "Predictor", pipe: "Pipe", scheme: Spelling) -> Iterator[str]:
+    """Yield the rows of a CoNLL file with predictions as last column, or those of tagged texts."""
+    from ner.data.formats.conll import annotate_conll
+
+    column = model.task.column
+    if given.format != CONLL:
+        return conll_rows(pipe(given.items(model)), column, scheme)
+    return annotate_conll(
+        given.lines,
+        pipe,
+        given.name,
+        scheme,
+        columns=given.columns(model),
+        problems=given.reading.problems,
+        predicted=column,
+    )

@@ -6,85 +6,105 @@ from typing import Annotated
 
 import typer
 
+from ner.choices import OnError, TaskName
 from ner.cli.options import (
+    DEVICE,
+    ENCODING,
+    ON_ERROR,
     Columns,
-    Device,
-    Encoding,
-    FormatOption,
+    Format,
     Json,
-    OnError,
-    OnErrorOption,
-    Task,
     split_columns,
 )
 from ner.extras import require_training
 
-CONFIG_HELP = "A TOML file; without one, --train says what to learn from."
-
 
 def train(
-    config: Annotated[Path | None, typer.Argument(help=CONFIG_HELP)] = None,
-    train: Annotated[str | None, typer.Option("--train", help="Training data.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="CONFIG", help="TOML file with settings. Without one, --train is required."
+        ),
+    ] = None,
+    train: Annotated[str | None, typer.Option("--train", help="Corpus to learn from.")] = None,
     dev: Annotated[
-        str | None, typer.Option(help="Development data; by default a tenth of training.")
+        str | None,
+        typer.Option(
+            help="Development corpus. By default, a tenth of the training sentences is held out."
+        ),
     ] = None,
     test: Annotated[
-        str | None, typer.Option(help="Test data, looked at once when all is over.")
+        str | None, typer.Option(help="Test corpus, which is scored once, after training.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the run; by default runs/NAME, numbered.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of the run. By default, it is a new folder in runs with the name of the "
+            "configuration.",
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A setting, such as encoder.size=100; may come repeatedly."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Setting to change, such as encoder.size=100. Repeat it to change several.",
+        ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")
+        bool, typer.Option("--resume", help="Continue from the last checkpoint in --out.")
     ] = False,
     seeds: Annotated[
-        int, typer.Option(min=1, help="Train this many times, and report mean and spread.")
+        int,
+        typer.Option(
+            min=1, help="Number of trainings with different seeds; their mean and spread is shown."
+        ),
     ] = 1,
     task: Annotated[
-        Task | None,
-        typer.Option(help="What is learnt: spans (ner), one label a token (tag), or of a text."),
+        TaskName | None,
+        typer.Option(
+            help="What the model learns: spans (ner), a label for each token (tag), or labels of "
+            "texts (classify). By default, it is ner."
+        ),
     ] = None,
     target: Annotated[
-        str | None, typer.Option(help="The column of labels that the task tag learns.")
+        str | None, typer.Option(help="Column of the labels that the task tag learns.")
     ] = None,
     init: Annotated[
-        Path | None, typer.Option(help="A model folder to go on from, on new data.")
+        Path | None,
+        typer.Option(metavar="MODEL", help="Model folder to start from, for training on new data."),
     ] = None,
-    device: Device = "auto",
-    format_: FormatOption = None,
-    encoding: Encoding = "utf-8",
+    format_: Format = None,
+    encoding: Annotated[str | None, ENCODING] = None,
     columns: Columns = None,
-    on_error: OnErrorOption = OnError.RAISE,
+    on_error: Annotated[OnError | None, ON_ERROR] = None,
+    device: Annotated[str | None, DEVICE] = None,
     as_json: Json = False,
 ) -> None:
-    """Train a model, and report on its development (and test) data."""
+    """Train a model, and report its scores.
+
+    Options have priority over the settings of CONFIG.
+    """
     require_training()
     from ner.config.loading import parse_setting
     from ner.training.seeds import train_seeds
     from ner.training.train import run_training
 
+    options = {
+        "data.train": train,
+        "data.dev": dev,
+        "data.test": test,
+        "task": task,
+        "data.target": target,
+        "training.device": device,
+        "data.format": format_,
+        "data.encoding": encoding,
+        "data.columns": split_columns(columns),
+        "data.on_error": on_error,
+    }
     changes = dict(parse_setting(text) for text in set_ or ())
-    for split, source in (("train", train), ("dev", dev), ("test", test)):
-        if source is not None:
-            changes[f"data.{split}"] = source
-    if task is not None:
-        changes["task"] = task.value
-    if target is not None:
-        changes["data.target"] = target
-    if device != "auto":
-        changes["training.device"] = device
-    if format_ is not None:
-        changes["data.format"] = format_
-    if encoding != "utf-8":
-        changes["data.encoding"] = encoding
-    if columns is not None:
-        changes["data.columns"] = list(split_columns(columns) or ())
-    if on_error is OnError.SKIP:
-        changes["data.on_error"] = "skip"
+    changes |= {name: value for name, value in options.items() if value is not None}
     arguments = {"out": out, "set": changes, "init": init, "resume": resume}
     if seeds > 1:
         summary = train_seeds(config, seeds=seeds, **arguments)

@@ -1,4 +1,4 @@
-"""Every setting, once: its default, its range, what it means."""
+"""All settings: their defaults, their ranges and what they mean."""
 
 from ner.config.base import Natural, Section
 from ner.config.data import DataConfig

@@ -1,4 +1,4 @@
-"""What every section of settings is, and the ranges of their numbers."""
+"""The base class of sections of settings, and the ranges of numbers in them."""
 
 from typing import Annotated
 
@@ -25,10 +25,9 @@ Names = Annotated[tuple[str, ...], Strict(False)]  # a list, in TOML
 
 
 class Section(BaseModel):
-    """Settings that belong together: checked, and never changed.
+    """Settings that belong together. They are checked, and cannot be changed.
 
-    The docstring of a section, and the one under each of its settings, are the help that users
-    read.
+    Users read the docstring of a section, and the one under each of its settings, as help.
     """
 
     model_config = ConfigDict(

@@ -166,7 +166,7 @@ class TransformerConfig(Section):
 
     @field_validator("alone")
     @classmethod
-    def _nothing_is_not_alone(cls, alone: bool, info: ValidationInfo) -> bool:
+    def _alone_needs_a_transformer(cls, alone: bool, info: ValidationInfo) -> bool:
         if alone and not info.data.get("path"):
             raise ValueError("be false without transformer.path")
         return alone

@@ -1,4 +1,4 @@
-"""All settings of a run: checked, read, changed and written. Files are TOML."""
+"""The configuration of a run: how it is read from TOML, checked, changed and written."""
 
 import difflib
 import json
@@ -72,14 +72,14 @@ class Config(Section):
     training: TrainingConfig = TrainingConfig()
 
     def resolved(self) -> "Config":
-        """Copy with every `auto` that depends on other settings decided."""
+        """Return a copy in which every `auto` that depends on other settings has its value."""
         if self.affixes.rows != "auto":
             return self
         rows = 0 if self.vectors.path else 32768
         return self.model_copy(update={"affixes": self.affixes.model_copy(update={"rows": rows})})
 
     def updated(self, changes: Mapping[str, Any]) -> "Config":
-        """Copy with some settings changed, given by dotted keys."""
+        """Return a copy with other values for some settings, which are given by dotted keys."""
         tree = self.model_dump(mode="json", exclude_unset=True)
         for key, value in changes.items():
             _set(tree, key, value)
@@ -104,31 +104,40 @@ def read_config(
 
 
 def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> Config:
-    """Read a TOML file; `changes` by dotted keys win over it.
+    """Read a configuration from a TOML file.
+
+    Args:
+        path: The file.
+        changes: Values by dotted keys, which replace those of the file.
 
     Raises:
-        ConfigError: There is no such file, it is not TOML, or a setting is wrong.
+        ConfigError: The file does not exist or is not TOML, or a setting is not valid.
     """
     try:
         tree = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: {(error.strerror or 'cannot be read').lower()}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}.") from None
+        raise ConfigError(f"{path}: must be TOML. Got an error: {error}.") from None
     return parse_config(tree, where=f"{path}: ").updated(changes or {})
 
 
 def parse_config(tree: Mapping[str, Any], where: str = "") -> Config:
-    """Check a tree of settings.
+    """Check settings and fill in defaults.
+
+    Args:
+        tree: The settings, with a mapping for each section.
+        where: What precedes each line of an error, such as the name of a file.
 
     Raises:
-        ConfigError: With the dotted key, what must hold, and what it got; one line a fault.
+        ConfigError: Settings are not valid. The message has a line for each, with its dotted key,
+            what must hold, and its value.
     """
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
         unknown: list[str] = []
-        # A setting of several kinds, such as "auto" or a number, has a fault for each kind.
+        # A setting of several types, such as "auto" or a number, has a fault for each type.
         broken: dict[tuple[str, str], list[str]] = {}
         for fault in error.errors():
             key = ".".join(map(str, fault["loc"][:2]))
@@ -144,14 +153,17 @@ def parse_config(tree: Mapping[str, Any], where: str = "") -> Config:
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """Split `key=value`; the value is read as TOML, or as a string where it is none.
+    """Split `key=value`. The value is read as TOML, or as a string if it is not TOML.
+
+    Raises:
+        ConfigError: The text is not of this form.
 
     >>> parse_setting("encoder.size=100"), parse_setting("data.train=eng.train")
     (('encoder.size', 100), ('data.train', 'eng.train'))
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"--set: key=value, such as encoder.size=100. Got {text!r}.")
+        raise ConfigError(f"--set: must be key=value, such as encoder.size=100. Got {text!r}.")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -159,11 +171,11 @@ def parse_setting(text: str) -> tuple[str, Any]:
 
 
 def to_toml(config: Config, *, explain: bool = False) -> str:
-    """Write all settings as TOML, which `load_config` reads back.
+    """Write all settings as TOML that `load_config` can read.
 
     Args:
-        config: The settings. Those without a value are left out, because TOML has no null.
-        explain: Write the help of each section and setting above it as comments, and settings
+        config: The settings. Settings without a value are left out, because TOML has no null.
+        explain: Write the help of each section and setting as a comment above it, and settings
             without a value as comments too.
     """
     blocks = [_section_toml(config, explain)]
@@ -177,7 +189,7 @@ def to_toml(config: Config, *, explain: bool = False) -> str:
 
 
 def _section_toml(section: Section, explain: bool) -> list[str]:
-    """Write the settings of a section itself, without those of sections inside it."""
+    """Write the settings of a section, without those of the sections inside it."""
     lines: list[str] = []
     for key, field in type(section).model_fields.items():
         value = getattr(section, key)
@@ -185,7 +197,7 @@ def _section_toml(section: Section, explain: bool) -> list[str]:
             continue
         if explain:
             lines += ["", *_comment(field.description)]
-        # What is off by default has no value; what is on by default is turned off by 0.
+        # None is written as 0 where the default is a number, which leaving it out would restore.
         if value is not None or field.default is not None:
             lines.append(f"{key} = {_toml(0 if value is None else value)}")
         elif explain:
@@ -194,7 +206,7 @@ def _section_toml(section: Section, explain: bool) -> list[str]:
 
 
 def _comment(text: str | None) -> list[str]:
-    """Write a docstring as lines of comments, with an empty one between paragraphs."""
+    """Write a docstring as comments, with an empty line between paragraphs."""
     wrap = textwrap.TextWrapper(
         COMMENT_WIDTH - len("# "), break_long_words=False, break_on_hyphens=False
     ).wrap
@@ -206,8 +218,8 @@ def _comment(text: str | None) -> list[str]:
 def _toml(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + "}"
-    # JSON of strings, numbers and lists is TOML, but for one character. Halves of UTF-16 pairs,
-    # which names of files may hold, fit into neither.
+    # JSON of strings, numbers and lists is TOML, except for one character. Halves of UTF-16 pairs,
+    # which file names may contain, are valid in neither.
     text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return text.encode("utf-8", "replace").decode()
 
@@ -217,13 +229,13 @@ def _set(tree: Any, key: str, value: Any) -> None:
     for section in sections:
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict):
-            raise ConfigError(f"{key}: {section!r} is a setting, not a section.")
-    # A copy, because further changes may go into it.
+            raise ConfigError(f"{key}: {section!r} must be a section. Got a setting.")
+    # A copy, because later changes may modify it.
     tree[last] = dict(value) if isinstance(value, Mapping) else value
 
 
 def _suggestion(key: str) -> str:
-    """Name the keys that an unknown one may stand for: near ones here, or its like elsewhere."""
+    """Suggest similar keys of the same section, or else of any section."""
     section, dot, last = key.rpartition(".")
     known = list(Config.model_fields)
     for name, entry in Config():
@@ -231,19 +243,21 @@ def _suggestion(key: str) -> str:
     here = [name for name in known if name.rpartition(".")[0] == section]
     for names in (here, known):
         close = difflib.get_close_matches(last, [n.rpartition(".")[2] for n in names], n=1)
-        found = [n.removeprefix(section + dot) for n in names if n.rpartition(".")[2] in close]
-        if found:
-            return f"Did you mean {' or '.join(map(repr, found))}?"
-    return f"Known here: {', '.join(name.rpartition('.')[2] for name in here)}."
+        similar = [n.removeprefix(section + dot) for n in names if n.rpartition(".")[2] in close]
+        if similar:
+            return f"Did you mean {' or '.join(map(repr, similar))}?"
+    return f"Known keys: {', '.join(name.rpartition('.')[2] for name in here)}."
 
 
 def _rule(fault: Any) -> str:
-    """Put what pydantic says into words that follow "must"."""
-    own = {
+    """Reword a fault that pydantic found as what follows "must"."""
+    own_words = {
         "model_type": "be a section of settings",
         "tuple_type": "be a list",
         "dict_type": "be a table",
         "missing": "have more entries",
     }
-    said = re.sub(r"^\w+ should |^Value error, |, unable .*| after validation.*", "", fault["msg"])
-    return own.get(fault["type"], said)
+    message = re.sub(
+        r"^\w+ should |^Value error, |, unable .*| after validation.*", "", fault["msg"]
+    )
+    return own_words.get(fault["type"], message)

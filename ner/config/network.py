@@ -156,7 +156,7 @@ class PoolingConfig(Section):
 
     @field_validator("kinds")
     @classmethod
-    def _some_kinds_once(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+    def _kinds_are_named_once(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
         if not kinds or len(set(kinds)) < len(kinds):
             raise ValueError("name at least one kind, and each once")
         return kinds

@@ -1,1 +1,1 @@
-"""From files, hubs and raw text to `Sentence`, and back; nothing here knows of tensors."""
+"""Corpora and raw text to `Sentence`, and back. Nothing in this package uses tensors."""

@@ -1,4 +1,4 @@
-"""Files that may be packed with gzip or Zstandard, to read and to write."""
+"""Read and write files that may be packed with gzip or Zstandard."""
 
 import importlib
 import io
@@ -14,12 +14,12 @@ from ner.files import replacing
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
-# Bytes that are unpacked at once; small, since a byte may stand for thousands.
-CHUNK = 1 << 14
+# The number of packed bytes to unpack at once. It is small, because a byte may become thousands.
+PACKED_CHUNK = 1 << 14
 
 
 def unpacked_name(name: str) -> str:
-    """Give a file's name without the ending that says how it is packed.
+    """Return the name of a file without the ending that tells how it is packed.
 
     >>> unpacked_name("train.conll.gz")
     'train.conll'
@@ -29,14 +29,14 @@ def unpacked_name(name: str) -> str:
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for its content; what it is packed with shows in its first bytes.
+    """Open a file to read its unpacked content. Its first bytes tell how it is packed.
 
     Raises:
-        DataError: It cannot be read, or what is packed is damaged or cut off; also while it is
-            being read inside the `with`.
+        DataError: The file cannot be read, or its packed content is damaged or cut off. This may
+            also occur while it is read inside the `with`.
         MissingExtraError: It is packed with Zstandard, and the package for it is not installed.
     """
-    # Not at the top: a tagger starts sooner without.
+    # Imported here, so that a tagger starts sooner.
     import gzip
     import zlib
 
@@ -61,21 +61,21 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def created(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that appears when it is whole, packed as its name says (.gz, .zst).
+    """Open a file to write. It appears when it is complete, and is packed as its name tells.
 
     Raises:
-        DataError: It cannot be written.
+        DataError: The file cannot be written.
     """
     import gzip
 
-    # A device or a pipe is written to, never replaced.
+    # A device or a pipe must not be replaced.
     is_regular = not path.exists() or path.is_file()
     try:
         with ExitStack() as stack:
             target = stack.enter_context(replacing(path)) if is_regular else path
             content: Any = stack.enter_context(target.open("wb"))
             if path.suffix == ".gz":
-                # Without a time and a name, equal content gives equal bytes.
+                # Without a time and a name, equal content becomes equal bytes.
                 content = stack.enter_context(gzip.GzipFile("", "wb", fileobj=content, mtime=0))
             elif path.suffix == ".zst":
                 content = stack.enter_context(_pack_zstd(_zstd(), content))
@@ -103,7 +103,7 @@ def _pack_zstd(zstd: Any, file: IO[bytes]) -> Any:
 
 
 class _Frames(io.RawIOBase):
-    """What a file of Zstandard frames holds; `zstandard`'s own reader is silent about a cut."""
+    """The content of a file of Zstandard frames; `zstandard` itself ignores a cut-off end."""
 
     def __init__(self, zstd: Any, file: IO[bytes]) -> None:
         self._zstd, self._file = zstd, file
@@ -111,14 +111,14 @@ class _Frames(io.RawIOBase):
         self._ready = memoryview(b"")
 
     def readable(self) -> bool:
-        """Whether it can be read: yes."""
+        """Return True: the content can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill `buffer`, and say how far."""
+        """Fill `buffer`, and return the number of bytes."""
         while not self._ready:
             packed = self._frame.unused_data if self._frame.eof else b""
-            packed = packed or self._file.read(CHUNK)
+            packed = packed or self._file.read(PACKED_CHUNK)
             if not packed and self._frame.eof:
                 return 0
             if not packed:

@@ -1,7 +1,7 @@
 """Spans to tags and back: IOB1, BIO and BIOES, and their spellings BMES and BILOU.
 
-A file's tags are read without knowing their scheme: one rule turns any of them into spans,
-and the model's own scheme is chosen when spans become tags again.
+The tags of a file are read without knowing their scheme: one rule turns tags of any scheme into
+spans. The scheme of the model is chosen when spans become tags again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,12 +14,12 @@ from ner.choices import Scheme, Spelling
 
 PREFIXES: dict[Scheme, str] = {"IOB1": "BI", "BIO": "BI", "BIOES": "BIES"}
 
-# BMES calls the inside M; BILOU calls the last token L and a token alone U.
+# BMES writes M for a token inside; BILOU writes L for the last token and U for a single token.
 PREFIX_LETTERS = {"B": "B", "I": "I", "E": "E", "S": "S", "M": "I", "L": "E", "U": "S"}
 
 
 class Span(NamedTuple):
-    """The tokens from `start` up to, not including, `end`, and what they name."""
+    """A label, and the tokens that have it: from `start` up to, but not including, `end`."""
 
     start: int
     end: int
@@ -30,7 +30,7 @@ def normalize_tag(tag: str) -> str:
     """Spell a tag with the prefixes B, I, E, S.
 
     Raises:
-        ValueError: It is neither O nor a prefix, a hyphen and a label.
+        ValueError: The tag is neither O nor a prefix, a hyphen and a label.
 
     >>> [normalize_tag(tag) for tag in ("O", "M-ORG", "U-LOC")]
     ['O', 'I-ORG', 'S-LOC']
@@ -40,7 +40,7 @@ def normalize_tag(tag: str) -> str:
     if len(tag) > 2 and tag[1] == "-" and tag[0] in PREFIX_LETTERS:
         return PREFIX_LETTERS[tag[0]] + tag[1:]
     raise ValueError(
-        f"a tag is O or a prefix (one of {' '.join(PREFIX_LETTERS)}), a hyphen and a label"
+        f"a tag must be O or a prefix (one of {' '.join(PREFIX_LETTERS)}), a hyphen and a label"
     )
 
 
@@ -48,8 +48,8 @@ def spans_from_tags(tags: Sequence[str]) -> list[Span]:
     """Read the spans out of a sequence of normalized tags, legal or not.
 
     A token continues the span before it only if it is I or E, the token before is B or I, and both
-    have the same label; any other tag but O starts a span. This is the rule of `conlleval.pl`, so
-    scores agree with published ones.
+    have the same label. Any other tag except O starts a span. This is the rule of `conlleval.pl`,
+    so scores agree with published ones.
 
     >>> spans_from_tags(["I-PER", "I-LOC", "O"])
     [Span(start=0, end=1, label='PER'), Span(start=1, end=2, label='LOC')]
@@ -83,7 +83,7 @@ def tags_from_spans(spans: Iterable[Span], length: int, scheme: Scheme) -> list[
 
 
 def tag_set(labels: Iterable[str], scheme: Scheme) -> list[str]:
-    """List every tag of a scheme: O, then each label's, in the order given.
+    """List every tag of a scheme: O, then the tags of each label, in the order of the labels.
 
     >>> tag_set(["PER"], "BIOES")
     ['O', 'B-PER', 'I-PER', 'E-PER', 'S-PER']
@@ -92,7 +92,7 @@ def tag_set(labels: Iterable[str], scheme: Scheme) -> list[str]:
 
 
 def is_legal(tag: str, following: str, scheme: Scheme) -> bool:
-    """Whether `following` may come right after `tag`; both edges of a sentence count as O."""
+    """Whether `following` may be the next tag after `tag`. Both edges of a sentence count as O."""
     same_label = tag[2:] == following[2:]
     inside = tag[0] in "BI" and same_label
     match scheme:
@@ -107,31 +107,31 @@ def is_legal(tag: str, following: str, scheme: Scheme) -> bool:
 
 
 def legal_transitions(tags: Sequence[str], scheme: Scheme) -> NDArray[np.bool_]:
-    """Table of `is_legal`, (C, C): row = tag, column = the tag that follows it."""
+    """Return the table of `is_legal`, (C, C): the row is a tag, the column the tag after it."""
     return np.array([[is_legal(a, b, scheme) for b in tags] for a in tags])
 
 
 def legal_steps(
     tags: Sequence[str], scheme: Scheme
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Say which tags may begin a sentence (C), follow each other (C, C), and end it (C).
+    """Return which tags may begin a sentence (C), follow each other (C, C), and end it (C).
 
     Raises:
         ValueError: The scheme is IOB1, in which the tags of a span depend on the span before it.
     """
     if scheme not in ("BIO", "BIOES"):
-        raise ValueError(f"scheme: BIO or BIOES. Got {scheme!r}.")
+        raise ValueError(f"scheme: must be BIO or BIOES. Got {scheme!r}.")
     first = np.array([is_legal("O", tag, scheme) for tag in tags])
     last = np.array([is_legal(tag, "O", scheme) for tag in tags])
     return first, legal_transitions(tags, scheme), last
 
 
 def span_tags(label: str, length: int, scheme: Scheme) -> list[str]:
-    """Write the tags of one span of `length` tokens; in BIO and BIOES there is just one way."""
+    """Write the tags of one span of `length` tokens. In BIO and BIOES there is only one way."""
     return tags_from_spans([Span(0, length, label)], length, scheme)
 
 
-# The scheme behind a spelling, and the letters that it has for B, I, E and S.
+# The scheme of each spelling, and its letters for B, I, E and S.
 SCHEME_SPELLINGS: Mapping[Spelling, tuple[Scheme, str]] = {
     "IOB1": ("IOB1", "BIES"),
     "BIO": ("BIO", "BIES"),

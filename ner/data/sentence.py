@@ -1,4 +1,4 @@
-"""The one type that travels: what was read, what is known about it, what a model says."""
+"""The sentence: what was read, what is known about it, and what a model predicts."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,14 +43,14 @@ class Prediction:
     """What a model says about a sentence.
 
     Args:
-        spans: Spans of tokens; None where the model does not look for any.
+        spans: The spans of tokens; None if the model does not predict spans.
         scores: The probability of each span.
-        probability: That of the whole sequence of tags, where it was asked for (`Tagger.nbest`).
-        columns: Labels of tokens by name, such as `upos`.
+        probability: The probability of the whole sequence of tags, if `Tagger.nbest` computed it.
+        columns: The labels of tokens by name, such as `upos`.
         column_scores: The probability of each of these labels.
-        labels: Labels of the whole sentence; None where the model does not look for any.
-        probabilities: Of all labels of the whole sentence that the model knows.
-        attention: How much each token (T) mattered for them: a row for each head of attention.
+        labels: The labels of the whole sentence; None if the model does not predict any.
+        probabilities: The probability of each label of the whole sentence that the model knows.
+        attention: The weight of each token (T) in these labels: a row for each attention head.
     """
 
     spans: tuple[Span, ...] | None = None
@@ -76,23 +76,23 @@ class Source:
 
 @dataclass(frozen=True)
 class Sentence:
-    """Tokens with their place in a text; everything else is optional.
+    """Tokens with their places in a text. Everything else is optional.
 
     Args:
         tokens: The words, none of them empty.
-        text: What they were cut from; the tokens joined by blanks where there was no such text.
-        offsets: Character ranges of the tokens in `text`, half open and ascending.
-        columns: Further strings of each token by name, such as a part of speech, or the raw tags
-            of the file.
-        spans: Gold spans of tokens; None where the sentence is not annotated, () where it holds
-            no entity.
-        allowed: For each token the tags it may have, none where that is unknown; in place of
-            `spans` where the annotation is partial (see `ner.data.partial`).
-        labels: Gold labels of the whole sentence; None where there are none.
-        prediction: What a model said.
-        id: The name its file gave it.
-        document: The document it belongs to.
-        source: Where it was read.
+        text: The text from which they were cut; by default the tokens joined by blanks.
+        offsets: The character ranges of the tokens in `text`, half open and ascending.
+        columns: Other strings of each token by name, such as a part of speech, or the raw tags of
+            the file.
+        spans: The gold spans of tokens; None if the sentence is not annotated, () if it has no
+            entities.
+        allowed: For each token the tags that it may have, none if they are unknown. It replaces
+            `spans` if the annotation is partial (see `ner.data.partial`).
+        labels: The gold labels of the whole sentence; None if there are none.
+        prediction: What a model predicts.
+        id: The name of the sentence in its file.
+        document: The document of the sentence.
+        source: Where the sentence was read.
 
     >>> Sentence(["New", "York"], spans=[Span(0, 2, "LOC")]).entities
     (Entity(text='New York', label='LOC', start=0, end=8),)
@@ -112,18 +112,19 @@ class Sentence:
 
     def __post_init__(self) -> None:
         if isinstance(self.tokens, str):
-            raise TypeError("tokens: a list of strings, not one string")
+            raise TypeError(f"tokens: must be a list of strings. Got {self.tokens!r}.")
         fix = object.__setattr__
         fix(self, "tokens", tuple(self.tokens))
         if "" in self.tokens:
-            raise ValueError("tokens: none of them empty. Got one that is.")
+            raise ValueError("tokens: must not be empty. Got an empty token.")
         if self.tokens and not self.text:
             fix(self, "text", " ".join(self.tokens))
             fix(self, "offsets", joined_offsets(self.tokens))
         fix(self, "offsets", tuple(self.offsets))
         if len(self.offsets) != len(self.tokens):
             raise ValueError(
-                f"offsets: one a token. Got {len(self.offsets)} for {len(self.tokens)} tokens."
+                "offsets: must be a range for each token. "
+                f"Got {len(self.offsets)} for {len(self.tokens)} tokens."
             )
         if self.spans is not None:
             fix(self, "spans", tuple(Span(*span) for span in self.spans))
@@ -132,7 +133,7 @@ class Sentence:
             fix(self, "allowed", tuple(map(tuple, self.allowed)))
             if len(self.allowed) != len(self.tokens) or self.spans is not None:
                 raise ValueError(
-                    "allowed: tags for each token, without spans. "
+                    "allowed: must be tags for each token, without spans. "
                     f"Got {len(self.allowed)} for {len(self.tokens)} tokens."
                 )
         if self.labels is not None:
@@ -140,7 +141,7 @@ class Sentence:
         for name, values in self.columns.items():
             if len(values) != len(self.tokens):
                 raise ValueError(
-                    f"columns: one value a token. Got {len(values)} in {name!r} "
+                    f"columns: must have a value for each token. Got {len(values)} in {name!r} "
                     f"for {len(self.tokens)} tokens."
                 )
 
@@ -148,12 +149,12 @@ class Sentence:
         return len(self.tokens)
 
     def replace(self, **changes: Any) -> "Sentence":
-        """Copy the sentence with some fields changed."""
+        """Return a copy in which some fields have other values."""
         fields = {name: getattr(self, name) for name in FIELDS} | changes
         return (Sentence if fields["prediction"] is None else PredictedSentence)(**fields)
 
     def predicted(self, prediction: Prediction) -> "PredictedSentence":
-        """Copy the sentence with a prediction; faster than `replace`, for bulk tagging."""
+        """Return a copy with a prediction. It is faster than `replace`, for bulk tagging."""
         copy = object.__new__(PredictedSentence)
         copy.__dict__.update(self.__dict__)
         copy.__dict__["prediction"] = prediction
@@ -161,7 +162,7 @@ class Sentence:
 
     @property
     def found_spans(self) -> Sequence[Span] | None:
-        """The predicted spans, or the gold ones where none were looked for."""
+        """The predicted spans, or the gold spans if no spans were predicted."""
         if self.prediction is not None and self.prediction.spans is not None:
             return self.prediction.spans
         return self.spans
@@ -179,10 +180,10 @@ class Sentence:
         return self.found_entities
 
     def column(self, name: str) -> tuple[str, ...]:
-        """Labels of tokens under a name: the predicted ones, or those that were read.
+        """Return the labels of tokens under a name: the predicted ones, or those that were read.
 
         Raises:
-            KeyError: There are none.
+            KeyError: There are no such labels.
         """
         predicted = self.prediction.columns if self.prediction is not None else NO_COLUMNS
         return predicted[name] if name in predicted else self.columns[name]
@@ -210,12 +211,12 @@ class PredictedSentence(Sentence):
 
     @property
     def entities(self) -> tuple[PredictedEntity, ...]:
-        """The predicted entities; none where the model looks for no spans."""
+        """The predicted entities; none if the model does not predict spans."""
         return self._scored(self.prediction.spans or (), self.prediction.scores)
 
 
 def joined_offsets(tokens: Iterable[str]) -> tuple[tuple[int, int], ...]:
-    """Character ranges of tokens joined by single blanks.
+    """Return the character ranges of tokens joined by single blanks.
 
     >>> joined_offsets(["New", "York"])
     ((0, 3), (4, 8))
@@ -229,12 +230,12 @@ def joined_offsets(tokens: Iterable[str]) -> tuple[tuple[int, int], ...]:
 
 
 def check_spans(spans: Iterable[Span], length: int) -> None:
-    """Refuse spans that leave a sentence of `length` tokens, are empty, or overlap."""
+    """Refuse spans that exceed a sentence of `length` tokens, are empty, or overlap."""
     before = 0
     for span in sorted(spans):
         if not before <= span.start < span.end <= length:
             raise ValueError(
-                "spans: ascending, not empty, not overlapping and inside the sentence. "
+                "spans: must be inside the sentence, not empty, and without overlap. "
                 f"Got {tuple(span)} after token {before} of {length}."
             )
         before = span.end

@@ -1,4 +1,4 @@
-"""Find the sentences of a raw text; cut a tokenized text into them, and put it together again."""
+"""Find the sentences of a raw text, cut a tokenized text into them, and join it again."""
 
 import re
 from bisect import bisect_left
@@ -21,14 +21,15 @@ ONE_BREAK = re.compile(LINE_BREAK)
 
 LANGUAGE = re.compile("[a-z]{2,3}")
 
-# The library sees so many characters at once: there are texts, such as one of opening quotes, on
-# which its time grows with the square of their length.
+# The number of characters that the library gets at once. For some texts, such as a text of opening
+# quotes, its time grows with the square of their length.
 WINDOW = 4000
 
-# What is cut off at the end of a window can change its last borders; they are looked at again.
+# The text after the end of a window can change the last borders in it. Borders in the last part of
+# a window, of this length, are found again in the next window.
 MARGIN = 500
 
-# The places inside of a text where its sentences begin, but for the first.
+# Returns the places in a text where its sentences begin, except the first.
 FindStarts = Callable[[str], Sequence[int]]
 
 
@@ -36,16 +37,16 @@ class SentenceSplitter:
     r"""Finds where the sentences of a text begin.
 
     The rules are those of the library sentencex: the abbreviations, numbers and quotes of one
-    language, and the full stops of all scripts. A language that it does not know has the rules of
-    a related one, at last those of English.
+    language, and the full stops of all scripts. A language that it does not know gets the rules of
+    a related language, or those of English.
 
     Args:
         language: The ISO 639 code of the text's language, such as "en", "de" or "zh".
-        lines: Whether every line break ends a sentence; otherwise only blank lines do, as suits
+        lines: Whether every line break ends a sentence. Otherwise only blank lines do, as suits
             hard-wrapped text.
 
     Raises:
-        ConfigError: `language` is no code of a language.
+        ConfigError: `language` is not the code of a language.
         MissingExtraError: sentencex is not installed.
 
     >>> SentenceSplitter()("Mr. Smith left. Did he?\nYes")
@@ -55,7 +56,7 @@ class SentenceSplitter:
     def __init__(self, language: str = "en", *, lines: bool = True) -> None:
         if not LANGUAGE.fullmatch(language):
             raise ConfigError(
-                "language: two or three small letters, as in ISO 639, such as en. "
+                "language: must be two or three small letters, as in ISO 639, such as en. "
                 f"Got {language!r}."
             )
         self.language = language
@@ -64,10 +65,10 @@ class SentenceSplitter:
         self._boundaries = library.get_sentence_boundaries
 
     def __call__(self, text: str) -> list[int]:
-        """Give the places inside of `text`, ascending, where its sentences begin but the first.
+        """Return the places in `text`, ascending, where its sentences begin, except the first.
 
-        The sentences are the stretches between these places, with the white space that follows
-        them: nothing is lost. Time grows no faster than the text.
+        A sentence reaches from one place to the next, with the white space after it: nothing is
+        lost. Time grows no faster than the text.
         """
         text = replace_surrogates(text)
         first, last = len(text) - len(text.lstrip()), len(text.rstrip())
@@ -92,7 +93,8 @@ class SentenceSplitter:
             yield from starts
             if limit == end:
                 return
-            # On from the last sentence; if it is longer than that, from a blank in the middle.
+            # The next window begins at the last sentence, or at a blank in the middle if that
+            # sentence is too long.
             middle = begin + WINDOW // 2
             after_blank = text.find(" ", middle, limit) + 1
             begin = starts[-1] if starts and starts[-1] > middle else after_blank or middle
@@ -103,14 +105,14 @@ def cut_sentence(
 ) -> list[Sentence]:
     """Cut a tokenized text into sentences.
 
-    No token, no gold span and none of `whole` is cut: where a sentence would begin inside of one,
-    it does not. Every token is in just one of the parts, in order; labels of the text and its
-    prediction are in none. A text without tokens is its own only part.
+    Tokens, gold spans and the spans in `whole` are never cut: a start inside one of them is
+    ignored. Every token is in exactly one sentence, in order. The sentences have neither the labels
+    nor the prediction of the text. A text without tokens becomes one sentence.
 
     Args:
         sentence: The text, with its tokens.
-        starts: Places in the text where sentences begin, ascending.
-        whole: Spans of tokens that stay in one piece.
+        starts: The places in the text where sentences begin, ascending.
+        whole: Other spans of tokens to keep whole.
     """
     places = [start for start, _ in sentence.offsets]
     inside = {i for s in (*(sentence.spans or ()), *whole) for i in range(s.start + 1, s.end)}
@@ -123,10 +125,10 @@ def cut_sentence(
     ends = [*firsts[1:], len(sentence)]
     if len(firsts) == 1:
         return [sentence.replace(labels=None, prediction=None)]
-    return [_part(sentence, first, end) for first, end in zip(firsts, ends, strict=True)]
+    return [_slice(sentence, first, end) for first, end in zip(firsts, ends, strict=True)]
 
 
-def _part(sentence: Sentence, first: int, end: int) -> Sentence:
+def _slice(sentence: Sentence, first: int, end: int) -> Sentence:
     offsets = sentence.offsets[first:end]
     begin = offsets[0][0]
     spans, allowed = sentence.spans, sentence.allowed
@@ -144,31 +146,32 @@ def _part(sentence: Sentence, first: int, end: int) -> Sentence:
     )
 
 
-def join_predictions(sentence: Sentence, parts: Iterable[Sentence]) -> PredictedSentence:
-    """Return the text, with the predictions of the parts that it was cut into.
+def join_predictions(text: Sentence, sentences: Iterable[Sentence]) -> PredictedSentence:
+    """Return the text with the predictions of the sentences into which it was cut.
 
     Raises:
-        ValueError: The parts have other tokens than the text in all, or lack a prediction.
+        ValueError: The sentences have another number of tokens than the text, or no prediction.
     """
     spans: list[Span] | None = None
     scores: list[float] = []
     columns: defaultdict[str, list[str]] = defaultdict(list)
     column_scores: defaultdict[str, list[float]] = defaultdict(list)
     first = 0
-    for part in parts:
-        if part.prediction is None:
-            raise ValueError("parts: each has a prediction. Got one without.")
-        if part.prediction.spans is not None:
-            moved = [shift_span(span, first) for span in part.prediction.spans]
+    for sentence in sentences:
+        predicted = sentence.prediction
+        if predicted is None:
+            raise ValueError("sentences: each must have a prediction. Got one without.")
+        if predicted.spans is not None:
+            moved = [shift_span(span, first) for span in predicted.spans]
             spans = [*(spans or ()), *moved]
-        scores.extend(part.prediction.scores)
-        for name, values in part.prediction.columns.items():
+        scores.extend(predicted.scores)
+        for name, values in predicted.columns.items():
             columns[name].extend(values)
-            column_scores[name].extend(part.prediction.column_scores[name])
-        first += len(part)
-    if first != len(sentence):
-        raise ValueError(f"parts: {len(sentence)} tokens in all. Got {first}.")
-    return sentence.predicted(
+            column_scores[name].extend(predicted.column_scores[name])
+        first += len(sentence)
+    if first != len(text):
+        raise ValueError(f"sentences: must have {len(text)} tokens in all. Got {first}.")
+    return text.predicted(
         Prediction(
             None if spans is None else tuple(spans),
             tuple(scores),
@@ -179,7 +182,7 @@ def join_predictions(sentence: Sentence, parts: Iterable[Sentence]) -> Predicted
 
 
 def shift_span(span: Span, by: int) -> Span:
-    """Move a span by so many tokens."""
+    """Move a span by a number of tokens."""
     return Span(span.start + by, span.end + by, span.label)
 
 
@@ -188,14 +191,14 @@ def tag_in_sentences(
     find_starts: FindStarts,
     tag: Callable[[list[Sentence]], Iterable[Sentence]],
 ) -> Iterator[PredictedSentence]:
-    """Tag the sentences of each text by themselves, and yield the texts whole again.
+    """Tag each sentence of a text alone, and yield the whole texts.
 
     Args:
-        texts: Tokenized texts.
-        find_starts: Gives the places where the sentences of a text begin.
-        tag: Gives sentences with their predictions, in order.
+        texts: The tokenized texts.
+        find_starts: Returns the places where the sentences of a text begin.
+        tag: Returns sentences with their predictions, in order.
     """
     cut = [(text, cut_sentence(text, find_starts(text.text))) for text in texts]
-    tagged = iter(tag([part for _, parts in cut for part in parts]))
-    for text, parts in cut:
-        yield join_predictions(text, islice(tagged, len(parts)))
+    tagged = iter(tag([sentence for _, sentences in cut for sentence in sentences]))
+    for text, sentences in cut:
+        yield join_predictions(text, islice(tagged, len(sentences)))

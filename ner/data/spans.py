@@ -1,4 +1,4 @@
-"""Character spans to token spans: what does not fit is refused, or changed as asked and listed."""
+"""Character spans to token spans. A span that does not fit is refused, or changed and noted."""
 
 import bisect
 import warnings
@@ -11,15 +11,13 @@ from ner.choices import Misaligned, Overlapping
 from ner.data.lines import replace_surrogates, short
 from ner.data.schemes import Span
 
-Offsets = Sequence[tuple[int, int]]
-
 
 class FieldError(Exception):
-    """What is wrong with a record, without its place unless that is known better.
+    """What is wrong with a record, without the place of the record.
 
     Args:
-        message: What must hold, and what was got.
-        where: The place, if it is not that of the record.
+        message: What must hold, and what the record has.
+        where: The place of the error, if it is not that of the record.
     """
 
     def __init__(self, message: str, where: str | None = None) -> None:
@@ -30,7 +28,7 @@ class FieldError(Exception):
 class CharSpan(NamedTuple):
     """A labelled range of characters, half open.
 
-    A file may repeat the text there, and have a place for each span.
+    A file may repeat the text of the range, and have a place for each span.
     """
 
     start: int
@@ -45,15 +43,15 @@ class Notes:
     """What reading or writing changed and left out, for the user to see.
 
     Args:
-        changes: One line for each span that was moved or dropped, and each text left out.
-        ignored: How often something was met that is no part of a `Sentence`, such as a relation.
+        changes: A line for each span that was moved or dropped, and each text left out.
+        ignored: How often something occurred that no `Sentence` holds, such as a relation.
     """
 
     changes: list[str] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
 
     def warn(self, name: str) -> None:
-        """Sum the changes up in a warning, for those who did not ask for the list."""
+        """Warn of the changes in one line, for users who did not ask for the list."""
         if self.changes:
             warnings.warn(
                 f"{name}: {len(self.changes)} changes. The first: {self.changes[0]}", stacklevel=3
@@ -62,14 +60,14 @@ class Notes:
 
 @dataclass(frozen=True)
 class SpanRules:
-    """What to do with spans that are not whole tokens, or that no flat tagging holds.
+    """What to do with spans that are not whole tokens, or that tags cannot hold.
 
     Args:
-        misaligned: Spans that do not start and end at token borders: "refuse" the sentence,
-            "snap" them outwards to the tokens they touch, or "drop" them.
-        overlapping: Spans that overlap, nest or have gaps: "refuse" the sentence, or "drop" those
-            with gaps, and of others all but the longest.
-        notes: Where everything is listed that is not refused.
+        misaligned: What to do with spans that do not start and end at token borders: "refuse" the
+            sentence, "snap" them outwards to the tokens that they touch, or "drop" them.
+        overlapping: What to do with spans that overlap, nest or have gaps: "refuse" the sentence,
+            or "drop" those with gaps and, of others, all but the longest.
+        notes: Gets what is changed or dropped.
     """
 
     misaligned: Misaligned = "refuse"
@@ -78,58 +76,49 @@ class SpanRules:
 
 
 def align_spans(
-    given: Iterable[CharSpan], text: str, offsets: Offsets, rules: SpanRules, where: str
+    spans: Iterable[CharSpan],
+    text: str,
+    offsets: Sequence[tuple[int, int]],
+    rules: SpanRules,
+    where: str,
 ) -> list[Span]:
     """Turn ranges of characters into ranges of tokens.
 
-    A range whose repeated text stands elsewhere is tried once more with offsets that count UTF-16
-    units, as programs in JavaScript and Java do.
+    If the text that a range repeats is elsewhere, the range is tried again with offsets that count
+    UTF-16 units, as programs in JavaScript and Java do.
 
     Args:
-        given: The ranges, in any order.
-        text: What they are ranges of.
-        offsets: Where the tokens are.
-        rules: What to do with what does not fit.
-        where: The file and line, for the list of changes.
+        spans: The ranges, in any order.
+        text: The text with these ranges.
+        offsets: The ranges of the tokens in the text.
+        rules: What to do with ranges that do not fit.
+        where: The file and line, for the notes.
 
     Raises:
-        FieldError: Something does not fit and is refused.
+        FieldError: A range does not fit and is refused.
     """
     starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
-    placed: list[tuple[Span, CharSpan]] = []
-    for span in given:
+    aligned: list[tuple[Span, CharSpan]] = []
+    for span in spans:
+        place = span.where or where
         try:
-            span = _located(span, text, rules.notes)
+            located = _locate(span, text, rules.notes)
         except FieldError as error:
             if rules.misaligned != "drop":
                 raise
-            rules.notes.changes.append(f"{span.where or where}: dropped: {error}")
+            rules.notes.changes.append(f"{place}: dropped: {error}")
             continue
-        place = span.where or where
-        # Words that share one range of characters (see `ner.data.formats.conllu`) go together.
-        first = bisect.bisect_right(ends, span.start)
-        last = bisect.bisect_left(starts, span.end)
-        shown = f"span {_shown(span, text)}"
-        if first < last and starts[first] == span.start and ends[last - 1] == span.end:
-            placed.append((Span(first, last, span.label), span))
-        elif rules.misaligned == "refuse":
-            raise FieldError(f"{shown} does not start and end at token borders.", span.where)
-        elif rules.misaligned == "drop":
-            rules.notes.changes.append(f"{place}: dropped: {shown} is not whole tokens.")
-        elif first >= last:
-            rules.notes.changes.append(f"{place}: dropped: {shown} touches no token.")
-        else:
-            moved = span._replace(start=starts[first], end=ends[last - 1])
-            placed.append((Span(first, last, span.label), moved))
-            rules.notes.changes.append(f"{place}: snapped: {shown} to {_shown(moved, text)}.")
-    return _flat(placed, text, rules, where)
+        pair = _align(located, text, starts, ends, rules, place)
+        if pair is not None:
+            aligned.append(pair)
+    return _flat(aligned, text, rules, where)
 
 
 def refuse_gaps(span: str, rules: SpanRules, where: str) -> None:
-    """Refuse, or list as dropped, a span with gaps; `span` shows it.
+    """Refuse a span with gaps, or note that it is dropped. Messages show the text `span`.
 
     Raises:
-        FieldError: Such spans are refused.
+        FieldError: The rules refuse such spans.
     """
     message = f"span {span} has gaps, which no sequence of tags can hold."
     if rules.overlapping == "refuse":
@@ -137,7 +126,8 @@ def refuse_gaps(span: str, rules: SpanRules, where: str) -> None:
     rules.notes.changes.append(f"{where}: dropped: {message}")
 
 
-def _located(span: CharSpan, text: str, notes: Notes) -> CharSpan:
+def _locate(span: CharSpan, text: str, notes: Notes) -> CharSpan:
+    """Return the span where the file means it to be in the text."""
     in_text = 0 <= span.start < span.end <= len(text)
     if in_text and (span.text is None or _is_at(span, text)):
         return span
@@ -151,34 +141,63 @@ def _located(span: CharSpan, text: str, notes: Notes) -> CharSpan:
             return moved
     if not in_text:
         raise FieldError(
-            f"span [{span.start}, {span.end}): not empty, and within a text of {len(text)} "
-            "characters.",
+            f"span [{span.start}, {span.end}): must not be empty, and be within a text of "
+            f"{len(text)} characters.",
             span.where,
         )
     raise FieldError(
-        f"span {_shown(span, text)}: the file says {short(span.text)} stands there.", span.where
+        f"span {_shown(span, text)}: the file says that {short(span.text)} is there.", span.where
     )
 
 
 def _is_at(span: CharSpan, text: str) -> bool:
-    """Whether the text repeated with a span stands there, white space apart."""
-    there, repeated = text[span.start : span.end], span.text or ""
-    return there == repeated or _bare(there) == _bare(repeated)
+    """Whether the text that a span repeats is at its place, apart from white space."""
+    covered, repeated = text[span.start : span.end], span.text or ""
+    return covered == repeated or _without_spaces(covered) == _without_spaces(repeated)
 
 
-def _bare(text: str) -> str:
+def _without_spaces(text: str) -> str:
     return "".join(replace_surrogates(text).split())
 
 
+def _align(
+    span: CharSpan,
+    text: str,
+    starts: Sequence[int],
+    ends: Sequence[int],
+    rules: SpanRules,
+    place: str,
+) -> tuple[Span, CharSpan] | None:
+    """Return the tokens of a span with its characters, or None if it is dropped."""
+    # Words that share one range of characters (see `ner.data.formats.conllu`) stay together.
+    first = bisect.bisect_right(ends, span.start)
+    last = bisect.bisect_left(starts, span.end)
+    shown = f"span {_shown(span, text)}"
+    if first < last and starts[first] == span.start and ends[last - 1] == span.end:
+        return Span(first, last, span.label), span
+    if rules.misaligned == "refuse":
+        raise FieldError(f"{shown} does not start and end at token borders.", span.where)
+    if rules.misaligned == "drop":
+        rules.notes.changes.append(f"{place}: dropped: {shown} is not whole tokens.")
+        return None
+    if first >= last:
+        rules.notes.changes.append(f"{place}: dropped: {shown} touches no token.")
+        return None
+    moved = span._replace(start=starts[first], end=ends[last - 1])
+    rules.notes.changes.append(f"{place}: snapped: {shown} to {_shown(moved, text)}.")
+    return Span(first, last, span.label), moved
+
+
 def _flat(
-    placed: Sequence[tuple[Span, CharSpan]], text: str, rules: SpanRules, where: str
+    aligned: Sequence[tuple[Span, CharSpan]], text: str, rules: SpanRules, where: str
 ) -> list[Span]:
-    """Refuse overlaps, or keep the longest spans; of equal ones the first."""
+    """Refuse overlaps, or keep the longest spans, and the first one of equally long spans."""
     kept: list[tuple[Span, CharSpan]] = []
-    by_length = sorted(placed, key=lambda pair: (pair[1].start - pair[1].end, pair[0]))
+    by_length = sorted(aligned, key=lambda pair: (pair[1].start - pair[1].end, pair[0]))
     for span, characters in by_length:
         i = bisect.bisect_left(kept, span.end, key=lambda pair: pair[0].start)
-        # Those kept do not overlap: only the last that starts before this one ends can reach it.
+        # The kept spans do not overlap: only the last one that starts before the end of this span
+        # can reach it.
         if i and kept[i - 1][0].end > span.start:
             first, second = sorted((kept[i - 1][1], characters), key=lambda span: span[:2])
             overlap = (

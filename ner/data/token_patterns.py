@@ -1,21 +1,21 @@
-"""The rules by which raw text is cut into tokens: one regular expression a convention.
+"""The rules by which raw text is cut into tokens: one regular expression for each convention.
 
-At every position the first alternative that fits is the next token, and white space and invisible
-characters between tokens are skipped. Every repetition is possessive (`++`, `(?>...)`: never given
-back) or bounded, so that time grows with the length of the text and no faster, whatever the text
-is. The syntax is Oniguruma's, in which `{1,9}+` is not possessive.
+At every position, the first alternative that fits is the next token. White space and invisible
+characters between tokens are skipped. Every repetition is possessive (`++`, `(?>...)`: nothing is
+given back) or bounded, so that time grows no faster than the length of any text. The syntax is that
+of Oniguruma, in which `{1,9}+` is not possessive.
 
-A token that begins inside a word is what an earlier rule left of it: whatever cuts a word states
-the part in front, and sees the rest in a lookahead.
+A token that begins inside a word is what an earlier rule left of the word: a rule that cuts a word
+matches its first part, and sees the rest in a lookahead.
 """
 
-# Scripts written without blanks between words: one character is one token.
+# Scripts without blanks between words: each character is a token.
 UNSPACED = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-    r"\x{30FC}\x{FF70}"  # the mark of long vowels, which Unicode counts to no script
+    r"\x{30FC}\x{FF70}"  # the mark of long vowels, which belongs to no script in Unicode
 )
 
-# Soft hyphen, zero-width joiners and non-joiners and the like stay inside their word.
+# A soft hyphen, a zero-width joiner and similar characters stay inside their word.
 JOINERS = r"\x{AD}\x{200C}\x{200D}\x{2060}"
 
 ALNUM = rf"[\p{{L}}\p{{N}}&&[^{UNSPACED}]]"
@@ -28,11 +28,12 @@ STARTS = rf"(?<!{IN_WORD})"
 
 ENDS = rf"(?!{IN_WORD})"
 
-# Nothing but white space up to the end of the text: a period here ends a sentence.
+# Only white space follows up to the end of the text: a period here ends a sentence.
 AT_END = r"\s*+\z"
 
-# Parts of one token: Oniguruma gives up (and `tokenizers` panics) after ten million steps in one.
-MOST = 1000
+# The largest number of parts of one token: Oniguruma gives up (and `tokenizers` panics) after ten
+# million steps in one match.
+MOST_PARTS = 1000
 
 CLITIC = rf"['’](?i:s|m|d|re|ve|ll){ENDS}"
 
@@ -47,8 +48,8 @@ ABBREVIATIONS = (
     "approx|cf|dept|etc|ext|vol|vs"
 )
 
-# Closing punctuation belongs to an address only if more of it follows. The longest repetition that
-# Oniguruma takes keeps the steps back from it few.
+# Closing punctuation belongs to an address only if the address continues after it. The bound is the
+# largest that Oniguruma accepts.
 ADDRESS = r"(?>[^\s\p{Cc}<>\"]{1,100000}(?<=[^'.,;:!?)\]]))"
 
 URL = rf"(?:(?i:https?|ftp)://|{STARTS}(?i:www)\.(?={ALNUM})){ADDRESS}"
@@ -61,16 +62,16 @@ EMAIL = rf"(?>(?:{ALNUM}|[._%+\-]){{1,64}})@{LABEL}{HOST}"
 
 HANDLE = rf"{STARTS}(?:@{IN_WORD}++{HOST}|\#(?=[\p{{L}}_]){IN_WORD}++)"
 
-# Names of files, and of hosts in capitals.
-KINDS = "com|net|org|edu|gov|docx?|xlsx?|ppt|pdf|rtf|txt|csv|html?|exe|zip|jpe?g|gif|png|mp3"
+# The last parts of names of files, and of hosts in capitals.
+NAME_ENDINGS = "com|net|org|edu|gov|docx?|xlsx?|ppt|pdf|rtf|txt|csv|html?|exe|zip|jpe?g|gif|png|mp3"
 
-KIND = rf"(?i:{KINDS}){ENDS}"
+NAME_ENDING = rf"(?i:{NAME_ENDINGS}){ENDS}"
 
-# The head of a word before "n't"; the words of the language that have one are short.
+# The start of a word before "n't". The English words with such an ending are short.
 NEGATED = rf"(?=(?>\p{{L}}{{2,13}})['’])\p{{L}}{{1,12}}?(?={NOT})"
 
-# U.S., a.m., J.; an initial at the end of the text is a word and a period.
-LETTERS = rf"\p{{L}}\.(?>(?:\p{{L}}\.){{1,{MOST}}})"
+# U.S., a.m., J.; but an initial at the end of the text is a word and a period.
+LETTERS = rf"\p{{L}}\.(?>(?:\p{{L}}\.){{1,{MOST_PARTS}}})"
 
 INITIALS = rf"{STARTS}(?:{LETTERS}|\p{{Lu}}\.(?!{AT_END}))"
 
@@ -85,7 +86,7 @@ LINK = (
     r"(?:(?<=\p{L})&(?=\p{L})"
     rf"|(?!{CLITIC})(?<=\p{{L}})['’](?=\p{{L}})"
     r"|(?<=\p{N})[.,:/](?=\p{N})"
-    rf"|\.(?=[\p{{Ll}}\p{{Nd}}]|{KIND}))"
+    rf"|\.(?=[\p{{Ll}}\p{{Nd}}]|{NAME_ENDING}))"
 )
 
 HYPHEN = rf"[-‐‑·](?={ALNUM})"
@@ -100,7 +101,7 @@ EMOTICON = (
     rf"[:;=]['’]?-?[()\[\]|]{{1,3}}{ENDS}|{STARTS}[:;=]-?[DPp]{ENDS}|\(-?[:;]|\^_*+\^|<3{ENDS}"
 )
 
-# Several marks that are one token: ends of sentences, lines that are drawn, quotes.
+# Repeated marks that are one token: ends of sentences, drawn lines, quotes.
 REPEATED = (
     r"[.,:]?[!?][.!?]*+(?<=[.,:!?][.!?])|\.\.++|[\-=+~_*<>|][\-=+~_*<>|]++"
     r"|\#\#++|\$\$++|//++|\\\\++|``|''|’’"
@@ -108,7 +109,7 @@ REPEATED = (
 
 SYMBOL = r"[^\s\p{Cc}\p{Cf}]\p{M}*+"
 
-# Words written as one of which two tokens are made: the first of them, before the second.
+# Words that become two tokens: the first token, with the second one in a lookahead.
 FUSED = rf"wan(?=na{ENDS})|(?:got|out)(?=ta{ENDS})|(?:gim|lem)(?=me{ENDS})"
 
 FUSED_NOT = "are|could|did|does|had|has|have|is|should|was|were|would"
@@ -117,21 +118,21 @@ FUSED_NOT = "are|could|did|does|had|has|have|is|should|was|were|would"
 def _pattern(
     *, fused: str, ends: str, special: str, clitic: str, abbreviations: str, ordinal: str, link: str
 ) -> str:
-    """Put the rules together; each argument is something that conventions differ in.
+    """Return the pattern of a convention, from the rules in which conventions differ.
 
     Args:
-        fused: Words written as one of which two tokens are made: the first of them.
-        ends: The last two letters of such words, for speed.
-        special: Tokens that come before addresses and words.
-        clitic: What is cut from the end of a word.
-        abbreviations: Words that a period belongs to.
-        ordinal: The number of a list.
-        link: What continues a run of letters and digits to one word.
+        fused: Words that become two tokens: the first token.
+        ends: The last two letters of the second token, for speed.
+        special: Tokens that take precedence over addresses and words.
+        clitic: What is cut off the end of a word.
+        abbreviations: Words whose period is part of them.
+        ordinal: The number of an item in a list.
+        link: What joins a run of letters and digits to the word before it.
     """
     plain = r"[A-Za-z]++(?=[ ])"
-    tail = rf"(?>(?:{link}){{0,{MOST}}})"
+    tail = rf"(?>(?:{link}){{0,{MOST_PARTS}}})"
     rules = [
-        rf"{plain}(?<!{ends})",  # most words: the rules below agree, but take longer
+        rf"{plain}(?<!{ends})",  # most words; the rules below give the same, but are slower
         rf"{STARTS}(?=(?>[A-Za-z]{{2,8}})(?<={ends}){ENDS})(?i:{fused})",
         plain,
         rf"[{UNSPACED}]\p{{M}}*+",
@@ -156,16 +157,20 @@ def _pattern(
     return rf"(?!\s)(?:{'|'.join(rules)})"
 
 
-# What English Web Treebank does not cut at its hyphen, by its guidelines.
+# Words with these prefixes are not cut at their hyphen, by the guidelines of the English Web
+# Treebank.
 PREFIXES = (
     "a|ante|anti|arch|be|bi|bio|co|counter|cross|cyber|de|e|eco|ex|extra|inter|intra|macro|mega|"
     "micro|mid|mini|mis|multi|neo|non|over|pan|para|peri|post|pre|pro|pseudo|psycho|quasi|re|semi|"
     "sub|super|tri|ultra|un|uni|vice"
 )
 
-PREFIXED = rf"{STARTS}(?=(?>[A-Za-z]{{1,7}})-)(?i:{PREFIXES})-{RUN}(?>(?:{LINK}{RUN}){{0,{MOST}}})"
+PREFIXED = (
+    rf"{STARTS}(?=(?>[A-Za-z]{{1,7}})-)(?i:{PREFIXES})-{RUN}(?>(?:{LINK}{RUN}){{0,{MOST_PARTS}}})"
+)
 
-# Its numbers: of telephones and dates, before a unit (5pm is two tokens), of decades.
+# The numbers of that treebank: telephone numbers and dates, numbers before a unit (5pm is two
+# tokens), decades.
 DIGITS = r"\p{Nd}++"
 
 NUMBERED = (
@@ -177,19 +182,19 @@ NUMBERED = (
     rf"|{DIGITS}(?<=0)['’]s{ENDS})"
 )
 
-# By the name of the convention.
+# The pattern of each convention.
 PATTERNS = {
-    # As the Penn Treebank and CoNLL-2003 cut; no rule of it is harmful in other languages.
+    # As in the Penn Treebank and CoNLL-2003. No rule does harm in other languages.
     "conll": _pattern(
         fused=rf"{FUSED}|(?:{FUSED_NOT})(?=nt{ENDS})",
         ends="[NnTt][AaTt]|[Mm][Ee]",
-        special=rf"\.{KIND}|{SLASHED}",
+        special=rf"\.{NAME_ENDING}|{SLASHED}",
         clitic=CLITIC,
         abbreviations=ABBREVIATIONS,
         ordinal=r"^\d{1,3}\.(?=[ \t]++\S)",
         link=rf"-{LETTERS}|(?:{HYPHEN}|{LINK}){RUN}",
     ),
-    # As Universal Dependencies' English Web Treebank cuts: at hyphens, and into syntactic words.
+    # As in Universal Dependencies' English Web Treebank: cut at hyphens, and into syntactic words.
     "ud": _pattern(
         fused=(
             rf"{FUSED}|gon(?=na{ENDS})|can(?=not{ENDS})|a(?=lot{ENDS})|i(?=(?:m|ve){ENDS})"
@@ -198,7 +203,7 @@ PATTERNS = {
             rf"|it(?=s (?:an?|the|not|been|just|really|so|too){ENDS})"
         ),
         ends="[NnTtOo][AaTt]|[MmVvRr][Ee]|[MmSs]",
-        special=rf"\.{KIND}|{SLASHED}|{NUMBERED}|{PREFIXED}",
+        special=rf"\.{NAME_ENDING}|{SLASHED}|{NUMBERED}|{PREFIXED}",
         clitic=rf"['’`](?i:s|m|d|re|ve|ll){ENDS}",
         abbreviations=(
             rf"{ABBREVIATIONS}|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun|[Aa]rrv|[Oo]z|[Ll]bs?|[Ll]v|Fax"

@@ -1,4 +1,4 @@
-"""Cut raw text into tokens, each with its place in the text, by the rules of a convention."""
+"""Cut raw text into tokens with their places in the text, by the rules of a convention."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -7,14 +7,14 @@ from typing import Self
 import tokenizers
 from tokenizers import pre_tokenizers
 
-from ner.data.lines import replace_surrogates
+from ner.data.lines import reason, replace_surrogates
 from ner.data.sentence import Sentence
 from ner.data.token_patterns import PATTERNS
 from ner.errors import ConfigError, DataError
 
 DEFAULT = "conll"
 
-# The name of rules that are none of ours.
+# The name of rules that are not in `PATTERNS`.
 CUSTOM = "custom"
 
 
@@ -22,11 +22,11 @@ class Tokenizer:
     """Cuts text into tokens with their character offsets.
 
     Args:
-        rules: Whose convention: "conll" for that of CoNLL-2003 and the Penn Treebank, "ud" for
-            that of Universal Dependencies' English Web Treebank.
+        rules: The convention: "conll" for that of CoNLL-2003 and the Penn Treebank, "ud" for that
+            of Universal Dependencies' English Web Treebank.
 
     Raises:
-        ConfigError: There are no such rules.
+        ConfigError: No rules have this name.
 
     >>> Tokenizer()("Ada's U.S. visit.")
     (['Ada', "'s", 'U.S.', 'visit', '.'], [(0, 3), (3, 5), (6, 10), (11, 16), (16, 17)])
@@ -49,33 +49,37 @@ class Tokenizer:
         self._cut = whole.pre_tokenizer.pre_tokenize_str
 
     def __call__(self, text: str) -> tuple[list[str], list[tuple[int, int]]]:
-        """Give the tokens and their half-open ranges in `text`.
+        """Return the tokens and their half-open ranges in `text`.
 
-        A token is `text[start:end]`, but for lone surrogates, which become U+FFFD in it.
+        A token is `text[start:end]`, in which lone surrogates become U+FFFD.
         """
         text = replace_surrogates(text)
         offsets = [place for _, place in self._cut(text) if place[0] < place[1]]
         return [text[start:end] for start, end in offsets], offsets
 
     def to_json(self) -> str:
-        """Write the rules as a `tokenizer.json` that Hugging Face's `tokenizers` reads."""
+        """Return the rules as a `tokenizer.json`, which Hugging Face's `tokenizers` can read."""
         return self._tokenizer.to_str(pretty=True)
 
     @classmethod
     def from_json(cls, text: str, where: str = "tokenizer.json") -> Self:
-        """Read what `to_json` wrote, or a tokenizer of somebody else, which is called "custom".
+        """Read what `to_json` wrote, or another tokenizer, whose rules are called "custom".
+
+        Args:
+            text: The content of a `tokenizer.json`.
+            where: What messages call it.
 
         Raises:
-            DataError: It is no tokenizer with rules for cutting; `where` is what messages call it.
+            DataError: The text is not a tokenizer with rules for cutting.
         """
-        # `tokenizers` raises bare exceptions, also for a pattern that does not compile.
+        # `tokenizers` raises bare exceptions, also for a pattern that cannot be compiled.
         try:
             loaded = tokenizers.Tokenizer.from_str(text)
         except Exception as error:
-            raise DataError(f"{where}: not a tokenizer. {str(error).splitlines()[0]}.") from None
+            raise DataError(f"{where}: must be a tokenizer. {reason(error)}.") from None
         if loaded.pre_tokenizer is None:
-            raise DataError(f"{where}: a pre_tokenizer is needed. Got none.")
-        # The rules of an older version of ours may be others by now.
+            raise DataError(f"{where}: must have a pre_tokenizer. Got none.")
+        # The rules of a name may differ in another version of this package.
         pattern = json.loads(text)["pre_tokenizer"].get("pattern")
         names = [rules for rules in PATTERNS if pattern == {"Regex": PATTERNS[rules]}]
         self = cls.__new__(cls)
@@ -87,10 +91,10 @@ def agreement(
     tokenize: Callable[[str], tuple[list[str], list[tuple[int, int]]]],
     sentences: Iterable[Sentence],
 ) -> float:
-    """Compare the tokens of sentences with those that their text is cut into.
+    """Return how well a tokenizer reproduces the tokens of sentences from their texts.
 
     Returns:
-        The F1 of character ranges, from 0 to 1; 1 where there are no tokens.
+        The F1 of character ranges, from 0 to 1; 1 if there are no tokens.
 
     >>> agreement(Tokenizer(), [Sentence(["a", "two", "-", "day", "visit"], text="a two-day visit",
     ...                                  offsets=[(0, 1), (2, 5), (5, 6), (6, 9), (10, 15)])])
@@ -98,7 +102,7 @@ def agreement(
     """
     same = total = 0
     for sentence in sentences:
-        given, found = set(sentence.offsets), set(tokenize(sentence.text)[1])
-        same += len(given & found)
-        total += len(given) + len(found)
+        gold, found = set(sentence.offsets), set(tokenize(sentence.text)[1])
+        same += len(gold & found)
+        total += len(gold) + len(found)
     return 2 * same / total if total else 1.0

@@ -13,6 +13,7 @@ from ner.exporting.check import check_graphs
 from ner.exporting.int8 import Int8Cost, measure_int8
 from ner.exporting.network import write_graphs
 from ner.model_folder import INT8_GRAPH, ModelFolder, load_model, save_model
+from ner.nn.building import Build
 
 # How many sentences the graphs are compared with torch on after training.
 CHECKED = 500
@@ -24,6 +25,7 @@ def export(
     int8: bool = False,
     dev: CorpusSource | None = None,
     options: ReadOptions | None = None,
+    build: Build | None = None,
     **changes: Unpack[ReadKeywords],
 ) -> Int8Cost | None:
     """Write model.onnx and words.onnx into a model folder if their results equal those of torch.
@@ -35,6 +37,8 @@ def export(
         dev: Annotated sentences to compare and measure on. By default some are made up.
         options: How `dev` is read. What it leaves open, such as the names of columns, is as in
             training.
+        build: The function that replaced components of the network when it was trained, if any did;
+            see `ner.train`.
         changes: Fields of `ReadOptions` by their names, in place of those in `options`.
 
     Returns:
@@ -46,7 +50,7 @@ def export(
             those of torch.
     """
     folder = Path(path)
-    model = load_model(folder)
+    model = load_model(folder, build)
     int8 = int8 or INT8_GRAPH in model.files
     sentences: list[Sentence] | None = None
     if dev is not None:

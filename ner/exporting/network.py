@@ -109,8 +109,8 @@ def _outputs(graph: GraphBuilder, network: Model, count: int) -> list[tuple[str,
         vectors.append(find_builder(TOKEN_EMBEDDINGS, each, f"embedder.{name}")(graph, each))
     embedded = graph.concatenate(vectors, axis=2)
     lengths = graph.input("lengths")
-    encode = find_builder(ENCODERS, network.encoder, "encoder")
-    hidden = encode(graph, network.encoder, embedded, lengths)
+    encoder: Any = network.encoder
+    hidden = find_builder(ENCODERS, encoder, "encoder")(graph, encoder, embedded, lengths)
     head: Any = network.head
     values = find_builder(HEADS, head, "head")(graph, head, hidden, lengths)
     axes: dict[str, tuple[str | int, ...]]

@@ -1,5 +1,5 @@
-"""Numeric series: the encoder, the trainer and the checkpoints of taggers, on real values.
+"""Forecasts of numbers with the encoders, the trainer and the checkpoints of the taggers.
 
-A table of numbers is cut into windows, which are scaled and given to the network; its forecasts
-are turned back into the units of the table and compared with those of plain methods.
+A table of numbers is cut into windows, which are scaled and read by a network. Its forecasts are
+converted back to the units of the table and compared with those of plain methods.
 """

@@ -1,4 +1,4 @@
-"""From a table of numbers to arrays for the network, and from its outputs back to the table."""
+"""Arrays for a network from a table of numbers, and values from its outputs."""
 
 from collections.abc import Mapping
 from typing import Any, Required, TypedDict
@@ -24,7 +24,7 @@ class SeriesArrays(TypedDict, total=False):
 
 
 class Coding:
-    """Windows, scaled by what training saw.
+    """Cuts windows out of a table and scales them as on the training split.
 
     Args:
         settings: Of the series.
@@ -40,7 +40,7 @@ class Coding:
 
     @classmethod
     def fit(cls, settings: SeriesSettings, values: Values, train: Origins) -> "Coding":
-        """Fit the scaling on the forecasts of the training part, and what is read for them."""
+        """Fit the scalers on the inputs and targets of the training split."""
         windows = Windows(settings)
         inputs = Scaler.fit(windows.inputs(values, train), settings.scaling)
         targets = Scaler.fit(windows.targets(values, train)[..., None], settings.scaling)
@@ -48,11 +48,11 @@ class Coding:
 
     @property
     def num_features(self) -> int:
-        """Features of a step that the network reads."""
+        """The number of features of a step that the network reads."""
         return len(self.inputs.shift)
 
     def encode(self, values: Values, origins: Origins) -> SeriesArrays:
-        """Give `values` (B T F), float32, and `lengths` (B): the steps of the encoder."""
+        """Compute `values` (B T F), float32, and `lengths` (B), the steps of the encoder."""
         scaled = self.inputs.apply(self.windows.inputs(values, origins))
         one_to_many = self.settings.task == "one-to-many"
         steps = self.settings.horizon if one_to_many else scaled.shape[1]
@@ -62,15 +62,15 @@ class Coding:
         }
 
     def encode_targets(self, values: Values, origins: Origins) -> NDArray[np.float32]:
-        """Give what the outputs of the network shall be, in their shape."""
+        """Compute the outputs that the network learns, in their shape."""
         scaled = self.targets.apply(self.windows.targets(values, origins)[..., None])
-        # One to many: a number at each step; else all numbers of a place together.
+        # One to many has a number at each step; the other tasks have all numbers at one place.
         return (scaled if self.settings.task == "one-to-many" else scaled[..., 0]).astype(
             np.float32
         )
 
     def decode(self, values: Values, origins: Origins, outputs: NDArray[Any]) -> Values:
-        """Turn outputs of the network into forecasts (B h) in the units of the table."""
+        """Convert outputs of the network to forecasts (B h) in the units of the table."""
         if self.settings.task == "one-to-many":
             outputs = outputs[..., 0]
         elif self.settings.task == "many-to-many":
@@ -79,23 +79,23 @@ class Coding:
         return self.windows.forecasts(values, origins, departures)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what `from_dict` needs beside the settings, as JSON can hold it."""
+        """Return the scalers in a form that JSON can hold."""
         return {"inputs": self.inputs.to_dict(), "targets": self.targets.to_dict()}
 
     @classmethod
     def from_dict(cls, settings: SeriesSettings, facts: Mapping[str, Any]) -> "Coding":
-        """Read what `to_dict` gives."""
+        """Read the result of `to_dict`."""
         scalers = (Scaler.from_dict(facts[name]) for name in ("inputs", "targets"))
         return cls(settings, *scalers)
 
 
 class SeriesBatches:
-    """The batches of every epoch, a function of (seed, epoch) alone; see `BatchSource`.
+    """Makes the batches of an epoch, which depend on seed and epoch alone; see `BatchSource`.
 
     Args:
         coding: Makes arrays of windows.
         values: The table (N D).
-        train: Origins of the training part.
+        train: Origins of the training split.
         seed: Decides the order.
         batch_size: Windows in a batch.
     """
@@ -115,5 +115,5 @@ class SeriesBatches:
         return [order[i : i + self.batch_size] for i in range(0, self.count, self.batch_size)]
 
     def batch(self, epoch: int, step: int, indices: NDArray[np.int64]) -> SeriesArrays:
-        """Cut out one batch of the plan."""
+        """Select the arrays of one batch."""
         return take_rows(self.arrays, indices)

@@ -1,4 +1,4 @@
-"""Use a model of a series; its folder."""
+"""Models of series: forecasts, and the folder of a model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,8 +25,8 @@ TASK = "series"
 
 WEIGHTS = "model.safetensors"
 
-# Windows that are forecast at once.
-AT_ONCE = 512
+# Windows in a batch of forecasts.
+BATCH_SIZE = 512
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Forecaster:
 
     Args:
         coding: Makes arrays of windows; it has the settings.
-        columns: What the columns of the table are called; the first one is forecast.
-        networks: In evaluation mode, on one device.
-        record: Further facts for the folder: versions, data, scores.
+        columns: The names of the columns; the first one is forecast.
+        networks: In evaluation mode, all on one device.
+        record: Further facts that the folder keeps: versions, data, scores.
     """
 
     coding: Coding
@@ -49,29 +49,35 @@ class Forecaster:
         """Forecast the steps (h) that follow a table.
 
         Args:
-            values: The last rows that are known (N D), their columns as in `columns`. With
-                phases, they have to begin where the training table began, or whole seasons later.
+            values: The last known rows (N D), with the columns that `columns` names. With phases,
+                they must begin where the training table began, or whole seasons later.
 
         Raises:
+            ConfigError: The model is for rows without order.
             DataError: There are too few rows.
         """
         settings = self.coding.settings
         if settings.task == "rows":
-            raise ConfigError("task: must not be rows to forecast. Got rows; use estimate.")
+            raise ConfigError("task: must not be rows in forecast(). Got rows; use estimate().")
         if len(values) < settings.history:
             raise DataError(
-                f"A forecast: at least {settings.history} rows have to be known. Got {len(values)}."
+                f"values: at least {settings.history} rows are needed to forecast. "
+                f"Got {len(values)}."
             )
         return self.predict(values, np.array([len(values)]))[0]
 
     def estimate(self, inputs: Values) -> Values:
         """Estimate the first column (N) of rows without order from the others (N D-1)."""
-        # The first column is not read.
+        # A first column, which the network does not read.
         values = np.concatenate([np.ones((len(inputs), 1)), inputs], axis=1)
         return self.predict(values, np.arange(len(values)))[:, 0]
 
     def predict(self, values: Values, origins: Origins) -> Values:
-        """Forecast (B h) from each origin, a row of the table that does not need to be there.
+        """Compute forecasts (B h) from each origin.
+
+        Args:
+            values: The table (N D).
+            origins: First row of each forecast (B). The table may end before it.
 
         Raises:
             DataError: The table has another number of columns, or a value has no logarithm.
@@ -81,7 +87,7 @@ class Forecaster:
         )
 
     def predict_each(self, values: Values, origins: Origins) -> list[Values]:
-        """Forecast likewise with each network by itself."""
+        """Compute the same forecasts with each network alone."""
         return [
             self._decode(values, origins, [self._outputs(network, values, origins)])
             for network in self.networks
@@ -91,24 +97,23 @@ class Forecaster:
         return self.coding.decode(values, origins, np.mean(outputs, axis=0))
 
     def _outputs(self, network: Model, values: Values, origins: Origins) -> Values:
-        """Give what a network says for each origin."""
         if values.shape[1] != len(self.columns):
             raise DataError(
-                f"A forecast: the columns {', '.join(self.columns)} are needed. "
+                f"values: must have the columns {', '.join(self.columns)}. "
                 f"Got {values.shape[1]} columns."
             )
-        self.coding.windows.check(values, "A forecast")
+        self.coding.windows.check(values, "values")
         device = next(network.parameters()).device
-        found = []
-        for start in range(0, len(origins), AT_ONCE):
-            arrays = self.coding.encode(values, origins[start : start + AT_ONCE])
+        batches = []
+        for start in range(0, len(origins), BATCH_SIZE):
+            arrays = self.coding.encode(values, origins[start : start + BATCH_SIZE])
             with torch.inference_mode():
                 outputs = network(to_tensors(arrays, device))["values"]
-            found.append(outputs.cpu().numpy())
-        return np.concatenate(found).astype(np.float64)
+            batches.append(outputs.cpu().numpy())
+        return np.concatenate(batches).astype(np.float64)
 
     def save(self, folder: Path, card: str) -> None:
-        """Write a folder: weights as safetensors, all else as JSON, and a card for people."""
+        """Write a folder with weights as safetensors, everything else as JSON, and a model card."""
         tensors = {
             f"{i}.{name}": tensor.detach().cpu().clone()
             for i, network in enumerate(self.networks)
@@ -131,16 +136,17 @@ class Forecaster:
 
 
 def load_forecaster(folder: str | Path, device: str | torch.device = "cpu") -> Forecaster:
-    """Read a folder.
+    """Read the folder of a model.
 
     Raises:
-        ModelFolderError: Something is missing, changed, or of a newer format.
+        ModelFolderError: A file is missing or changed, or the format is newer than this version
+            reads.
     """
     folder = Path(folder)
     manifest = read_manifest(folder, FORMAT)
     if manifest.get("task") != TASK:
         raise ModelFolderError(
-            f"{folder}: a model of a series is needed. Got one of the task "
+            f"{folder}: must be a model of a series. Got a model for the task "
             f"{manifest.get('task')!r}."
         )
     try:
@@ -152,8 +158,8 @@ def load_forecaster(folder: str | Path, device: str | torch.device = "cpu") -> F
         networks = []
         for i in range(settings.seeds):
             network = build_network(settings, coding.num_features)
-            mine = {n.partition(".")[2]: t for n, t in tensors.items() if n.startswith(f"{i}.")}
-            network.load_state_dict(mine)
+            own = {n.partition(".")[2]: t for n, t in tensors.items() if n.startswith(f"{i}.")}
+            network.load_state_dict(own)
             networks.append(network.to(device).eval())
         broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
     except (
@@ -169,6 +175,6 @@ def load_forecaster(folder: str | Path, device: str | torch.device = "cpu") -> F
         raise ModelFolderError(f"{folder}: not a whole model: {reason}") from e
     if broken:
         raise ModelFolderError(
-            f"{folder}: {WEIGHTS}: {broken[0]} holds numbers that are not finite."
+            f"{folder}: {WEIGHTS}: {broken[0]} must be finite. Got other numbers."
         )
     return Forecaster(coding, columns, networks, record)

@@ -1,4 +1,4 @@
-"""The network of a series: values in the place of words, a regression in the place of tags."""
+"""The network of a series, which reads values instead of words and predicts numbers, not tags."""
 
 from typing import Any, ClassVar, TypedDict
 
@@ -28,11 +28,11 @@ class SeriesOutputs(OutputTensors, total=False):
 
 
 class ValueEmbedder(nn.Module):
-    """The values of each step, as they are or projected.
+    """Embeds each step by its values, projected or as they are.
 
     Args:
         input_size: Features of a step (F).
-        size: Width that they are projected to; 0 leaves them.
+        size: Width that they are projected to; 0 for no projection.
     """
 
     def __init__(self, input_size: int, size: int) -> None:
@@ -41,17 +41,17 @@ class ValueEmbedder(nn.Module):
         self.projection = nn.Linear(input_size, size) if size else nn.Identity()
 
     def forward(self, batch: SeriesTensors) -> Float[Tensor, "B T E"]:
-        """Read `values` (B T F)."""
+        """Embed `values` (B T F)."""
         return self.projection(batch["values"])
 
 
 class RepeatedVector(nn.Module):
-    """One vector at each step of what is to be written, moved by a learnt vector of the step.
+    """Repeats a vector at each step of the forecast, and adds a learnt vector of the step.
 
     Args:
         input_size: Features of the vector (F).
         size: Width that they are projected to.
-        steps: How many are written.
+        steps: The number of steps.
     """
 
     def __init__(self, input_size: int, size: int, steps: int) -> None:
@@ -61,17 +61,17 @@ class RepeatedVector(nn.Module):
         self.steps = nn.Parameter(torch.randn(steps, size) / size**0.5)
 
     def forward(self, batch: SeriesTensors) -> Float[Tensor, "B T E"]:
-        """Read `values` (B 1 F)."""
+        """Embed `values` (B 1 F)."""
         # Axes: example (B) x one step + step (T) x width.
         return self.projection(batch["values"]) + self.steps
 
 
 class RegressionHead(nn.Module):
-    """Numbers from states, learnt by their mean squared error.
+    """Predicts numbers from states, with the mean squared error as loss.
 
     Args:
         input_size: Width of the states.
-        num_values: How many are given, at each place.
+        num_values: Numbers that are predicted at each place.
     """
 
     gold: ClassVar[str] = "targets"
@@ -81,30 +81,30 @@ class RegressionHead(nn.Module):
         self.linear = nn.Linear(input_size, num_values)
 
     def values(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> Tensor:
-        """Give numbers (B T h) at each step; all steps of a batch are there."""
+        """Predict numbers (B T h) at each step. A batch has no padding."""
         return self.linear(hidden)
 
     def loss(
         self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"], gold: Tensor
     ) -> Float[Tensor, ""]:
-        """Mean squared error over all numbers."""
+        """Compute the mean squared error over all numbers."""
         return F.mse_loss(self.values(hidden, lengths), gold)
 
     def outputs(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> SeriesOutputs:
-        """Give the `values`."""
+        """Predict numbers, as `values`."""
         return {"values": self.values(hidden, lengths)}
 
     def edges(self) -> None:
-        """Numbers have no steps between tags."""
+        """Return None: numbers have no transition scores."""
 
 
 class LastStateHead(RegressionHead):
-    """Numbers from where each direction has read the whole window.
+    """Predicts numbers from the state of each direction after the whole window.
 
     Args:
         input_size: Width of the states.
-        num_values: How many are given.
-        bidirectional: Whether half of the states are those of a backward direction.
+        num_values: Numbers that are predicted.
+        bidirectional: Whether half of each state belongs to a backward direction.
     """
 
     def __init__(self, input_size: int, num_values: int, bidirectional: bool) -> None:
@@ -114,15 +114,15 @@ class LastStateHead(RegressionHead):
     def values(
         self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]
     ) -> Float[Tensor, "B h"]:
-        """Give the numbers of a window."""
+        """Predict the numbers of a window."""
         return self.linear(self.pooling(hidden, lengths).vectors)
 
 
 def build_network(settings: SeriesSettings, num_features: int) -> Model:
-    """Build an untrained network for windows (B T F) of so many features."""
+    """Build an untrained network for windows (B T F) with `num_features` features (F)."""
     to_many = settings.task == "one-to-many"
     if to_many:
-        # What the embedder adds to the vector needs room beside it.
+        # Without a projection, a narrow vector would have no room for the step.
         size = settings.projection or settings.encoder["size"]
         embedder: Any = RepeatedVector(num_features, size, settings.horizon)
     else:

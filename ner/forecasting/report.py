@@ -1,4 +1,4 @@
-"""What came of a run: scores of the network and of plain methods, side by side."""
+"""Errors of forecasts, and the report of a run, which compares the network with plain methods."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ class Scores:
     Args:
         rmse: Root of the mean squared error.
         mae: Mean absolute error.
-        r2: Share of the variance of the true values that is explained; below 0 where their mean
-            would be a better forecast, and None where they are all equal.
+        r2: Share of the variance of the true values that is explained. It is below 0 where their
+            mean would be a better forecast, and None where they are all equal.
     """
 
     rmse: float
@@ -26,7 +26,7 @@ class Scores:
     r2: float | None
 
     def to_dict(self) -> dict[str, float | None]:
-        """Give everything as JSON can hold it."""
+        """Return everything in a form that JSON can hold."""
         return asdict(self)
 
 
@@ -45,15 +45,15 @@ def score(forecasts: NDArray[np.float64], truth: NDArray[np.float64]) -> Scores:
 
 
 @dataclass(frozen=True)
-class PartReport:
-    """Scores on one part of a table.
+class SplitReport:
+    """Scores on one split of a table.
 
     Args:
-        rows: Where the part is, for people.
-        forecasts: How many there are.
-        network: Of the mean of all networks.
-        networks: Of each network.
-        plain: Of the other methods, by name.
+        rows: The rows of the split, in words.
+        forecasts: The number of forecasts.
+        network: Scores of the mean of all networks.
+        networks: Scores of each network.
+        plain: Scores of the plain methods, by name.
     """
 
     rows: str
@@ -69,7 +69,7 @@ class PartReport:
 
     @property
     def verdict(self) -> str:
-        """Say whether the network is better than the best plain method."""
+        """Tell in a sentence whether the network is better than the best plain method."""
         best = self.plain[self.best_plain].rmse
         if best == 0:
             return f"NOT better than {self.best_plain}, which is exact."
@@ -81,7 +81,7 @@ class PartReport:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it."""
+        """Return everything in a form that JSON can hold."""
         return {
             "rows": self.rows,
             "forecasts": self.forecasts,
@@ -93,38 +93,39 @@ class PartReport:
 
 @dataclass(frozen=True)
 class SeriesReport:
-    """Scores on the parts that training did not learn from.
+    """Scores on the splits that training does not learn from; printing it gives tables.
 
     Args:
-        title: What was forecast.
-        parts: By name.
+        title: What is forecast.
+        splits: The scores of each split, by name.
     """
 
     title: str
-    parts: Mapping[str, PartReport]
+    splits: Mapping[str, SplitReport]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it."""
-        return {"title": self.title, **{name: part.to_dict() for name, part in self.parts.items()}}
+        """Return everything in a form that JSON can hold."""
+        splits = {name: split.to_dict() for name, split in self.splits.items()}
+        return {"title": self.title, **splits}
 
     def __str__(self) -> str:
-        return "\n\n".join([self.title, *(_table(*item) for item in self.parts.items())])
+        return "\n\n".join([self.title, *(_table(*item) for item in self.splits.items())])
 
 
-def _table(name: str, part: PartReport) -> str:
-    count = len(part.networks)
+def _table(name: str, split: SplitReport) -> str:
+    count = len(split.networks)
     label = "network" if count == 1 else f"network, mean of {count} seeds"
-    lines = {label: part.network, **part.plain}
+    lines = {label: split.network, **split.plain}
     width = max(map(len, lines)) + 2
-    table = [f"{name}: {part.forecasts} forecasts, {part.rows}"]
+    table = [f"{name}: {split.forecasts} forecasts, {split.rows}"]
     table.append(f"{'':{width}}{'RMSE':>10}{'MAE':>10}{'R²':>8}")
     table += [f"{label:{width}}{_numbers(scores)}" for label, scores in lines.items()]
     if count > 1:
-        errors = [scores.rmse for scores in part.networks]
+        errors = [scores.rmse for scores in split.networks]
         table.append(
             f"RMSE of one network: {statistics.mean(errors):.4g} ± {statistics.stdev(errors):.2g}"
         )
-    return "\n".join([*table, f"The network is {part.verdict}"])
+    return "\n".join([*table, f"The network is {split.verdict}"])
 
 
 def _numbers(scores: Scores) -> str:

@@ -1,4 +1,4 @@
-"""A whole run over a table: train, compare with plain methods, keep a model and pictures."""
+"""A whole run on a table: training, a comparison with plain methods, a model folder, pictures."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -11,23 +11,23 @@ from ner.files import sha256, write_json
 from ner.forecasting.baselines import plain_methods
 from ner.forecasting.coding import Coding
 from ner.forecasting.forecaster import Forecaster
-from ner.forecasting.report import PartReport, SeriesReport, score
+from ner.forecasting.report import SeriesReport, SplitReport, score
 from ner.forecasting.settings import FREE, SeriesSettings
 from ner.forecasting.tables import Table
 from ner.forecasting.training import train_network
 from ner.forecasting.transforms import Origins, Values
-from ner.forecasting.windows import Parts, Windows, chronological_parts, random_parts
+from ner.forecasting.windows import Splits, Windows, chronological_splits, random_splits
 from ner.nn.runtime import choose_device, set_threads
 from ner.plots import forecast_plot, scatter_plot
 from ner.training.run_folder import RunFolder, versions
 
-# Steps of a series that a picture can show.
+# Steps of a series in a picture.
 MOST_STEPS = 240
 
 
 @dataclass(frozen=True)
 class SeriesResult:
-    """What a run gives: the model, where it is, and what it can do."""
+    """The result of a run: the model, its folder, and how good it is."""
 
     forecaster: Forecaster
     model: Path
@@ -45,42 +45,43 @@ def train_series(
     resume: bool = False,
     notify: Callable[[str], None] = lambda _: None,
 ) -> SeriesResult:
-    """Train on the first part of a table, choose by the second, report on the last.
+    """Train on the first rows of a table, choose weights by the next ones, report on the last.
 
     Args:
         table: See `read_table`.
         settings: See `series_settings`.
-        column: What is forecast: a name, or a number from 1; -1 is the last column.
-        inputs: Further columns that are read; for `rows`, by default all that hold numbers.
-        split: Rows of the three parts, or their shares.
-        out: Folder of the run. It gets model/, report.json, a picture of forecasts, and a folder
-            for each seed with its learning curve and checkpoints.
-        resume: Go on with the run in `out`.
-        notify: Gets a line on what happens.
+        column: The column that is forecast: its name, or its number from 1; -1 is the last one.
+        inputs: Further columns that the network reads. For `rows`, the default is all columns of
+            numbers.
+        split: Rows of the training, development and test split, or their shares.
+        out: Folder of the run. The run writes model/, report.json, a picture of forecasts, and a
+            folder for each seed with its learning curve and checkpoints.
+        resume: Continue the run in `out`.
+        notify: Called with lines about progress.
 
     Raises:
-        NerError: The table, a setting or the folder is not as it must be.
-        KeyboardInterrupt: After Ctrl-C, when the state is saved.
+        NerError: The table, a setting or the folder is not valid.
+        KeyboardInterrupt: After Ctrl-C, once the state is saved.
     """
     indices = _columns(table, settings, column, inputs)
     names = tuple(table.names[i] for i in indices)
     values = table.numbers(indices)
-    parts = _parts(values, split, settings, table.where)
+    splits = _split_rows(values, split, settings, table.where)
     Windows(settings).check(values, table.where)
-    coding = Coding.fit(settings, values, parts.train)
+    coding = Coding.fit(settings, values, splits.train)
     device = choose_device(settings.training["device"])
     set_threads(settings.training["threads"])
     identity = _identity(settings, values, names, split)
     folder = RunFolder.open(Path(out), resume=resume).path
     notify(
-        f"{names[0]} of {table.where}: {len(parts.train):,} training, {len(parts.dev):,} "
-        f"development and {len(parts.test):,} test forecasts, on {device}"
+        f"{names[0]} of {table.where}: {len(splits.train):,} training, {len(splits.dev):,} "
+        f"development and {len(splits.test):,} test forecasts, on {device}"
     )
     networks = [
         train_network(
             coding,
             values,
-            parts,
+            splits,
             seed,
             device,
             folder / f"seed-{seed}",
@@ -91,29 +92,29 @@ def train_series(
         for seed in range(settings.seed, settings.seed + settings.seeds)
     ]
     forecaster = Forecaster(coding, names, networks)
-    report = _report(forecaster, values, parts, table.where)
+    report = _report(forecaster, values, splits, table.where)
     record = {"versions": versions(), "table": table.where, **identity, "report": report.to_dict()}
     forecaster = Forecaster(coding, names, networks, record)
     forecaster.save(folder / "model", _card(report))
     write_json(folder / "report.json", report.to_dict())
-    _draw(forecaster, values, parts.test, folder / "forecasts.png")
+    _draw(forecaster, values, splits.test, folder / "forecasts.png")
     return SeriesResult(forecaster, folder / "model", report)
 
 
 def _columns(
     table: Table, settings: SeriesSettings, column: str, inputs: Sequence[str]
 ) -> list[int]:
-    """Find the column that is forecast, and after it those that are read beside it."""
+    """List the column that is forecast, followed by the further columns that are read."""
     target = table.index(column)
-    others = [table.index(name) for name in inputs]
+    further = [table.index(name) for name in inputs]
     if settings.task == "rows" and not inputs:
-        others = [i for i in range(len(table.names)) if i != target and table.has_numbers(i)]
-        if not others:
+        further = [i for i in range(len(table.names)) if i != target and table.has_numbers(i)]
+        if not further:
             raise DataError(
-                f"{table.where}: rows need columns of numbers beside {table.names[target]!r}. "
+                f"{table.where}: must have columns of numbers besides {table.names[target]!r}. "
                 "Got none."
             )
-    chosen = [target, *others]
+    chosen = [target, *further]
     if len(set(chosen)) < len(chosen):
         raise DataError(
             f"{table.where}: inputs must differ from each other and from the column that is "
@@ -122,16 +123,18 @@ def _columns(
     return chosen
 
 
-def _parts(values: Values, split: Sequence[float], settings: SeriesSettings, where: str) -> Parts:
+def _split_rows(
+    values: Values, split: Sequence[float], settings: SeriesSettings, where: str
+) -> Splits:
     if settings.task == "rows":
-        return random_parts(len(values), split, settings.seed, where)
-    return chronological_parts(len(values), split, settings, where)
+        return random_splits(len(values), split, settings.seed, where)
+    return chronological_splits(len(values), split, settings, where)
 
 
 def _identity(
     settings: SeriesSettings, values: Values, names: Sequence[str], split: Sequence[float]
 ) -> dict[str, Any]:
-    """Name everything that the networks depend on, as JSON gives it back."""
+    """Collect everything that the networks depend on, as it is after JSON."""
     chosen = settings.to_dict()
     for free in FREE:
         del chosen["training"][free]
@@ -144,18 +147,18 @@ def _identity(
     return json.loads(json.dumps(facts))
 
 
-def _report(forecaster: Forecaster, values: Values, parts: Parts, where: str) -> SeriesReport:
+def _report(forecaster: Forecaster, values: Values, splits: Splits, where: str) -> SeriesReport:
     coding = forecaster.coding
     settings = coding.settings
-    methods = plain_methods(coding, values, parts)
+    methods = plain_methods(coding, values, splits)
     title = f"{forecaster.columns[0]} of {where}"
     if settings.task != "rows":
         title += f", {settings.horizon} steps from {settings.window}"
-    found: dict[str, PartReport] = {}
-    for name, origins in (("development", parts.dev), ("test", parts.test)):
+    found: dict[str, SplitReport] = {}
+    for name, origins in (("development", splits.dev), ("test", splits.test)):
         truth = coding.windows.truth(values, origins)
         rows = f"rows {origins[0] + 1} to {origins[-1] + settings.horizon}"
-        found[name] = PartReport(
+        found[name] = SplitReport(
             rows="rows chosen at random" if settings.task == "rows" else rows,
             forecasts=len(origins),
             network=score(forecaster.predict(values, origins), truth),
@@ -166,14 +169,14 @@ def _report(forecaster: Forecaster, values: Values, parts: Parts, where: str) ->
 
 
 def _draw(forecaster: Forecaster, values: Values, test: Origins, path: Path) -> None:
-    """Draw the end of the test part, or for rows all of it."""
+    """Draw the end of the test split, or all of it for rows without order."""
     settings = forecaster.coding.settings
     name, horizon = forecaster.columns[0], settings.horizon
     if settings.task == "rows":
         estimates = forecaster.predict(values, test)[:, 0]
         scatter_plot(values[test, 0].tolist(), estimates.tolist(), path, name)
         return
-    # Forecasts one after the other, each beginning where the one before it ends.
+    # Each forecast begins where the one before it ends.
     origins = test[len(test) - 1 :: -horizon][: max(1, MOST_STEPS // horizon)][::-1]
     begin, end = max(0, int(origins[0]) - settings.window), int(origins[-1]) + horizon
     forecasts = {
@@ -189,7 +192,7 @@ def _card(report: SeriesReport) -> str:
 ```python
 from ner.forecasting.forecaster import load_forecaster
 
-load_forecaster("path/to/this/folder").forecast(values)  # the last rows that are known
+load_forecaster("path/to/this/folder").forecast(values)  # the last known rows
 ```
 
 ```

@@ -1,4 +1,4 @@
-"""Every setting of a run over a series, once: its default, its range, what it means."""
+"""The settings of a run on a series: their defaults, their ranges and what they mean."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from ner.forecasting.transforms import REFERENCES, SEASONAL, Scaling
 
 Task = Literal["many-to-one", "many-to-many", "one-to-many", "rows"]
 
-# Where the sections of a tagger have other defaults.
+# Defaults that differ from those of a tagger.
 ENCODER = {"size": 32, "dropout": 0.0, "bidirectional": False}
 
 TRAINING = {
@@ -24,7 +24,7 @@ TRAINING = {
     "ema": 0.99,
 }
 
-# What training a series reads of its section.
+# The settings of training that have a meaning for a series.
 USED = frozenset(
     (
         *TRAINING,
@@ -34,13 +34,13 @@ USED = frozenset(
     )
 )
 
-# What may differ between a run and its resumption, and does not belong to a model.
+# Settings that may change when a run is resumed. They do not affect the model.
 FREE = ("device", "threads", "checkpoint_minutes")
 
 
 @dataclass(frozen=True)
 class SeriesSettings:
-    """Settings of windows, network and training; made, and described, by `series_settings`."""
+    """Settings of windows, network and training. `series_settings` makes and explains them."""
 
     task: Task
     window: int
@@ -59,13 +59,13 @@ class SeriesSettings:
 
     @property
     def history(self) -> int:
-        """Rows that have to lie before the first step of a forecast."""
+        """The number of rows that must precede the first step of a forecast."""
         if self.task == "rows":
             return 0
         return self.window + (self.period or 0 if self.reference in SEASONAL else 0)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it."""
+        """Return everything in a form that JSON can hold."""
         return dataclasses.asdict(self)
 
 
@@ -86,33 +86,31 @@ def series_settings(
     encoder: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
 ) -> SeriesSettings:
-    """Check settings, and fill in what is left out.
+    """Check settings, and fill in defaults.
 
     Args:
         task: `many-to-one` reads a window and forecasts all steps from its last state;
             `many-to-many` forecasts at each step of the window; `one-to-many` reads the window as
             one vector and writes the steps one by one; `rows` estimates a column of each row from
             the others, and knows no order of rows.
-        window: Steps that are read.
-        patch: Steps that the network takes in at once; they divide the window.
-        horizon: Steps that are forecast.
-        reference: The plain forecast from which the network forecasts the departure: `none`,
-            `last` (the last value; by default, but for `rows`), `season` (the last season),
-            `drift` (the last season, moved by how much the last value was above that of its
-            season).
-        period: Steps of a season.
-        log: Work with the logarithm of the column, so that changes are shares of it.
-        phases: Show the network where in the season each step is.
-        scaling: `standard` or `min-max`.
-        projection: Width that values are projected to before the encoder; 0: none.
-        seeds: Networks that are trained, which differ in their seed; forecasts are their mean.
+        window: Number of steps that are read.
+        patch: Number of steps that the network reads at once. It divides the window.
+        horizon: Number of steps that are forecast.
+        reference: The plain forecast that the network corrects: `none`; `last`, the last value,
+            which is the default except for `rows`; `season`, the last season; `drift`, the last
+            season, moved by the change of the last value against a season earlier.
+        period: Number of steps in a season.
+        log: Forecast the logarithm of the column, so that changes are relative.
+        phases: Let the network read where in the season each step is.
+        scaling: `standard` (mean 0, deviation 1) or `min-max` (from 0 to 1).
+        projection: Width that values are projected to before the encoder; 0 for no projection.
+        seeds: Number of networks. They differ in their seeds, and a forecast is their mean.
         seed: The first of the seeds.
-        encoder: Settings of the section of this name in a configuration of a tagger, where they
-            differ from those of `ENCODER`.
-        training: Likewise.
+        encoder: Settings of the section `encoder` of a tagger that differ from `ENCODER`.
+        training: Settings of the section `training` that differ from `TRAINING`.
 
     Raises:
-        ConfigError: One is out of range or at odds with another.
+        ConfigError: A setting is out of range or contradicts another one.
     """
     unused = (training or {}).keys() & (TrainingConfig.model_fields.keys() - USED)
     if unused:
@@ -163,8 +161,8 @@ def _check_together(settings: SeriesSettings) -> None:
         for name, only in (("kind", "rnn"), ("bidirectional", False), ("attention_heads", 0)):
             if settings.encoder[name] != only:
                 raise ConfigError(
-                    f"encoder.{name}: must be {only} for many-to-many, where no step may see those "
-                    f"that it forecasts. Got {settings.encoder[name]}."
+                    f"encoder.{name}: must be {only} for many-to-many, where a step must not see "
+                    f"the steps that it forecasts. Got {settings.encoder[name]}."
                 )
 
 

@@ -18,13 +18,13 @@ Header = Literal["auto", "yes", "no"]
 
 @dataclass(frozen=True)
 class Table:
-    """The cells of a file; they become numbers when a column is asked for.
+    """The cells of a file. They are converted to numbers when columns are read.
 
     Args:
-        where: What messages call the file.
-        names: Of the columns: those of the header, or their numbers from 1.
-        rows: The cells.
-        lines: The line on which each row ends.
+        where: The name of the file in messages.
+        names: The names of the columns in the header, or their numbers from 1.
+        rows: The cells of each row.
+        lines: The line on which each row ends, from 1.
     """
 
     where: str
@@ -33,7 +33,7 @@ class Table:
     lines: Sequence[int]
 
     def index(self, name: str) -> int:
-        """Find a column by its name or its number from 1; -1 is the last one.
+        """Find a column by its name, or by its number from 1; -1 is the last column.
 
         Raises:
             DataError: There is no such column.
@@ -52,7 +52,7 @@ class Table:
         """Read columns as numbers (N D).
 
         Raises:
-            DataError: A cell is blank, or holds something else than a finite number.
+            DataError: A cell is blank, or is not a finite number.
         """
         return np.array(
             [
@@ -62,7 +62,7 @@ class Table:
         )
 
     def has_numbers(self, column: int) -> bool:
-        """Whether the first row has a number in a column."""
+        """Tell whether the first row has a number in a column."""
         return is_number(self.rows[0][column])
 
     def _number(self, line: int, cell: str, column: int) -> float:
@@ -76,7 +76,7 @@ class Table:
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is a finite number.
+    """Tell whether a cell is a finite number.
 
     >>> [is_number(cell) for cell in ("-1.5e3", " 7 ", "", "1949-01", "nan", "1_000")]
     [True, True, False, False, False, False]
@@ -91,13 +91,14 @@ def read_table(path: str | Path, header: Header = "auto", delimiter: str = ",") 
     """Read a CSV file, or one with other delimiters and without quotes.
 
     Args:
-        path: The file; it may be packed (.gz, .zst).
-        header: Whether the first row names the columns; `auto`: it does if no cell is a number.
-        delimiter: What separates cells.
+        path: The file. It may be compressed (.gz, .zst).
+        header: Whether the first row names the columns. With `auto`, it does if none of its cells
+            is a number.
+        delimiter: The character between cells.
 
     Raises:
         ConfigError: The delimiter is not one character.
-        DataError: There is no such file, it has no rows, a blank line between rows, or rows of
+        DataError: The file does not exist or has no rows, a blank line between rows, or rows of
             different lengths.
     """
     if len(delimiter) != 1:

@@ -1,4 +1,4 @@
-"""Train the networks of a series, with checkpoints; a resumed run is the uninterrupted one."""
+"""Trains the networks of a series, with checkpoints. A resumed run equals an uninterrupted one."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from ner.forecasting.forecaster import Forecaster
 from ner.forecasting.network import build_network
 from ner.forecasting.report import score
 from ner.forecasting.transforms import Values
-from ner.forecasting.windows import Parts
+from ner.forecasting.windows import Splits
 from ner.nn.model import Model
 from ner.plots import learning_curve
 from ner.training.checkpoint import restore_newest, run_and_save
@@ -27,25 +27,25 @@ METRIC = "rmse"
 
 
 def build_trainer(
-    coding: Coding, values: Values, parts: Parts, seed: int, device: torch.device
+    coding: Coding, values: Values, splits: Splits, seed: int, device: torch.device
 ) -> Trainer:
-    """Build a network and what trains it; the development part chooses the weights.
+    """Build a network and its trainer, which keeps the weights with the best development RMSE.
 
     Args:
-        coding: Fitted on the training part.
-        values: The table (N D); the test part is not looked at.
-        parts: Origins of its parts.
-        seed: Of weights, dropout and the order of windows.
-        device: Where it trains.
+        coding: Fitted on the training split.
+        values: The table (N D). The test split is not used.
+        splits: The origins in each split.
+        seed: Seed of weights, dropout and the order of windows.
+        device: Where the network trains.
     """
     torch.manual_seed(seed)
     chosen = coding.settings.training
     model = build_network(coding.settings, coding.num_features).to(device)
-    truth = coding.windows.truth(values, parts.dev)
+    truth = coding.windows.truth(values, splits.dev)
     columns = tuple(map(str, range(values.shape[1])))
 
     def evaluate(_: nn.Module) -> dict[str, float]:
-        forecasts = Forecaster(coding, columns, [model]).predict(values, parts.dev)
+        forecasts = Forecaster(coding, columns, [model]).predict(values, splits.dev)
         return {METRIC: score(forecasts, truth).rmse}
 
     optimizers = build_optimizers(
@@ -64,7 +64,7 @@ def build_trainer(
     )
     return Trainer(
         model,
-        SeriesBatches(coding, values, parts.train, seed, chosen["batch_size"]),
+        SeriesBatches(coding, values, splits.train, seed, chosen["batch_size"]),
         evaluate,
         optimizers,
         schedule,
@@ -81,7 +81,7 @@ def build_trainer(
 def train_network(
     coding: Coding,
     values: Values,
-    parts: Parts,
+    splits: Splits,
     seed: int,
     device: torch.device,
     folder: Path,
@@ -90,25 +90,25 @@ def train_network(
     resume: bool,
     notify: Notify,
 ) -> Model:
-    """Train a network to the end, from its last checkpoint if there is one to resume.
+    """Train a network to the end; with `resume`, from its last checkpoint.
 
     Args:
-        coding: See `build_trainer`, as for `values`, `parts`, `seed` and `device`.
-        values: The table.
-        parts: Its parts.
-        seed: Of the network.
-        device: Where it trains.
-        folder: Gets checkpoints/, metrics.json and learning-curve.png.
-        identity: What a run and its resumption have in common, as JSON can hold it.
-        resume: Go on with the run in the folder, if there is one.
-        notify: Gets a line on what happens.
+        coding: As for `build_trainer`.
+        values: Likewise.
+        splits: Likewise.
+        seed: Likewise.
+        device: Likewise.
+        folder: Where checkpoints/, metrics.json and learning-curve.png are written.
+        identity: The facts that must be equal when a run is resumed, in a form that JSON can hold.
+        resume: Continue the run in the folder, if there is one.
+        notify: Called with lines about progress.
 
     Raises:
-        ConfigError: The run to resume has other settings or data.
-        TrainingError: The loss is not a number.
-        KeyboardInterrupt: After Ctrl-C, when the state is saved.
+        ConfigError: The run in the folder has other settings or data.
+        TrainingError: The loss is not a finite number.
+        KeyboardInterrupt: After Ctrl-C, once the state is saved.
     """
-    trainer = build_trainer(coding, values, parts, seed, device)
+    trainer = build_trainer(coding, values, splits, seed, device)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoints = folder / "checkpoints"
     found = restore_newest(checkpoints, trainer, identity) if resume else None

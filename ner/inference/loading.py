@@ -1,6 +1,7 @@
 """From a model folder to a model that is ready for use."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ner.choices import Precision, RuntimeName
 from ner.inference.classifier import TextClassifier
@@ -11,6 +12,9 @@ from ner.inference.token_tagger import TokenTagger
 from ner.model_folder import ModelFolder
 from ner.tasks import Task
 from ner.tasks.base import Runtime
+
+if TYPE_CHECKING:
+    from ner.nn.building import Build
 
 PREDICTORS: dict[type[Task], type[Predictor]] = {
     predictor.task_class: predictor for predictor in (Tagger, TokenTagger, TextClassifier)
@@ -24,6 +28,7 @@ def load(
     precision: Precision = "fp32",
     device: str = "cpu",
     threads: int | None = None,
+    build: "Build | None" = None,
 ) -> Predictor:
     """Load a model folder.
 
@@ -35,6 +40,8 @@ def load(
         device: "cpu", "cuda", "cuda:N", or "auto" for CUDA where there is any.
         threads: The number of threads of the network; by default one for each core. With torch it
             holds for the whole process.
+        build: The function that replaced components of the network when it was trained, if any did;
+            see `ner.train`. ONNX Runtime does not need it.
 
     Returns:
         A `Tagger` for spans, a `TokenTagger` for labels of tokens, or a `TextClassifier`. Their own
@@ -46,7 +53,12 @@ def load(
         MissingExtraError: torch is needed, and not installed.
     """
     model, chosen = open_model(
-        Path(path), runtime=runtime, precision=precision, device=device, threads=threads
+        Path(path),
+        runtime=runtime,
+        precision=precision,
+        device=device,
+        threads=threads,
+        build=build,
     )
     return make_predictor(model, chosen)
 

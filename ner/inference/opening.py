@@ -2,7 +2,7 @@
 
 import importlib.util
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from ner.choices import Precision, RuntimeName
 from ner.errors import ConfigError, ModelFolderError
@@ -10,6 +10,9 @@ from ner.extras import require
 from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
 from ner.tasks import Task
 from ner.tasks.base import Runtime
+
+if TYPE_CHECKING:
+    from ner.nn.building import Build
 
 
 def open_model(
@@ -20,6 +23,7 @@ def open_model(
     precision: Precision = "fp32",
     device: str = "cpu",
     threads: int | None = None,
+    build: "Build | None" = None,
 ) -> tuple[ModelFolder, Runtime]:
     """Read a model folder, and start what runs its network.
 
@@ -30,6 +34,7 @@ def open_model(
         precision: See there.
         device: See there.
         threads: See there.
+        build: See there.
 
     Raises:
         ConfigError: An argument has no such value, or they do not go together.
@@ -47,7 +52,7 @@ def open_model(
         raise ConfigError(f"device: must be cpu for ONNX Runtime. Got {device!r}.")
     if runtime == "torch" and precision != "fp32":
         raise ConfigError(f"precision: must be fp32 for torch. Got {precision!r}.")
-    model = load_model(folder)
+    model = load_model(folder, build)
     if task is not None and not isinstance(model.task, task):
         raise ModelFolderError(
             f"{folder}: must hold a model that {task.does}. Got one that {model.task.does}."

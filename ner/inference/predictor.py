@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from ner.choices import Precision, RuntimeName
 from ner.data.sentence import Entity, PredictedSentence, Sentence
 from ner.data.sentence_splitter import FindStarts, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
@@ -15,9 +16,12 @@ from ner.features.document_context import windows_with_context
 from ner.features.featurizer import Featurizer
 from ner.inference.batching import BATCH_TOKENS, BatchRunner
 from ner.inference.classification import Classification
-from ner.inference.opening import Precision, RuntimeName, open_model
+from ner.inference.opening import open_model
 from ner.tasks import Task
 from ner.tasks.base import Decode, Runtime
+
+if TYPE_CHECKING:
+    from ner.nn.building import Build
 
 # Sentences that `pipe` reads ahead, so that it can group those of like length.
 WINDOW = 1024
@@ -68,6 +72,7 @@ class Predictor:
         precision: Precision = "fp32",
         device: str = "cpu",
         threads: int | None = None,
+        build: "Build | None" = None,
     ) -> Self:
         """Load a model folder that holds a model of this class; the arguments are those of `load`.
 
@@ -86,6 +91,7 @@ class Predictor:
             precision=precision,
             device=device,
             threads=threads,
+            build=build,
         )
         return cls(model.task, model.featurizer, chosen, model.tokenizer, {**model.record})
 

@@ -3,9 +3,9 @@
 from ner.nn.crf import CRF
 from ner.nn.embeddings import CharacterCNN, CharacterLSTM, Embedder, WordEmbedding
 from ner.nn.encoders import DilatedCNN, MinimalRNN, RecurrentEncoder, SelfAttention
-from ner.nn.heads import ClassifierHead, CRFHead, SoftmaxHead
-from ner.nn.model import Model
-from ner.nn.tensors import BatchTensors, OutputTensors
+from ner.nn.heads import ClassifierHead, CRFHead, Head, SoftmaxHead
+from ner.nn.model import Encoder, Model, TokenEmbedder
+from ner.nn.tensors import BatchTensors, OutputTensors, length_mask
 
 __all__ = [
     "CRF",
@@ -16,11 +16,15 @@ __all__ = [
     "ClassifierHead",
     "DilatedCNN",
     "Embedder",
+    "Encoder",
+    "Head",
     "MinimalRNN",
     "Model",
     "OutputTensors",
     "RecurrentEncoder",
     "SelfAttention",
     "SoftmaxHead",
+    "TokenEmbedder",
     "WordEmbedding",
+    "length_mask",
 ]

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from ner.errors import ConfigError
+from ner.errors import ConfigError, ModelFolderError
 from ner.features.featurizer import Featurizer
 from ner.features.word_features import AFFIXES, SHAPES, num_character_rows
 from ner.nn.embeddings import (
@@ -27,6 +27,9 @@ from ner.tasks import Task
 from ner.tasks.base import HeadName
 
 Settings = Mapping[str, Any]
+
+# A user's function that replaces components of a model.
+Build = Callable[[Model], Model]
 
 
 def build_model(settings: Settings, featurizer: Featurizer, task: Task) -> Model:
@@ -74,6 +77,33 @@ def build_model(settings: Settings, featurizer: Featurizer, task: Task) -> Model
     embedder = Embedder(word_parts, token_parts, **settings["embedder"])
     encoder: Any = build_encoder(embedder.size, settings["encoder"])
     return Model(embedder, encoder, build_head(settings, encoder.size, task))
+
+
+def replace_components(
+    model: Model, settings: Settings, build: Build | None, where: str = "model"
+) -> Model:
+    """Let a user's function replace components of a model; without any, return the same model.
+
+    Args:
+        model: The model that `build_model` built from the settings.
+        settings: Its `build` is the name of the function that the network needs, if it needs one.
+        build: The function.
+        where: The model folder, for messages.
+
+    Raises:
+        ModelFolderError: The network needs a function, and there is none.
+        TypeError: The function returns something else than a `Model`.
+    """
+    if build is None:
+        if needed := settings.get("build"):
+            raise ModelFolderError(
+                f"{where}: the network was built by your function {needed!r}. Pass it as build=."
+            )
+        return model
+    replaced = build(model)
+    if not isinstance(replaced, Model):
+        raise TypeError(f"build: must return a ner.nn.Model. Got {type(replaced).__name__}.")
+    return replaced
 
 
 def build_head(settings: Settings, size: int, task: Task) -> Head:

@@ -1,31 +1,60 @@
 """The model: an embedder, an encoder and a head, one after the other."""
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from ner.nn.heads import Head
 from ner.nn.tensors import BatchTensors, OutputTensors
 
 
+@runtime_checkable
+class TokenEmbedder(Protocol):
+    """The first component of a model: a module that computes vectors, such as `Embedder`."""
+
+    size: int
+    """Width of the vectors (E)."""
+
+    def __call__(self, batch: Any) -> Float[Tensor, "B T E"]:
+        """Compute the vectors of the tokens of a batch."""
+        ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """The second component of a model: a module that computes states, such as `DilatedCNN`."""
+
+    size: int
+    """Width of the states (H)."""
+
+    def __call__(
+        self, embedded: Float[Tensor, "B T E"], lengths: Int[Tensor, " B"]
+    ) -> Float[Tensor, "B T H"]:
+        """Compute the states of tokens from their vectors and the lengths of sentences.
+
+        Positions past the end of a sentence are padding: they must not change the states of tokens.
+        """
+        ...
+
+
 class Model(nn.Module):
     """A network from batches of sentences to scores of tags or classes.
 
-    Any modules with the calls below can be the components of a model.
+    Any modules with the calls of these protocols can be the components of a model.
 
     Args:
         embedder: Computes the vectors of tokens (B T E) of a batch.
         encoder: Computes states (B T H) from these vectors and the lengths (B) of sentences.
-        head: Computes the loss and the outputs from these states, see `Head`.
+        head: Computes the loss and the outputs from these states.
         autocast: Whether embedder and encoder are trained in bfloat16. The head always computes in
             float32.
     """
 
     def __init__(
-        self, embedder: nn.Module, encoder: nn.Module, head: Head, autocast: bool = False
+        self, embedder: TokenEmbedder, encoder: Encoder, head: Head, autocast: bool = False
     ) -> None:
         super().__init__()
         self.embedder = embedder

@@ -12,7 +12,7 @@ from ner.crf.forward_backward import Edges
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
 from ner.model_folder import WEIGHTS, ModelFolder
-from ner.nn.building import build_model
+from ner.nn.building import build_model, replace_components
 from ner.nn.model import Model
 
 # Types of tensors, by the kind of numpy's type.
@@ -71,9 +71,11 @@ def load_network(stored: ModelFolder, where: str = "model") -> Model:
         where: Its path, for messages.
 
     Raises:
-        ModelFolderError: A weight is missing, unexpected, or of another shape.
+        ModelFolderError: A weight is missing, unexpected, or of another shape, or the network needs
+            a function that `stored` lacks.
     """
     model = build_model(stored.network, stored.featurizer, stored.task)
+    model = replace_components(model, stored.network, stored.build, where)
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     weights = dict(stored.weights)
     file, hint = f"{where}: {WEIGHTS}", "Was a file of the model exchanged?"

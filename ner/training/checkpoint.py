@@ -24,7 +24,7 @@ FORMAT = 1
 
 STATE = "state.safetensors"
 
-# Should the newest be damaged (a full disk, say), there is one before it.
+# If the newest checkpoint is damaged, by a full disk for example, there is one before it.
 KEPT = 2
 
 
@@ -36,17 +36,16 @@ def run_and_save(
     minutes: float,
     each_epoch: bool = True,
 ) -> Generator[Step | Epoch, None, None]:
-    """Train, and save a checkpoint whenever one is due, after the event was consumed.
+    """Train, and save checkpoints: after each epoch, after `minutes`, at the end, and after Ctrl-C.
 
-    One is due after each epoch, after `minutes`, at the end, after Ctrl-C, and when the consumer
-    closes the generator.
+    If the consumer closes the generator before its end, that saves a checkpoint too.
 
     Args:
         trainer: Trains on from its state.
-        folder: Of the checkpoints.
-        record: See `save_checkpoint`; the consumer may change it at each event.
-        minutes: Between checkpoints.
-        each_epoch: False: the end of an epoch alone is no reason to save.
+        folder: The folder of all checkpoints of the run.
+        record: See `save_checkpoint`. The consumer may change it at each event.
+        minutes: Time between checkpoints.
+        each_epoch: Whether there is a checkpoint after each epoch.
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, when the state is saved.
@@ -91,8 +90,8 @@ def save_checkpoint(folder: Path, trainer: Trainer, record: Mapping[str, Any]) -
     """Write the state of a trainer into a new folder, and remove the oldest ones.
 
     Args:
-        folder: Of all checkpoints of a run.
-        trainer: At one of its events.
+        folder: The folder of all checkpoints of the run.
+        trainer: The trainer, at one of its events.
         record: Further facts, as JSON can hold them. `identity` among them says what a run and its
             resumption must have in common, for `restore_newest`.
     """
@@ -135,9 +134,9 @@ def restore_newest(
     """Put a trainer into the state of the newest checkpoint that is whole.
 
     Args:
-        folder: Of all checkpoints of a run.
+        folder: The folder of all checkpoints of the run.
         trainer: Gets the saved state.
-        identity: What the run that resumes must have in common with the one that was saved.
+        identity: Everything that must be the same as in the run that was saved.
 
     Returns:
         The checkpoint; None where there is none yet.
@@ -159,7 +158,7 @@ def restore_newest(
 
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:
-    """Find the newest checkpoint that is whole, and remove what a kill left half-written."""
+    """Find the newest checkpoint that is whole, and remove what a killed run left unfinished."""
     for leftover in folder.glob(".epoch-*"):
         shutil.rmtree(leftover)
     for path in reversed(checkpoints(folder)):

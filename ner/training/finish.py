@@ -1,7 +1,7 @@
-"""The end of a run: judge the best weights, write the model folder, report."""
+"""The end of a run: evaluate the best weights, write the model folder and the report."""
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -9,28 +9,28 @@ from typing import Any
 
 from ner.config.loading import Config, to_toml
 from ner.data.tokenizer import Tokenizer, agreement
+from ner.evaluation.calibration import Calibration
 from ner.evaluation.report import LabelReport, Report
 from ner.exporting.model import save_exported
 from ner.files import write_json
 from ner.inference.evaluate import evaluate
 from ner.inference.loading import build_predictor, load
+from ner.inference.predictor import Predictor
 from ner.model_folder import ModelFolder, save_model
+from ner.tasks import Task
 from ner.training.model_card import model_card
 from ner.training.prepare import Prepared
 from ner.training.result import RunResult
-from ner.training.run_folder import versions
-from ner.training.splits import Corpus
+from ner.training.run_folder import REPORT, VECTORS, versions
+from ner.training.splits import Corpus, Notify
 from ner.training.storage import ENCODED
 from ner.training.trainer import Trainer
 from ner.training.weights import frozen_weights
 
-# Vectors for new words, in the run folder until the model folder has them.
-VECTORS = "vectors.safetensors"
-
-# Of so many sentences the tokens are compared with those of the tokenizer.
+# The tokens of this many sentences are compared with those of the tokenizer.
 AGREEMENT_SENTENCES = 20_000
 
-# What a manifest tells of a report, where the report has it.
+# The scores in a manifest, as far as a report has them.
 MANIFEST_METRICS = ("precision", "recall", "f1", "accuracy")
 
 
@@ -43,73 +43,97 @@ def finish(
     tokenizer: Tokenizer,
     *,
     seconds: float,
-    notify: Callable[[str], None],
+    notify: Notify,
 ) -> RunResult:
     """Write `model/` and `report.json` into the folder of a run.
 
     Args:
-        config: Of the run.
-        folder: Of the run.
+        config: All settings.
+        folder: The folder of the run.
         corpus: All splits.
         prepared: What training started from.
-        trainer: It has the best weights.
-        tokenizer: Of the model.
-        seconds: That training took.
-        notify: Gets a line for everything that a user should know.
+        trainer: Holds the best weights.
+        tokenizer: The tokenizer of the model.
+        seconds: The time that training took.
+        notify: Called with a line for everything that a user should know.
     """
     device = str(trainer.device)
+    model = best_model(prepared, trainer, tokenizer, config)
+    predictor, calibration = build_predictor(model, device=device).calibrated(corpus.dev, notify)
+    result = RunResult(
+        predictor=predictor,
+        reports=evaluate_splits(predictor, corpus, calibration),
+        baselines=evaluate_baseline(prepared.task, corpus),
+        baseline_name=prepared.task.baseline_name,
+        model=folder / "model",
+        seconds=seconds,
+    )
+    record = describe_model(config, corpus, prepared, tokenizer, result.reports)
+    assert trainer.state.best_epoch is not None
+    record["best_epoch"] = trainer.state.best_epoch + 1
+    card = model_card(config, corpus.record, result, prepared.network.get("build"))
+    model = replace(model, task=predictor.task, card=card, record=record)
+    if config.training.export:
+        save_exported(result.model, model, corpus.dev, notify)
+    else:
+        save_model(result.model, model)
+    # From here on the vectors of new words are those in the model folder.
+    result = replace(result, predictor=load(result.model, device=device, build=prepared.build))
+    (folder / VECTORS).unlink(missing_ok=True)
+    shutil.rmtree(folder / ENCODED, ignore_errors=True)
+    write_json(folder / REPORT, result.splits())
+    return result
+
+
+def best_model(
+    prepared: Prepared, trainer: Trainer, tokenizer: Tokenizer, config: Config
+) -> ModelFolder:
+    """Put the best weights together with all else that a model consists of."""
     weights = {**frozen_weights(trainer.model), **trainer.best_weights}
-    parts = ModelFolder(
+    return ModelFolder(
         prepared.featurizer,
         prepared.task,
         prepared.network,
         {name: tensor.cpu().numpy() for name, tensor in weights.items()},
         tokenizer,
         config=to_toml(config),
+        build=prepared.build,
     )
-    predictor = build_predictor(parts, device=device)
-    annotator, calibration = predictor.calibrated(corpus.dev, notify)
-    parts = replace(parts, task=annotator.task)
-    baseline = prepared.task.baseline(corpus.train)
+
+
+def evaluate_splits(
+    predictor: Predictor, corpus: Corpus, calibration: Calibration | None
+) -> dict[str, Report]:
+    """Evaluate a model on the development data, and on the test data if there are any."""
     reports: dict[str, Report] = {}
-    baselines: dict[str, float] = {}
     for split, gold in (("dev", corpus.dev), ("test", corpus.test)):
         if gold:
             title = f"{split} ({corpus.record[split]['source']})"
-            reports[split] = evaluate(annotator, gold, name=title)
-            baselines[split] = prepared.task.score(gold, [baseline(sentence) for sentence in gold])
+            reports[split] = evaluate(predictor, gold, name=title)
     if isinstance(reports["dev"], LabelReport):
         reports["dev"] = replace(reports["dev"], calibration=calibration)
-    result = RunResult(
-        annotator, reports, baselines, prepared.task.baseline_name, folder / "model", seconds
-    )
-    record = _record(config, corpus, prepared, tokenizer, reports)
-    assert trainer.state.best_epoch is not None
-    record["best_epoch"] = trainer.state.best_epoch + 1
-    parts = replace(parts, card=model_card(config, corpus.record, result), record=record)
-    if config.training.export:
-        save_exported(result.model, parts, corpus.dev, notify)
-    else:
-        save_model(result.model, parts)
-    # From here on the vectors of new words are those in the model folder.
-    result = replace(result, predictor=load(result.model, device=device))
-    (folder / VECTORS).unlink(missing_ok=True)
-    shutil.rmtree(folder / ENCODED, ignore_errors=True)
-    results = result.to_dict()
-    write_json(folder / "report.json", {split: results[split] for split in reports})
-    return result
+    return reports
 
 
-def _record(
+def evaluate_baseline(task: Task, corpus: Corpus) -> dict[str, float]:
+    """Compute the main score of the task's baseline on the same data."""
+    predict = task.baseline(corpus.train)
+    return {
+        split: task.score(gold, [predict(sentence) for sentence in gold])
+        for split, gold in (("dev", corpus.dev), ("test", corpus.test))
+        if gold
+    }
+
+
+def describe_model(
     config: Config,
     corpus: Corpus,
     prepared: Prepared,
     tokenizer: Tokenizer,
     reports: Mapping[str, Report],
 ) -> dict[str, Any]:
-    """Give what a manifest tells of how its model came about."""
-    facts = {split: report.to_dict() for split, report in reports.items()}
-    record = {
+    """Collect for the manifest how the model came about."""
+    record: dict[str, Any] = {
         "versions": versions(),
         "seed": config.seed,
         "data": corpus.record,
@@ -118,8 +142,8 @@ def _record(
             "agreement": round(agreement(tokenizer, islice(corpus.train, AGREEMENT_SENTENCES)), 4),
         },
         "metrics": {
-            split: {key: found[key] for key in MANIFEST_METRICS if key in found}
-            for split, found in facts.items()
+            split: {k: v for k, v in report.to_dict().items() if k in MANIFEST_METRICS}
+            for split, report in reports.items()
         },
     }
     if prepared.featurizer.columns:

@@ -1,4 +1,4 @@
-"""The model card: what a model is, how it was trained and how good it is."""
+"""The model card: what a model predicts, how it was trained, and its scores."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,52 +7,71 @@ from ner.config import EncoderConfig
 from ner.config.loading import Config
 from ner.training.result import METRIC_NAMES, RunResult
 
-# As papers write them.
-NAMES_OF_CELLS = {"lstm": "LSTM", "gru": "GRU", "mingru": "minGRU", "minlstm": "minLSTM"}
+# The spelling of papers.
+CELL_NAMES = {"lstm": "LSTM", "gru": "GRU", "mingru": "minGRU", "minlstm": "minLSTM"}
+
+COLUMNS = ("source", "sentences", "tokens", "entities", "sha256")
 
 
-def model_card(config: Config, data: Mapping[str, Any], result: RunResult) -> str:
-    """Write the README of a model folder."""
+def model_card(
+    config: Config, data: Mapping[str, Any], result: RunResult, build: str | None = None
+) -> str:
+    """Write the README of a model folder.
+
+    Args:
+        config: All settings of the run.
+        data: Source, digest and sizes of each split.
+        result: The model and its reports.
+        build: The name of the user's function that replaced components of the network.
+    """
     card = result.predictor.task.card
-    splits = "\n".join(
-        f"| {split} | {facts['source']} | {facts.get('sentences', '')} | "
-        f"{facts.get('tokens', '')} | {facts.get('entities', '')} | "
-        f"{str(facts.get('sha256') or '')[:12]} |"
-        for split, facts in data.items()
-    )
-    tables = "\n".join(
-        f"```\n{report}\n```\n\nFor comparison, {result.baseline_name}: "
-        f"{METRIC_NAMES[report.metric]} {100 * result.baselines[split]:.2f}.\n"
-        for split, report in result.reports.items()
-    )
+    encoder = f"from the function `{build}`" if build else _encoder(config.encoder)
+    argument = f", build={build}" if build else ""
     return f"""# {card.title}
 
-Encoder: {_encoder(config.encoder)}. Seed: {config.seed}.
-Its labels: {", ".join(result.predictor.labels)}.
+- Labels: {", ".join(result.predictor.labels)}
+- Encoder: {encoder}
+- Seed: {config.seed}
 
 ```python
 import ner
 
-model = ner.load("path/to/this/folder")
+model = ner.load("path/to/this/folder"{argument})
 {card.use}
 ```
 
 ## Data
 
-| split | source | sentences | tokens | entities | sha256 |
-|---|---|---|---|---|---|
-{splits}
+{_data_table(data)}
 
 ## Results
 
-{tables}
+{_results(result)}
 {card.scores}
-`config.toml` holds all settings, `manifest.json` versions and digests.
+All settings are in `config.toml`; versions and digests are in `manifest.json`.
 """
 
 
 def _encoder(section: EncoderConfig) -> str:
     if section.kind == "idcnn":
         return "iterated dilated convolutions"
-    directions = "both directions" if section.bidirectional else "forwards"
-    return f"{NAMES_OF_CELLS[section.cell]}, {directions}"
+    directions = "in both directions" if section.bidirectional else "forwards"
+    return f"{CELL_NAMES[section.cell]} {directions}"
+
+
+def _data_table(data: Mapping[str, Any]) -> str:
+    """Write a row for each split; a split that was held out has neither digest nor all sizes."""
+    rows = [("split", *COLUMNS), ("---",) * (1 + len(COLUMNS))]
+    for split, facts in data.items():
+        shown = facts | {"sha256": (facts.get("sha256") or "")[:12]}
+        rows.append((split, *(str(shown.get(column, "")) for column in COLUMNS)))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _results(result: RunResult) -> str:
+    """Write the report on each split, and the score of the baseline."""
+    return "\n".join(
+        f"```\n{report}\n```\n\nFor comparison, {result.baseline_name}: "
+        f"{METRIC_NAMES[report.metric]} {100 * result.baselines[split]:.2f}.\n"
+        for split, report in result.reports.items()
+    )

@@ -1,4 +1,4 @@
-"""Optimizers: dense for most weights, row by row for large tables."""
+"""Optimizers, clipping and schedules. Large tables on a CPU are updated row by row."""
 
 import math
 from collections.abc import Iterable
@@ -18,21 +18,21 @@ HIGHEST_RATIO = 0.9999
 
 
 class LazyAdam(Optimizer):
-    """Adam on large tables, done row by row, when a batch looks a row up.
+    """Adam for large tables, which updates a row when a batch looks it up.
 
-    Dense Adam moves every row at every step: a row that a batch does not touch goes on along its
-    fading first moment. Here it stays until it is looked up again, and then makes all these moves
-    at once: they are a geometric series. So the cost of a step does not grow with the table, and
-    the weights are those of dense Adam but for the change of the learning rate and of the bias
-    corrections while a row waits.
+    Dense Adam moves every row at every step: a row without a gradient keeps moving along its fading
+    first moment. Here such a row waits until a batch looks it up, and then makes all these moves at
+    once: they are a geometric series. So the cost of a step does not grow with the table. The
+    weights differ from those of dense Adam only because the learning rate and the bias corrections
+    change while a row waits.
 
     Args:
-        groups: Parameter groups; all parameters are weights of `tables`.
-        tables: Embeddings with sparse gradients. From now on they bring the rows that they look up
-            in training up to date.
+        groups: Parameter groups. All parameters are weights of `tables`.
+        tables: Embeddings with sparse gradients. In training, they update the rows that they look
+            up.
         lr: Learning rate.
-        betas: Decay of the two moments.
-        eps: Added to the root of the second moment.
+        betas: Decay of the first and of the second moment.
+        eps: Number that is added to the root of the second moment.
 
     Source: Kingma and Ba, "Adam", ICLR 2015, algorithm 1.
     """
@@ -66,7 +66,7 @@ class LazyAdam(Optimizer):
             self._catch_up(group, table.weight, arguments[0].unique())
 
     def catch_up(self) -> None:
-        """Bring all rows up to date, before somebody reads the tables."""
+        """Update all rows that wait; needed before the tables are read as a whole."""
         for group in self.param_groups:
             for weight in group["params"]:
                 self._catch_up(group, weight, torch.arange(len(weight)))
@@ -82,8 +82,8 @@ class LazyAdam(Optimizer):
         waited = (count - state["last"].index_select(0, rows)).to(weight.dtype)[:, None]
         first = state["first"].index_select(0, rows)
         second = state["second"].index_select(0, rows)
-        # Each step the move shrinks by this ratio: add up as many as there were.
-        # (With unusual betas it would grow until eps stops it; this series then hardly shrinks.)
+        # From step to step, a move shrinks by this ratio; add up the moves of all steps.
+        # With unusual betas the ratio would be above 1; then the limit keeps the sum finite.
         ratio = min(beta1 / math.sqrt(beta2), HIGHEST_RATIO)
         moves = ratio * (1 - ratio**waited) / (1 - ratio)
         root = (second / (1 - beta2**count)).sqrt_().add_(group["eps"])
@@ -118,14 +118,14 @@ class LazyAdam(Optimizer):
 
 
 def use_sparse_tables(model: nn.Module) -> None:
-    """Let large embedding tables give gradients of the rows they looked up alone.
+    """Give large embedding tables sparse gradients, which hold only the rows that were looked up.
 
-    Worth it on a CPU; on a GPU a fused step over a whole table is faster than finding the rows.
+    This is faster on a CPU. On a GPU, an update of the whole table is faster than finding the rows.
     """
-    # Encoders of others may use a table otherwise than by looking rows up.
-    theirs = {module for part in transformers_of(model) for module in part.modules()}
+    # A pretrained encoder may use its tables for more than looking up rows.
+    pretrained = {m for transformer in transformers_of(model) for m in transformer.modules()}
     for module in model.modules():
-        if module in theirs:
+        if module in pretrained:
             continue
         if isinstance(module, nn.Embedding) and module.weight.numel() > SMALL_TABLE:
             module.sparse = True
@@ -141,22 +141,29 @@ def build_optimizers(
     momentum: float = 0.0,
     betas: tuple[float, float] = (0.9, 0.999),
 ) -> list[Optimizer]:
-    """Build optimizers whose groups differ in rate and decay.
+    """Build optimizers with a group of parameters for each learning rate and weight decay.
 
     Args:
-        model: Its parameters are taken.
-        name: Of the optimizer.
-        learning_rate: Peak, kept as `base_lr` in each group.
-        embedding_rate: Factor on the rate of embedding tables, but those of a transformer, which
-            has a factor of its own.
-        weight_decay: Of AdamW, decoupled from the gradient, and of SGD; see `shrinkable` for what
-            it spares.
-        momentum: Of SGD.
-        betas: Of AdamW.
+        model: The model, of which all trainable parameters are taken.
+        name: `adamw` or `sgd`.
+        learning_rate: The highest rate, which each group keeps as `base_lr`.
+        embedding_rate: Factor on the rate of embedding tables. Those of a transformer have the rate
+            of the transformer.
+        weight_decay: Decay of the weights that `shrinkable` names; decoupled from the gradient with
+            `adamw`.
+        momentum: Momentum of `sgd`.
+        betas: Decay of the two moments of `adamw`.
+
+    Returns:
+        One optimizer for dense gradients and, if there are sparse tables, one for these.
     """
     tables = embedding_tables(model)
     decaying = shrinkable(model)
-    rates = {id(p): part.rate for part in transformers_of(model) for p in part.encoder.parameters()}
+    rates = {
+        id(parameter): transformer.rate
+        for transformer in transformers_of(model)
+        for parameter in transformer.encoder.parameters()
+    }
     groups: dict[tuple[bool, float, bool], list[Tensor]] = {}
     for key, parameter in model.named_parameters():
         if not parameter.requires_grad:
@@ -188,9 +195,9 @@ def build_optimizers(
 
 @torch.no_grad()
 def clip_gradients(parameters: Iterable[Tensor], max_norm: float) -> None:
-    """Scale all gradients, dense and sparse, so that their norm together is at most `max_norm`.
+    """Scale all gradients, dense and sparse, so that their joint norm is at most `max_norm`.
 
-    Sparse gradients are coalesced on the way.
+    Sparse gradients are coalesced.
     """
     values: list[Tensor] = []
     for parameter in parameters:
@@ -202,7 +209,7 @@ def clip_gradients(parameters: Iterable[Tensor], max_norm: float) -> None:
         else:
             values.append(parameter.grad)
     norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(v) for v in values]))
-    # The small number is that of torch.nn.utils.clip_grad_norm_, so that both agree.
+    # The same small number as in torch.nn.utils.clip_grad_norm_, so that both agree.
     scale = (max_norm / (norm + 1e-6)).clamp(max=1.0)
     for value in values:
         value.mul_(scale)
@@ -210,20 +217,20 @@ def clip_gradients(parameters: Iterable[Tensor], max_norm: float) -> None:
 
 ScheduleName = Literal["one-cycle", "cosine", "plateau", "inverse-epoch", "constant"]
 
-# One-cycle starts at 1/25 of the peak and ends near zero: Smith and Topin, "Super-Convergence",
-# 2018, with the divisor that fastai made the custom.
+# One-cycle starts at 1/25 of the highest rate and ends near zero: Smith and Topin,
+# "Super-Convergence", 2018, with the divisor of fastai.
 ONE_CYCLE_START = 1 / 25
 
 
 class Schedule:
-    """The factor on every learning rate, as training goes on.
+    """The factor on all learning rates in the course of training.
 
     Args:
-        name: `one-cycle` rises and falls along cosines; `cosine` rises linearly, then falls;
-            `plateau` halves when the development score stalls; `inverse-epoch` divides by
-            1 + decay * epoch.
-        warmup: Share of the run in which the rate rises.
-        decay: Of `inverse-epoch`.
+        name: `one-cycle` rises and falls along cosines; `cosine` rises linearly and falls along a
+            cosine; `plateau` halves when the development score stalls; `inverse-epoch` divides by
+            1 + decay * epoch; `constant` stays at 1.
+        warmup: Share of the run in which `one-cycle` and `cosine` rise.
+        decay: Decay of `inverse-epoch`.
         patience: Epochs without a better score before `plateau` halves.
     """
 
@@ -238,7 +245,12 @@ class Schedule:
         self.halvings = 0
 
     def factor(self, progress: float, epoch: int) -> float:
-        """Give the factor in (0, 1] at a `progress` in [0, 1) of the whole run."""
+        """Compute the factor, in [0, 1].
+
+        Args:
+            progress: Share of the run that is done, in [0, 1).
+            epoch: Number of the epoch, from 0.
+        """
         match self.name:
             case "one-cycle" if progress < self.warmup:
                 rise = (1 - math.cos(math.pi * progress / self.warmup)) / 2
@@ -256,15 +268,15 @@ class Schedule:
                 return 1.0
 
     def observe(self, better: bool) -> None:
-        """Take note of whether an epoch was the best so far."""
+        """Record whether an epoch was the best so far."""
         self.stalled = 0 if better else self.stalled + 1
         if self.stalled >= self.patience:
             self.stalled, self.halvings = 0, self.halvings + 1
 
     def state(self) -> dict[str, int]:
-        """Give what a checkpoint has to keep."""
+        """Return what a checkpoint must keep."""
         return {"stalled": self.stalled, "halvings": self.halvings}
 
     def load_state(self, state: dict[str, int]) -> None:
-        """Go on from `state`."""
+        """Restore what `state` returned."""
         self.stalled, self.halvings = state["stalled"], state["halvings"]

@@ -1,7 +1,7 @@
-"""From settings to what is trained: corpora, vocabularies, an untrained network."""
+"""Everything that training starts from: vocabularies, an untrained network, and batches."""
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,90 +9,89 @@ from typing import Any
 import numpy as np
 import torch
 
+from ner.config import TransformerConfig
 from ner.config.loading import Config
 from ner.errors import ConfigError
 from ner.features.augmentation import Augmentation
 from ner.features.batches import TrainingBatches
+from ner.features.counts import CorpusCounts
 from ner.features.featurizer import Featurizer, build_featurizer, rare_forms
 from ner.features.subwords import Subwords
 from ner.features.vectors import Vectors, VectorStore, read_vectors
 from ner.features.vocabulary import coverage, fallback_forms
 from ner.model_folder import ModelFolder
-from ner.nn.building import build_model
+from ner.nn.building import Build, build_model, replace_components
 from ner.nn.model import Model
 from ner.nn.pretrained import Pretrained, read_pretrained_encoder
 from ner.nn.runtime import take_weights
 from ner.nn.transformer import fill_encoders, transformers_of
-from ner.tasks import TASKS, Task, make_task
+from ner.tasks import Task, make_task
+from ner.training.settings import network_settings
 from ner.training.splits import Corpus, Notify
 from ner.training.storage import encode_training
 
 
-def read_encoder(config: Config) -> Pretrained | None:
-    """Read the encoder that a configuration names, if it names one.
+@dataclass(frozen=True)
+class WordVectors:
+    """Pretrained vectors of words.
+
+    Args:
+        read: All that were read. Those of training words are where their training starts.
+        store: Those of other words, which stay as they are.
+    """
+
+    read: Vectors
+    store: VectorStore
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What training starts from.
+
+    Args:
+        featurizer: Strings to arrays, with the vocabularies of the training data.
+        task: What is predicted, with the labels of the training data.
+        network: What the network was built from, see `ner.nn.building.build_model`.
+        model: The untrained network.
+        rare: Forms of words that training shows at times as if they were unknown.
+        build: The user's function that replaced components of the network.
+    """
+
+    featurizer: Featurizer
+    task: Task
+    network: dict[str, Any]
+    model: Model
+    rare: set[str]
+    build: Build | None = None
+
+
+def read_word_vectors(
+    config: Config, corpus: Corpus, store_path: Path, notify: Notify
+) -> WordVectors | None:
+    """Read the pretrained vectors that a configuration names, if it names any.
+
+    Args:
+        config: Its sections `vectors` and `words` are read.
+        corpus: The words of its training split get vectors that are trained.
+        store_path: File for the vectors of other words.
+        notify: Called with lines on how many words have vectors.
 
     Raises:
-        ConfigError: It cannot be read, or there are vectors of words beside one that is alone.
+        ConfigError: The vectors have another width than `words.size`.
     """
-    chosen = config.transformer
+    chosen = config.vectors
     if not chosen.path:
         return None
-    if chosen.alone and config.vectors.path:
-        raise ConfigError(
-            "transformer.alone: must be false where there are pretrained vectors. Got true."
-        )
-    return read_pretrained_encoder(chosen.path, chosen.revision)
-
-
-def make_subwords(encoder: Pretrained | None, config: Config) -> Subwords | None:
-    """Make what turns sentences into sub-words as a configuration says.
-
-    Raises:
-        ConfigError: The encoder takes no window of this size.
-    """
-    if encoder is None:
-        return None
-    chosen = config.transformer
-    return encoder.subwords(
-        window=chosen.window,
-        overlap=chosen.overlap,
-        context=chosen.context,
-        pooling=chosen.pooling,
-    )
-
-
-# Sections of a configuration that the network is built from.
-NETWORK = (
-    "words",
-    "characters",
-    "shape",
-    "affixes",
-    "bigrams",
-    "inputs",
-    "transformer",
-    "embedder",
-    "encoder",
-    "pooling",
-    "head",
-)
-
-
-def read_pretrained(
-    config: Config, corpus: Corpus, store_path: Path, notify: Notify
-) -> tuple[Vectors | None, VectorStore | None]:
-    """Read pretrained vectors: those of training words, to be trained, and a store of others."""
-    if not config.vectors.path:
-        return None, None
     lowercase = config.words.lowercase
     seen = {form for word in corpus.counts.words for form in fallback_forms(word, lowercase)}
-    keep = None if config.vectors.keep == "all" else config.vectors.keep
-    vectors = read_vectors(config.vectors.path, keep, always=seen)
+    keep = None if chosen.keep == "all" else chosen.keep
+    vectors = read_vectors(chosen.path, keep, always=seen)
     if vectors.matrix.shape[1] != config.words.size:
         raise ConfigError(
-            f"words.size: the width of the vectors in {config.vectors.path}, which is "
+            f"words.size: the width of the vectors in {chosen.path}, which is "
             f"{vectors.matrix.shape[1]}. Got {config.words.size}."
         )
-    # Words of training have rows of their own, so the store leaves them out.
+    # Training words have rows in the network, so the store leaves them out.
     other = [i for i, word in enumerate(vectors.words) if word not in seen]
     VectorStore.write(store_path, [vectors.words[i] for i in other], vectors.matrix[other])
     known = set(vectors.words)
@@ -101,135 +100,94 @@ def read_pretrained(
     notify(f"Vectors of training words: {train}")
     notify(f"Vectors of development words that training never saw: {coverage(known, new_words)}")
     notify(f"Vectors kept for new words: {len(other):,} of {config.words.size} dimensions")
-    return vectors, VectorStore.open(store_path)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Everything that training starts from."""
-
-    featurizer: Featurizer
-    task: Task
-    network: dict[str, Any]
-    model: Model
-    rare: set[str]
-
-    def batches(self, corpus: Corpus, config: Config) -> TrainingBatches:
-        """Encode the training sentences with their gold annotation."""
-        augmentation = Augmentation(**config.augmentation.model_dump())
-        encoded = encode_training(
-            corpus.train,
-            corpus.counts,
-            self.featurizer,
-            self.task,
-            self.rare,
-            spellings=augmentation.spellings,
-            storage=corpus.storage,
-            record=corpus.record["train"] if corpus.storage else None,
-        )
-        return TrainingBatches(
-            encoded,
-            changes=augmentation.changes(encoded, self.task.outputs),
-            seed=config.seed,
-            batch_size=config.training.batch_size,
-            batch_tokens=config.training.batch_tokens,
-            replace=config.words.replace_singletons,
-        )
+    return WordVectors(vectors, VectorStore.open(store_path))
 
 
 def prepare(
     config: Config,
-    corpus: Corpus,
-    vectors: Vectors | None,
-    store: VectorStore | None,
+    counts: CorpusCounts,
+    vectors: WordVectors | None = None,
     start: ModelFolder | None = None,
+    build: Build | None = None,
 ) -> Prepared:
-    """Build vocabularies from the training split alone, and an untrained network.
+    """Build vocabularies and an untrained network.
 
     Args:
-        config: Resolved.
-        corpus: All splits.
-        vectors: First rows of the words that they hold.
-        store: Vectors for words that training never sees.
-        start: A model to go on from, whose network the configuration describes; its vocabularies
-            and tags are extended.
+        config: All settings, resolved.
+        counts: Counts of the training split, the only one that vocabularies come from.
+        vectors: Pretrained vectors of words.
+        start: A model to train further, whose network the configuration describes. Its
+            vocabularies and labels are extended.
+        build: A user's function that replaces components of the network, in which pretrained
+            vectors and weights are already filled in. Its name becomes `build` in `network`.
 
     Raises:
-        ConfigError: The head is given weights or a cost that it has no use for.
+        ConfigError: A label that has a weight is not in the training data, or the configuration
+            names a pretrained encoder that cannot be used.
+        ModelFolderError: The model to train further was built by a function, and there is none.
     """
-    blank = make_task(config.model_dump()) if start is None else start.task
-    task = blank.extended(corpus.counts.examples)
-    check_weights(config, task.labels)
-    encoder = read_encoder(config) if start is None else None
-    if start is None:
-        featurizer = build_featurizer(
-            corpus.counts,
-            lowercase=config.words.lowercase,
-            characters=config.characters.kind != "none",
-            shapes=config.shape.size > 0,
-            affix_rows=int(config.affixes.rows),
-            columns=config.inputs.columns,
-            bigram_count=config.bigrams.min_count if config.bigrams.size else 0,
-            vectors=store,
-            subwords=make_subwords(encoder, config),
-            language=config.pooling.language if config.pooling.hierarchical else None,
-            hard_wrapped=config.pooling.hard_wrapped,
-        )
+    task = (start.task if start else make_task(config.model_dump())).extended(counts.examples)
+    check_weights(config.head.weights, task.labels)
+    network, encoder = network_settings(config), None
+    if start is not None:
+        featurizer = start.featurizer.extended(counts)
+        for key in ("pretrained", "build"):
+            if key in start.network:
+                network[key] = start.network[key]
     else:
-        featurizer = start.featurizer.extended(corpus.counts)
-    settings = config.model_dump(mode="json")
-    network = {name: settings[name] for name in NETWORK}
-    if encoder is not None:
-        network["pretrained"] = {"architecture": encoder.architecture, "digest": encoder.digest}
-    elif start is not None and "pretrained" in start.network:
-        network["pretrained"] = start.network["pretrained"]
+        encoder = read_encoder(config.transformer, has_vectors=vectors is not None)
+        featurizer = make_featurizer(config, counts, vectors, encoder)
+        if encoder is not None:
+            network["pretrained"] = {"architecture": encoder.architecture, "digest": encoder.digest}
+    if build is not None:
+        network["build"] = getattr(build, "__name__", type(build).__name__)
     torch.manual_seed(config.seed)
     model = build_model(network, featurizer, task)
+    rare = rare_forms(counts, featurizer.words.lowercase)
+    if vectors is not None:
+        rare -= fill_rows(model, featurizer, vectors.read)
     if encoder is not None:
         fill_encoders(model, encoder.module)
-    for transformer in transformers_of(model):
-        transformer.keep_vectors(config.transformer.cache << 20)
+    if start is not None:
+        fill_rows_from_store(model, featurizer, len(start.featurizer.words))
+    model = replace_components(model, network, build, "init")
     if start is not None:
         take_weights(model, start)
-        fill_rows_from_store(model, featurizer, len(start.featurizer.words))
-    rare = rare_forms(corpus.counts, featurizer.words.lowercase)
-    if vectors is not None:
-        rare -= fill_rows(model, featurizer, vectors)
-    return Prepared(featurizer, task, network, model, rare)
+    for transformer in transformers_of(model):
+        transformer.keep_vectors(config.transformer.cache << 20)
+    return Prepared(featurizer, task, network, model, rare, build)
 
 
-def check_task(config: Config) -> None:
-    """Refuse settings that the task has no use for, unless they are as by default.
+def make_batches(config: Config, corpus: Corpus, prepared: Prepared) -> TrainingBatches:
+    """Encode the training sentences with their gold annotation, and cut them into batches."""
+    augmentation = Augmentation(**config.augmentation.model_dump())
+    encoded = encode_training(
+        corpus.train,
+        corpus.counts,
+        prepared.featurizer,
+        prepared.task,
+        prepared.rare,
+        spellings=augmentation.spellings,
+        storage=corpus.storage,
+        record=corpus.record.get("train"),
+    )
+    return TrainingBatches(
+        encoded,
+        changes=augmentation.changes(encoded, prepared.task.outputs),
+        seed=config.seed,
+        batch_size=config.training.batch_size,
+        batch_tokens=config.training.batch_tokens,
+        replace=config.words.replace_singletons,
+    )
+
+
+def check_weights(weights: Mapping[str, float], labels: Collection[str]) -> None:
+    """Refuse weights of labels that the training data lack.
 
     Raises:
-        ConfigError: One is set.
+        ConfigError: There is such a label.
     """
-    default = Config()
-    used = {name: settings_of(task) for name, task in TASKS.items()}
-    for key in dict.fromkeys(key for keys in used.values() for key in keys):
-        section, _, name = key.partition(".")
-        value, usual = (getattr(getattr(given, section), name) for given in (config, default))
-        if key not in used[config.task] and value != usual:
-            tasks = " or ".join(task for task, keys in used.items() if key in keys)
-            raise ConfigError(
-                f"{key}: must be {'none' if usual is None else usual} unless the task is "
-                f"{tasks}. Got {value} for {config.task}."
-            )
-
-
-def settings_of(task: type[Task]) -> list[str]:
-    """List the dotted keys of the settings that not every task uses, but this one does."""
-    settings: list[str] = []
-    for key in task.own_settings:
-        section, dot, _ = key.partition(".")
-        fields = type(getattr(Config(), section)).model_fields
-        settings += [key] if dot else [f"{section}.{name}" for name in fields]
-    return settings
-
-
-def check_weights(config: Config, labels: Collection[str]) -> None:
-    """Refuse weights of labels that the training data lack."""
-    for label in config.head.weights:
+    for label in weights:
         if label not in labels:
             folded = {known.casefold(): known for known in sorted(labels)}
             close = difflib.get_close_matches(label.casefold(), folded, n=1)
@@ -241,16 +199,71 @@ def check_weights(config: Config, labels: Collection[str]) -> None:
             raise ConfigError(f"head.weights: labels of the training data. Got {label!r}. {hint}")
 
 
+def read_encoder(transformer: TransformerConfig, *, has_vectors: bool) -> Pretrained | None:
+    """Read the pretrained encoder that a configuration names, if it names one.
+
+    Raises:
+        ConfigError: It cannot be read, or is to be alone although there are vectors of words.
+    """
+    if not transformer.path:
+        return None
+    if transformer.alone and has_vectors:
+        raise ConfigError(
+            "transformer.alone: must be false where there are pretrained vectors. Got true."
+        )
+    return read_pretrained_encoder(transformer.path, transformer.revision)
+
+
+def make_featurizer(
+    config: Config,
+    counts: CorpusCounts,
+    vectors: WordVectors | None,
+    encoder: Pretrained | None,
+) -> Featurizer:
+    """Collect the vocabularies of a training split, with all that the network is to read.
+
+    Raises:
+        ConfigError: The encoder takes no window of the configured size.
+    """
+    return build_featurizer(
+        counts,
+        lowercase=config.words.lowercase,
+        characters=config.characters.kind != "none",
+        shapes=config.shape.size > 0,
+        affix_rows=int(config.affixes.rows),
+        columns=config.inputs.columns,
+        bigram_count=config.bigrams.min_count if config.bigrams.size else 0,
+        vectors=None if vectors is None else vectors.store,
+        subwords=None if encoder is None else make_subwords(config.transformer, encoder),
+        language=config.pooling.language if config.pooling.hierarchical else None,
+        hard_wrapped=config.pooling.hard_wrapped,
+    )
+
+
+def make_subwords(transformer: TransformerConfig, encoder: Pretrained) -> Subwords:
+    """Make what turns sentences into the sub-words of an encoder.
+
+    Raises:
+        ConfigError: The encoder takes no window of the configured size.
+    """
+    return encoder.subwords(
+        window=transformer.window,
+        overlap=transformer.overlap,
+        context=transformer.context,
+        pooling=transformer.pooling,
+    )
+
+
 def fill_rows(model: Model, featurizer: Featurizer, vectors: Vectors) -> set[str]:
-    """Start the rows of words with their pretrained vectors; gives the words that have one."""
+    """Start the rows of words with their pretrained vectors; return the words that have one."""
     at = {word: i for i, word in enumerate(vectors.words)}
     table = word_table(model)
     filled: set[str] = set()
-    for entry, row in featurizer.words.rows.items():
-        form = next((f for f in fallback_forms(entry) if f in at), None)
+    for word, row in featurizer.words.rows.items():
+        form = next((f for f in fallback_forms(word) if f in at), None)
         if form is not None:
             table[row] = torch.from_numpy(vectors.matrix[at[form]])
-            filled.add(entry)
+            filled.add(word)
     return filled
 
 
@@ -265,5 +278,5 @@ def fill_rows_from_store(model: Model, featurizer: Featurizer, first: int) -> No
 
 
 def word_table(model: Model) -> torch.Tensor:
-    """Give the rows of words, to be written to."""
+    """Return the rows of words, to be written to."""
     return model.get_parameter("embedder.word_parts.words.table.weight").data

@@ -47,7 +47,9 @@ class Progress:
             TextColumn("{task.fields[state]}"),
             TimeRemainingColumn(),
         )
-        with RichProgress(*columns, console=self.console, transient=True) as bar:
+        # Unless told otherwise, rich writes what others print on stdout to its own console.
+        bar = RichProgress(*columns, console=self.console, transient=True, redirect_stdout=False)
+        with bar:
             self._bar = bar
             self._task = bar.add_task("training", total=epochs, completed=done, state="")
             self._epochs = epochs

@@ -13,15 +13,15 @@ METRIC_NAMES = {"f1": "F1", "accuracy": "accuracy"}
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a run.
+    """The result of a run.
 
     Args:
         predictor: The model, ready for use.
-        reports: By split.
-        baselines: The figure of the baseline by split.
-        baseline_name: What the baseline is.
+        reports: The report on each split that was evaluated.
+        baselines: The main score of the baseline on each of these splits.
+        baseline_name: A description of the baseline.
         model: The folder of the model.
-        seconds: Of training.
+        seconds: The time that training took.
     """
 
     predictor: Predictor
@@ -33,12 +33,12 @@ class RunResult:
 
     @property
     def report(self) -> Report:
-        """On the test data, or on the development data without any."""
+        """The report on the test data, or on the development data if there are none."""
         return self.reports.get("test", self.reports["dev"])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it."""
-        results = {
+    def splits(self) -> dict[str, Any]:
+        """Return the report and the baseline of each split, as JSON can hold them."""
+        return {
             split: report.to_dict()
             | {
                 "metric": report.metric,
@@ -47,7 +47,10 @@ class RunResult:
             }
             for split, report in self.reports.items()
         }
-        return {"model": str(self.model), "seconds": self.seconds, **results}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything, as JSON can hold it."""
+        return {"model": str(self.model), "seconds": self.seconds, **self.splits()}
 
     def __str__(self) -> str:
         blocks = [

@@ -1,4 +1,4 @@
-"""The folder of a run: where it is, and all that a run leaves there beside its model."""
+"""The folder of a run: its place, its description, and the metrics of its epochs."""
 
 import json
 import math
@@ -20,7 +20,10 @@ from ner.extras import DISTRIBUTION
 from ner.files import write_json
 from ner.plots import learning_curve
 
-CONFIG = "config.toml"
+CONFIG, REPORT = "config.toml", "report.json"
+
+# Vectors for new words; they are here until the model folder has them.
+VECTORS = "vectors.safetensors"
 
 # A picture takes longer than an epoch over a small corpus.
 SECONDS_BETWEEN_DRAWINGS = 10
@@ -95,7 +98,7 @@ class RunFolder:
             raise
 
     def describe(self, config: Config, inputs: Mapping[str, Any], device: torch.device) -> None:
-        """Record all settings, and what else goes into the run."""
+        """Write config.toml, and run.json with everything else that the result depends on."""
         (self.path / CONFIG).write_text(to_toml(config), encoding="utf-8")
         facts = {
             "seed": config.seed,
@@ -112,7 +115,7 @@ def _is_taken(path: Path) -> bool:
 
 
 def versions() -> dict[str, str]:
-    """Name the versions that a result may depend on."""
+    """Return the versions of Python and of the packages that a result depends on."""
     found = {"python": platform.python_version()}
     for name in (DISTRIBUTION, "torch", "numpy", "pytorch-crf", "seqeval", "tokenizers"):
         try:
@@ -126,10 +129,10 @@ class MetricLog:
     """The metrics of each epoch: metrics.jsonl, tensorboard/ and learning-curve.png.
 
     Args:
-        folder: Of the run.
-        history: The rows of the epochs that a resumed run has behind it; it replaces what the
-            files say.
-        metric: The figure that chooses the best epoch.
+        folder: The folder of the run.
+        history: The metrics of epochs before the run was resumed. They replace the content of the
+            files.
+        metric: The score that decides which epoch is the best.
     """
 
     def __init__(self, folder: Path, history: Sequence[Mapping[str, Any]], metric: str) -> None:

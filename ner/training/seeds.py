@@ -1,4 +1,4 @@
-"""The same training with several seeds, and the figures of all."""
+"""Training with several seeds, and the mean and spread of their scores."""
 
 import json
 import statistics
@@ -10,19 +10,19 @@ from typing import Any
 from ner.config.loading import Config, read_config
 from ner.files import write_json
 from ner.training.result import METRIC_NAMES
-from ner.training.run_folder import choose_folder
+from ner.training.run_folder import REPORT, choose_folder
 from ner.training.train import Settings, run_training
 
 
 @dataclass(frozen=True)
 class SeedSummary:
-    """The figures of several runs that differ in their seed alone."""
+    """The scores of several runs that differ only in their seed."""
 
     runs: Sequence[Mapping[str, Any]]
     metric: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON can hold it; figures as fractions."""
+        """Return everything, as JSON can hold it; scores are between 0 and 1."""
         splits = [s for s in ("dev", "test") if s in self.runs[0]]
         summary = {}
         for split in splits:
@@ -56,9 +56,10 @@ def train_seeds(
     resume: bool = False,
     progress: bool = True,
 ) -> SeedSummary:
-    """Train with several seeds in a row, from the configured one on, into `out/seed-N`.
+    """Train with several consecutive seeds, from the configured one on, into `out/seed-N`.
 
-    With `resume`, finished runs are kept, one that was cut off goes on, and the rest follows.
+    With `resume`, finished runs are kept, an interrupted one continues, and the others follow. The
+    other arguments are those of `ner.train`.
     """
     path = choose_folder(out, config, resume=resume)
     first = read_config(config, set).seed
@@ -66,7 +67,7 @@ def train_seeds(
     metric = ""
     for seed in range(first, first + seeds):
         folder = path / f"seed-{seed}"
-        report = folder / "report.json"
+        report = folder / REPORT
         if not (resume and report.is_file()):
             run_training(
                 config,

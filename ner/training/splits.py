@@ -1,4 +1,4 @@
-"""The splits of a run: which sentences there are, and where those of training are kept."""
+"""The splits of a run: which sentences there are, and what reading them found."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,21 +18,138 @@ from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError
 from ner.features.counts import CorpusCounts, count_corpus
 from ner.tasks import Task, make_task
-from ner.training.storage import TrainingStorage, goes_to_disk, storage_key
+from ner.training.storage import TrainingStorage, find_storage
 
+# Takes a line for the user.
 Notify = Callable[[str], None]
+
+SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The sentences of all splits, and where they came from.
+
+    Args:
+        train: The training sentences. Each iteration reads them anew if they are kept on the disk.
+        dev: The development sentences, in memory.
+        test: The test sentences, in memory.
+        counts: Counts of the training split.
+        record: Source, digest and sizes of each split, for the model folder.
+        storage: Where the encoded training sentences go; None keeps them in memory.
+    """
+
+    train: Iterable[Sentence]
+    dev: Sequence[Sentence]
+    test: Sequence[Sentence]
+    counts: CorpusCounts
+    record: Mapping[str, Any] = field(default_factory=dict)
+    storage: TrainingStorage | None = None
+
+    def places(self, indices: Collection[int]) -> list[str]:
+        """Name the places, such as file and line, where some training sentences were read."""
+        return [
+            str(sentence.source or f"sentence {i + 1}")
+            for i, sentence in enumerate(self.train)
+            if i in indices
+        ]
+
+
+def read_corpus(
+    config: Config,
+    sources: Mapping[str, CorpusSource],
+    tokenizer: Tokenizer,
+    notify: Notify,
+    *,
+    folder: Path | None = None,
+    init: str | None = None,
+) -> Corpus:
+    """Read all splits. Without a development split, hold out a tenth of the training sentences.
+
+    Args:
+        config: Says where the splits are, how they are read, and what is counted.
+        sources: Lists of sentences by split, which win over the files that `config` names.
+        tokenizer: Splits texts that are not tokenized.
+        notify: Called with a line for everything that a user should know.
+        folder: The folder of the run; None keeps the training sentences in memory.
+        init: Digest of the model that trains further, if there is one.
+
+    Raises:
+        ConfigError: There is no training split, or it cannot be kept where `data.storage` says.
+        DataError: A split cannot be read or used.
+    """
+    task = make_task(config.model_dump())
+    sources = find_sources(config.data, sources)
+    storage = find_storage(config, sources, folder, init) if folder else None
+    readers = {
+        split: SplitReader(split, source, config.data, task, tokenizer, notify)
+        for split, source in sources.items()
+    }
+    train: Iterable[Sentence] = readers["train"] if storage else list(readers["train"])
+    stored = storage.corpus if storage else None
+    if stored is not None:
+        readers["train"].record = stored.facts
+    splits = {split: list(reader) for split, reader in readers.items() if split != "train"}
+    held_out: dict[str, Any] = {}
+    if "dev" not in splits:
+        assert isinstance(train, list)
+        train, splits["dev"] = hold_out(train, config.seed)
+        held_out["dev"] = {"source": "a tenth of train", "sentences": len(splits["dev"])}
+        notify(f"No development data: {len(splits['dev'])} sentences of training are held out.")
+    counts = count_training(config, task, train) if stored is None else stored.counts()
+    record = {split: reader.record for split, reader in readers.items()} | held_out
+    return Corpus(train, splits["dev"], splits.get("test", ()), counts, record, storage)
+
+
+def find_sources(data: DataConfig, sources: Mapping[str, CorpusSource]) -> dict[str, CorpusSource]:
+    """Find the source of each split that there is.
+
+    Args:
+        data: Names files and data sets.
+        sources: Lists of sentences by split, which win.
+
+    Raises:
+        ConfigError: There is no training split.
+    """
+    found = {split: sources.get(split, getattr(data, split)) for split in SPLITS}
+    if found["train"] == "":
+        raise ConfigError("data.train: a file, a folder, hub:NAME or sample:train. Got none.")
+    return {split: source for split, source in found.items() if source != ""}
+
+
+def hold_out(sentences: Sequence[Sentence], seed: int) -> tuple[list[Sentence], list[Sentence]]:
+    """Split off a tenth of the sentences, at least one, at random."""
+    if len(sentences) < 2:
+        raise DataError("train: at least two sentences, where there is no dev. Got one.")
+    chosen = np.random.default_rng(seed).permutation(len(sentences))[: max(1, len(sentences) // 10)]
+    held = set(chosen.tolist())
+    return (
+        [s for i, s in enumerate(sentences) if i not in held],
+        [sentences[i] for i in sorted(held)],
+    )
+
+
+def count_training(config: Config, task: Task, train: Iterable[Sentence]) -> CorpusCounts:
+    """Count everything in the training split that the model is to read or to learn."""
+    return count_corpus(
+        train,
+        columns=config.inputs.columns,
+        pairs=config.bigrams.size > 0,
+        lowercase=config.words.lowercase,
+        target=task.column,
+    )
 
 
 class SplitReader:
-    """The sentences of a split; each iteration reads them anew.
+    """The sentences of a split that have tokens; each iteration reads them anew.
 
     Args:
         split: Its name.
         source: Where it is.
         data: How it is read.
         task: Refuses sentences that it cannot use.
-        tokenizer: For data that are not cut into tokens.
-        notify: Gets a line for everything that a user should know, in the first reading.
+        tokenizer: Splits texts that are not tokenized.
+        notify: Called with a line for everything that a user should know, in the first reading.
     """
 
     def __init__(
@@ -51,39 +168,36 @@ class SplitReader:
         self.tokenizer = tokenizer
         self.notify = notify
         self.record: dict[str, Any] = {}
-        """What the first reading found, as a model folder tells it."""
+        """What the first complete reading found, for the model folder."""
 
     def __iter__(self) -> Iterator[Sentence]:
-        """Read the sentences that have tokens.
+        """Read the sentences.
 
         Raises:
             DataError: There are none, or one cannot be read or used.
         """
+        notify = _ignore if self.record else self.notify
+        tally = _Tally(self.tokenizer, notify, [] if self.data.on_error == "skip" else None)
+        for sentence in stream_sentences(self.source, self._options(tally)):
+            tally.report()
+            if sentence.tokens:
+                self.task.check(sentence, self.split)
+                tally.add(sentence)
+                yield sentence
+        tally.report()
+        totals = tally.totals
+        if not totals["sentences"]:
+            skipped = f" {totals['skipped']} could not be read." if totals["skipped"] else ""
+            raise DataError(
+                f"{source_name(self.source)}: no sentences.{skipped} At least one is needed."
+            )
+        if totals["skipped"]:
+            notify(f"{totals['skipped']} skipped in {self.split} data.")
+        self._finish(totals, notify)
+
+    def _options(self, tally: "_Tally") -> ReadOptions:
         data = self.data
-        notify = _silent if self.record else self.notify
-        problems: list[DataError] | None = [] if data.on_error == "skip" else None
-        notes = Notes()
-        totals = dict.fromkeys(
-            ("sentences", "tokens", "entities", "skipped", "changed", "texts_cut_into_tokens"), 0
-        )
-
-        def tokenize(text: str) -> tuple[list[str], list[tuple[int, int]]]:
-            totals["texts_cut_into_tokens"] += 1
-            return self.tokenizer(text)
-
-        def report() -> None:
-            """Pass on what was noted, and forget it: a long corpus has many notes."""
-            for change in notes.changes:
-                notify(f"changed: {change}")
-            for problem in problems or ():
-                notify(f"skipped: {problem}")
-            totals["changed"] += len(notes.changes)
-            totals["skipped"] += len(problems or ())
-            notes.changes.clear()
-            if problems:
-                problems.clear()
-
-        options = ReadOptions(
+        return ReadOptions(
             format=self._format(),
             encoding=data.encoding,
             misaligned=data.misaligned,
@@ -92,40 +206,12 @@ class SplitReader:
             columns=data.columns or None,
             tags=data.tags,
             target=self.task.column,
-            tokenize=tokenize,
+            tokenize=tally.tokenize,
             hub_tokens=data.hub_tokens,
             hub_tags=data.hub_tags,
-            problems=problems,
-            notes=notes,
+            problems=tally.problems,
+            notes=tally.notes,
         )
-        for sentence in stream_sentences(self.source, options):
-            if notes.changes or problems:
-                report()
-            if sentence.tokens:
-                self.task.check(sentence, self.split)
-                totals["sentences"] += 1
-                totals["tokens"] += len(sentence)
-                totals["entities"] += len(sentence.spans or ())
-                yield sentence
-        report()
-        skipped = totals["skipped"]
-        if not totals["sentences"]:
-            left = f" {skipped} could not be read." if skipped else ""
-            raise DataError(
-                f"{source_name(self.source)}: no sentences.{left} At least one is needed."
-            )
-        if skipped:
-            notify(f"{skipped} skipped in {self.split} data.")
-        source = self.source
-        is_named = isinstance(source, str | Path)
-        if isinstance(source, str) and not (data.format or source.startswith("sample:")):
-            notify(f"{source}: read as {self._format()}.")
-        if not self.record:
-            self.record = {
-                "source": str(source) if is_named else "sentences",
-                "sha256": file_digest(source),
-                **totals,
-            }
 
     def _format(self) -> str | None:
         """Name the format of a file; None where the source is none."""
@@ -134,102 +220,60 @@ class SplitReader:
         is_labelled = not self.task.is_per_token
         return detect_format(self.source, self.data.encoding, is_labelled=is_labelled).name
 
-
-def _silent(line: str) -> None:
-    """Say nothing: the first reading has said it."""
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """The sentences of all splits, and what is known about where they came from.
-
-    Args:
-        train: Read anew by each iteration, where they are kept on the disk.
-        dev: In memory.
-        test: In memory.
-        counts: Of the training split.
-        record: What a model folder tells of each split.
-        storage: Where the encoded training sentences go; None keeps them in memory.
-    """
-
-    train: Iterable[Sentence]
-    dev: Sequence[Sentence]
-    test: Sequence[Sentence]
-    counts: CorpusCounts
-    record: Mapping[str, Any] = field(default_factory=dict)
-    storage: TrainingStorage | None = None
-
-    def name(self, indices: Collection[int]) -> list[str]:
-        """Say where some training sentences were read."""
-        return [
-            str(sentence.source or f"sentence {i + 1}")
-            for i, sentence in enumerate(self.train)
-            if i in indices
-        ]
+    def _finish(self, totals: Mapping[str, int], notify: Notify) -> None:
+        """Say how the source was read, and keep a record."""
+        source = self.source
+        if isinstance(source, str) and not (self.data.format or source.startswith("sample:")):
+            notify(f"{source}: read as {self._format()}.")
+        if not self.record:
+            self.record = {
+                "source": str(source) if isinstance(source, str | Path) else "sentences",
+                "sha256": file_digest(source),
+                **totals,
+            }
 
 
-def read_corpus(
-    config: Config,
-    sources: Mapping[str, CorpusSource],
-    tokenizer: Tokenizer,
-    notify: Notify,
-    *,
-    folder: Path | None = None,
-    init: str | None = None,
-) -> Corpus:
-    """Read the splits that a run uses; without a development split, hold out a tenth of training.
+class _Tally:
+    """Counts what one reading finds, and passes on what it changes and skips.
 
     Args:
-        config: Says how files are read, and where they are if `sources` do not.
-        sources: For `train`, `dev` and `test`.
-        tokenizer: For data that are not cut into tokens.
-        notify: Gets a line for everything that a user should know.
-        folder: Of the run; None keeps training sentences in memory.
-        init: Digest of the model that training goes on from.
+        tokenizer: Splits texts that are not tokenized.
+        notify: Called with a line for each change and each problem.
+        problems: Gets the errors of sentences that are skipped; None skips none.
     """
-    task = make_task(config.model_dump())
-    given = {s: sources.get(s, getattr(config.data, s)) for s in ("train", "dev", "test")}
-    if given["train"] == "":
-        raise ConfigError("data.train: a file, a folder, hub:NAME or sample:train. Got none.")
-    readers = {
-        split: SplitReader(split, source, config.data, task, tokenizer, notify)
-        for split, source in given.items()
-        if source != ""
-    }
-    storage = None
-    if folder is not None and goes_to_disk(config, given["train"], given["dev"]):
-        storage = TrainingStorage.find(folder, storage_key(config, given["train"], init))
-    train: Iterable[Sentence] = readers["train"] if storage else list(readers["train"])
-    counts = None
-    if storage is not None and storage.corpus is not None:
-        readers["train"].record = storage.corpus.facts
-        counts = storage.corpus.counts()
-    splits = {s: list(reader) for s, reader in readers.items() if s != "train"}
-    held: dict[str, Any] = {}
-    if "dev" not in splits:
-        assert isinstance(train, list)
-        train, splits["dev"] = hold_out(train, config.seed)
-        held["dev"] = {"source": "a tenth of train", "sentences": len(splits["dev"])}
-        notify(f"No development data: {len(splits['dev'])} sentences of training are held out.")
-    if counts is None:
-        counts = count_corpus(
-            train,
-            columns=config.inputs.columns,
-            pairs=config.bigrams.size > 0,
-            lowercase=config.words.lowercase,
-            target=task.column,
+
+    def __init__(
+        self, tokenizer: Tokenizer, notify: Notify, problems: list[DataError] | None
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.notify = notify
+        self.problems = problems
+        self.notes = Notes()
+        self.totals: dict[str, int] = dict.fromkeys(
+            ("sentences", "tokens", "entities", "skipped", "changed", "texts_cut_into_tokens"), 0
         )
-    record = {split: reader.record for split, reader in readers.items()} | held
-    return Corpus(train, splits["dev"], splits.get("test", ()), counts, record, storage)
+
+    def tokenize(self, text: str) -> tuple[list[str], list[tuple[int, int]]]:
+        self.totals["texts_cut_into_tokens"] += 1
+        return self.tokenizer(text)
+
+    def add(self, sentence: Sentence) -> None:
+        self.totals["sentences"] += 1
+        self.totals["tokens"] += len(sentence)
+        self.totals["entities"] += len(sentence.spans or ())
+
+    def report(self) -> None:
+        """Pass on what was noted, and forget it: a long corpus has many notes."""
+        for change in self.notes.changes:
+            self.notify(f"changed: {change}")
+        self.totals["changed"] += len(self.notes.changes)
+        self.notes.changes.clear()
+        for problem in self.problems or ():
+            self.notify(f"skipped: {problem}")
+        if self.problems:
+            self.totals["skipped"] += len(self.problems)
+            self.problems.clear()
 
 
-def hold_out(sentences: Sequence[Sentence], seed: int) -> tuple[list[Sentence], list[Sentence]]:
-    """Split off a tenth of the sentences, at least one, at random."""
-    if len(sentences) < 2:
-        raise DataError("train: at least two sentences, where there is no dev. Got one.")
-    chosen = np.random.default_rng(seed).permutation(len(sentences))[: max(1, len(sentences) // 10)]
-    held = set(chosen.tolist())
-    return (
-        [s for i, s in enumerate(sentences) if i not in held],
-        [sentences[i] for i in sorted(held)],
-    )
+def _ignore(line: str) -> None:
+    """Say nothing: the first reading has said it."""

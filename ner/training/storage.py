@@ -1,10 +1,10 @@
-"""Where the training sentences are kept: in memory, or in a file."""
+"""Where the encoded training sentences are kept: in memory, or in a file."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from ner.config.loading import Config
 from ner.data.formats.read import CorpusSource, file_digest
@@ -25,25 +25,35 @@ ENCODED = "encoded"
 LARGE = 1 << 28
 
 
-def goes_to_disk(config: Config, train: CorpusSource, dev: CorpusSource) -> bool:
-    """Decide where the training sentences are kept.
+def goes_to_disk(
+    storage: Literal["auto", "memory", "disk"],
+    sources: Mapping[str, CorpusSource],
+    *,
+    context: int = 0,
+) -> bool:
+    """Decide whether the training sentences are kept on the disk.
+
+    Args:
+        storage: The setting `data.storage`.
+        sources: The source of each split that there is.
+        context: The setting `transformer.context`.
 
     Raises:
-        ConfigError: They are to be kept on the disk, but there is no development data, they come
-            from where they cannot be read twice, or the model reads their neighbours.
+        ConfigError: They are to be kept on the disk, but there are no development data, they come
+            from where they cannot be read twice, or the model reads neighbouring sentences.
     """
-    storage, context = config.data.storage, config.transformer.context
+    train = sources["train"]
     if storage == "memory" or not isinstance(train, str | Path):
         return False
     if storage == "auto":
         is_large = Path(train).is_file() and Path(train).stat().st_size >= LARGE
-        return is_large and dev != "" and not context
-    if dev == "":
+        return is_large and "dev" in sources and not context
+    if "dev" not in sources:
         raise ConfigError("data.dev: is needed where data.storage is 'disk'. Got none.")
     if train == "-":
         raise ConfigError("data.train: a file, where data.storage is 'disk'. Got '-'.")
     if context:
-        # A part of the corpus is encoded without the sentences around it.
+        # A chunk of the corpus is encoded without the sentences around it.
         raise ConfigError(
             f"transformer.context: must be 0 where data.storage is 'disk'. Got {context}."
         )
@@ -51,12 +61,12 @@ def goes_to_disk(config: Config, train: CorpusSource, dev: CorpusSource) -> bool
 
 
 def storage_key(config: Config, train: CorpusSource, init: str | None) -> dict[str, Any]:
-    """Name all that the encoded sentences depend on.
+    """Name everything that the encoded sentences depend on.
 
     Args:
-        config: Of the run.
+        config: All settings.
         train: The training data.
-        init: Digest of the model that training goes on from, if there is one.
+        init: Digest of the model that trains further, if there is one.
     """
     settings = config.model_dump(mode="json", exclude={"seed", "training"})
     for elsewhere in ("dev", "test", "storage"):
@@ -64,14 +74,33 @@ def storage_key(config: Config, train: CorpusSource, init: str | None) -> dict[s
     return {"settings": settings, "sha256": file_digest(train), "init": init}
 
 
+def find_storage(
+    config: Config, sources: Mapping[str, CorpusSource], run: Path, init: str | None
+) -> "TrainingStorage | None":
+    """Find or plan the storage of a run; None keeps the sentences in memory.
+
+    Args:
+        config: All settings.
+        sources: The source of each split that there is.
+        run: The folder of the run.
+        init: Digest of the model that trains further, if there is one.
+
+    Raises:
+        ConfigError: The sentences cannot be kept where `data.storage` says.
+    """
+    if not goes_to_disk(config.data.storage, sources, context=config.transformer.context):
+        return None
+    return TrainingStorage.find(run, storage_key(config, sources["train"], init))
+
+
 @dataclass
 class TrainingStorage:
-    """A folder for sentences that are encoded once for a run and all its resumptions.
+    """A folder with sentences that are encoded once, for a run and all its resumptions.
 
     Args:
         folder: Its path.
         key: See `storage_key`.
-        corpus: What is in it, if it has that key.
+        corpus: Its content, if there is any with that key.
     """
 
     folder: Path
@@ -80,7 +109,7 @@ class TrainingStorage:
 
     @classmethod
     def find(cls, run: Path, key: Mapping[str, Any]) -> Self:
-        """Look into the folder of a run."""
+        """Look into the folder of a run for encoded sentences with this key."""
         folder = run / ENCODED
         return cls(folder, key, open_stored(folder, key))
 
@@ -99,14 +128,14 @@ def encode_training(
     """Encode the training sentences, in memory or, unless that was done before, in a file.
 
     Args:
-        sentences: They are read once more.
-        counts: Of them.
-        featurizer: What to encode.
-        task: What to learn.
+        sentences: The sentences, which are read once more.
+        counts: Their counts.
+        featurizer: Turns strings into arrays.
+        task: Makes the gold arrays.
         rare: Forms of words that training shows at times as if they were unknown.
         spellings: See `DistinctWords`.
         storage: Where they go; None keeps them in memory.
-        record: What is known about them, as JSON can hold it; `StoredCorpus.facts` gives it back.
+        record: What is known about them, as JSON can hold it; it becomes `StoredCorpus.facts`.
     """
     if storage is None:
         sentences = list(sentences)

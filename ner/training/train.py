@@ -21,15 +21,16 @@ from ner.features.batches import TrainingBatches
 from ner.inference.batching import predict
 from ner.inference.predictor import Predictor
 from ner.model_folder import load_model
+from ner.nn.building import Build
 from ner.nn.runtime import TorchRuntime, choose_device, set_threads
 from ner.training.checkpoint import restore_newest, run_and_save
-from ner.training.continuing import continue_from
-from ner.training.finish import VECTORS, finish
+from ner.training.finish import finish
 from ner.training.optimizers import Schedule, build_optimizers, use_sparse_tables
-from ner.training.prepare import Prepared, check_task, prepare, read_pretrained
+from ner.training.prepare import Prepared, make_batches, prepare, read_word_vectors
 from ner.training.progress import Progress
 from ner.training.result import RunResult
-from ner.training.run_folder import CONFIG, MetricLog, RunFolder, choose_folder
+from ner.training.run_folder import CONFIG, VECTORS, MetricLog, RunFolder, choose_folder
+from ner.training.settings import check_task, continue_from
 from ner.training.splits import Corpus, Notify, read_corpus
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
 from ner.training.weights import Penalty, shrinkable
@@ -51,6 +52,7 @@ def train(
     resume: bool = False,
     progress: bool = True,
     callbacks: Iterable[Callback] = (),
+    build: Build | None = None,
     set: Settings | None = None,
     **sections: Any,
 ) -> tuple[Predictor, Report]:
@@ -72,6 +74,9 @@ def train(
             False, training stops: the model is evaluated as it is, the best weights are kept, and
             the model and the report are written. `resume` continues such a run where it stopped.
             An error in a callback ends the run, after a checkpoint.
+        build: A function that receives the network of the settings, untrained, as a `ner.nn.Model`
+            and returns a `ner.nn.Model` with components of your own. `ner.load` needs the same
+            function, unless the model was exported to ONNX.
         set: Settings by dotted keys, such as `{"encoder.size": 100}`.
         sections: Settings by section, such as `encoder={"size": 100}`, or `seed=2`.
 
@@ -101,6 +106,7 @@ def train(
         resume=resume,
         progress=progress,
         callbacks=callbacks,
+        build=build,
     )
     return result.predictor, result.report
 
@@ -115,6 +121,7 @@ def run_training(
     resume: bool = False,
     progress: bool = True,
     callbacks: Iterable[Callback] = (),
+    build: Build | None = None,
 ) -> RunResult:
     """Train a model and return all that came of it.
 
@@ -126,7 +133,7 @@ def run_training(
     config = read_config(config, set)
     start = start_digest = None
     if init is not None:
-        start, start_digest = load_model(Path(init)), file_digest(Path(init))
+        start, start_digest = load_model(Path(init), build), file_digest(Path(init))
         config = continue_from(config, start, str(init))
     config = config.resolved()
     check_task(config)
@@ -142,11 +149,11 @@ def run_training(
             config, sources or {}, tokenizer, shown.note, folder=path, init=start_digest
         )
         # Prepare.
-        vectors, store = None, None
+        vectors = None
         if start is None:
-            vectors, store = read_pretrained(config, corpus, path / VECTORS, shown.note)
-        prepared = prepare(config, corpus, vectors, store, start)
-        batches = prepared.batches(corpus, config)
+            vectors = read_word_vectors(config, corpus, path / VECTORS, shown.note)
+        prepared = prepare(config, corpus.counts, vectors, start, build)
+        batches = make_batches(config, corpus, prepared)
         trainer = build_trainer(config.training, prepared, batches, corpus.dev, device)
         inputs = describe_inputs(config, corpus, prepared, start_digest)
         record = {"identity": identify(config, inputs), "history": []}
@@ -161,7 +168,7 @@ def run_training(
     try:
         train_epochs(trainer, folder, record, minutes, tuple(callbacks), shown)
     except NonFiniteLossError as error:
-        names = ", ".join(corpus.name(error.indices.tolist()))
+        names = ", ".join(corpus.places(error.indices.tolist()))
         raise TrainingError(f"{error} Sentences of the step: {names}.") from None
     seconds = time.perf_counter() - began
 
@@ -229,6 +236,7 @@ def describe_inputs(
         "vectors": file_digest(vectors) if vectors else None,
         "init": start_digest,
         "transformer": prepared.network.get("pretrained", {}).get("digest"),
+        "build": prepared.network.get("build"),
     }
 
 

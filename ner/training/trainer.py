@@ -83,22 +83,26 @@ class NonFiniteLossError(TrainingError):
 
 @dataclass
 class TrainerState:
-    """How far a run is: all that a checkpoint keeps beside tensors."""
+    """The state of a run, without its tensors."""
 
     epoch: int = 0
     """Epochs that ended."""
     step: int = 0
-    """Steps of the current epoch that are done; so for `loss_sum`, `tokens` and `seconds`."""
+    """Steps of the current epoch that are done."""
     total_steps: int = 0
     """Steps of all epochs that are done."""
     factor: float = 1.0
-    """What the schedule multiplies learning rates by."""
+    """The factor on learning rates, from the schedule."""
     loss_sum: float = 0.0
+    """Sum of the losses of these steps."""
     tokens: int = 0
+    """Tokens of these steps."""
     seconds: float = 0.0
+    """Time that these steps took."""
     best_score: float | None = None
+    """The best score so far; None before the first evaluation."""
     best_epoch: int | None = None
-    """The epoch, from 0, of `best_score`; both None before the first evaluation."""
+    """The epoch of that score, from 0."""
     finished: bool = False
     """Whether there is nothing more to train."""
 
@@ -109,8 +113,7 @@ class Trainer:
     Args:
         model: Has a method `loss` from a batch of tensors to a scalar. It is trained on the device
             where its parameters are.
-        batches: Makes the batches, see `BatchSource`. Integers become int64 tensors, other numbers
-            float32.
+        batches: Makes the batches, see `BatchSource`. Integers become int64, other numbers float32.
         evaluate: Scores the model on development data after each epoch. The model is in evaluation
             mode then, with averaged weights.
         optimizers: Optimizers over all parameters together. The rate of each group is its highest,

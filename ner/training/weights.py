@@ -1,4 +1,4 @@
-"""Averaged weights: what is evaluated and kept."""
+"""The weights of a model: averages over steps, those that are trained, those that shrink."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,22 +8,24 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-# What stands for a decay of zero in a sum of logarithms.
+# Replaces a decay of zero, whose logarithm is not finite.
 SMALLEST = 1e-300
 
 
 class AveragedWeights:
     """An exponential moving average of a model's parameters.
 
-    Early on it follows faster than `decay` says, so that the start does not linger in it. Rows of
-    a table that a step does not touch stay as they are, so their average is brought up to date
-    only when they are touched next, or when it is read; the result is the same.
+    In the first steps it follows the parameters faster than `decay` says, so that the initial
+    weights have little influence. A row of a table with sparse gradients does not change in most
+    steps; its average is updated only before it changes, and when the average is read. The result
+    is the same.
 
     Args:
-        model: Its parameters are followed.
-        decay: Share of the old average that stays at each step; 0 follows at once.
+        model: The model whose parameters are averaged.
+        decay: Share of the old average that each step keeps, in [0, 1). With 0, the average is the
+            parameters themselves.
 
-    Source: Polyak and Juditsky, SIAM J. Control Optim. 30(4), 1992; the warm-up is that of
+    Source: Polyak and Juditsky, SIAM J. Control Optim. 30(4), 1992. The first steps are those of
     TensorFlow's ExponentialMovingAverage (`num_updates`).
     """
 
@@ -31,8 +33,8 @@ class AveragedWeights:
         self.decay = decay
         self.parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
         self.averages = [p.detach().clone() for p in self.parameters]
-        # How much of an average of the start would be left by now, as a logarithm; and, for each
-        # row of a table with sparse gradients, what that was when the row was last up to date.
+        # The logarithm of the share of the initial weights in the average; and, for each row of a
+        # table with sparse gradients, that logarithm when the row was last updated.
         self.log_left = 0.0
         sparse = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding) and m.sparse}
         self.row_logs = {
@@ -43,7 +45,7 @@ class AveragedWeights:
 
     @torch.no_grad()
     def before_step(self) -> None:
-        """Bring the rows that have a gradient up to date, before the step changes them."""
+        """Update the averages of rows that have a gradient, before the step changes them."""
         for i in self.row_logs:
             gradient = self.parameters[i].grad
             if gradient is not None:
@@ -51,7 +53,7 @@ class AveragedWeights:
 
     @torch.no_grad()
     def after_step(self, step: int) -> None:
-        """Take in the parameters after step number `step`, from 0."""
+        """Update the averages with the parameters after step number `step`, from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
         self.log_left += math.log(max(decay, SMALLEST))
         for i, (average, parameter) in enumerate(zip(self.averages, self.parameters, strict=True)):
@@ -60,7 +62,7 @@ class AveragedWeights:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Put the averages in the place of the parameters for a while."""
+        """Replace the parameters by their averages while the context lasts."""
         with torch.no_grad():
             for i in self.row_logs:
                 self._catch_up(i, torch.arange(len(self.parameters[i])))
@@ -84,13 +86,13 @@ class AveragedWeights:
 
 
 def trained_weights(model: nn.Module) -> dict[str, Tensor]:
-    """Give the state of a model without parameters that need no gradient."""
+    """Return the state of a model by name, without its frozen parameters."""
     frozen = frozen_weights(model)
     return {name: tensor for name, tensor in model.state_dict().items() if name not in frozen}
 
 
 def frozen_weights(model: nn.Module) -> dict[str, Tensor]:
-    """Give the parameters that need no gradient, under every name that they have."""
+    """Return the parameters that are not trained, under each of their names."""
     named = model.named_parameters(remove_duplicate=False)
     return {name: p.detach() for name, p in named if not p.requires_grad}
 
@@ -101,11 +103,11 @@ def embedding_tables(model: nn.Module) -> dict[int, nn.Embedding]:
 
 
 def shrinkable(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Name the weights that decay and penalties pull towards zero: the matrices that are learnt.
+    """Return the weights that decay and penalties pull towards zero: the trained matrices, by name.
 
-    Not biases and other vectors, which have next to no capacity; not a CRF, whose forbidden
-    transitions would be pulled back among the possible ones; not embedding tables: a batch has
-    gradients of the rows alone that it looks up, and all others would have to be moved as well.
+    Vectors such as biases are left out, because they have next to no capacity. So is the CRF, whose
+    forbidden transitions would become possible, and so are embedding tables: a batch has gradients
+    of the rows that it looks up, but a penalty would move all rows.
     """
     tables = embedding_tables(model)
     return {
@@ -121,13 +123,13 @@ def shrinkable(model: nn.Module) -> dict[str, nn.Parameter]:
 class Penalty:
     """L1 and L2 terms of the loss.
 
-    Unlike the decoupled decay of AdamW, their gradients go through clipping, momentum and the
-    scaling of the optimizer, as the rest of the loss does.
+    Their gradients are clipped and scaled like those of the rest of the loss, unlike the decay of
+    AdamW.
 
     Args:
-        weights: What is penalised, see `shrinkable`.
+        weights: The weights that are penalized, see `shrinkable`.
         l1: Loss for each unit of absolute weight.
-        l2: Loss for each unit of squared weight; half of what others call weight decay.
+        l2: Loss for each unit of squared weight. The weight decay of SGD is twice this number.
     """
 
     def __init__(self, weights: Sequence[Tensor], l1: float = 0.0, l2: float = 0.0) -> None:

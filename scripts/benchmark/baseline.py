@@ -1,7 +1,7 @@
-"""The fixed baseline of the benchmark: a BiLSTM-CRF tagger the way tutorials write it.
+"""The baseline of the benchmark: a BiLSTM-CRF tagger as tutorials write it.
 
-Shuffled batches of 32 collated in Python, a character CNN on every token, a packed LSTM,
-pytorch-crf, clipped gradients, Adam with its defaults. It stays as it is, so that figures of
+It collates shuffled batches of 32 in Python, runs a character CNN on every token, a packed LSTM and
+pytorch-crf, clips gradients, and uses Adam with its defaults. It never changes, so that figures of
 different days can be compared.
 """
 
@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from contenders import Stepwise, TagReader
 from safetensors.torch import load_file, save_file
-from stepwise import Stepwise
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 from torch.utils.data import DataLoader
 from torchcrf import CRF
 
-from ner.data.schemes import Span, spans_from_tags, tag_set, tags_from_spans
+from ner.data.schemes import tag_set, tags_from_spans
 from ner.data.sentence import Sentence
 
 BATCH_SIZE = 32
@@ -28,12 +28,12 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class TutorialModel(nn.Module):
-    """Word embedding and character CNN, BiLSTM, CRF.
+    """A network of word embedding and character CNN, BiLSTM and CRF.
 
     Args:
-        num_words: Rows of the word table.
-        num_chars: Rows of the character table.
-        num_tags: Tags.
+        num_words: Number of rows in the table of words.
+        num_chars: Number of rows in the table of characters.
+        num_tags: Number of tags.
         size: Width of one direction of the LSTM.
     """
 
@@ -59,7 +59,7 @@ class TutorialModel(nn.Module):
         return self.projection(self.dropout(hidden))
 
     def loss(self, batch: Batch) -> Tensor:
-        """Give the mean negative log-likelihood of the gold tags."""
+        """Compute the mean negative log-likelihood of the gold tags."""
         words, chars, lengths, tags = batch
         mask = words != PADDING
         return -self.crf(self.emissions(words, chars, lengths), tags, mask, reduction="mean")
@@ -67,11 +67,11 @@ class TutorialModel(nn.Module):
     def decode(self, batch: Batch) -> list[list[int]]:
         """Find the best tags."""
         words, chars, lengths, _ = batch
-        mask: Any = words != PADDING  # bytes, as annotated, are deprecated
+        mask: Any = words != PADDING  # pytorch-crf's annotation of bytes is deprecated
         return self.crf.decode(self.emissions(words, chars, lengths), mask)
 
 
-class TutorialTagger:
+class TutorialTagger(TagReader):
     """The model with its vocabularies: sentences in, tags out."""
 
     def __init__(self, words: list[str], chars: list[str], tags: list[str], size: int) -> None:
@@ -104,17 +104,17 @@ class TutorialTagger:
         )
 
     def tag(self, sentences: Sequence[Sentence]) -> list[list[str]]:
-        """Tag sentences, sorted by length, in batches of 32."""
+        """Tag many sentences, sorted by length, in batches of 32."""
         self.model.eval()
         order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
-        found: list[list[str]] = [[] for _ in sentences]
+        tags: list[list[str]] = [[] for _ in sentences]
         with torch.no_grad():
             for start in range(0, len(order), BATCH_SIZE):
                 indices = order[start : start + BATCH_SIZE]
                 examples = [(sentences[i].tokens, ["O"] * len(sentences[i])) for i in indices]
                 for i, path in zip(indices, self.model.decode(self.collate(examples)), strict=True):
-                    found[i] = [self.tags[tag] for tag in path]
-        return found
+                    tags[i] = [self.tags[tag] for tag in path]
+        return tags
 
     def tag_tokens(self, tokens: Sequence[str]) -> list[str]:
         """Tag one sentence."""
@@ -122,10 +122,6 @@ class TutorialTagger:
         with torch.no_grad():
             path = self.model.decode(self.collate([(tokens, ["O"] * len(tokens))]))[0]
         return [self.tags[tag] for tag in path]
-
-    def spans(self, tagged: Sequence[Sequence[str]]) -> list[list[Span]]:
-        """Read the spans out of what `tag` gave."""
-        return [spans_from_tags(tags) for tags in tagged]
 
     def save(self, folder: Path) -> None:
         """Write weights and vocabularies."""
@@ -136,7 +132,7 @@ class TutorialTagger:
 
 
 def load(folder: Path) -> TutorialTagger:
-    """Read what `TutorialTagger.save` wrote."""
+    """Load the folder that `TutorialTagger.save` writes."""
     facts = json.loads((folder / "vocabularies.json").read_text(encoding="utf-8"))
     tagger = TutorialTagger(**facts)
     tagger.model.load_state_dict(load_file(folder / "model.safetensors"))
@@ -144,12 +140,12 @@ def load(folder: Path) -> TutorialTagger:
 
 
 class Baseline(Stepwise):
-    """The baseline in the benchmark.
+    """The baseline as a contender.
 
     Args:
         train: Annotated sentences.
         size: Width of one direction of the LSTM.
-        seed: Of weights, batches and dropout.
+        seed: Seed of weights, batches and dropout.
     """
 
     name = "baseline"
@@ -187,5 +183,5 @@ class Baseline(Stepwise):
                 loss.backward()
                 nn.utils.clip_grad_norm_(model.parameters(), 5.0)
                 self.optimizer.step()
-                loss.item()  # what a progress bar shows
+                loss.item()  # tutorials show it in a progress bar
                 yield int(batch[2].sum())

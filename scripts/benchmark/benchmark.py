@@ -1,10 +1,10 @@
-"""Measure this package side by side with the tutorial way of `baseline.py`, in one run.
+"""Compare the speed of this package with that of `baseline.py` and of other tools, in one run.
 
 python scripts/benchmark/benchmark.py eng.train --dev eng.testa --out runs/benchmark
 
 The contenders take turns, `--rounds` times, `--seconds` each, so that a busy moment of the machine
-meets them all; read the ratios, which are formed round by round. Results: benchmark.json,
-benchmark.md and benchmark.png in the folder `--out`.
+affects all of them. The ratios, which are computed round by round, say more than the figures. The
+folder `--out` gets benchmark.json, benchmark.md and benchmark.png.
 """
 
 import argparse
@@ -27,18 +27,19 @@ import phases
 import torch
 from baseline import Baseline
 from comparison import TRAINING, WARM, Comparison, beside, draw, markdown
+from contenders import say
 from ours import Ours, agreement
 from tagging_phase import tagging
 
-# Tokens a second of the baseline at 100 per direction on CoNLL-2003, on the machine that the
-# project's claims are made for: 2 cores of a Zen 4 server, AVX-512, no GPU.
+# Tokens per second of the baseline with 100 units per direction on CoNLL-2003, on the machine of
+# the published figures: 2 cores of a Zen 4 server, AVX-512, no GPU.
 EXPECTED = {TRAINING: (7_000, 8_000), WARM: (46_000, 46_000)}
 TOLERANCE = 0.3
 PACKAGES = ("lattice-ner", "torch", "pytorch-crf", "numpy")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure everything that was asked for, and write it down."""
+    """Measure what the options ask for, and write the results."""
     options = parse(arguments)
     try:
         train, dev = (read(path, options.columns) for path in (options.train, options.dev))
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         sys.exit(f"{options.out}: {error.strerror}.")
     torch.set_num_threads(options.threads)
-    os.environ["OMP_NUM_THREADS"] = str(options.threads)  # of further processes
+    os.environ["OMP_NUM_THREADS"] = str(options.threads)  # for new processes
     loads = [os.getloadavg()]
     comparison = Comparison()
     records: dict[str, Any] = {"curves": [], "memory": [], "agreement": [], "beside": []}
@@ -65,56 +66,75 @@ def main(arguments: Sequence[str] | None = None) -> None:
     contenders = [contender for group in groups for contender in group]
     for note in notes:
         say(note)
-    phases.training(comparison, contenders, options.rounds, options.seconds, say)
-    # bf16 is a way to train; it tags like the others.
+    phases.training(comparison, contenders, options.rounds, options.seconds)
+    # A model that was trained in bf16 tags like any other.
     taggers = [c for c in contenders if c.name != "ours, bf16"]
     with tempfile.TemporaryDirectory() as folder:
         records["f1"] = tagging(
-            comparison, taggers, dev, options.rounds, options.seconds, Path(folder), say
+            comparison, taggers, dev, options.rounds, options.seconds, Path(folder)
         )
-        for place in (Path(folder) / str(i) for i, c in enumerate(taggers) if c.name == "ours"):
-            records["agreement"].append(agreement(place, dev))
-    others = [name for peer in groups[0][3:] for name in peer.taggers]
+        for i, contender in enumerate(taggers):
+            if contender.name == "ours":
+                records["agreement"].append(agreement(Path(folder) / str(i), dev))
+    peer_taggers = [name for peer in groups[0][3:] for name in peer.taggers]
     for name in ("ours", "ours, int8"):
-        records["beside"] += comparison.beside(name, others)
+        records["beside"] += comparison.beside(name, peer_taggers)
     phases.crf(comparison, train, options.rounds, options.seconds)
     if options.memory_epochs:
         for size in options.sizes:
             records["memory"] += phases.memory(
-                comparison, options.train, size, options.memory_epochs, say
+                comparison, options.train, size, options.memory_epochs
             )
     if options.target_f1 is not None:
         for size in options.sizes:
             rivals = [Baseline(train, size), Ours(train, size), Ours(train, size, "bf16")]
             records["curves"] += phases.time_to_f1(
-                comparison, rivals, dev, options.target_f1, options.max_epochs, say
+                comparison, rivals, dev, options.target_f1, options.max_epochs
             )
     loads.append(os.getloadavg())
     write(options, comparison, records, notes, loads)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("train", help="training sentences: any corpus that `ner train` reads")
-    parser.add_argument("--dev", required=True, help="sentences to tag, with their entities")
-    parser.add_argument("--columns", nargs="+", help="names of a column file's columns")
-    parser.add_argument("--sizes", type=positive, nargs="+", default=[100], help="per direction")
-    parser.add_argument("--rounds", type=positive, default=5)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
-    parser.add_argument("--threads", type=positive, default=2)
-    parser.add_argument("--target-f1", type=float, help="time to this development F1, 0 to 100")
-    parser.add_argument("--max-epochs", type=positive, default=15, help="of --target-f1")
-    parser.add_argument("--memory-epochs", type=int, default=0, help="memory over so many epochs")
-    parser.add_argument("--peers", nargs="*", help="other tools that are installed: all, or these")
-    parser.add_argument("--out", type=Path, default=Path("runs/benchmark"), help="(%(default)s)")
+    parser.add_argument("--dev", required=True, help="annotated sentences to tag")
+    parser.add_argument("--columns", nargs="+", help="names of the columns in a column file")
+    parser.add_argument(
+        "--sizes",
+        type=positive,
+        nargs="+",
+        default=[100],
+        help="widths of one direction of the LSTM to measure (100)",
+    )
+    parser.add_argument("--rounds", type=positive, default=5, help="number of turns (%(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, help="seconds of each measurement (%(default)s)"
+    )
+    parser.add_argument("--threads", type=positive, default=2, help="CPU threads (%(default)s)")
+    parser.add_argument(
+        "--target-f1", type=float, help="measure the time to this development F1, 0 to 100"
+    )
+    parser.add_argument(
+        "--max-epochs", type=positive, default=15, help="epochs to --target-f1 (%(default)s)"
+    )
+    parser.add_argument(
+        "--memory-epochs", type=int, default=0, help="measure memory over this many epochs"
+    )
+    parser.add_argument(
+        "--peers", nargs="*", help="measure other tools too: these, or all that are installed"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/benchmark"), help="folder to write (%(default)s)"
+    )
     return parser.parse_args(arguments)
 
 
 def positive(text: str) -> int:
-    """Read a whole number from 1 on."""
+    """Read an integer of at least 1."""
     if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"at least 1. Got {text}.")
+        raise argparse.ArgumentTypeError(f"must be at least 1. Got {text}.")
     return number
 
 
@@ -123,27 +143,22 @@ def read(path: str, columns: Sequence[str] | None) -> list[Sentence]:
     sentences = ner.read_sentences(path, columns=columns)
     unmarked = next((s for s in sentences if s.spans is None), None)
     if unmarked is not None:
-        raise ner.DataError(f"{unmarked.source or path}: sentences have tags. Got none.")
+        raise ner.DataError(f"{unmarked.source or path}: sentences must have tags. Got none.")
     return sentences
 
 
-def say(line: str) -> None:
-    """Report progress."""
-    print(line, file=sys.stderr, flush=True)
-
-
 def flags(comparison: Comparison, sizes: Sequence[int]) -> list[str]:
-    """Say where the baseline is not as fast as it should be, so that ratios mean less."""
-    found = []
+    """List where the baseline is slower or faster than expected, which makes ratios doubtful."""
+    messages: list[str] = []
     for measure, (low, high) in EXPECTED.items():
         speed = comparison.median(measure, 100, "baseline") if 100 in sizes else None
         if speed and not low * (1 - TOLERANCE) <= speed <= high * (1 + TOLERANCE):
             expected = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-            found.append(
-                f"baseline: {measure.name} within {TOLERANCE:.0%} of {expected} tokens/s. "
+            messages.append(
+                f"baseline: {measure.name} must be within {TOLERANCE:.0%} of {expected} tokens/s. "
                 f"Got {speed:,.0f}."
             )
-    return found
+    return messages
 
 
 def write(
@@ -155,12 +170,12 @@ def write(
 ) -> None:
     """Write table, JSON and picture, and print the table."""
     rows = comparison.rows()
-    found = flags(comparison, options.sizes)
+    flagged = flags(comparison, options.sizes)
     facts = {
         "settings": {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()},
         "machine": machine(),
         "load_average": {"before": loads[0], "after": loads[-1]},
-        "flags": found,
+        "flags": flagged,
         "notes": list(notes),
         "results": rows,
         **records,
@@ -168,14 +183,14 @@ def write(
     text = json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
     (options.out / "benchmark.json").write_text(text, encoding="utf-8")
     before, after = (" ".join(f"{load:.2f}" for load in loads[i]) for i in (0, -1))
-    remarks = [*(f"FLAG: {flag}" for flag in found), *notes]
+    remarks = [*(f"FLAG: {flag}" for flag in flagged), *notes]
     scores = (f"{row['contender']} ({row['size']}) {row['f1']:.2f}" for row in records["f1"])
-    remarks.append(f"Development F1 after the training that was timed: {', '.join(scores)}.")
+    remarks.append(f"Development F1 after the timed training: {', '.join(scores)}.")
     remarks.append(f"Load average before: {before}; after: {after}.")
     for record in records["agreement"]:
         remarks.append(
             f"ONNX Runtime and torch: spans differ in {record['unlike']} of {record['sentences']} "
-            f"sentences, scores by {record['largest_difference_of_scores']:.1e} at most."
+            f"sentences, scores by at most {record['largest_difference_of_scores']:.1e}."
         )
     table = (
         markdown(rows)
@@ -189,7 +204,7 @@ def write(
 
 
 def machine() -> dict[str, Any]:
-    """Say where and with what it was measured."""
+    """Describe the machine, the threads and the versions of the measurement."""
     versions = {"python": platform.python_version()}
     for name in PACKAGES:
         try:

@@ -1,4 +1,4 @@
-"""Show that training memory does not grow with the corpus, on made-up files that are then deleted.
+"""Measure whether memory in training grows with the corpus, on made-up files that are deleted.
 
 python scripts/benchmark/big_corpus.py --tokens 50_000_000 --steps 2000
 """
@@ -17,6 +17,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from contenders import say
+
 from ner.errors import NerError
 
 STATUS = Path("/proc/self/status")
@@ -24,27 +26,37 @@ WORDS = 50_000
 LABELS = ("", "PER", "LOC", "ORG")
 DEV_TOKENS = 50_000
 CHUNK = 1_000_000
-# A token takes 10 bytes in the text and 10 in the arrays; the rest is for the run.
+# A token takes 10 bytes in the text and 10 in the arrays. The rest is for the run.
 BYTES_PER_TOKEN = 25
 PHASES = ("read", "encode", "train")
 
 
 def main() -> None:
-    """Make a corpus and one of a tenth of its size, train on each in a process of its own."""
+    """Make up a corpus and one of a tenth of its size, and train on each in a new process."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--tokens", type=int, default=50_000_000, help="(%(default)s)")
-    parser.add_argument("--steps", type=int, default=2000, help="of training (%(default)s)")
-    parser.add_argument("--folder", type=Path, help="for the files; by default a temporary one")
-    parser.add_argument("--in-memory", action="store_true", help="the smaller one in memory too")
-    parser.add_argument("--storage", choices=["memory", "disk"], default="disk")
+    parser.add_argument(
+        "--tokens", type=int, default=50_000_000, help="size of the corpus (%(default)s)"
+    )
+    parser.add_argument("--steps", type=int, default=2000, help="training steps (%(default)s)")
+    parser.add_argument("--folder", type=Path, help="folder of the files (a temporary one)")
+    parser.add_argument(
+        "--in-memory", action="store_true", help="train on the smaller corpus in memory too"
+    )
     parser.add_argument("--file", help="measure this training file only, and print JSON")
+    parser.add_argument(
+        "--storage",
+        choices=["memory", "disk"],
+        default="disk",
+        help="where arrays are kept, with --file (%(default)s)",
+    )
     options = parser.parse_args()
     if not STATUS.exists():
-        sys.exit(f"{STATUS}: needed to measure memory. Got a system without.")
+        sys.exit(f"{STATUS}: must exist, to measure memory. Got another system.")
     if options.folder is not None and not options.folder.is_dir():
-        sys.exit(f"--folder: must be there. Got {str(options.folder)!r}.")
+        sys.exit(f"--folder: must exist. Got {str(options.folder)!r}.")
     if options.tokens < 1000 or options.steps < 1:
-        sys.exit(f"--tokens, --steps: at least 1000 and 1. Got {options.tokens}, {options.steps}.")
+        got = f"Got {options.tokens} and {options.steps}"
+        sys.exit(f"--tokens, --steps: must be at least 1000 and 1. {got}.")
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="big-corpus-") as name:
         folder = Path(name)
         if options.file:
@@ -55,23 +67,23 @@ def main() -> None:
             return
         free = shutil.disk_usage(folder).free
         if free < BYTES_PER_TOKEN * options.tokens:
-            need = f"{BYTES_PER_TOKEN * options.tokens / 1e9:.1f} GB free"
-            sys.exit(f"{folder.parent}: needs {need}. Got {free / 1e9:.1f} GB.")
+            need = f"{BYTES_PER_TOKEN * options.tokens / 1e9:.1f} GB"
+            sys.exit(f"{folder.parent}: must have {need} free. Got {free / 1e9:.1f} GB.")
         runs = [(options.tokens // 10, "disk"), (options.tokens, "disk")]
         runs[:0] = [(options.tokens // 10, "memory")] if options.in_memory else []
-        found = []
+        results: list[dict[str, Any]] = []
         for tokens, storage in runs:
             file = folder / f"{tokens}.conll"
             if not file.exists():
                 write_corpus(file, tokens, seed=1)
-            found.append(measure_apart(file, storage, options.steps))
-    print(table(found))
+            results.append(measure_apart(file, storage, options.steps))
+    print(table(results))
 
 
 def write_corpus(path: Path, tokens: int, seed: int) -> None:
     """Write sentences of 5 to 34 words, whose frequencies follow Zipf's law.
 
-    A fifth of the words are names; neighbours of one label are one name.
+    A fifth of the words are names. Neighbours with the same label are one name.
     """
     import numpy as np
 
@@ -83,7 +95,7 @@ def write_corpus(path: Path, tokens: int, seed: int) -> None:
     shares = 1 / np.arange(1, WORDS + 1)
     steps = np.cumsum(shares / shares.sum())
     labels = np.where(np.arange(WORDS) % 5 == 4, 1 + np.arange(WORDS) // 5 % 3, 0)
-    # Axes: word, how its name goes on (O or B; I), whether the sentence ends.
+    # Axes: word, whether it continues a name (no: O or B; yes: I), whether the sentence ends.
     lines = np.empty((WORDS, 2, 2), dtype=object)
     for i, word in enumerate(words):
         for goes_on, prefix in enumerate("BI"):
@@ -103,7 +115,7 @@ def write_corpus(path: Path, tokens: int, seed: int) -> None:
 
 
 def measure_apart(file: Path, storage: str, steps: int) -> dict[str, Any]:
-    """Measure in a process of its own, whose memory nothing else has touched."""
+    """Measure in a new process, whose memory nothing else has used."""
     arguments = ["--file", file, "--storage", storage, "--steps", steps]
     arguments += ["--folder", file.parent]
     command = [sys.executable, __file__, *map(str, arguments)]
@@ -112,7 +124,7 @@ def measure_apart(file: Path, storage: str, steps: int) -> dict[str, Any]:
 
 
 def measure(file: str, folder: Path, storage: str, steps: int) -> dict[str, Any]:
-    """Read, encode and train; gives seconds and peaks of memory in MB of each part."""
+    """Read, encode and train. Return the seconds and the peaks of memory in MB of each phase."""
     from ours import build_trainer
 
     from ner.config.loading import parse_config
@@ -128,9 +140,9 @@ def measure(file: str, folder: Path, storage: str, steps: int) -> dict[str, Any]
     config = parse_config({}).updated({**places, "training.batch_size": 32}).resolved()
     with Watch() as watch:
         with watch.phase("read"):
-            corpus = read_corpus(config, {}, Tokenizer(), note, folder=folder)
+            corpus = read_corpus(config, {}, Tokenizer(), say, folder=folder)
         with watch.phase("encode"):
-            prepared = prepare(config, corpus, None, None)
+            prepared = prepare(config, corpus.counts)
             trainer = build_trainer(config, corpus, prepared)
         with watch.phase("train"):
             events = islice(trainer.run(), steps)
@@ -147,7 +159,7 @@ def measure(file: str, folder: Path, storage: str, steps: int) -> dict[str, Any]
 
 
 class Watch:
-    """Looks every quarter of a second how much memory the process has."""
+    """Measures the memory of the process every quarter of a second."""
 
     def __init__(self) -> None:
         self.phases: dict[str, dict[str, float]] = {}
@@ -165,7 +177,7 @@ class Watch:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Count what follows as a part of its own."""
+        """Measure the code in the context as a phase of its own."""
         began, before = (time.monotonic(), time.process_time()), self._name
         self.phases[name] = {"seconds": 0.0, "cpu": 0.0}
         self._name = name
@@ -183,7 +195,7 @@ class Watch:
             now = self._note()
             if time.monotonic() - shown > 10:
                 shown = time.monotonic()
-                note(f"{self._name}: " + ", ".join(f"{k} {v:.0f} MB" for k, v in now.items()))
+                say(f"{self._name}: " + ", ".join(f"{k} {v:.0f} MB" for k, v in now.items()))
 
     def _note(self) -> dict[str, float]:
         now = memory()
@@ -194,19 +206,14 @@ class Watch:
 
 
 def memory() -> dict[str, float]:
-    """Give the MB that are resident, and those of them that are no pages of a file."""
+    """Measure the resident memory in MB, and how much of it is not pages of a file."""
     fields = dict(line.split(":", 1) for line in STATUS.read_text().splitlines())
     kinds = {"anonymous": "RssAnon", "resident": "VmRSS"}
     return {kind: int(fields[name].split()[0]) / 1e3 for kind, name in kinds.items()}
 
 
-def note(line: str) -> None:
-    """Tell the user."""
-    print(line, file=sys.stderr, flush=True)
-
-
 def table(rows: list[dict[str, Any]]) -> str:
-    """Write what was measured as Markdown."""
+    """Write the measurements as a table in Markdown."""
     memories = [f"{phase}: anonymous / resident MB" for phase in PHASES]
     head = ["tokens", "kept", "text MB", "arrays MB", "read s (CPU s)", "encode s (CPU s)"]
     head += [*memories, "trained tok/s"]

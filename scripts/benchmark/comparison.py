@@ -1,4 +1,4 @@
-"""Figures of contenders side by side: medians, ratios within a round, a table and a picture."""
+"""The figures of all contenders: medians, ratios within a round, tables and a picture."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Measure:
-    """What is measured, and which direction is better."""
+    """A quantity that is measured, and which direction is better."""
 
     name: str
     unit: str
@@ -32,7 +32,7 @@ MEMORY_GROWTH = Measure("memory, last epoch less first", "MB", False)
 
 @dataclass
 class Series:
-    """One measure of one contender: a value a round."""
+    """The values of one measure and one contender, one for each round."""
 
     measure: Measure
     size: int | None
@@ -41,26 +41,30 @@ class Series:
 
 
 class Comparison:
-    """All values of a run; the contender called `reference` is what the others are held against."""
+    """All values of a run.
+
+    Args:
+        reference: The contender that the others are compared with.
+    """
 
     def __init__(self, reference: str = "baseline") -> None:
         self.reference = reference
         self.series: dict[tuple[Measure, int | None, str], Series] = {}
 
     def add(self, measure: Measure, size: int | None, contender: str, value: float) -> None:
-        """Take down the value of one more round."""
+        """Add the value of a round."""
         key = (measure, size, contender)
         self.series.setdefault(key, Series(*key)).values.append(value)
 
     def median(self, measure: Measure, size: int | None, contender: str) -> float | None:
-        """Give the median over rounds, None if it was not measured."""
+        """Compute the median over rounds; None if there is no value."""
         series = self.series.get((measure, size, contender))
         return statistics.median(series.values) if series else None
 
     def ratios(self, series: Series, reference: str | None = None) -> list[float]:
-        """How many times better than the reference, round by round; none for the reference.
+        """Compute how many times better a series is than the reference, round by round.
 
-        Where one of the two has no size, it is held against the first size of the other.
+        The reference has no ratios. If only one of the two has sizes, its first size counts.
         """
         reference = reference or self.reference
         if series.contender == reference:
@@ -81,7 +85,7 @@ class Comparison:
         ]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Give everything as JSON can hold it."""
+        """Return everything in a form that JSON can hold."""
         return [
             {
                 "measure": s.measure.name,
@@ -96,15 +100,15 @@ class Comparison:
             for s in self.series.values()
         ]
 
-    def beside(self, contender: str, others: Sequence[str]) -> list[dict[str, Any]]:
-        """Say how many times better one contender is than each of some others, where it can be."""
+    def beside(self, contender: str, rivals: Sequence[str]) -> list[dict[str, Any]]:
+        """Compute how many times better a contender is than each of its rivals."""
         own = [s for s in self.series.values() if s.contender == contender]
         first = {s.measure: s for s in reversed(own)}
         return [
-            {"measure": m.name, "contender": contender, "other": other, **_spread(ratios)}
+            {"measure": m.name, "contender": contender, "other": rival, **_spread(ratios)}
             for m, series in first.items()
-            for other in others
-            if (ratios := self.ratios(series, other))
+            for rival in rivals
+            if (ratios := self.ratios(series, rival))
         ]
 
 
@@ -113,7 +117,7 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Write a table: a line a measure and contender."""
+    """Write a table with a line for each measure and contender."""
     lines = [
         "| measure | size | contender | median | range | times the baseline | range |",
         "|---|---|---|---|---|---|---|",
@@ -134,7 +138,7 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def beside(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Write a table of `Comparison.beside`: a line a measure and pair."""
+    """Write `Comparison.beside` as a table with a line for each measure and rival."""
     if not rows:
         return ""
     lines = ["| measure | ours | beside | times better | range |", "|---|---|---|---|---|"]
@@ -145,7 +149,7 @@ def beside(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def short(value: float) -> str:
-    """Write a number with about three digits that count.
+    """Write a number with about three significant digits.
 
     >>> short(12345.6), short(45.678), short(0.01234)
     ('12,346', '45.7', '0.0123')
@@ -154,7 +158,7 @@ def short(value: float) -> str:
 
 
 def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw how many times better than the baseline each contender is, the range as a line."""
+    """Draw how many times better than the baseline each contender is, with the range as a line."""
     from matplotlib.figure import Figure
 
     bars = [row for row in rows if row["times_better"]]

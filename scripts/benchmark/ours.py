@@ -1,8 +1,7 @@
-"""This package as a contender of the benchmark: its own trainer, its own tagger, no short cuts.
+"""This package as a contender of the benchmark, with its own trainer and its own tagger.
 
 The network has the widths of the baseline (words 100, character CNN 30, one LSTM layer, CRF) and
-the same learning rate; everything else is what `ner train` does on a CPU, averaged weights
-included.
+its learning rate. Everything else is as in `ner train` on a CPU, including averaged weights.
 """
 
 import time
@@ -18,8 +17,7 @@ from ner.inference.predictor import Predictor
 
 if TYPE_CHECKING:
     from ner.config.loading import Config
-    from ner.features.vectors import Vectors, VectorStore
-    from ner.training.prepare import Prepared
+    from ner.training.prepare import Prepared, WordVectors
     from ner.training.splits import Corpus
     from ner.training.trainer import Epoch, Step, Trainer
 
@@ -49,27 +47,27 @@ class OurTagger:
         self.tag_text = tagger.tag
 
     def spans(self, tagged: Sequence[Sentence]) -> list[Sequence[Span]]:
-        """Read the spans out of what `tag` gave."""
+        """Convert the result of `tag` to spans."""
         return [s.found_spans or () for s in tagged]
 
 
 def load(folder: Path) -> OurTagger:
-    """Load a model folder as users do: ONNX Runtime, fp32, the compiled kernel if it is there."""
+    """Load a model folder as users do: ONNX Runtime, fp32, the compiled kernel if there is one."""
     return OurTagger(ner.load(folder))
 
 
 def load_int8(folder: Path) -> OurTagger:
-    """Load what is quantised."""
+    """Load the model in int8."""
     return OurTagger(ner.load(folder, precision="int8"))
 
 
 def load_torch(folder: Path) -> OurTagger:
-    """Load on torch."""
+    """Load the model on torch."""
     return OurTagger(ner.load(folder, runtime="torch"))
 
 
 class NumpyTagger(OurTagger):
-    """A tagger that decodes in numpy, as where there was no C compiler at installation."""
+    """A tagger that decodes in numpy, as if there had been no C compiler at installation."""
 
     def __init__(self, tagger: Predictor) -> None:
         super().__init__(tagger)
@@ -79,12 +77,12 @@ class NumpyTagger(OurTagger):
 
 
 def without_kernel(tag: Callable[..., Any]) -> Callable[..., Any]:
-    """Take the compiled kernel away during a call."""
+    """Wrap a function so that it runs without the compiled kernel."""
 
-    def call(given: Any) -> Any:
+    def call(argument: Any) -> Any:
         library, kernel.library = kernel.library, None
         try:
-            return tag(given)
+            return tag(argument)
         finally:
             kernel.library = library
 
@@ -92,12 +90,12 @@ def without_kernel(tag: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def load_numpy(folder: Path) -> NumpyTagger:
-    """Load for decoding in numpy."""
+    """Load the model for decoding in numpy."""
     return NumpyTagger(ner.load(folder))
 
 
 def agreement(folder: Path, sentences: Sequence[Sentence]) -> dict[str, float]:
-    """Count the sentences whose spans ONNX Runtime and torch find unlike, and compare scores."""
+    """Count the sentences whose spans differ between ONNX Runtime and torch; compare scores."""
     taggers = (ner.load(folder), ner.load(folder, runtime="torch"))
     pairs = list(zip(*(tagger.tag_sentences(sentences) for tagger in taggers), strict=True))
     predictions = [(a.prediction, b.prediction) for a, b in pairs]
@@ -115,16 +113,17 @@ def agreement(folder: Path, sentences: Sequence[Sentence]) -> dict[str, float]:
 
 
 def build_trainer(config: "Config", corpus: "Corpus", prepared: "Prepared") -> "Trainer":
-    """Give a trainer that never evaluates and never ends, for those who time its steps."""
+    """Build a trainer that never evaluates and never ends, so that its steps can be timed."""
     from ner.training.optimizers import Schedule, build_optimizers, use_sparse_tables
+    from ner.training.prepare import make_batches
     from ner.training.trainer import Trainer
 
     settings, model = config.training, prepared.model
     use_sparse_tables(model)
     return Trainer(
         model,
-        prepared.batches(corpus, config),
-        # The benchmark evaluates by itself, and outside of what it times.
+        make_batches(config, corpus, prepared),
+        # The benchmark evaluates by itself, outside of the timed code.
         lambda _: {"f1": 0.0},
         build_optimizers(
             model,
@@ -144,12 +143,11 @@ class Learner:
     """A network of this package that a benchmark trains; it tags on ONNX Runtime.
 
     Args:
-        name: What it is called.
-        size: Width of one direction of the encoder; None where contenders do not differ by it.
+        name: The name in the results.
+        size: Width of one direction of the encoder; None if contenders do not differ in it.
         train: Annotated sentences.
-        config: All settings; no file that they name is read.
-        pretrained: Vectors of training words, and a store of others, where the settings ask for
-            them.
+        config: All settings. The files that they name are not read.
+        vectors: Pretrained vectors of words, if the settings ask for them.
     """
 
     def __init__(
@@ -158,7 +156,7 @@ class Learner:
         size: int | None,
         train: Sequence[Sentence],
         config: "Config",
-        pretrained: "tuple[Vectors | None, VectorStore | None]" = (None, None),
+        vectors: "WordVectors | None" = None,
     ) -> None:
         from ner.features.counts import count_corpus
         from ner.training.prepare import prepare
@@ -168,30 +166,30 @@ class Learner:
         self.taggers: Mapping[str, str] = {name: "ours:load"}
         config = config.resolved()
         corpus = Corpus(train, (), (), count_corpus(train))
-        self.prepared = prepare(config, corpus, *pretrained)
+        self.prepared = prepare(config, corpus.counts, vectors)
         self.prepared.model.autocast = config.training.precision == "bf16"
         self.trainer = build_trainer(config, corpus, self.prepared)
         self.events: Iterator[Step | Epoch] = self.trainer.run()
 
     def train(self, seconds: float) -> tuple[int, float]:
-        """Train for a while; gives the tokens learnt and the seconds it took."""
+        """Train for a while. Return the number of tokens, and the seconds that they took."""
         began, tokens = time.perf_counter(), 0
         while (spent := time.perf_counter() - began) < seconds:
             before = self.trainer.state.tokens
             next(self.events)
-            # At the end of an epoch the count starts anew, and nothing was learnt.
+            # At the end of an epoch the count starts at 0 again.
             tokens += max(0, self.trainer.state.tokens - before)
         return tokens, spent
 
     def train_epoch(self) -> float:
-        """Train for one epoch; gives the seconds it took."""
+        """Train for one epoch. Return the seconds that it took."""
         began, epoch = time.perf_counter(), self.trainer.state.epoch
         while self.trainer.state.epoch == epoch:
             next(self.events)
         return time.perf_counter() - began
 
     def save(self, folder: Path) -> None:
-        """Write a model folder with the averaged weights, and the graphs that are to tag."""
+        """Write a model folder with the averaged weights and the graphs."""
         from ner.data.tokenizer import Tokenizer
         from ner.exporting import write_graphs
         from ner.model_folder import ModelFolder, save_model
@@ -199,7 +197,7 @@ class Learner:
         prepared = self.prepared
         with self.trainer.average.applied():
             weights = {k: v.numpy().copy() for k, v in prepared.model.state_dict().items()}
-        parts = ModelFolder(
+        model = ModelFolder(
             prepared.featurizer,
             prepared.task,
             prepared.network,
@@ -208,19 +206,19 @@ class Learner:
         )
         save_model(
             folder,
-            parts,
-            lambda target: write_graphs(target, parts, int8="ours, int8" in self.taggers),
+            model,
+            lambda target: write_graphs(target, model, int8="ours, int8" in self.taggers),
         )
 
 
 class Ours(Learner):
-    """This package beside the baseline.
+    """This package with the widths of the baseline.
 
     Args:
         train: Annotated sentences.
         size: Width of one direction of the LSTM.
-        precision: Of embedder and encoder in training.
-        seed: Of weights, batches and dropout.
+        precision: Precision of embedder and encoder in training.
+        seed: Seed of weights, batches and dropout.
     """
 
     def __init__(

@@ -10,26 +10,26 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from stepwise import Stepwise
+from contenders import Stepwise, TagReader
 from torch.utils.data import DataLoader, TensorDataset
 
-from ner.data.schemes import Span, spans_from_tags, tag_set, tags_from_spans
+from ner.data.schemes import tag_set, tags_from_spans
 from ner.data.sentence import Sentence
 
 BATCH_SIZE = 32
 # `hidden_dim` is the width of both directions together.
 NETWORK = {"embedding_dim": 100, "hidden_dim": 200, "num_rnn_layers": 1}
-# Its default: shorter sentences are padded, longer ones cut.
+# Its default. Shorter sentences are padded, longer ones are cut.
 MAX_SEQ_LEN = 100
 
 
 class BiLstmCrf(Stepwise):
     """bi-lstm-crf: word embeddings of 100, one BiLSTM layer of 100 per direction, CRF.
 
-    It trains from files, whole epochs, with parts set aside, so the steps of its loop are taken
-    here: its tensors of fixed length, its loss, Adam at 1e-3. Its vocabulary is the user's choice:
-    words as they are written, for it sees no characters, but for those seen once: unknown words
-    are learnt from them.
+    Its own loop trains whole epochs from files and holds out sentences, so its steps are written
+    again here: its tensors of fixed length, its loss, Adam at 1e-3. Users choose its vocabulary:
+    here, words as they are written, because it has no characters. Words seen once are left out, so
+    that it learns a vector of unknown words.
     """
 
     name = "bi-lstm-crf"
@@ -67,7 +67,7 @@ class BiLstmCrf(Stepwise):
         self.steps_of_epoch = len(self.batches)
 
     def save(self, folder: Path) -> None:
-        """Write weights and vocabularies, as its script does."""
+        """Write weights and vocabularies as its own script does."""
         folder.mkdir(parents=True, exist_ok=True)
         self._write_lists(folder)
         utils = importlib.import_module("bi_lstm_crf.app.utils")
@@ -86,16 +86,16 @@ class BiLstmCrf(Stepwise):
                 loss = self.model.loss(words, tags)
                 loss.backward()
                 self.optimizer.step()
-                loss.item()  # its script keeps each
-                yield int((words > 0).sum())  # what was not cut off
+                loss.item()  # its own script keeps each loss
+                yield int((words > 0).sum())  # without the tokens that were cut off
 
 
-class BiLstmCrfTagger:
+class BiLstmCrfTagger(TagReader):
     """A trained model of bi-lstm-crf.
 
-    Its own `WordsTagger` tags single sentences. Many it takes only if all have one length, and
-    groups of one length were slower than what is done here: sentences sorted by length, padded by
-    its own function, and given to its model in batches of 32.
+    Its own `WordsTagger` tags single sentences, or sentences of equal length. Groups of equal
+    length were slower than the way here: sentences are sorted by length, padded by its own
+    function, and tagged by its model in batches of 32.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -106,7 +106,7 @@ class BiLstmCrfTagger:
         """Tag many sentences."""
         preprocessor: Any = self.tagger.preprocessor
         order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
-        found: list[list[str]] = [[] for _ in sentences]
+        tagged: list[list[str]] = [[] for _ in sentences]
         for start in range(0, len(order), BATCH_SIZE):
             indices = order[start : start + BATCH_SIZE]
             longest = len(sentences[indices[-1]])
@@ -114,13 +114,9 @@ class BiLstmCrfTagger:
             with torch.no_grad():
                 _, paths = self.tagger.model(torch.tensor(words))
             for i, tags in zip(indices, preprocessor.decode_tags(paths), strict=True):
-                found[i] = tags
-        return found
+                tagged[i] = tags
+        return tagged
 
     def tag_tokens(self, tokens: Sequence[str]) -> list[str]:
         """Tag one sentence."""
         return self.tagger([tokens])[0][0]
-
-    def spans(self, tagged: Sequence[Sequence[str]]) -> list[list[Span]]:
-        """Read the spans out of what `tag` gave."""
-        return [spans_from_tags(tags) for tags in tagged]

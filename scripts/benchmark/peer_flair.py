@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from stepwise import Stepwise
+from contenders import Stepwise
 from torch import nn
 
 from ner.data.schemes import Span
@@ -21,10 +21,10 @@ BATCH_SIZE = 32
 class Flair(Stepwise):
     """flair: word embeddings of 100, its character LSTM, one BiLSTM layer of 100, CRF.
 
-    All else has its default: a character LSTM of 25 per direction, dropout, SGD at 0.1, clipped
-    gradients. Its trainer takes whole epochs and evaluates after each, so the steps of its loop are
-    taken here. Its dictionary of characters is a download; this one is of the training set. So is
-    that of words, but for those seen once: unknown words are learnt from them.
+    Everything else has its default: a character LSTM of 25 per direction, dropout, SGD at 0.1,
+    clipped gradients. Its own trainer evaluates after each epoch, so its steps are written again
+    here. Its dictionary of characters would be a download; here, both dictionaries come from the
+    training set. Words seen once are left out, so that it learns a vector of unknown words.
     """
 
     name = "flair"
@@ -63,7 +63,7 @@ class Flair(Stepwise):
                 batch = [self.examples[i] for i in order[start : start + BATCH_SIZE]]
                 self.optimizer.zero_grad()
                 loss, tokens = self.model.forward_loss(batch)
-                loss.item()  # its trainer logs their sum
+                loss.item()  # its own trainer logs the sum of losses
                 loss.backward()
                 self.forget(batch, "none")
                 nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
@@ -72,7 +72,7 @@ class Flair(Stepwise):
 
 
 class FlairTagger:
-    """A trained sequence tagger of flair; its `predict` sorts by length, so it gets all at once."""
+    """A trained sequence tagger of flair. Its `predict` sorts sentences, so it gets all at once."""
 
     def __init__(self, folder: Path) -> None:
         import_flair()
@@ -81,9 +81,9 @@ class FlairTagger:
 
     def tag(self, sentences: Sequence[Sentence]) -> list[Any]:
         """Tag many sentences."""
-        found = [flair_sentence(s.tokens) for s in sentences]
-        self.model.predict(found, mini_batch_size=BATCH_SIZE)
-        return found
+        wrapped = [flair_sentence(s.tokens) for s in sentences]
+        self.model.predict(wrapped, mini_batch_size=BATCH_SIZE)
+        return wrapped
 
     def tag_tokens(self, tokens: Sequence[str]) -> Any:
         """Tag one sentence."""
@@ -92,7 +92,7 @@ class FlairTagger:
         return sentence
 
     def spans(self, tagged: Sequence[Any]) -> list[list[Span]]:
-        """Read the spans out of what `tag` gave."""
+        """Convert the result of `tag` to spans."""
         return [
             [Span(e[0].idx - 1, e[-1].idx, e.get_label("ner").value) for e in s.get_spans("ner")]
             for s in tagged
@@ -100,14 +100,17 @@ class FlairTagger:
 
 
 def import_flair() -> None:
-    """Import flair; its log goes to standard output, which belongs to the benchmark."""
+    """Import flair, and silence its log, which would go to the standard output of the benchmark."""
     flair: Any = importlib.import_module("flair")
     flair.device = torch.device("cpu")
     logging.getLogger("flair").setLevel(logging.WARNING)
 
 
 def embeddings(train: Sequence[Sentence], chars: Any) -> Any:
-    """Build words and characters from scratch; without vectors, flair would start words at zero."""
+    """Build embeddings of words and characters from scratch, with random vectors for words.
+
+    Without pretrained vectors, flair would start those of words at zero.
+    """
     library = importlib.import_module("flair.embeddings")
     counts = Counter(token for s in train for token in s.tokens)
     for char in sorted({char for token in counts for char in token}):
@@ -120,19 +123,19 @@ def embeddings(train: Sequence[Sentence], chars: Any) -> Any:
         fine_tune=True,
         name="words",
     )
-    # As flair starts its other trainable embeddings of words (`OneHotEmbeddings`).
+    # As in flair's own trainable embeddings of words (`OneHotEmbeddings`).
     nn.init.xavier_uniform_(words.embedding.weight)
     return library.StackedEmbeddings([words, library.CharacterEmbeddings(chars)])
 
 
 def flair_sentence(tokens: Sequence[str]) -> Any:
-    """Wrap tokens, so that flair's own tokenizer stays out of it."""
+    """Wrap tokens without flair's own tokenizer."""
     data = importlib.import_module("flair.data")
     return data.Sentence(list(tokens), use_tokenizer=False)
 
 
 def annotated(sentence: Sentence) -> Any:
-    """Wrap tokens with their spans."""
+    """Wrap tokens and their spans."""
     wrapped = flair_sentence(sentence.tokens)
     for start, end, label in sentence.spans or ():
         wrapped[start:end].add_label("ner", label)

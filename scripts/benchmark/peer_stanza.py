@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from stepwise import Stepwise
+from contenders import Stepwise, TagReader
 
-from ner.data.schemes import Span, spans_from_tags, tags_from_spans
+from ner.data.schemes import tags_from_spans
 from ner.data.sentence import Sentence
 
 BATCH_SIZE = 32
-# Its own command line: no pretrained vectors, 100 per direction; all else has its default.
+# Options of its own command line: no pretrained vectors, 100 per direction.
 ARGUMENTS = ("--no_pretrain", "--hidden_dim", "100", "--shorthand", "en_benchmark", "--cpu")
 
 
 class Stanza(Stepwise):
     """stanza: word embeddings of 100, its character LSTM, one BiLSTM layer of 100, CRF.
 
-    All else has its default: a character LSTM of 100 per direction, dropout, SGD at 0.1, clipped
-    gradients. Without pretrained vectors it starts those of all words of the training set at zero
-    and learns them; unknown words stay there.
+    Everything else has its default: a character LSTM of 100 per direction, dropout, SGD at 0.1,
+    clipped gradients. Without pretrained vectors, those of all words of the training set start at
+    zero and are learnt; those of unknown words stay zero.
     """
 
     name = "stanza"
@@ -34,10 +34,10 @@ class Stanza(Stepwise):
         arguments = importlib.import_module("stanza.models.ner_tagger").parse_args(ARGUMENTS)
         quiet()
         torch.manual_seed(1)
-        random.seed(1)  # its batches are shuffled by it
+        random.seed(1)  # shuffles its batches
         document = stanza_document(
             [s.tokens for s in train],
-            # It turns BIO into BIOES by itself.
+            # It converts BIO to BIOES by itself.
             [tags_from_spans(s.spans or (), len(s), "BIO") for s in train],
         )
         loader = importlib.import_module("stanza.models.ner.data").DataLoader
@@ -60,11 +60,8 @@ class Stanza(Stepwise):
             self.batches.reshuffle()
 
 
-class StanzaTagger:
-    """A trained tagger of stanza.
-
-    It is called as its pipeline calls it: batches of 32 in the order of the text.
-    """
+class StanzaTagger(TagReader):
+    """A trained tagger of stanza, called as by its pipeline: in batches of 32, in their order."""
 
     def __init__(self, folder: Path) -> None:
         trainer = importlib.import_module("stanza.models.ner.trainer").Trainer
@@ -80,10 +77,6 @@ class StanzaTagger:
         """Tag one sentence."""
         return self._tag([tokens])[0]
 
-    def spans(self, tagged: Sequence[Sequence[str]]) -> list[list[Span]]:
-        """Read the spans out of what `tag` gave."""
-        return [spans_from_tags(tags) for tags in tagged]
-
     def _tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         batches = self.loader(
             stanza_document(sentences),
@@ -98,14 +91,14 @@ class StanzaTagger:
 
 
 def quiet() -> None:
-    """Keep stanza's remarks out of the benchmark's; importing its modules makes it talk."""
+    """Silence stanza's log, which starts when its modules are imported."""
     logging.getLogger("stanza").setLevel(logging.WARNING)
 
 
 def stanza_document(
     sentences: Sequence[Sequence[str]], tags: Sequence[Sequence[str]] | None = None
 ) -> Any:
-    """Wrap tokens, and their tags, so that stanza's own tokenizer stays out of it."""
+    """Wrap tokens and their tags without stanza's own tokenizer."""
     document = importlib.import_module("stanza.models.common.doc").Document
     if tags is None:
         return document([[{"text": token} for token in tokens] for tokens in sentences])

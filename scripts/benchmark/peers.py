@@ -1,7 +1,7 @@
-"""Other tools as contenders of the benchmark, where they are installed.
+"""Other tools as contenders of the benchmark, if they are installed.
 
-Each trains a tagger from scratch, as its documentation says, without downloads. Their networks
-differ from ours; F1 of the same budget belongs beside their speed.
+Each trains a tagger from scratch as its documentation says, without downloads. Their networks
+differ from ours, so compare their F1 too, not only their speed.
 """
 
 import importlib
@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from stepwise import Stepwise
+from contenders import Stepwise, TagReader, find
 
-from ner.data.schemes import Span, spans_from_tags, tags_from_spans
+from ner.data.schemes import Span, tags_from_spans
 from ner.data.sentence import Sentence
 
 BATCH_SIZE = 32
-# Each release and what trains it; modules are imported only where they are used, so that no peer
-# waits at its start for the libraries of another.
+# The contender of each package. Modules are imported only when they are used, so that no tool waits
+# at its start for the libraries of another one.
 PEERS = {
     "python-crfsuite": "peers:Crfsuite",
     "spacy": "peers:Spacy",
@@ -34,30 +34,37 @@ PEERS = {
 def installed_peers(
     train: Sequence[Sentence], packages: Sequence[str] = ()
 ) -> tuple[list[Any], list[str]]:
-    """Build the peers of that name, or all, if they are installed; gives a line about each, too."""
-    found: list[Any] = []
+    """Build the contenders of packages that are installed.
+
+    Args:
+        train: Annotated sentences.
+        packages: The packages; all by default.
+
+    Returns:
+        The contenders, and a line about each package.
+    """
+    peers: list[Any] = []
     notes: list[str] = []
     for package in packages or PEERS:
         try:
             place = PEERS[package]
         except KeyError:
-            sys.exit(f"--peers: one of {', '.join(PEERS)}. Got {package!r}.")
+            sys.exit(f"--peers: must be one of {', '.join(PEERS)}. Got {package!r}.")
         try:
             release = version(package)
         except PackageNotFoundError:
             notes.append(f"{package}: not installed, left out.")
             continue
-        module, _, name = place.partition(":")
-        found.append(getattr(importlib.import_module(module), name)(train))
+        peers.append(find(place)(train))
         notes.append(f"{package} {release}")
-    return found, notes
+    return peers, notes
 
 
 class Crfsuite:
-    """python-crfsuite: a linear CRF on features of words, no network.
+    """python-crfsuite: a linear CRF on features of words, without a network.
 
-    It trains by passes over the whole corpus, so its first call trains to the end, and its tokens
-    count once a pass.
+    It trains in passes over the whole corpus, so the first call trains to the end, and each pass
+    counts all tokens.
     """
 
     name = "python-crfsuite"
@@ -70,13 +77,13 @@ class Crfsuite:
         self.speed = (0, 0.0)
 
     def train(self, seconds: float) -> tuple[int, float]:
-        """Train to the end, once; gives the tokens of all passes and the seconds they took."""
+        """Train to the end, once. Return the tokens of all passes, and the seconds they took."""
         if not self.model:
             self.train_epoch()
         return self.speed
 
     def train_epoch(self) -> float:
-        """Train to the end; gives the seconds it took."""
+        """Train to the end. Return the seconds that it took."""
         pycrfsuite = importlib.import_module("pycrfsuite")
         began = time.perf_counter()
         trainer = pycrfsuite.Trainer(verbose=False)
@@ -101,7 +108,7 @@ class Crfsuite:
         (folder / "model.crfsuite").write_bytes(self.model)
 
 
-class CrfsuiteTagger:
+class CrfsuiteTagger(TagReader):
     """A trained model of python-crfsuite."""
 
     def __init__(self, folder: Path) -> None:
@@ -117,15 +124,11 @@ class CrfsuiteTagger:
         """Tag one sentence."""
         return self.tagger.tag(crfsuite_features(tokens))
 
-    def spans(self, tagged: Sequence[Sequence[str]]) -> list[list[Span]]:
-        """Read the spans out of what `tag` gave."""
-        return [spans_from_tags(tags) for tags in tagged]
-
 
 def crfsuite_features(tokens: Sequence[str]) -> list[list[str]]:
-    """Describe each token by itself and its neighbours.
+    """List features of each token and its neighbours.
 
-    Source: the features of python-crfsuite's CoNLL example, without parts of speech.
+    Source: The features of python-crfsuite's CoNLL example, without parts of speech.
     """
     own = [
         (
@@ -201,10 +204,10 @@ class SpacyTagger:
         return self.pipeline(spacy_doc(self.pipeline, tokens))
 
     def spans(self, tagged: Sequence[Any]) -> list[list[Span]]:
-        """Read the spans out of what `tag` gave."""
+        """Convert the result of `tag` to spans."""
         return [[Span(e.start, e.end, e.label_) for e in doc.ents] for doc in tagged]
 
 
 def spacy_doc(pipeline: Any, tokens: Sequence[str]) -> Any:
-    """Wrap tokens, so that spaCy's own tokenizer stays out of it."""
+    """Wrap tokens without spaCy's own tokenizer."""
     return importlib.import_module("spacy.tokens").Doc(pipeline.vocab, words=list(tokens))

@@ -1,4 +1,4 @@
-"""The measurements of the benchmark, in each of which the contenders take turns."""
+"""The measurements of the benchmark, except tagging. In each of them, contenders take turns."""
 
 import tempfile
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from comparison import (
     TRAINING,
     Comparison,
 )
-from contenders import Contender, Say, fresh_process, load, repeated
+from contenders import Contender, fresh_process, load, repeated, say
 from torch import Tensor, nn
 from torchcrf import CRF
 
@@ -24,20 +24,16 @@ from ner.data.schemes import tag_set
 from ner.data.sentence import Sentence
 from ner.evaluation.span_metrics import f1
 
-# Sentences that the CRF alone is measured on.
+# Sentences on which the CRF alone is measured.
 CRF_SENTENCES = 640
 
 
 def training(
-    comparison: Comparison,
-    contenders: Sequence[Contender],
-    rounds: int,
-    seconds: float,
-    say: Say,
+    comparison: Comparison, contenders: Sequence[Contender], rounds: int, seconds: float
 ) -> None:
-    """Training speed, from sentences to updated weights, development data left out."""
+    """Measure the speed of training, from sentences to updated weights, without evaluation."""
     for contender in contenders:
-        contender.train(seconds / 5)  # the first steps are slower: memory, kernels
+        contender.train(seconds / 5)  # the first steps are slower
     for number in range(rounds):
         for contender in contenders:
             tokens, spent = contender.train(seconds)
@@ -45,13 +41,8 @@ def training(
             say(f"training {number + 1}/{rounds}: {contender.name} {tokens / spent:,.0f} tokens/s")
 
 
-def crf(
-    comparison: Comparison,
-    sentences: Sequence[Sentence],
-    rounds: int,
-    seconds: float,
-) -> None:
-    """The CRF alone, on shuffled batches of 32 and all tags of BIOES, for any widths around it."""
+def crf(comparison: Comparison, sentences: Sequence[Sentence], rounds: int, seconds: float) -> None:
+    """Measure the CRF alone, on shuffled batches of 32 with the tags of BIOES."""
     labels = sorted({span.label for s in sentences for span in s.spans or ()})
     num_tags = len(tag_set(labels, "BIOES"))
     layers: dict[str, Any] = {
@@ -92,10 +83,8 @@ def crf(
                 comparison.add(measure, None, name, 1e6 * spent / tokens)
 
 
-def memory(
-    comparison: Comparison, corpus: str, size: int, epochs: int, say: Say
-) -> list[dict[str, Any]]:
-    """Memory after each epoch, each contender in a process of its own."""
+def memory(comparison: Comparison, corpus: str, size: int, epochs: int) -> list[dict[str, Any]]:
+    """Measure the memory after each epoch, for each contender in a process of its own."""
     records = []
     for name, contender in (("baseline", "baseline:Baseline"), ("ours", "ours:Ours")):
         say(f"memory over {epochs} epochs: {name}")
@@ -112,12 +101,8 @@ def time_to_f1(
     sentences: Sequence[Sentence],
     target: float,
     max_epochs: int,
-    say: Say,
 ) -> list[dict[str, Any]]:
-    """Seconds of training until a development F1 (in percent); who is there first waits.
-
-    Evaluation is not part of the time.
-    """
+    """Measure the seconds of training, without evaluation, until a development F1 (in percent)."""
     plain = [Sentence(s.tokens) for s in sentences]
     gold = [s.spans or () for s in sentences]
     curves = [{"contender": c.name, "size": c.size, "seconds": [], "f1": []} for c in contenders]

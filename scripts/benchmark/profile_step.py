@@ -1,4 +1,4 @@
-"""Show where the time of a training step goes: by part, then by operation of torch.
+"""Show where the time of a training step goes: by component, then by operation of torch.
 
 python scripts/benchmark/profile_step.py eng.train --size 100 --steps 100
 """
@@ -21,14 +21,18 @@ WARM_UP = 10
 
 
 def main() -> None:
-    """Train for some steps, timed by part; then for some more under torch's profiler."""
+    """Time the components of some training steps, then profile as many steps with torch."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("train", help="training sentences: any corpus that `ner train` reads")
-    parser.add_argument("--size", type=int, default=100, help="per direction (%(default)s)")
-    parser.add_argument("--steps", type=int, default=100, help="of each half (%(default)s)")
-    parser.add_argument("--rows", type=int, default=20, help="operations shown (%(default)s)")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--bf16", action="store_true")
+    parser.add_argument(
+        "--size", type=int, default=100, help="width of one direction (%(default)s)"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=100, help="steps of each measurement (%(default)s)"
+    )
+    parser.add_argument("--rows", type=int, default=20, help="operations to show (%(default)s)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (%(default)s)")
+    parser.add_argument("--bf16", action="store_true", help="train in bfloat16")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     precision = "bf16" if options.bf16 else "fp32"
@@ -36,15 +40,15 @@ def main() -> None:
     events = trainer.run()
     run_steps(events, WARM_UP)
     seconds: defaultdict[str, float] = defaultdict(float)
-    with timed_parts(trainer, seconds):
+    with timed_components(trainer, seconds):
         began, tokens = time.perf_counter(), trainer.state.tokens
         run_steps(events, options.steps)
         spent, learnt = time.perf_counter() - began, trainer.state.tokens - tokens
     per_step = 1e3 / options.steps
     print(f"{learnt / spent:,.0f} tokens/s, {spent * per_step:.2f} ms a step")
     seconds["everything else"] = spent - sum(seconds.values())
-    for name, part in sorted(seconds.items(), key=lambda item: -item[1]):
-        print(f"{part * per_step:8.2f} ms {part / spent:6.1%}  {name}")
+    for name, own in sorted(seconds.items(), key=lambda item: -item[1]):
+        print(f"{own * per_step:8.2f} ms {own / spent:6.1%}  {name}")
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         run_steps(events, options.steps)
     print(
@@ -55,14 +59,14 @@ def main() -> None:
 
 
 def run_steps(events: Iterator[Any], count: int) -> None:
-    """Train on."""
+    """Train for some steps."""
     for _ in range(count):
         next(events)
 
 
 @contextmanager
-def timed_parts(trainer: Any, seconds: dict[str, float]) -> Iterator[None]:
-    """Add up the time of each part of a step while the context lasts."""
+def timed_components(trainer: Any, seconds: dict[str, float]) -> Iterator[None]:
+    """Add up the time of each component of a step while the context lasts."""
     model, optimizers = trainer.model, trainer.optimizers
     places = [
         (trainer.batches, "batch", "batch"),

@@ -1,4 +1,4 @@
-"""How fast contenders tag, each time in a new process that holds nothing else."""
+"""The measurement of tagging, each time in a new process that does nothing else."""
 
 import json
 import statistics
@@ -17,7 +17,7 @@ from comparison import (
     WARM,
     Comparison,
 )
-from contenders import Contender, Say, fresh_process
+from contenders import Contender, fresh_process, say
 
 from ner.data.schemes import Span
 from ner.data.sentence import Sentence
@@ -34,17 +34,25 @@ def tagging(
     rounds: int,
     seconds: float,
     folder: Path,
-    say: Say,
 ) -> list[dict[str, Any]]:
-    """Measure every way to tag of every contender, which all take turns.
+    """Measure all ways to tag of all contenders, which take turns.
 
-    Gives the F1 that each has reached with the training so far.
+    Args:
+        comparison: Where figures are added.
+        contenders: After their training.
+        sentences: Annotated sentences to tag.
+        rounds: How often each contender has a turn.
+        seconds: Seconds of the repeated measurement.
+        folder: Where models and sentences are written.
+
+    Returns:
+        The F1 of each way to tag, in percent.
     """
-    # Nothing but the tokens, so that no contender sees what it should find.
+    # The new process gets the tokens only, so that no contender sees the annotation.
     many = [s.tokens for s in sentences]
     chosen = np.linspace(0, len(many) - 1, min(LATENCY_SENTENCES, len(many))).astype(int)
     corpus = folder / "sentences.json"
-    inputs = {"first": many[0], "many": many, "some": [many[i] for i in chosen]}
+    inputs = {"first": many[0], "many": many, "sample": [many[i] for i in chosen]}
     corpus.write_text(json.dumps(inputs), encoding="utf-8")
     tokens = sum(map(len, many))
     gold = [s.spans or () for s in sentences]
@@ -55,22 +63,22 @@ def tagging(
         for i, contender in enumerate(contenders):
             for name, loader in contender.taggers.items():
                 arguments = ["tag", loader, folder / str(i), corpus, seconds]
-                (first, cold), (found, _), (then, _) = fresh_process(arguments)
-                waits = sorted(then["one"])
+                (start, cold), (first, _), (later, _) = fresh_process(arguments)
+                waits = sorted(later["one"])
                 for measure, value in (
                     (COLD_START, cold),
-                    (COLD_MEMORY, first["megabytes"]),
-                    (FIRST_PASS, tokens / found["first_pass"]),
-                    (WARM, tokens / then["warm"]),
+                    (COLD_MEMORY, start["megabytes"]),
+                    (FIRST_PASS, tokens / first["first_pass"]),
+                    (WARM, tokens / later["warm"]),
                     (LATENCY_50, 1e3 * statistics.median(waits)),
                     (LATENCY_95, 1e3 * waits[int(0.95 * len(waits))]),
                 ):
                     comparison.add(measure, contender.size, name, value)
-                if "text" in then:
-                    median = 1e3 * statistics.median(then["text"])
+                if "text" in later:
+                    median = 1e3 * statistics.median(later["text"])
                     comparison.add(TEXT_50, contender.size, name, median)
-                spans = [[Span(*span) for span in of_one] for of_one in found["spans"]]
+                spans = [[Span(*span) for span in sentence] for sentence in first["spans"]]
                 scores[name, contender.size] = 100 * f1(gold, spans)
-                speed = f"{tokens / then['warm']:,.0f} tokens/s warm"
+                speed = f"{tokens / later['warm']:,.0f} tokens/s warm"
                 say(f"tagging {number + 1}/{rounds}: {name} {speed}")
     return [{"contender": n, "size": size, "f1": score} for (n, size), score in scores.items()]

@@ -1,15 +1,15 @@
-"""Train one tagger after the other, each with another encoder or head, and compare them.
+"""Train taggers that differ in their encoder or head, and compare their F1, sizes and speeds.
 
 python scripts/encoders/compare_encoders.py eng.train eng.testa \
     --config configs/conll2003_glove.toml --set vectors.path=glove.6B.50d.txt.gz \
     --epochs 8 --threads 1 --out runs/encoders.json
 python scripts/encoders/compare_encoders.py … --threads 2 --rounds 3    # and then the speeds of all
 
-All have one recipe, that of the configuration, and one seed. Each result is written to the file
-`--out` as soon as it is there; what the file holds is not done again, and a run that was
-interrupted goes on from its last checkpoint, so the same command continues, and may run more than
-once at a time with other rows in each. Speeds are measured by themselves, with `--rounds`: all
-rows take turns, on a machine that has nothing else to do.
+All rows have the same configuration and seed, apart from their encoder or head. Each result is
+written to the file `--out` as soon as it is known, and is not computed again; an interrupted run
+continues from its last checkpoint. So the same command continues, and several may run at a time
+with different rows. Speeds are measured with `--rounds`: all rows take turns, on a machine that
+should do nothing else.
 """
 
 import argparse
@@ -20,13 +20,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+# Speeds are measured as in the benchmark.
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmark"))
+
+# isort: split
+from contenders import say
+
 from ner.config.loading import Config, load_config, parse_setting
 from ner.data.formats.read import file_digest
 from ner.errors import ConfigError, NerError
 from ner.files import write_json
 from ner.model_folder import load_model
 
-# What each row changes in the recipe.
+# The settings of each row that differ from the configuration.
 ROWS: dict[str, dict[str, Any]] = {
     "lstm": {},
     "lstm-forward": {"encoder.bidirectional": False},
@@ -38,8 +44,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "lstm-layer-norm": {"encoder.layer_norm": True},
     "lstm-weight-drop": {"encoder.weight_drop": 0.3},
     "lstm-attention": {"encoder.attention_heads": 4},
-    # Filters, block, iterations and rate of Strubell et al. (2017); at their rate of 0.5 for
-    # recurrent networks, dropout after each of five layers would leave little.
+    # Filters, block, iterations and rate of Strubell et al. (2017). The rate of 0.5 for recurrent
+    # networks would leave little after the dropout of five layers.
     "idcnn": {
         "encoder.kind": "idcnn",
         "encoder.size": 300,
@@ -57,7 +63,7 @@ ROWS: dict[str, dict[str, Any]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train what is missing, and print the table."""
+    """Train the rows that are missing, and print the table."""
     options = parse(arguments)
     try:
         recipe = make_recipe(options)
@@ -66,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if name not in read_results(options.out, facts)["rows"]:
                 say(f"{name} ...")
                 row = measure(name, recipe, options.out.with_suffix("") / name)
-                # Another process may have written rows of its own meanwhile.
+                # Another process may have written rows in the meantime.
                 results = read_results(options.out, facts)
                 results["rows"][name] = row
                 write_json(options.out, results)
@@ -76,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
             configs = {name: recipe.updated(ROWS[name]) for name in ROWS if name in results["rows"]}
             results["threads"] = options.threads
-            results["speeds"] = measure_speeds(configs, options.rounds, options.seconds, say)
+            results["speeds"] = measure_speeds(configs, options.rounds, options.seconds)
             write_json(options.out, results)
     except NerError as error:
         sys.exit(str(error))
@@ -87,27 +93,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(markdown(results["rows"], results.get("speeds", {})))
 
 
-def say(line: str) -> None:
-    """Report progress."""
-    print(line, file=sys.stderr, flush=True)
-
-
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("train", help="training sentences: any corpus that `ner train` reads")
     parser.add_argument("dev", help="development sentences")
-    parser.add_argument("--config", type=Path, help="the recipe; by default all defaults")
+    parser.add_argument("--config", type=Path, help="configuration file (all defaults)")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the recipe"
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting"
     )
-    parser.add_argument("--epochs", type=int, help="of each row; by default as the recipe says")
-    parser.add_argument("--threads", type=int, default=2, help="in training and tagging")
+    parser.add_argument("--epochs", type=int, help="epochs of each row (as configured)")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads (%(default)s)")
     parser.add_argument(
-        "--rounds", type=int, default=0, help="of measuring the speeds of all rows that are there"
+        "--rounds", type=int, default=0, help="measure the speeds of all rows in this many turns"
     )
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement of speed")
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=ROWS, help=", ".join(ROWS))
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="seconds of each measurement (%(default)s)"
+    )
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", choices=ROWS, help=f"rows: {', '.join(ROWS)}"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("runs/encoders.json"), help="results (%(default)s)"
     )
@@ -115,7 +120,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def make_recipe(options: argparse.Namespace) -> Config:
-    """Give the settings that all rows have in common."""
+    """Collect the settings that all rows share."""
     changes = {
         "data.train": options.train,
         "data.dev": options.dev,
@@ -131,25 +136,25 @@ def make_recipe(options: argparse.Namespace) -> Config:
 
 
 def described(recipe: Config) -> dict[str, Any]:
-    """Give what must be the same for all rows of a file: settings and digests of what is read.
+    """Collect what all rows of a file must share: settings, and digests of the data.
 
-    Files are known by their names, wherever they lie. Threads are how a row is run, not what.
+    Files are identified by their names, not by their folders. Threads may differ.
     """
-    read = {"train": recipe.data.train, "dev": recipe.data.dev, "vectors": recipe.vectors.path}
-    names = {key: Path(path).name for key, path in read.items()}
+    sources = {"train": recipe.data.train, "dev": recipe.data.dev, "vectors": recipe.vectors.path}
+    names = {key: Path(path).name for key, path in sources.items()}
     settings = recipe.model_dump(mode="json")
     del settings["training"]["threads"]
     settings["data"] |= {"train": names["train"], "dev": names["dev"]}
     settings["vectors"]["path"] = names["vectors"]
-    digests = {names[key]: file_digest(path) for key, path in read.items() if path}
+    digests = {names[key]: file_digest(path) for key, path in sources.items() if path}
     return {"settings": settings, "sha256": digests}
 
 
 def read_results(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what is there already.
+    """Read the results so far.
 
     Raises:
-        ConfigError: It was made with another recipe.
+        ConfigError: The file has results for other settings or files, or something else.
     """
     if not path.is_file():
         return {"recipe": recipe, "rows": {}}
@@ -157,14 +162,18 @@ def read_results(path: Path, recipe: Mapping[str, Any]) -> dict[str, Any]:
         results = json.loads(path.read_text(encoding="utf-8"))
         before, rows = results["recipe"], results["rows"]
     except (ValueError, KeyError, TypeError):
-        raise ConfigError(f"{path}: results of this program. Got something else.") from None
+        raise ConfigError(
+            f"{path}: must have results of this program. Got something else."
+        ) from None
     if before != recipe:
-        raise ConfigError(f"{path}: one recipe for all its {len(rows)} rows. Got another.")
+        raise ConfigError(
+            f"{path}: settings and files must be those of its {len(rows)} rows. Got others."
+        )
     return results
 
 
 def measure(name: str, recipe: Config, folder: Path) -> dict[str, Any]:
-    """Train one row, in a folder that is removed afterwards."""
+    """Train one row in a folder, which is removed afterwards."""
     from ner.training.run_folder import versions
     from ner.training.train import run_training
 
@@ -188,7 +197,7 @@ def measure(name: str, recipe: Config, folder: Path) -> dict[str, Any]:
 def markdown(
     rows: Mapping[str, Mapping[str, Any]], speeds: Mapping[str, Mapping[str, Mapping[str, float]]]
 ) -> str:
-    """Write the table, in the order of `ROWS`; speeds as far as they were measured."""
+    """Write the table in the order of `ROWS`, with speeds if they were measured."""
     heads = ["", "development F1", "parameters", "of the encoder"]
     if speeds:
         heads += ["training, tokens/s", "times", "tagging, tokens/s", "times", "one sentence, ms"]
@@ -200,8 +209,8 @@ def markdown(
             cells = [name, f"{100 * row['f1']:.2f}", *counts]
             if name in speeds:
                 for key in ("training", "tagging"):
-                    found = speeds[name][key]
-                    cells += [f"{found['median']:,.0f}", f"{found['times']:.2f}"]
+                    figures = speeds[name][key]
+                    cells += [f"{figures['median']:,.0f}", f"{figures['times']:.2f}"]
                 cells.append(f"{speeds[name]['one_sentence']['median']:.3f}")
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -1,9 +1,8 @@
-"""How fast networks learn and tag that differ by one part, as `compare_encoders.py` measures it."""
+"""The speeds of networks that differ in one component, in training and tagging."""
 
 import statistics
-import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,36 +11,32 @@ from ner.config.loading import Config
 from ner.data.sentence import Sentence
 from ner.features.counts import count_corpus
 from ner.nn.runtime import set_threads
-from ner.training.prepare import read_pretrained
+from ner.training.prepare import read_word_vectors
 from ner.training.splits import Corpus
-
-# The phases of the benchmark measure encoders too.
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmark"))
 
 # isort: split
 import phases
 from comparison import LATENCY_50, TRAINING, WARM, Comparison, Measure
+from contenders import say
 from ours import Learner
 from tagging_phase import tagging
 
 MEASURES = {"training": TRAINING, "tagging": WARM, "one_sentence": LATENCY_50}
 
 
-def measure_speeds(
-    configs: Mapping[str, Config], rounds: int, seconds: float, say: Callable[[str], None]
-) -> dict[str, Any]:
-    """Let all networks take turns in training, then in tagging with what they have learnt.
+def measure_speeds(configs: Mapping[str, Config], rounds: int, seconds: float) -> dict[str, Any]:
+    """Measure training and tagging, with all networks taking turns.
 
     Args:
-        configs: Settings of each; the first is what the others are held against. They have one
-            corpus and one file of vectors.
-        rounds: How often each has its turn.
-        seconds: Of each turn.
-        say: Told of progress.
+        configs: Settings of each network. The others are compared with the first one. All have the
+            same corpus and the same file of vectors.
+        rounds: How often each network has a turn.
+        seconds: Seconds of each turn.
 
     Returns:
-        By name and measure, the median over rounds in tokens/s, or in ms for one sentence, and how
-        many times better that is than the first network's in the same round: median and range.
+        By name and measure, the median over rounds in tokens/s, or in ms for one sentence; and how
+        many times better it is than that of the first network in the same round, as median and
+        range.
     """
     reference, config = next(iter(configs.items()))
     train, dev = (read(config, split) for split in ("train", "dev"))
@@ -49,10 +44,10 @@ def measure_speeds(
     comparison = Comparison(reference)
     with tempfile.TemporaryDirectory() as folder:
         corpus = Corpus(train, (), (), count_corpus(train))
-        pretrained = read_pretrained(config, corpus, Path(folder) / "vectors", say)
-        networks = [Learner(name, None, train, each, pretrained) for name, each in configs.items()]
-        phases.training(comparison, networks, rounds, seconds, say)
-        tagging(comparison, networks, dev, rounds, seconds, Path(folder), say)
+        vectors = read_word_vectors(config, corpus, Path(folder) / "vectors", say)
+        networks = [Learner(name, None, train, each, vectors) for name, each in configs.items()]
+        phases.training(comparison, networks, rounds, seconds)
+        tagging(comparison, networks, dev, rounds, seconds, Path(folder))
     return {
         name: {key: _figures(comparison, measure, name) for key, measure in MEASURES.items()}
         for name in configs

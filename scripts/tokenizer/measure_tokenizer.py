@@ -1,12 +1,12 @@
-"""Measure how close tokens and sentences cut from raw text come to those of a corpus.
+"""Measure how well the tokenizer and the sentence splitter agree with a corpus.
 
-    python scripts/tokenizer/measure_tokenizer.py eng.testa en_ewt-ud-dev.conllu
+python scripts/tokenizer/measure_tokenizer.py eng.testa en_ewt-ud-dev.conllu
 
-A CoNLL-U file brings its text along; that of other files is written by the rules of
-`running_text.py`. Tokens are compared by the F1 of character ranges, for each convention:
-"sentence" cuts every sentence by itself, "document" cuts documents that have a sentence a line, and
-"running" documents of one line. Where sentencex is installed, "sentences" holds the F1 of the
-ranges of sentences, and of the borders between them, in documents of one line.
+A CoNLL-U file contains its text. For other files, `running_text.py` writes it. Tokens are compared
+by the F1 of character ranges for each convention: of single sentences ("sentence"), of documents
+with a sentence a line ("document"), and of documents on one line ("running"). If sentencex is
+installed, the line "sentences" has the F1 of whole sentences, and of the borders between them, in
+documents on one line.
 """
 
 import argparse
@@ -29,9 +29,9 @@ ROUNDS = 5
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the figures of each file."""
-    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("files", nargs="+", type=Path, help="corpora with tokens")
-    parser.add_argument("--language", default="en", help="of their sentences (default: en)")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("files", nargs="+", type=Path, help="corpora to compare with")
+    parser.add_argument("--language", default="en", help="language of the text (%(default)s)")
     given = parser.parse_args(arguments)
     try:
         for file in given.files:
@@ -65,7 +65,7 @@ def measure_file(file: Path, language: str) -> None:
 
 
 def speed(tokenizer: Tokenizer, sentences: Sequence[Sentence]) -> tuple[float, float]:
-    """Give tokens and characters a second, the best of some rounds, on one thread."""
+    """Measure tokens and characters per second on one thread, in the fastest round."""
     best = float("inf")
     tokens = 0
     for _ in range(ROUNDS):
@@ -78,20 +78,24 @@ def speed(tokenizer: Tokenizer, sentences: Sequence[Sentence]) -> tuple[float, f
 def sentence_scores(
     splitter: SentenceSplitter, documents: Sequence[tuple[Sentence, list[int]]]
 ) -> tuple[float, float]:
-    """Compare found sentences with those of documents, each given with the starts of its own.
+    """Compare the sentences that a splitter finds with those of documents.
+
+    Args:
+        splitter: Splits a text.
+        documents: Each document, and the offsets where its sentences begin.
 
     Returns:
         The F1 of whole sentences, and of the borders inside of documents.
     """
-    both = all_ranges = same_borders = all_borders = 0
+    same_ranges = all_ranges = same_borders = all_borders = 0
     for document, gold in documents:
         found = splitter(document.text)
-        one, other = (_ranges(starts, len(document.text)) for starts in (gold, found))
-        both += len(one & other)
-        all_ranges += len(one) + len(other)
+        gold_ranges, ranges = (_ranges(starts, len(document.text)) for starts in (gold, found))
+        same_ranges += len(gold_ranges & ranges)
+        all_ranges += len(gold_ranges) + len(ranges)
         same_borders += len({*gold} & {*found})
         all_borders += len(gold) + len(found)
-    return 2 * both / max(all_ranges, 1), 2 * same_borders / max(all_borders, 1)
+    return 2 * same_ranges / max(all_ranges, 1), 2 * same_borders / max(all_borders, 1)
 
 
 def _ranges(starts: Sequence[int], length: int) -> set[tuple[int, int]]:

@@ -1,25 +1,25 @@
-"""Write the tokens of a corpus as the running text that they were cut from.
+"""Running text for the tokens of a corpus in the style of the Penn Treebank that lost its text.
 
-The rules of detokenisation, for corpora in the style of the Penn Treebank that lost their text:
-tokens are joined by single blanks, but there is none
+Tokens are joined by single spaces, except that there is no space
 
-* before  . , ; : ? ! ) ] % ...  and before what is cut from words: 's 're n't and such;
-* after  ( [  and after a sign of currency;
-* inside of quotes: the first " of a sentence opens, the next one closes, and so on; so does ',
-  but after a word in s, when none is open, it is the mark of a possessive and follows the word.
+* before  . , ; : ? ! ) ] % ...  and before clitics such as 's 're n't;
+* after  ( [  and after a currency sign;
+* after an opening quote and before a closing one. The first " of a sentence opens, the next one
+  closes, and so on. The same holds for '. But after a word in s, if no ' is open, it is the mark of
+  a possessive and follows the word.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from ner.data.sentence import Sentence
 
-NO_BLANK_BEFORE = {".", ",", ";", ":", "?", "!", ")", "]", "%", "...", "n't"}
-NO_BLANK_AFTER = {"(", "["}
+NO_SPACE_BEFORE = {".", ",", ";", ":", "?", "!", ")", "]", "%", "...", "n't"}
+NO_SPACE_AFTER = {"(", "["}
 CURRENCIES = ("$", "£", "€")
 
 
 def write_text(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
-    r"""Give the text of one sentence, and the place of each token in it.
+    r"""Write the text of a sentence, with the start and end of each token in it.
 
     >>> write_text(["The", "players", "'", '"', "no", '"', "did", "n't", "cost", "$", "5", "."])[0]
     'The players\' "no" didn\'t cost $5.'
@@ -30,7 +30,7 @@ def write_text(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
     for token in tokens:
         possessive = token == "'" and before.endswith("s") and token not in open_quotes
         closes = token in open_quotes
-        follows = closes or possessive or token in NO_BLANK_BEFORE or _is_clitic(token)
+        follows = closes or possessive or token in NO_SPACE_BEFORE or _is_clitic(token)
         if not (glued or follows):
             text += " "
         offsets.append((len(text), len(text) + len(token)))
@@ -39,7 +39,7 @@ def write_text(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
         open_quotes -= {token}
         if opens:
             open_quotes.add(token)
-        glued = opens or token in NO_BLANK_AFTER or token.endswith(CURRENCIES)
+        glued = opens or token in NO_SPACE_AFTER or token.endswith(CURRENCIES)
         before = token
     return text, offsets
 
@@ -49,13 +49,13 @@ def _is_clitic(token: str) -> bool:
 
 
 def with_text(sentence: Sentence) -> Sentence:
-    """Copy a sentence, with its running text in place of tokens joined by blanks."""
+    """Copy a sentence with its running text."""
     text, offsets = write_text(sentence.tokens)
     return sentence.replace(text=text, offsets=offsets)
 
 
 def join_texts(sentences: Iterable[Sentence], between: str) -> Iterator[tuple[Sentence, list[int]]]:
-    """Yield each document as one sentence, and the places where its sentences begin."""
+    """Yield each document as one sentence, with the offsets where later sentences begin."""
     whole: list[Sentence] = []
     for sentence in sentences:
         if whole and (sentence.document is None or sentence.document != whole[0].document):

@@ -5,7 +5,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from ner.cli.convert import data_app
+from ner.cli.data import data_app
 from ner.data.formats.read import read_sentences
 from ner.errors import ConfigError, DataError
 
@@ -50,7 +50,7 @@ def test_columns_stay_and_tags_are_spelt_as_asked(rows, tmp_path):
 
 def test_standard_output_needs_a_format(rows):
     with pytest.raises(
-        ConfigError, match=r"ner data convert: --to must say one of conll .* for '-'"
+        ConfigError, match=r"^--to: must name the format of the output, one of conll .* Got none\."
     ):
         convert(rows, "-")
     stdout, _ = convert(rows, "-", "--to", "csv-long")
@@ -68,7 +68,7 @@ def test_losses_are_refused_dropped_or_counted(rows, tmp_path):
         convert(rows, out)
     assert not out.exists()
     _, stderr = convert(rows, out, "--drop")
-    assert "lost: column 'column2' (2), which csv cannot hold.\n" in stderr
+    assert "lost: column 'column2' (in 2 sentences); csv cannot hold it.\n" in stderr
 
 
 SPANS = '{"text": "to Berlin now", "label": [[3, 8, "LOC"], [0, 2, "X"], [0, 13, "Y"]]}\n'
@@ -84,7 +84,7 @@ def test_changed_spans_are_listed_with_file_and_line(tmp_path):
     _, stderr = convert(path, out, "--misaligned", "snap", "--overlapping", "drop")
     assert f"{path}:1: snapped: span [3, 8) 'Berli' to [3, 9) 'Berlin'.\n" in stderr
     assert f"{path}:1: dropped: span [0, 2) 'to': spans [0, 13) and [0, 2) overlap.\n" not in stderr
-    assert "3 spans or texts changed or left out.\n" in stderr
+    assert "Changed or left out 3 spans or texts.\n" in stderr
     assert read_sentences(out)[0].spans == ((0, 3, "Y"),)
 
 
@@ -93,7 +93,7 @@ def test_sentences_that_cannot_be_read_are_skipped_and_listed(tmp_path):
     path.write_text(SPANS + '{"text": "a"}\n')
     _, stderr = convert(path, tmp_path / "out.jsonl", "--on-error", "skip")
     assert "skipped: " in stderr
-    assert "1 skipped.\n" in stderr
+    assert "Skipped 1 in total.\n" in stderr
     assert len(read_sentences(tmp_path / "out.jsonl")) == 1
 
 
@@ -156,7 +156,7 @@ def test_the_file_that_is_read_is_not_written_over(rows, tmp_path):
     link = tmp_path / "link.conll"
     link.symlink_to(rows)
     for out in (rows, link):
-        with pytest.raises(ConfigError, match=r"^OUT: another file than the one that"):
+        with pytest.raises(ConfigError, match=r"^OUT: must be another file than the input\. Got"):
             convert(rows, out)
     assert rows.read_text() == ROWS
 
@@ -165,9 +165,9 @@ def test_fields_that_are_not_read_are_counted(tmp_path):
     out = tmp_path / "out.jsonl"
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "a", "spans": [], "meta": {"by": 1}, "_hash": 1, "note": ""}\n')
-    assert "not kept: 1 fields 'meta'." in convert(path, out)[1].splitlines()
+    assert "ignored: 1 fields 'meta'." in convert(path, out)[1].splitlines()
     path = tmp_path / "a.csv"
     path.write_text("text,label,by,note\na,x,me,\nb,y,me,\n")
     stderr = convert(path, out)[1]
-    assert "not kept: 2 fields 'by'." in stderr.splitlines()
+    assert "ignored: 2 fields 'by'." in stderr.splitlines()
     assert "note" not in stderr

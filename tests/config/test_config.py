@@ -121,9 +121,9 @@ def test_comments_are_no_wider_than_a_screen():
         ),
         pytest.param("training.sed", "Did you mean 'seed'?", id="training.sed"),
         pytest.param(
-            "head.nonsense", "Known here: kind, scheme, cost, ends, weights,", id="head.nonsense"
+            "head.nonsense", "Known keys: kind, scheme, cost, ends, weights,", id="head.nonsense"
         ),
-        pytest.param("", "Known here: task, seed, data,", id="empty"),
+        pytest.param("", "Known keys: task, seed, data,", id="empty"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_known_one(key, hint):
@@ -248,7 +248,7 @@ def test_every_fault_has_its_line():
 
 
 def test_a_change_below_a_setting_is_refused():
-    assert message({"seed": 2}, {"seed.x": 3}) == "seed.x: 'seed' is a setting, not a section."
+    assert message({"seed": 2}, {"seed.x": 3}) == "seed.x: 'seed' must be a section. Got a setting."
 
 
 def test_changes_leave_the_rest_as_it_was():
@@ -302,7 +302,7 @@ def test_a_setting_is_read_as_toml_or_else_as_a_string(text, setting):
 def test_a_setting_without_key_or_value_is_refused(text):
     with pytest.raises(ConfigError) as error:
         parse_setting(text)
-    assert str(error.value) == f"--set: key=value, such as encoder.size=100. Got {text!r}."
+    assert str(error.value) == f"--set: must be key=value, such as encoder.size=100. Got {text!r}."
 
 
 @pytest.mark.parametrize(
@@ -313,8 +313,8 @@ def test_a_setting_without_key_or_value_is_refused(text):
             "encoder.droput: unknown key. Did you mean 'dropout'?",
             id="an unknown key",
         ),
-        pytest.param(b"seed", "not TOML: ", id="no TOML"),
-        pytest.param(b"seed = '\xe9'", "not TOML: ", id="latin-1"),
+        pytest.param(b"seed", "must be TOML. Got an error: ", id="no TOML"),
+        pytest.param(b"seed = '\xe9'", "must be TOML. Got an error: ", id="latin-1"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_name(tmp_path, content, words):

@@ -367,7 +367,7 @@ def test_the_tags_of_a_span_are_those_of_a_sentence_that_is_one_span(scheme, len
 
 
 def test_iob1_is_refused():
-    with pytest.raises(ValueError, match=r"^scheme: BIO or BIOES\. Got 'IOB1'\.$"):
+    with pytest.raises(ValueError, match=r"^scheme: must be BIO or BIOES\. Got 'IOB1'\.$"):
         SpanLattice(np.zeros(3), np.zeros((3, 3)), np.zeros(3), ("O", "B-X", "I-X"), "IOB1")
 
 

@@ -9,8 +9,9 @@ import pytest
 from ner.data.compressed import created, unpacked_name
 from ner.data.formats.conll import read_conll
 from ner.data.formats.read import read_sentences
-from ner.data.lines import decode_lines, read_head, read_lines
+from ner.data.lines import checked_lines, decode_lines, read_head, read_lines
 from ner.errors import DataError, MissingExtraError
+from tests.data.corpora import error_line, write
 
 zstandard = pytest.importorskip("zstandard")
 
@@ -25,37 +26,32 @@ def lines_of(path, **options):
 @pytest.mark.parametrize("kind", COMPRESS)
 @pytest.mark.parametrize("name", ["x.conll", "x.conll.{}"], ids=["plain name", "packed name"])
 def test_packed_files_are_told_by_how_they_begin(tmp_path, kind, name):
-    path = tmp_path / name.format(kind)
-    path.write_bytes(COMPRESS[kind](ROWS.encode()))
+    path = write(tmp_path / name.format(kind), COMPRESS[kind](ROWS.encode()))
     assert [s.tokens for s in read_sentences(path)] == [("Ada", "left"), ("Götz",)]
 
 
 @pytest.mark.parametrize("kind", COMPRESS)
 def test_packed_files_may_have_several_parts(tmp_path, kind):
-    path = tmp_path / f"x.{kind}"
     half = len(ROWS) // 2
-    path.write_bytes(COMPRESS[kind](ROWS[:half].encode()) + COMPRESS[kind](ROWS[half:].encode()))
+    halves = [COMPRESS[kind](text.encode()) for text in (ROWS[:half], ROWS[half:])]
+    path = write(tmp_path / f"x.{kind}", b"".join(halves))
     assert lines_of(path) == ROWS.splitlines()
 
 
 @pytest.mark.parametrize("kind", COMPRESS)
 @pytest.mark.parametrize("end", [20, -1, -4, -9], ids=["near the start", "by 1", "by 4", "by 9"])
 def test_a_packed_file_that_is_cut_off_is_an_error_of_one_line(tmp_path, kind, end):
-    path = tmp_path / f"x.conll.{kind}"
-    path.write_bytes(COMPRESS[kind](ROWS.encode() * 1000)[:end])
-    with pytest.raises(DataError) as error:
-        read_sentences(path)
-    assert str(error.value).startswith(f"{path}: must be readable to its end. Got: ")
-    assert "\n" not in str(error.value)
+    path = write(tmp_path / f"x.conll.{kind}", COMPRESS[kind](ROWS.encode() * 1000)[:end])
+    message = error_line(lambda: read_sentences(path), tmp_path)
+    assert message.startswith(f"x.conll.{kind}: must be readable to its end. Got: ")
 
 
 @pytest.mark.parametrize("kind", COMPRESS)
 def test_a_packed_file_that_is_damaged_is_an_error(tmp_path, kind):
-    path = tmp_path / f"x.conll.{kind}"
     packed = bytearray(COMPRESS[kind](bytes(range(256)) * 100))
     packed[len(packed) // 2] ^= 0xFF
     packed[len(packed) // 2 + 1] ^= 0xFF
-    path.write_bytes(bytes(packed))
+    path = write(tmp_path / f"x.conll.{kind}", bytes(packed))
     with pytest.raises(DataError, match=r"must be readable to its end|not UTF-8"):
         read_sentences(path)
 
@@ -64,8 +60,7 @@ def test_zstandard_that_is_not_installed_says_what_to_install(tmp_path, monkeypa
     if sys.version_info >= (3, 14):
         pytest.skip("from 3.14 on Python itself reads zstd, so nothing can be missing")
     monkeypatch.setitem(sys.modules, "zstandard", None)
-    path = tmp_path / "x.zst"
-    path.write_bytes(COMPRESS["zst"](b"a"))
+    path = write(tmp_path / "x.zst", COMPRESS["zst"](b"a"))
     with pytest.raises(
         MissingExtraError, match=r"A \.zst file needs zstandard: pip install .*\[zstd"
     ):
@@ -111,22 +106,19 @@ def test_a_device_is_written_to_and_not_replaced():
 )  # fmt: skip
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
 def test_files_are_read_in_the_encoding_that_is_named(tmp_path, encoding, end):
-    path = tmp_path / "x"
-    path.write_bytes((ROWS.replace("\n", end) * 9999).encode(encoding))
+    path = write(tmp_path / "x", ROWS.replace("\n", end) * 9999, encoding)
     assert lines_of(path, encoding=encoding) == ROWS.splitlines() * 9999
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "shift_jis", "iso2022_jp", "euc_jp", "utf-7"])
 def test_encodings_with_several_bytes_a_character_are_read(tmp_path, encoding):
-    path = tmp_path / "x"
-    path.write_bytes("東京 B-LOC\nで O\n".encode(encoding) * 9999)
+    path = write(tmp_path / "x", "東京 B-LOC\nで O\n".encode(encoding) * 9999)
     assert lines_of(path, encoding=encoding) == ["東京 B-LOC", "で O"] * 9999
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
 def test_a_byte_order_mark_says_the_encoding(tmp_path, encoding):
-    path = tmp_path / "x"
-    path.write_bytes(ROWS.encode(encoding))
+    path = write(tmp_path / "x", ROWS, encoding)
     assert lines_of(path) == ROWS.splitlines()
     assert read_head(path) == ROWS
     assert [s.tokens for s in read_sentences(path)] == [("Ada", "left"), ("Götz",)]
@@ -171,14 +163,9 @@ def test_a_byte_order_mark_says_the_encoding(tmp_path, encoding):
     ],
 )
 def test_a_wrong_encoding_is_an_error_with_line_and_byte(tmp_path, encoding, content, message):
-    path = tmp_path / "x"
-    path.write_bytes(content)
-    with pytest.raises(DataError) as error:
-        for _, _, problem in decode_lines(read_lines(path, encoding), str(path)):
-            if problem:
-                raise problem
-    assert str(error.value).removeprefix(f"{tmp_path}/").startswith(message)
-    assert "\n" not in str(error.value)
+    path = write(tmp_path / "x", content)
+    lines = checked_lines(read_lines(path, encoding), str(path))
+    assert error_line(lambda: list(lines), tmp_path).startswith(message)
 
 
 def test_standard_input_may_have_any_encoding(monkeypatch):
@@ -194,9 +181,8 @@ def test_only_the_ending_of_a_packed_file_is_taken_off():
 
 
 def test_packed_lines_are_as_good_as_others(tmp_path):
-    path = tmp_path / "x.gz"
-    path.write_bytes(gzip.compress(b"a O\nb NONE\n", mtime=0))
-    with pytest.raises(DataError, match=r"x\.gz:2: a tag is O or a prefix"):
+    path = write(tmp_path / "x.gz", COMPRESS["gz"](b"a O\nb NONE\n"))
+    with pytest.raises(DataError, match=r"x\.gz:2: a tag must be O or a prefix"):
         list(read_conll(read_lines(path), str(path)))
 
 
@@ -211,9 +197,6 @@ def test_trec_is_latin_1(shared_data):
 
 @pytest.mark.parametrize("encoding", ["utf-16", "punycode"])
 def test_a_file_that_is_no_such_encoding_as_a_whole_is_one_line(tmp_path, encoding):
-    path = tmp_path / "a.conll"
-    path.write_bytes("Ada O\n–".encode())
-    with pytest.raises(DataError) as error:
-        lines_of(path, encoding=encoding)
-    assert str(error.value).startswith(f"{path}:1: not {encoding}: ")
-    assert "\n" not in str(error.value)
+    path = write(tmp_path / "a.conll", "Ada O\n–")
+    message = error_line(lambda: lines_of(path, encoding=encoding), tmp_path)
+    assert message.startswith(f"a.conll:1: not {encoding}: ")

@@ -57,7 +57,7 @@ def test_several_tags_are_read_from_a_column_file_and_written():
 
 
 def test_a_bad_tag_among_several_is_an_error():
-    with pytest.raises(DataError, match=r"x:1: a tag is O or a prefix .* Got 'B-PER\|ORG'"):
+    with pytest.raises(DataError, match=r"x:1: a tag must be O or a prefix .* Got 'B-PER\|ORG'"):
         list(read_conll([b"Ada B-PER|ORG\n"], "x"))
 
 

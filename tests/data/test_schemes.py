@@ -89,6 +89,6 @@ def test_a_label_may_hold_hyphens_and_anything_else(label):
 )
 def test_a_tag_without_prefix_is_refused(tag):
     with pytest.raises(
-        ValueError, match=r"a tag is O or a prefix \(one of B I E S M L U\), a hyph"
+        ValueError, match=r"a tag must be O or a prefix \(one of B I E S M L U\), a hyph"
     ):
         normalize_tag(tag)

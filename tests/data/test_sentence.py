@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 import ner.data.sentence
 from ner.data.schemes import Span
-from ner.data.sentence import Entity, Prediction, Sentence, Source, joined_offsets
+from ner.data.sentence import (
+    Entity,
+    PredictedEntity,
+    PredictedSentence,
+    Prediction,
+    Sentence,
+    Source,
+    joined_offsets,
+)
 
 
 def test_examples_in_docstrings():
@@ -33,10 +41,22 @@ def test_an_entity_is_the_text_between_its_ends():
     assert sentence.entities == (Entity("New  York", "LOC", 0, 9),)
 
 
+def test_a_sentence_with_a_prediction_has_a_class_of_its_own():
+    sentence = Sentence(["Ada", "left"], spans=[Span(0, 1, "PER")])
+    predicted = sentence.predicted(Prediction(columns={"upos": ("PROPN", "VERB")}))
+    assert type(predicted) is type(predicted.replace(id="1")) is PredictedSentence
+    assert predicted == sentence.replace(prediction=predicted.prediction)
+    assert predicted.replace(prediction=None) == sentence
+    # This model looked for no entities; those that are known otherwise are gold.
+    assert predicted.entities == ()
+    assert predicted.found_entities == (Entity("Ada", "PER", 0, 3),)
+
+
 def test_predicted_entities_come_before_gold_ones():
     sentence = Sentence(["Ada", "left"], spans=[Span(0, 1, "LOC")])
     predicted = sentence.replace(prediction=Prediction((Span(0, 1, "PER"),), (0.75,)))
-    assert predicted.entities == (Entity("Ada", "PER", 0, 3, 0.75),)
+    assert predicted.entities == (PredictedEntity("Ada", "PER", 0, 3, 0.75),)
+    assert predicted.found_entities == predicted.entities
     assert sentence.replace(prediction=Prediction((), ())).entities == ()
 
 
@@ -63,7 +83,7 @@ def test_a_source_reads_as_file_and_line():
     ids=["too long", "empty", "before the start", "overlap"],
 )
 def test_spans_that_overlap_or_leave_the_sentence_are_refused(spans):
-    with pytest.raises(ValueError, match="spans: ascending, not empty, not overlapping and inside"):
+    with pytest.raises(ValueError, match="spans: must be inside the sentence, not empty, and"):
         Sentence(["a", "b"], spans=spans)
 
 
@@ -71,16 +91,18 @@ def test_spans_that_overlap_or_leave_the_sentence_are_refused(spans):
     ("arguments", "message"),
     [
         pytest.param(
-            {"tokens": "a b"}, "tokens: a list of strings, not one string", id="a string of tokens"
+            {"tokens": "a b"},
+            "tokens: must be a list of strings. Got 'a b'.",
+            id="a string of tokens",
         ),
         pytest.param(
             {"tokens": ["a"], "text": "a"},
-            "offsets: one a token. Got 0 for 1 tokens",
+            "offsets: must be a range for each token. Got 0 for 1 tokens",
             id="a text without offsets",
         ),
         pytest.param(
             {"tokens": ["a"], "columns": {"pos": ()}},
-            "columns: one value a token. Got 0 in 'pos'",
+            "columns: must have a value for each token. Got 0 in 'pos'",
             id="a column too short",
         ),
     ],

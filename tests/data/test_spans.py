@@ -68,7 +68,7 @@ def test_a_span_of_white_space_cannot_be_snapped():
 def test_spans_outside_the_text_are_refused_unless_dropped(span):
     for misaligned in ("refuse", "snap"):
         message = error_of((*span, "X"), misaligned=misaligned)
-        assert message.endswith("not empty, and within a text of 20 characters.")
+        assert message.endswith("must not be empty, and be within a text of 20 characters.")
     spans, notes = align((*span, "X"), misaligned="drop")
     assert (spans, len(notes.changes)) == ([], 1)
 
@@ -85,7 +85,7 @@ def test_of_overlapping_spans_the_longest_is_kept_or_none():
 def test_the_text_of_a_span_must_stand_there():
     assert align((3, 11, "X", "New\nYork"))[0] == [(1, 3, "X")]
     assert error_of((3, 11, "X", "Boston")) == (
-        "span [3, 11) 'New York': the file says 'Boston' stands there."
+        "span [3, 11) 'New York': the file says that 'Boston' is there."
     )
     assert align((3, 11, "X", "Boston"), misaligned="drop")[0] == []
 

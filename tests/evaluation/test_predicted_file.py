@@ -146,7 +146,7 @@ def test_a_report_on_predictions_can_be_written_as_json():
         ),
         pytest.param(
             [b"a O O\n", b"b O PER\n"],
-            "p.txt:2: a tag is O or a prefix",
+            "p.txt:2: a tag must be O or a prefix",
             id="a predicted tag without prefix",
         ),
         pytest.param([b"a O O\n", b"b PER O\n"], "Got 'PER'.", id="a gold tag without prefix"),

@@ -34,7 +34,7 @@ from ner.nn.heads import CRFHead
 from ner.nn.model import Model
 from ner.nn.runtime import TorchRuntime, load_network
 from ner.tasks import SpanTask
-from tests.networks import case_name, choices, write_store
+from tests.networks import case_name, choices, feature_sets, networks, write_store
 from tests.tolerance import additions, float32_bound
 
 WIDTH = 8
@@ -43,7 +43,7 @@ Maria Costa , who chairs the committee , left Lisbon on 12 May
 SHARES FALL IN TOKYO
 McKinley beat O'Neill 6-3 6-4
 """
-# With a vector of its own, through its forms or not; without; longer than what is read of a word.
+# Words with a vector of their own, for a form of it, or without; and one longer than what is read.
 NEW = ["quokka", "Quokka", "xylophone-1", "zyxwv", "中文", "ab" * 100]
 VECTORS = ["quokka", "xylophone-0"]
 
@@ -59,17 +59,9 @@ ENCODERS += [
     base | {"layer_norm": True, "residual": True, "attention_heads": 2}
     for base in ({"projection": 4, "layers": 2}, {"cell": "mingru", "layers": 2}, {"kind": "idcnn"})
 ]
-NETWORKS = [
-    {"characters.kind": kind, "head.kind": head}
-    for kind, head in itertools.product(choices("characters", "kind"), choices("head", "kind"))
-]
-NETWORKS += [
-    {"characters.kind": "cnn", "head.kind": "crf"}
-    | {f"encoder.{name}": value for name, value in encoder.items()}
-    for encoder in ENCODERS
-]
+NETWORKS = networks(ENCODERS)
 NETWORKS += [{"characters.width": width} for width in choices("characters", "width")]
-# All model together in every network, and once each part left out.
+# All features in every network; and once without each of them.
 EVERYTHING = {
     "shapes": True,
     "affix_rows": 64,
@@ -77,18 +69,7 @@ EVERYTHING = {
     "bigram_count": 1,
     "vectors": True,
 }
-FEATURES = [
-    EVERYTHING | changed
-    for changed in (
-        {"shapes": False},
-        {"affix_rows": 0},
-        {"columns": ()},
-        {"columns": ("pos",)},
-        {"bigram_count": 0},
-        {"vectors": False},
-        {"shapes": False, "affix_rows": 0, "columns": (), "bigram_count": 0, "vectors": False},
-    )
-]
+FEATURES = feature_sets(EVERYTHING, {"columns": ("pos",)})
 CASES = [(network, EVERYTHING) for network in NETWORKS] + [({}, each) for each in FEATURES]
 BARE = ({"characters.kind": "none"}, FEATURES[-1])
 
@@ -119,7 +100,7 @@ def make_model(network, features, store):
     built = build_model(settings, featurizer, task)
     with torch.no_grad():
         for name, parameter in built.named_parameters():
-            # States that grow with each convolution of a block would be rounded as coarsely.
+            # States that grow with each convolution of a block would be rounded too coarsely.
             if "table" not in name and "block" not in name:
                 parameter.normal_(std=0.5)
     weights = {name: tensor.numpy() for name, tensor in built.state_dict().items()}
@@ -139,7 +120,7 @@ def both(folder, model):
 
 
 def make_batch(rows, featurizer, lengths):
-    """Make a batch at random, also behind the ends of its sentences."""
+    """Make a random batch, whose padding is random too."""
     random = np.random.default_rng(3)
     shape = (len(lengths), max(lengths))
     batch = {
@@ -159,9 +140,7 @@ def make_batch(rows, featurizer, lengths):
 
 @pytest.mark.numeric
 @pytest.mark.parametrize(("network", "features"), CASES, ids=case_name)
-def test_graphs_score_as_torch_does_whatever_stands_behind_a_sentence(
-    network, features, store, tmp_path
-):
+def test_graphs_score_as_torch_does_whatever_the_padding_holds(network, features, store, tmp_path):
     model = make_model(network, features, store)
     torch_runtime, onnx_runtime = both(saved(tmp_path / "model", model), model)
     terms = additions(torch_runtime.model)
@@ -212,7 +191,7 @@ def test_graphs_are_valid_onnx_and_leave_the_tables_in_the_file_of_weights(
     graph = onnx.load(folder / WORDS_GRAPH, load_external_data=False).graph
     outside = {each.name for each in graph.initializer if each.external_data}
     assert outside == {name for name in arrays if name.startswith("embedder.")}
-    # Rows are copied where they are computed with.
+    # Rows that take part in a product are copied into the graph.
     assert outside <= model.weights.keys()
     pairs = "embedder.token_parts.bigrams.table.weight"
     graph = onnx.load(folder / MODEL_GRAPH, load_external_data=False).graph
@@ -290,7 +269,7 @@ def test_made_up_sentences_are_long_and_short_with_known_and_unknown_words(store
 
 
 def shift_scores(folder, by):
-    """Add to the scores of tags that a graph gives."""
+    """Add a number to the scores of a graph."""
     graph = onnx.load(folder / MODEL_GRAPH)
     node = next(node for node in graph.graph.node if node.op_type == "Add")
     array = next(each for each in graph.graph.initializer if each.name in node.input)
@@ -303,7 +282,7 @@ def changed(model, name):
     return replace(model, weights={**model.weights, name: model.weights[name] + 1})
 
 
-def test_a_graph_that_scores_otherwise_is_found(store, tmp_path):
+def test_a_graph_with_other_scores_is_refused(store, tmp_path):
     model = make_model({}, FEATURES[-1], store)
     folder = saved(tmp_path / "model", model)
     shift_scores(folder, 3e-4)
@@ -316,7 +295,7 @@ def test_a_graph_that_scores_otherwise_is_found(store, tmp_path):
         check_graphs(folder, model)
 
 
-def test_a_graph_that_gives_words_other_vectors_is_found(store, tmp_path):
+def test_a_graph_with_other_vectors_of_words_is_refused(store, tmp_path):
     model = make_model({}, FEATURES[-1], store)
     folder = saved(tmp_path / "model", model)
     with pytest.raises(ModelFolderError) as error:
@@ -327,7 +306,7 @@ def test_a_graph_that_gives_words_other_vectors_is_found(store, tmp_path):
     assert str(error.value).startswith(expected)
 
 
-def test_a_graph_beside_other_steps_is_found(store, tmp_path):
+def test_other_transition_scores_are_refused(store, tmp_path):
     model = make_model({}, FEATURES[-1], store)
     folder = saved(tmp_path / "model", model)
     with pytest.raises(ModelFolderError) as error:
@@ -336,7 +315,7 @@ def test_a_graph_beside_other_steps_is_found(store, tmp_path):
     assert str(error.value) == expected
 
 
-def test_small_differences_that_add_up_to_other_tags_are_found(store, tmp_path):
+def test_small_differences_that_add_up_to_other_tags_are_refused(store, tmp_path):
     model = make_model({}, FEATURES[-1], store)
     weights = {name: np.zeros_like(array) for name, array in model.weights.items()}
     single = model.task.tags.index("S-LOC")
@@ -396,11 +375,11 @@ def test_int8_differs_little_and_knows_the_lengths(encoder, store, tmp_path):
     lengths = [5, 1, 60, 17]
     batch = make_batch(rows, model.featurizer, lengths)
     inside = np.arange(60) < np.array(lengths)[:, None]
-    # The longest has nothing behind it.
+    # The longest sentence has no padding.
     inside[2] = False
     exact, rounded = (each.outputs(batch)["emissions"][inside] for each in (fp32, int8))
     difference = np.sqrt(np.square(exact - rounded).mean())
-    # States that ran through what stands behind a sentence would differ by as much as they vary.
+    # States that read padding would differ as much as they vary.
     assert 0 < difference < 0.15 * exact.std()
 
 
@@ -455,7 +434,7 @@ def test_the_cost_of_int8_is_measured(tiny_folder):
     )
 
 
-def test_without_annotated_sentences_int8_is_compared_on_words_at_random(tiny_folder):
+def test_without_annotated_sentences_int8_is_compared_on_random_words(tiny_folder):
     cost = measure_int8(tiny_folder, load_model(tiny_folder))
     assert cost.fp32 is None and cost.int8 is None
     assert 0 < cost.changed < 0.2

@@ -377,55 +377,47 @@ def test_batches_of_a_window_hold_sentences_of_like_length():
 # Settings
 
 
-def configured(**settings):
-    return parse_config({"data": settings})
-
-
 def test_large_files_go_to_the_disk_by_themselves(tmp_path, monkeypatch):
     monkeypatch.setattr(storage, "LARGE", 10)
     small, large = tmp_path / "small", tmp_path / "large"
     small.write_bytes(b"x" * 9)
     large.write_bytes(b"x" * 10)
-    assert goes_to_disk(configured(), large, "dev")
-    assert goes_to_disk(configured(), str(large), corpus())
-    assert not goes_to_disk(configured(), small, "dev")
-    assert not goes_to_disk(configured(), large, "")
-    assert not goes_to_disk(configured().updated({"transformer.context": 9}), large, "dev")
-    assert not goes_to_disk(configured(storage="memory"), large, "dev")
-    assert goes_to_disk(configured(storage="disk"), small, "dev")
-    assert not goes_to_disk(configured(storage="disk"), corpus(), "dev")
+    assert goes_to_disk("auto", {"train": large, "dev": "dev"})
+    assert goes_to_disk("auto", {"train": str(large), "dev": corpus()})
+    assert not goes_to_disk("auto", {"train": small, "dev": "dev"})
+    assert not goes_to_disk("auto", {"train": large})
+    assert not goes_to_disk("auto", {"train": large, "dev": "dev"}, context=9)
+    assert not goes_to_disk("memory", {"train": large, "dev": "dev"})
+    assert goes_to_disk("disk", {"train": small, "dev": "dev"})
+    assert not goes_to_disk("disk", {"train": corpus(), "dev": "dev"})
 
 
 @pytest.mark.parametrize(
-    ("train", "dev", "context", "message"),
+    ("sources", "context", "message"),
     [
         pytest.param(
-            "a",
-            "",
+            {"train": "a"},
             0,
             "data.dev: is needed where data.storage is 'disk'. Got none.",
             id="no development data",
         ),
         pytest.param(
-            "-",
-            "b",
+            {"train": "-", "dev": "b"},
             0,
             "data.train: a file, where data.storage is 'disk'. Got '-'.",
             id="standard input",
         ),
         pytest.param(
-            "a",
-            "b",
+            {"train": "a", "dev": "b"},
             9,
             "transformer.context: must be 0 where data.storage is 'disk'. Got 9.",
             id="context",
         ),
     ],
 )
-def test_what_cannot_go_to_the_disk_is_refused(train, dev, context, message):
-    config = configured(storage="disk").updated({"transformer.context": context})
+def test_what_cannot_go_to_the_disk_is_refused(sources, context, message):
     with pytest.raises(ConfigError) as error:
-        goes_to_disk(config, train, dev)
+        goes_to_disk("disk", sources, context=context)
     assert str(error.value) == message
 
 

@@ -21,7 +21,7 @@ from ner.features.ragged import Ragged
 from ner.features.replacements import TokenPool
 from ner.training.checkpoint import newest_checkpoint, save_checkpoint
 from ner.training.optimizers import Schedule, build_optimizers
-from ner.training.prepare import check_task
+from ner.training.settings import check_task
 from ner.training.trainer import Trainer
 
 LABELS = ("LOC", "PER")

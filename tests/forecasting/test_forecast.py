@@ -1,15 +1,13 @@
-"""The program scripts/forecast.py, the pictures, and the report, as a user meets them."""
+"""The script scripts/forecast.py, and its report."""
 
 import runpy
 from pathlib import Path
 
-import matplotlib.figure
 import numpy as np
 import pytest
 
 from ner.files import read_json
-from ner.forecasting.report import PartReport, Scores, SeriesReport
-from ner.plots import forecast_plot, scatter_plot
+from ner.forecasting.report import Scores, SeriesReport, SplitReport
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "forecast.py"
 SMALL = ("--size", "6", "--epochs", "3", "--seeds", "2", "--device", "cpu")
@@ -17,7 +15,7 @@ SMALL = ("--size", "6", "--epochs", "3", "--seeds", "2", "--device", "cpu")
 
 @pytest.fixture
 def forecast(monkeypatch, capsys):
-    """Run the program: exit code, standard output, last line of standard error."""
+    """Run the script; return its exit code, its output, and the last line of its errors."""
 
     def call(*arguments):
         monkeypatch.setattr("sys.argv", ["forecast.py", *map(str, arguments)])
@@ -34,7 +32,7 @@ def forecast(monkeypatch, capsys):
 
 @pytest.fixture
 def series(tmp_path):
-    """Write a seasonal series that grows, in the manner of a spreadsheet, and give its path."""
+    """Write a seasonal series that grows, as a spreadsheet does, and return its path."""
     t = np.arange(96)
     values = np.exp(t / 60) * (3 + np.sin(t * np.pi / 6))
     path = tmp_path / "sales.csv"
@@ -101,8 +99,8 @@ def test_rows_without_a_header_are_estimated_from_each_other(forecast, tmp_path)
         ),
         pytest.param(
             ("--window", 90),
-            "{}: the training part must reach to row 91 or beyond, for a window of 90 rows with "
-            "what it is compared to and a horizon of 1. Got 58 rows.",
+            "{}: the training split must reach row 91, because a forecast reads 90 rows and "
+            "forecasts 1. Got 58 rows.",
             id="a long window",
         ),
         pytest.param(("--horizon", 0), "horizon: must be at least 1. Got 0.", id="no horizon"),
@@ -123,7 +121,7 @@ def test_rows_without_a_header_are_estimated_from_each_other(forecast, tmp_path)
         ),
         pytest.param(
             ("--task", "rows"),
-            "{}: rows need columns of numbers beside 'Sales'. Got none.",
+            "{}: must have columns of numbers besides 'Sales'. Got none.",
             id="rows of one column",
         ),
     ],
@@ -141,7 +139,7 @@ def test_a_blank_cell_is_found(series, forecast):
     assert code == f"{series}:2: column 'Sales' must hold a finite number. Got a blank cell."
 
 
-def test_a_model_that_is_none_is_refused(series, forecast, tmp_path):
+def test_a_model_that_does_not_exist_is_refused(series, forecast, tmp_path):
     code, *_ = forecast(series, "--model", tmp_path / "nothing")
     assert code == f"{tmp_path / 'nothing'}: no such folder."
 
@@ -149,7 +147,7 @@ def test_a_model_that_is_none_is_refused(series, forecast, tmp_path):
 @pytest.mark.parametrize("option", ["horizon", "size", "batch-size"])
 def test_a_model_has_its_own_settings(series, forecast, tmp_path, option):
     code, *_ = forecast(series, "--model", tmp_path, f"--{option}", 3)
-    assert code == f"--{option}: is for training; a model has its own. Got --model as well."
+    assert code == f"--{option}: must not be given with --model, which has its own. Got both."
 
 
 def scores(rmse):
@@ -158,53 +156,15 @@ def scores(rmse):
 
 def test_a_report_says_plainly_whether_the_network_is_better():
     plain = {"last value": scores(2.0), "last season": scores(1.0)}
-    good = PartReport("rows 1 to 9", 9, scores(0.75), [scores(0.5), scores(1.0)], plain)
-    bad = PartReport("rows 1 to 9", 9, scores(1.5), [scores(1.5)], plain)
-    even = PartReport("rows 1 to 9", 9, scores(1.5), [scores(1.5)], {"last value": scores(0.0)})
+    good = SplitReport("rows 1 to 9", 9, scores(0.75), [scores(0.5), scores(1.0)], plain)
+    bad = SplitReport("rows 1 to 9", 9, scores(1.5), [scores(1.5)], plain)
+    even = SplitReport("rows 1 to 9", 9, scores(1.5), [scores(1.5)], {"last value": scores(0.0)})
     assert good.verdict == "better than the best plain method, last season: RMSE 25.0% below."
     assert bad.verdict == "NOT better than the best plain method, last season: RMSE 50.0% above."
     assert even.verdict == "NOT better than last value, which is exact."
     text = str(SeriesReport("a of b", {"test": good}))
     assert "network, mean of 2 seeds        0.75     0.375   0.250" in text
     assert "RMSE of one network: 0.75 ± 0.35" in text
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """Collect the figures that are saved."""
-    figures = []
-    save = matplotlib.figure.Figure.savefig
-
-    def spy(figure, *args, **kwargs):
-        figures.append(figure)
-        save(figure, *args, **kwargs)
-
-    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", spy)
-    return figures
-
-
-def test_forecasts_are_drawn_where_they_begin(tmp_path, drawn):
-    forecast_plot([1.0, 2.0, 4.0], 7, {8: [2.5, 3.5], 9: [4.5]}, tmp_path / "a.png", "OT")
-    axis = drawn[0].axes[0]
-    assert [(list(line.get_xdata()), list(line.get_ydata())) for line in axis.lines] == [
-        ([7, 8, 9], [1.0, 2.0, 4.0]),
-        ([8, 9], [2.5, 3.5]),
-        ([9], [4.5]),
-    ]
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == [
-        "actual values",
-        "forecasts",
-    ]
-    assert axis.get_ylabel() == "OT"
-    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
-
-
-def test_estimates_are_drawn_against_the_truth(tmp_path, drawn):
-    scatter_plot([1.0, 2.0], [1.5, 1.8], tmp_path / "a.png", "price")
-    axis = drawn[0].axes[0]
-    line = axis.lines[0]
-    assert (list(line.get_xdata()), list(line.get_ydata())) == ([1.0, 2.0], [1.5, 1.8])
-    assert (axis.get_xlabel(), axis.get_ylabel()) == ("price, actual", "price, estimated")
 
 
 def test_airline_passengers_are_forecast_better_than_naively(shared_data, forecast, tmp_path):

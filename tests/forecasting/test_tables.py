@@ -7,7 +7,7 @@ from ner.forecasting.tables import read_table
 
 @pytest.fixture
 def write(tmp_path):
-    """Write a file and give its path."""
+    """Write a file and return its path."""
 
     def call(text, name="series.csv"):
         path = tmp_path / name

@@ -15,7 +15,7 @@ from ner.forecasting.run import train_series
 from ner.forecasting.settings import series_settings
 from ner.forecasting.tables import Table
 from ner.forecasting.training import build_trainer
-from ner.forecasting.windows import chronological_parts
+from ner.forecasting.windows import chronological_splits
 from ner.training.checkpoint import newest_checkpoint, save_checkpoint
 from ner.training.trainer import Epoch
 from tests.tolerance import additions, float32_bound
@@ -25,7 +25,7 @@ TASKS = ["many-to-one", "many-to-many", "one-to-many"]
 
 
 def wave(rows=120):
-    """Make a sine whose period is no whole number of steps."""
+    """Make a sine whose period is not a whole number of steps."""
     return np.sin(np.arange(rows) / 2.3)[:, None]
 
 
@@ -44,9 +44,9 @@ def settings_of(task="many-to-one", epochs=30, **changes):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_sine_is_learnt_far_better_than_naively(tmp_path, task):
     result = train_series(as_table(wave()), settings_of(task, epochs=40), out=tmp_path / "run")
-    part = result.report.parts["test"]
-    assert part.network.rmse < part.plain["last value"].rmse / 5
-    assert part.network.r2 > 0.95
+    test = result.report.splits["test"]
+    assert test.network.rmse < test.plain["last value"].rmse / 5
+    assert test.network.r2 > 0.95
 
 
 def test_rows_are_learnt_where_a_line_does_not_fit(tmp_path):
@@ -54,16 +54,16 @@ def test_rows_are_learnt_where_a_line_does_not_fit(tmp_path):
     values = np.column_stack([inputs[:, 0] * inputs[:, 1], inputs])
     settings = settings_of("rows", epochs=60, horizon=1, encoder={"size": 24})
     result = train_series(as_table(values), settings, column="a", out=tmp_path / "run")
-    part = result.report.parts["test"]
-    assert next(iter(part.plain)) == "mean of the training rows"
-    assert part.network.rmse < min(scores.rmse for scores in part.plain.values()) / 2
+    test = result.report.splits["test"]
+    assert next(iter(test.plain)) == "mean of the training rows"
+    assert test.network.rmse < min(scores.rmse for scores in test.plain.values()) / 2
     estimates = result.forecaster.estimate(inputs[:5])
     assert np.allclose(estimates, values[:5, 0], atol=0.2)
 
 
 def test_further_columns_are_read(tmp_path):
     noise = np.random.default_rng(4).normal(size=120)
-    # What comes in the first column was in the second one a step before.
+    # The second column is one step ahead of the first.
     values = np.column_stack([np.roll(noise, 1), noise])
     runs = {
         inputs: train_series(
@@ -75,15 +75,15 @@ def test_further_columns_are_read(tmp_path):
         )
         for inputs in ((), ("b",))
     }
-    scores = {inputs: run.report.parts["test"].network.rmse for inputs, run in runs.items()}
+    scores = {inputs: run.report.splits["test"].network.rmse for inputs, run in runs.items()}
     assert scores[("b",)] < scores[()] / 2
 
 
 def trainer_of(task, seed=1, epochs=4):
     settings = settings_of(task, epochs=epochs, encoder={"size": 6, "dropout": 0.2})
     values = wave(90)
-    parts = chronological_parts(90, (0.6, 0.2, 0.2), settings, "wave")
-    return build_trainer(Coding.fit(settings, values, parts.train), values, parts, seed, CPU)
+    splits = chronological_splits(90, (0.6, 0.2, 0.2), settings, "wave")
+    return build_trainer(Coding.fit(settings, values, splits.train), values, splits, seed, CPU)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -117,7 +117,7 @@ def test_a_run_that_is_interrupted_goes_on_to_the_same_model(tmp_path):
             # The second network is about to begin.
             signal.raise_signal(signal.SIGINT)
 
-    # What runs in the background of a shell ignores the signal, until it is told otherwise.
+    # A process in the background of a shell ignores the signal by default.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -169,7 +169,7 @@ def test_a_run_is_resumed_with_its_own_settings_and_data_alone(tmp_path):
         train_series(as_table(wave(90)), settings_of(epochs=2), out=tmp_path / "run")
 
 
-def test_the_test_part_changes_nothing_but_its_own_figures(tmp_path):
+def test_the_test_split_changes_nothing_but_its_own_figures(tmp_path):
     values = wave(100)
     changed = values.copy()
     changed[80:] = 50
@@ -181,14 +181,14 @@ def test_the_test_part_changes_nothing_but_its_own_figures(tmp_path):
     assert weights[0] == weights[1]
     manifests = [read_json(run.model / "manifest.json") for run in runs]
     assert manifests[0]["scaling"] == manifests[1]["scaling"]
-    reports = [run.report.parts for run in runs]
+    reports = [run.report.splits for run in runs]
     assert reports[0]["development"] == reports[1]["development"]
     assert reports[0]["test"] != reports[1]["test"]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Train a small model, and give the result of the run."""
+    """Train a small model, and return the result of the run."""
     settings = settings_of(epochs=2, seeds=2, reference="drift", period=5, phases=True)
     return train_series(as_table(wave(100)), settings, out=tmp_path_factory.mktemp("run") / "a")
 
@@ -218,7 +218,7 @@ def test_a_forecast_is_the_mean_of_the_networks(trained):
 
 
 @pytest.mark.numeric
-def test_a_forecast_does_not_depend_on_its_company(trained):
+def test_a_forecast_does_not_depend_on_its_batch(trained):
     forecaster, origins = trained.forecaster, np.arange(15, 100)
     together = forecaster.predict(wave(), origins)
     alone = np.concatenate([forecaster.predict(wave(), origins[i : i + 1]) for i in range(85)])
@@ -229,9 +229,9 @@ def test_a_forecast_does_not_depend_on_its_company(trained):
 def test_a_forecast_needs_as_much_as_the_network_reads(trained):
     assert trained.forecaster.coding.settings.history == 15
     assert trained.forecaster.forecast(wave(15)).shape == (3,)
-    with pytest.raises(DataError, match=r"at least 15 rows have to be known\. Got 14\."):
+    with pytest.raises(DataError, match=r"at least 15 rows are needed to forecast\. Got 14\."):
         trained.forecaster.forecast(wave(14))
-    with pytest.raises(DataError, match=r"the columns a are needed\. Got 2 columns\."):
+    with pytest.raises(DataError, match=r"values: must have the columns a\. Got 2 columns\."):
         trained.forecaster.forecast(np.ones((20, 2)))
 
 
@@ -257,16 +257,16 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, trained):
     with torch.no_grad():
         network.head.linear.bias[0] = torch.nan
     Forecaster(trained.forecaster.coding, ("a",), [network, network]).save(tmp_path / "m", "card")
-    with pytest.raises(ModelFolderError, match=r"head\.linear\.bias holds numbers that are not"):
+    with pytest.raises(ModelFolderError, match=r"head\.linear\.bias must be finite"):
         load_forecaster(tmp_path / "m")
 
 
-def test_a_model_of_text_is_none_of_a_series(tiny_model):
-    with pytest.raises(ModelFolderError, match=r"a model of a series is needed\. Got .* 'ner'"):
+def test_a_model_of_text_is_not_a_model_of_a_series(tiny_model):
+    with pytest.raises(ModelFolderError, match=r"must be a model of a series\. Got .* 'ner'"):
         load_forecaster(tiny_model)
 
 
-def test_a_model_of_a_series_is_none_of_text(trained):
+def test_a_model_of_a_series_is_not_a_model_of_text(trained):
     import ner
 
     with pytest.raises(ModelFolderError, match="'series'"):

@@ -13,7 +13,7 @@ from ner.forecasting.coding import Coding
 from ner.forecasting.report import Scores, score
 from ner.forecasting.settings import series_settings
 from ner.forecasting.transforms import REFERENCES, Scaler
-from ner.forecasting.windows import Windows, chronological_parts, part_sizes, random_parts
+from ner.forecasting.windows import Windows, chronological_splits, random_splits, split_sizes
 
 PERIOD = 4
 NUMBERS = st.floats(-1e6, 1e6).map(lambda x: round(x, 3))
@@ -24,7 +24,7 @@ def table(rows=40, columns=2):
 
 
 def reference_by_hand(name, y, origin, k):
-    """Forecast step k from what lies before `origin`."""
+    """Forecast step k from the values before `origin`."""
     season = y[origin + k % PERIOD - PERIOD]
     return {
         "none": 0.0,
@@ -154,7 +154,7 @@ def test_scaling_can_be_undone(kind, rows):
             assert np.allclose([one.min(), one.max()], [0, 1])
 
 
-def test_a_scaler_survives_json_and_refuses_what_is_none():
+def test_a_scaler_survives_json_and_refuses_anything_else():
     scaler = Scaler.fit(table(), "standard")
     again = Scaler.from_dict(scaler.to_dict())
     assert np.array_equal(again.apply(table()), scaler.apply(table()))
@@ -163,52 +163,52 @@ def test_a_scaler_survives_json_and_refuses_what_is_none():
             Scaler.from_dict(broken)
 
 
-def test_parts_follow_each_other_in_time_and_share_no_step_that_is_forecast():
+def test_splits_follow_each_other_in_time_and_share_no_step_that_is_forecast():
     settings = series_settings(window=6, horizon=3, reference="season", period=PERIOD)
-    parts = chronological_parts(50, (0.6, 0.2, 0.2), settings, "series.csv")
+    splits = chronological_splits(50, (0.6, 0.2, 0.2), settings, "series.csv")
     ends = [
-        {int(o) + k for o in part for k in range(3)}
-        for part in (parts.train, parts.dev, parts.test)
+        {int(origin) + k for origin in origins for k in range(3)}
+        for origins in (splits.train, splits.dev, splits.test)
     ]
     assert ends == [set(range(10, 30)), set(range(30, 40)), set(range(40, 50))]
 
 
 @pytest.mark.parametrize("name", REFERENCES)
 @pytest.mark.parametrize("scaling", ["standard", "min-max"])
-def test_nothing_of_the_training_part_knows_what_comes_after_it(name, scaling):
+def test_nothing_of_the_training_split_knows_what_comes_after_it(name, scaling):
     settings = series_settings(
         window=6, horizon=3, reference=name, period=PERIOD, scaling=scaling, phases=True
     )
     values = table(50)
-    parts = chronological_parts(50, (30, 10, 10), settings, "series.csv")
+    splits = chronological_splits(50, (30, 10, 10), settings, "series.csv")
     changed = values.copy()
     changed[30:] = 1e6
-    codings = [Coding.fit(settings, each, parts.train) for each in (values, changed)]
+    codings = [Coding.fit(settings, each, splits.train) for each in (values, changed)]
     assert codings[0].to_dict() == codings[1].to_dict()
     arrays = [
-        c.encode(v, parts.train)["values"] for c, v in zip(codings, (values, changed), strict=True)
+        c.encode(v, splits.train)["values"] for c, v in zip(codings, (values, changed), strict=True)
     ]
     assert np.array_equal(*arrays)
     targets = [
-        c.encode_targets(v, parts.train) for c, v in zip(codings, (values, changed), strict=True)
+        c.encode_targets(v, splits.train) for c, v in zip(codings, (values, changed), strict=True)
     ]
     assert np.array_equal(*targets)
 
 
-def test_rows_are_parted_at_random_by_their_seed():
-    parts = random_parts(20, (0.5, 0.25, 0.25), 7, "rows.csv")
-    sizes = [len(part) for part in (parts.train, parts.dev, parts.test)]
+def test_rows_are_split_at_random_by_their_seed():
+    splits = random_splits(20, (0.5, 0.25, 0.25), 7, "rows.csv")
+    sizes = [len(rows) for rows in (splits.train, splits.dev, splits.test)]
     assert sizes == [10, 5, 5]
-    assert sorted(np.concatenate([parts.train, parts.dev, parts.test])) == list(range(20))
-    again = random_parts(20, (0.5, 0.25, 0.25), 7, "rows.csv")
-    other = random_parts(20, (0.5, 0.25, 0.25), 8, "rows.csv")
-    assert np.array_equal(parts.test, again.test)
-    assert not np.array_equal(parts.test, other.test)
+    assert sorted(np.concatenate([splits.train, splits.dev, splits.test])) == list(range(20))
+    again = random_splits(20, (0.5, 0.25, 0.25), 7, "rows.csv")
+    other = random_splits(20, (0.5, 0.25, 0.25), 8, "rows.csv")
+    assert np.array_equal(splits.test, again.test)
+    assert not np.array_equal(splits.test, other.test)
 
 
-def test_what_is_left_over_is_not_used():
-    assert part_sizes(17420, (8640, 2880, 2880), "ETTh1.csv") == [8640, 2880, 2880]
-    assert sum(part_sizes(10, (0.5, 0.1, 0.1), "file")) == 7
+def test_rows_that_are_left_over_are_not_used():
+    assert split_sizes(17420, (8640, 2880, 2880), "ETTh1.csv") == [8640, 2880, 2880]
+    assert sum(split_sizes(10, (0.5, 0.1, 0.1), "file")) == 7
 
 
 @pytest.mark.parametrize(
@@ -232,25 +232,25 @@ def test_what_is_left_over_is_not_used():
         ),
     ],
 )
-def test_a_split_that_is_none_is_refused(split, message):
+def test_a_split_that_is_not_valid_is_refused(split, message):
     with pytest.raises(ConfigError, match=message):
-        part_sizes(30, split, "file")
+        split_sizes(30, split, "file")
 
 
 @pytest.mark.parametrize(
-    ("split", "part", "need", "got"),
+    ("split", "name", "need", "got"),
     [
         pytest.param((8, 10, 10), "training", 9, 8, id="training"),
         pytest.param((12, 2, 10), "development", 15, 14, id="development"),
     ],
 )
-def test_a_part_that_is_too_short_says_what_it_needs(split, part, need, got):
+def test_a_split_that_is_too_short_says_what_it_needs(split, name, need, got):
     settings = series_settings(window=6, horizon=3)
     with pytest.raises(DataError) as error:
-        chronological_parts(30, split, settings, "file")
+        chronological_splits(30, split, settings, "file")
     assert str(error.value) == (
-        f"file: the {part} part must reach to row {need} or beyond, for a window of 6 rows with "
-        f"what it is compared to and a horizon of 3. Got {got} rows."
+        f"file: the {name} split must reach row {need}, because a forecast reads 6 rows and "
+        f"forecasts 3. Got {got} rows."
     )
 
 
@@ -302,17 +302,17 @@ def test_ridge_is_the_least_penalised_error():
     settings = series_settings(task="rows", scaling="min-max")
     inputs = random.normal(size=(60, 3))
     values = np.column_stack([inputs @ [2, 0, -1] + 5 + random.normal(size=60), inputs])
-    parts = random_parts(60, (0.5, 0.25, 0.25), 1, "file")
-    coding = Coding.fit(settings, values, parts.train)
-    (_, (name, method)) = plain_methods(coding, values, parts).items()
+    splits = random_splits(60, (0.5, 0.25, 0.25), 1, "file")
+    coding = Coding.fit(settings, values, splits.train)
+    (_, (name, method)) = plain_methods(coding, values, splits).items()
     strength = float(name.removeprefix("ridge on the same inputs (strength ").removesuffix(")"))
     features, targets = coding.inputs.apply(values[:, 1:]), values[:, 0]
 
     def cost(strength, weights, bias):
-        errors = features[parts.train] @ weights + bias - targets[parts.train]
+        errors = features[splits.train] @ weights + bias - targets[splits.train]
         return np.square(errors).sum() + strength * np.square(weights).sum()
 
-    # What is forecast is linear, so a few forecasts tell weights and bias.
+    # Forecasts are linear in the features, so they determine weights and bias.
     forecasts = method(np.arange(60))[:, 0]
     (*weights, bias), *_ = np.linalg.lstsq(
         np.column_stack([features, np.ones(60)]), forecasts, rcond=None
@@ -325,12 +325,12 @@ def test_ridge_is_the_least_penalised_error():
 
     def dev_error(strength):
         """Solve the normal equations of centred values."""
-        centre, mean = features[parts.train].mean(axis=0), targets[parts.train].mean()
-        centred = features[parts.train] - centre
+        centre, mean = features[splits.train].mean(axis=0), targets[splits.train].mean()
+        centred = features[splits.train] - centre
         gram = centred.T @ centred + strength * np.eye(3)
-        solved = np.linalg.solve(gram, centred.T @ (targets[parts.train] - mean))
-        found = (features[parts.dev] - centre) @ solved + mean
-        return np.square(found - targets[parts.dev]).mean()
+        solved = np.linalg.solve(gram, centred.T @ (targets[splits.train] - mean))
+        found = (features[splits.dev] - centre) @ solved + mean
+        return np.square(found - targets[splits.dev]).mean()
 
     assert dev_error(strength) == min(map(dev_error, STRENGTHS))
 
@@ -377,8 +377,8 @@ def test_ridge_is_the_least_penalised_error():
         ),
         pytest.param(
             {"task": "many-to-many", "encoder": {"bidirectional": True}},
-            "encoder.bidirectional: must be False for many-to-many, where no step may see those "
-            "that it forecasts. Got True.",
+            "encoder.bidirectional: must be False for many-to-many, where a step must not see the "
+            "steps that it forecasts. Got True.",
             id="both directions",
         ),
         pytest.param(

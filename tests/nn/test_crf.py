@@ -427,7 +427,7 @@ def test_a_loss_of_what_is_not_finite_is_not_finite(way, take, value):
         ),
         pytest.param(
             {"tags": ["O", "B-X", "I-X"], "scheme": "IOB1"},
-            r"^scheme: BIO or BIOES\. Got 'IOB1'\.$",
+            r"^scheme: must be BIO or BIOES\. Got 'IOB1'\.$",
             id="IOB1",
         ),
         pytest.param({"cost": -1.0}, r"^cost: at least 0\. Got -1\.0\.$", id="a negative cost"),

@@ -15,7 +15,7 @@ from ner.features.featurizer import build_featurizer
 from ner.nn.building import build_model
 from ner.nn.runtime import TorchRuntime
 from ner.tasks import SpanTask
-from tests.networks import case_name, choices, write_store
+from tests.networks import case_name, choices, feature_sets, networks, write_store
 from tests.tolerance import additions, float32_bound, probability_bound
 
 WIDTH = 8
@@ -54,15 +54,7 @@ ENCODERS += [
         {"kind": "idcnn", "size": 24},
     )
 ]
-NETWORKS = [
-    {"characters.kind": kind, "head.kind": head}
-    for kind, head in itertools.product(choices("characters", "kind"), choices("head", "kind"))
-]
-NETWORKS += [
-    {"characters.kind": "cnn", "head.kind": "crf"}
-    | {f"encoder.{name}": value for name, value in encoder.items()}
-    for encoder in ENCODERS
-]
+NETWORKS = networks(ENCODERS)
 # All parts together in every network, and once each part left out.
 EVERYTHING = {
     "shapes": True,
@@ -71,18 +63,7 @@ EVERYTHING = {
     "bigram_count": 1,
     "lowercase": True,
 }
-FEATURES = [
-    EVERYTHING | changed
-    for changed in (
-        {"shapes": False},
-        {"affix_rows": 0},
-        {"columns": ()},
-        {"bigram_count": 0},
-        {"lowercase": False},
-        {"vectors": False},
-        {"shapes": False, "affix_rows": 0, "columns": (), "bigram_count": 0, "vectors": False},
-    )
-]
+FEATURES = feature_sets(EVERYTHING, {"lowercase": False})
 CASES = [(network, EVERYTHING) for network in NETWORKS] + [(NETWORKS[0], f) for f in FEATURES]
 
 

@@ -1,19 +1,18 @@
-"""The benchmark runs and writes what it says; how fast anything is, no test can know."""
+"""The benchmark runs and writes its results. Tests do not check how fast anything is."""
 
 import json
-import os
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
-from pathlib import Path
 
 import pytest
 
 import ner
+from tests.scripts.running import SCRIPTS, import_script, run_script
 from tests.tolerance import small_model_bound
 
-SCRIPTS = Path(__file__).parents[2] / "scripts" / "benchmark"
+PEERS = import_script("benchmark/peers.py").PEERS
 LOWER_IS_BETTER = {
     "one sentence, p50",
     "one sentence, p95",
@@ -26,17 +25,14 @@ LOWER_IS_BETTER = {
     "memory, last epoch less first",
 }
 HIGHER_IS_BETTER = {"training", "tagging, first pass", "tagging, warm"}
-with pytest.MonkeyPatch.context() as patch:
-    patch.syspath_prepend(SCRIPTS)
-    from peers import PEERS
-# Trains a peer on eight sentences, saves and loads it, tags them together and one by one. Each
-# sentence is there twice, because some peers take words seen once for unknown.
+# Trains a peer on eight sentences, saves and loads it, and tags them together and one by one. Each
+# sentence occurs twice, because some peers leave out words seen once.
 LEARNING = """
 import json, sys
 from pathlib import Path
 import contenders, ner, peers, torch
 from ner.data.sentence import Sentence
-from ner.evaluation.metrics import f1
+from ner.evaluation.span_metrics import f1
 
 package, folder, facts, corpus = sys.argv[1:]
 torch.set_num_threads(1)
@@ -63,18 +59,6 @@ Path(facts).write_text(json.dumps(found), encoding="utf-8")
 """
 
 
-def run(script, *arguments):
-    # Among what is measured is bfloat16, which oneDNN refuses if it is held below torch.
-    environment = {k: v for k, v in os.environ.items() if k != "ONEDNN_MAX_CPU_ISA"}
-    return subprocess.run(
-        [sys.executable, SCRIPTS / script, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env=environment,
-    )
-
-
 def write_corpus(path, split, count):
     lines = []
     for sentence in islice(ner.read_sentences(f"sample:{split}"), count):
@@ -89,8 +73,8 @@ def write_corpus(path, split, count):
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("benchmark")
-    done = run(
-        "benchmark.py",
+    done = run_script(
+        "benchmark/benchmark.py",
         write_corpus(folder / "train.conll", "train", 40),
         *("--dev", write_corpus(folder / "dev.conll", "dev", 10)),
         *("--sizes", 4),
@@ -110,7 +94,7 @@ def facts_of(results):
     return json.loads((results[0] / "benchmark.json").read_text(encoding="utf-8"))
 
 
-def test_every_measure_is_there_for_both_sides(results):
+def test_every_measure_has_figures_of_both_sides(results):
     rows = facts_of(results)["results"]
     found = {(row["measure"], row["size"], row["contender"]) for row in rows}
     layers = {"CRF loss and gradients", "CRF decoding"}
@@ -160,7 +144,7 @@ def test_machine_settings_and_versions_are_on_record(results):
     assert facts["machine"]["threads"] == 1
     assert {"torch", "pytorch-crf", "numpy"} <= set(facts["machine"]["versions"])
     assert len(facts["load_average"]["before"]) == len(facts["load_average"]["after"]) == 3
-    assert facts["flags"] == []  # the speed to expect is known for other sizes alone
+    assert facts["flags"] == []  # expected speeds are known for other sizes only
 
 
 def test_curves_and_memory_of_each_epoch_are_on_record(results):
@@ -179,14 +163,15 @@ def test_the_table_is_printed_and_written_and_the_picture_is_a_png(results):
 
 
 def test_a_corpus_that_is_not_there_is_one_line(tmp_path):
-    done = run("benchmark.py", tmp_path / "no.conll", "--dev", "sample:dev")
+    done = run_script("benchmark/benchmark.py", tmp_path / "no.conll", "--dev", "sample:dev")
     assert done.returncode == 1
     assert done.stderr.strip() == f"{tmp_path / 'no.conll'}: no such file."
 
 
-def test_the_profile_names_the_parts_of_a_step(tmp_path):
+def test_the_profile_names_the_components_of_a_step(tmp_path):
     corpus = write_corpus(tmp_path / "train.conll", "train", 40)
-    done = run("profile_step.py", corpus, "--size", 4, "--steps", 2, "--threads", 1)
+    options = ("--size", 4, "--steps", 2, "--threads", 1)
+    done = run_script("benchmark/profile_step.py", corpus, *options)
     assert done.returncode == 0, done.stderr
     assert " a step" in done.stdout.splitlines()[0]
     for part in ("embedder", "encoder", "head", "backward"):
@@ -217,21 +202,22 @@ def test_a_peer_learns_and_its_saved_model_tags(package, tmp_path):
         pytest.skip(f"needs {package}, a tool to compare with; not among our dependencies")
     model, facts, corpus = (tmp_path / name for name in ("model", "facts.json", "corpus.json"))
     program = [sys.executable, "-c", LEARNING, package, model, facts, corpus]
-    done = subprocess.run(program, capture_output=True, text=True, timeout=200, cwd=SCRIPTS)
+    folder = SCRIPTS / "benchmark"
+    done = subprocess.run(program, capture_output=True, text=True, timeout=200, cwd=folder)
     assert done.returncode == 0, done.stderr
     found = json.loads(facts.read_text(encoding="utf-8"))
     assert found["notes"] == [f"{package} {released(package)}"]
-    # A batch holds them all; CRFsuite learns in passes.
+    # A batch has all sentences; CRFsuite learns in passes.
     assert found["learnt"] > 0
     assert found["learnt"] == int(found["learnt"])
     assert min(found["seconds"]) > 0
     assert found["f1"] > 0.9
     assert found["alike"]
-    # In a process of its own, where it may print nothing that is not asked for.
+    # In a process of its own, which must print nothing else.
     sentences = json.loads(corpus.read_text(encoding="utf-8"))
-    inputs = {"first": sentences[0], "many": sentences, "some": sentences[:3]}
+    inputs = {"first": sentences[0], "many": sentences, "sample": sentences[:3]}
     corpus.write_text(json.dumps(inputs), encoding="utf-8")
-    done = run("fresh_process.py", "tag", found["loader"], model, corpus, 0.01)
+    done = run_script("benchmark/fresh_process.py", "tag", found["loader"], model, corpus, 0.01)
     assert done.returncode == 0, done.stderr
     said = [json.loads(line) for line in done.stdout.splitlines()]
     assert [list(facts) for facts in said] == [

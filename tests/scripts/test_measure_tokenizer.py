@@ -1,18 +1,15 @@
-"""The measurement, and the texts that it writes; the floors are the aims that were set before."""
-
-from pathlib import Path
+"""The measurement, and the texts that it writes. The floors were set before measuring."""
 
 import pytest
 
 from ner.data.formats.read import read_sentences
 from ner.data.sentence import Sentence
 from ner.data.tokenizer import Tokenizer, agreement
+from tests.scripts.running import import_script
 
-SCRIPTS = Path(__file__).parents[2] / "scripts" / "tokenizer"
-with pytest.MonkeyPatch.context() as patch:
-    patch.syspath_prepend(SCRIPTS)
-    import measure_tokenizer
-    from running_text import join_texts, with_text, write_text
+measure_tokenizer = import_script("tokenizer/measure_tokenizer.py")
+running_text = import_script("tokenizer/running_text.py")
+join_texts, with_text = running_text.join_texts, running_text.with_text
 
 
 @pytest.mark.parametrize(
@@ -32,12 +29,12 @@ with pytest.MonkeyPatch.context() as patch:
 )
 def test_tokens_become_running_text(tokens, text):
     words = tokens.split(" ")
-    written, offsets = write_text(words)
+    written, offsets = running_text.write_text(words)
     assert written == text
     assert [written[start:end] for start, end in offsets] == words
 
 
-def test_documents_are_joined_with_their_places():
+def test_documents_are_joined_with_the_offsets_of_sentences():
     sentences = [
         with_text(Sentence(tokens.split(), document=document))
         for tokens, document in [("A b .", "1"), ("C .", "1"), ("D", "2"), ("E", None), ("F", None)]
@@ -54,7 +51,7 @@ def test_documents_are_joined_with_their_places():
 
 
 def test_sentences_are_scored_by_their_ranges_and_borders():
-    # 3 borders, of which 1 is found beside a wrong one; of 4 sentences, the first one.
+    # One of 3 borders is found, and one wrong border; of 4 sentences, the first one is found.
     scores = measure_tokenizer.sentence_scores(
         lambda _: [2, 5], [(Sentence(["x" * 10]), [2, 4, 7])]
     )

@@ -1,14 +1,11 @@
 import runpy
-import subprocess
-import sys
-from pathlib import Path
 
 import datasets
 import pytest
 
 from ner.data.formats.read import read_sentences
+from tests.scripts.running import SCRIPTS, import_script, run_script
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 CLASSES = {
     "pos_tags": ["NNP", "VBZ", "."],
     "chunk_tags": ["O", "B-NP", "B-VP"],
@@ -49,23 +46,13 @@ def saved(path, columns=tuple(CLASSES), documents=True, tokens=("Ada", "sings", 
 
 
 def prepare(source, out):
-    command = [sys.executable, SCRIPTS / "prepare_conll2003.py", "--source", source, "--out", out]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
-@pytest.fixture
-def prepare_here(monkeypatch):
     """Prepare in this process, where `datasets` is imported already."""
-
-    def call(source, out):
-        main = runpy.run_path(str(SCRIPTS / "prepare_conll2003.py"))["main"]
-        main(["--source", str(source), "--out", str(out)])
-
-    return call
+    main = import_script("prepare_conll2003.py").main
+    main(["--source", str(source), "--out", str(out)])
 
 
-def test_a_data_set_becomes_the_files_of_the_release(tmp_path, prepare_here, capsys):
-    prepare_here(saved(tmp_path / "source"), tmp_path / "out")
+def test_a_data_set_becomes_the_files_of_the_release(tmp_path, capsys):
+    prepare(saved(tmp_path / "source"), tmp_path / "out")
     names = ["eng.testa", "eng.testb", "eng.train"]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == names
     assert capsys.readouterr().out.count(": 1 sentences\n") == 3
@@ -75,41 +62,41 @@ def test_a_data_set_becomes_the_files_of_the_release(tmp_path, prepare_here, cap
         )
 
 
-def test_a_data_set_without_documents_and_parts_of_speech_has_two_columns(tmp_path, prepare_here):
+def test_a_data_set_without_documents_and_parts_of_speech_has_two_columns(tmp_path):
     source = saved(tmp_path / "source", columns=["ner_tags"], documents=False)
-    prepare_here(source, tmp_path / "out")
+    prepare(source, tmp_path / "out")
     text = (tmp_path / "out" / "eng.train").read_text(encoding="utf-8")
     assert text == "Ada B-PER\nsings O\n. O\n\n"
     (sentence,) = read_sentences(tmp_path / "out" / "eng.train")
     assert sentence.entities[0].text == "Ada"
 
 
-def test_a_data_set_without_tags_or_with_blanks_in_tokens_is_refused(tmp_path, prepare_here):
-    with pytest.raises(SystemExit, match="a column of tags"):
-        prepare_here(saved(tmp_path / "untagged", columns=[]), tmp_path / "out")
-    with pytest.raises(SystemExit, match="columns hold no blanks"):
-        prepare_here(saved(tmp_path / "blanks", tokens=("A da", "s", ".")), tmp_path / "out")
+def test_a_data_set_without_tags_or_with_blanks_in_tokens_is_refused(tmp_path):
+    with pytest.raises(SystemExit, match=r"must have a column of tags\. Got"):
+        prepare(saved(tmp_path / "untagged", columns=[]), tmp_path / "out")
+    with pytest.raises(SystemExit, match=r"columns must not contain spaces\. Got"):
+        prepare(saved(tmp_path / "blanks", tokens=("A da", "s", ".")), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_without_a_network_one_line_says_what_to_do(tmp_path, prepare_here, monkeypatch):
+def test_without_a_network_one_line_says_what_to_do(tmp_path, monkeypatch):
     def offline(*_):
         raise ConnectionError("Couldn't reach the hub")
 
     monkeypatch.setattr(datasets, "load_dataset", offline)
     with pytest.raises(SystemExit) as exit_:
-        prepare_here("lhoestq/conll2003", tmp_path / "out")
+        prepare("lhoestq/conll2003", tmp_path / "out")
     assert str(exit_.value) == (
         "lhoestq/conll2003: cannot be loaded as a data set. Couldn't reach the hub. Without a "
-        "network: fetch it elsewhere with datasets.load_dataset and save_to_disk, copy the "
-        "folder, and give it as --source."
+        "network, download it elsewhere with datasets.load_dataset and save_to_disk, copy the "
+        "folder, and pass it as --source."
     )
     assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_holds_no_data_set_is_one_line_and_code_1(tmp_path):
-    result = prepare(tmp_path, tmp_path / "out")
+    result = run_script("prepare_conll2003.py", "--source", tmp_path, "--out", tmp_path / "out")
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
     assert result.stderr.startswith(
-        f"{tmp_path}: a folder must hold what save_to_disk wrote, with "
+        f"{tmp_path}: a folder must hold what save_to_disk wrote, .parquet"
     )

@@ -1,5 +1,4 @@
 import functools
-import io
 import json
 import os
 import pickle
@@ -16,7 +15,6 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 import ner
-from ner.cli import main
 from ner.config.loading import parse_setting
 from ner.data.formats.labelled_lines import write_labelled_lines
 from ner.data.lines import replace_surrogates
@@ -512,27 +510,12 @@ def test_data_without_labels_are_refused(tmp_path):
         train(tmp_path / "run", read()[:3])
 
 
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    """Run a command in an empty folder; gives its exit code and what it wrote."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments, stdin=b""):
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        with pytest.raises(SystemExit) as exit_:
-            main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return exit_.value.code, out, err
-
-    return call
-
-
 @pytest.mark.numeric
 def test_the_command_prints_json_as_python_has_it(run, folder, classifier):
     stdin = "Rome is old\n\nA sweet apple <b> \U0001f600\n".encode()
     for runtime in ("onnx", "torch"):
         options = ("--runtime", runtime, "--threads", 1, "--batch-tokens", 3)
-        code, out, err = run("classify", folder, *options, stdin=stdin)
+        code, out, err = run("classify", "--model", folder, *options, stdin=stdin)
         assert (code, err) == (0, "")
         rows = [json.loads(line) for line in out.splitlines()]
         assert [row["text"] for row in rows] == stdin.decode().splitlines()
@@ -556,16 +539,19 @@ def test_the_command_reads_texts_files_and_records(run, folder, tmp_path):
         (["a.txt", "--format", "text"], 1),
         (["a.jsonl", "--on-error", "skip"], 1),
     ):
-        code, out, err = run("classify", folder, *arguments)
+        code, out, err = run("classify", "--model", folder, *arguments)
         assert (code, out.count("\n")) == (0, count)
         assert ("skipped: a.jsonl:2: text: must be a string." in err) == ("skip" in arguments)
-    assert json.loads(run("classify", folder, "a.jsonl", "--on-error", "skip")[1])["id"] == "7"
-    code, out, err = run("classify", folder, "a.jsonl")
+    assert (
+        json.loads(run("classify", "--model", folder, "a.jsonl", "--on-error", "skip")[1])["id"]
+        == "7"
+    )
+    code, out, err = run("classify", "--model", folder, "a.jsonl")
     assert (code, err) == (1, "a.jsonl:2: text: must be a string. Got 1.\n")
 
 
 def test_a_table_has_a_row_for_each_label_and_one_for_none(run, folder, runs):
-    out = run("classify", folder, "--output", "tsv", stdin=b"Rome\tis old\n\n")[1]
+    out = run("classify", "--model", folder, "--output", "tsv", stdin=b"Rome\tis old\n\n")[1]
     header, first, second = out.splitlines()
     assert header == "number\tlabel\tprobability\ttext"
     assert first.startswith("1\tcity\t0.") or first.startswith("1\tcity\t1.")
@@ -573,30 +559,30 @@ def test_a_table_has_a_row_for_each_label_and_one_for_none(run, folder, runs):
     assert second == "2\t\t\t"
     several = runs("several-labels") / "model"
     stdin = "\n".join(text for _, text in (MANY[0], MANY[3])).encode()
-    rows = run("classify", several, "--output", "tsv", stdin=stdin)[1].splitlines()
+    rows = run("classify", "--model", several, "--output", "tsv", stdin=stdin)[1].splitlines()
     assert [row.split("\t")[:2] for row in rows[1:]] == [["1", "fruit"], ["1", "red"], ["2", ""]]
-    shown = run("classify", several, "--output", "pretty", stdin=stdin)[1]
+    shown = run("classify", "--model", several, "--output", "pretty", stdin=stdin)[1]
     assert shown.splitlines()[1].startswith("(none)  Nobody[")
 
 
 def test_texts_are_shaded_on_a_terminal_and_weights_are_numbers_elsewhere(run, folder, monkeypatch):
-    out = run("classify", folder, "Rome \x1b[2J", "--output", "pretty")[1]
+    out = run("classify", "--model", folder, "Rome \x1b[2J", "--output", "pretty")[1]
     label, _, text = out.partition("  ")
     assert label.split()[0] == "city"
     assert 0 < float(label.split()[1]) <= 1
     assert text.startswith("Rome[") and "\x1b" not in text
     monkeypatch.setattr("ner.cli.outputs.coloured", lambda: True)
-    out = run("classify", folder, "Rome \x1b[2J", "--output", "pretty")[1]
+    out = run("classify", "--model", folder, "Rome \x1b[2J", "--output", "pretty")[1]
     assert "\x1b[48;5;" in out and "\x1b[2J" not in out
 
 
 def test_without_attention_the_text_alone_is_shown(run, runs):
     folder = runs("without-attention") / "model"
-    out = run("classify", folder, "Rome has many", "--output", "pretty")[1]
+    out = run("classify", "--model", folder, "Rome has many", "--output", "pretty")[1]
     assert out.startswith("city ") and out.endswith("  Rome has many\n")
-    page = run("classify", folder, "Rome has many", "--output", "html")[1]
+    page = run("classify", "--model", folder, "Rome has many", "--output", "html")[1]
     assert "<p>Rome has many</p>" in page
-    assert "attention" not in json.loads(run("classify", folder, "Rome")[1])
+    assert "attention" not in json.loads(run("classify", "--model", folder, "Rome")[1])
     assert ner.load(folder).classify("Rome").attention == ()
 
 
@@ -624,7 +610,7 @@ class Page(HTMLParser):
 
 def test_a_page_shows_all_texts_with_their_tokens_marked(run, folder, classifier):
     texts = ["Rome <script> has\told &amp; streets", "", "apple \U0001f600"]
-    out = run("classify", folder, "--output", "html", stdin="\n".join(texts).encode())[1]
+    out = run("classify", "--model", folder, "--output", "html", stdin="\n".join(texts).encode())[1]
     assert out.startswith("<!DOCTYPE html>\n") and out.endswith("</html>\n")
     page = Page(out).found
     assert page["p"] == texts
@@ -637,12 +623,12 @@ def test_a_page_shows_all_texts_with_their_tokens_marked(run, folder, classifier
 
 
 def test_the_commands_for_taggers_and_classifiers_name_each_other(run, folder, tiny_model):
-    assert run("tag", folder, "a") == (
+    assert run("tag", "--model", folder, "a") == (
         2,
         "",
         f"{folder}: ner tag needs a tagger. Got a classifier: use ner classify.\n",
     )
-    assert run("classify", tiny_model, "a") == (
+    assert run("classify", "--model", tiny_model, "a") == (
         2,
         "",
         f"{tiny_model}: ner classify needs a classifier. Got a tagger: use ner tag.\n",
@@ -680,4 +666,4 @@ def test_training_from_the_command_line_needs_the_task_alone(run, tmp_path):
     assert code == 0
     assert "Temperature " in out and "accuracy of the most frequent label" in out
     assert "train.txt: read as labels." in err
-    assert run("classify", "run/model", "Rome")[0] == 0
+    assert run("classify", "Rome", "--model", "run/model")[0] == 0

@@ -116,15 +116,15 @@ def test_an_interrupted_run_resumes_to_the_same_weights(tmp_path, monkeypatch):
     train(tmp_path / "whole", epochs=3, export=False)
     from ner.training.trainer import Trainer
 
-    finish = Trainer._finish_epoch
+    end_epoch = Trainer.end_epoch
 
-    def stop_after_two(self, epoch, steps):
-        if epoch == 2:
+    def stop_after_two(self):
+        if self.state.epoch == 2:
             raise KeyboardInterrupt
-        return finish(self, epoch, steps)
+        return end_epoch(self)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Trainer, "_finish_epoch", stop_after_two)
+        patch.setattr(Trainer, "end_epoch", stop_after_two)
         train(tmp_path / "cut", epochs=3, export=False)
     ner.train(out=tmp_path / "cut", train=SENTENCES, dev=SENTENCES, resume=True, progress=False)
     file = "model/model.safetensors"
@@ -200,11 +200,11 @@ def command(capsys, *arguments):
 def test_the_command_line_prints_columns(run, tmp_path, capsys):
     out, _, _ = run
     text = "Ada stops ."
-    code, lines = command(capsys, "tag", out / "model", text, "--output", "conll")
+    code, lines = command(capsys, "tag", "--model", out / "model", text, "--output", "conll")
     assert (code, lines) == (0, "Ada\tNOUN\nstops\tVERB\n.\tPUNCT\n\n")
-    _, lines = command(capsys, "tag", out / "model", text, "--output", "pretty")
+    _, lines = command(capsys, "tag", "--model", out / "model", text, "--output", "pretty")
     assert lines == "Ada/NOUN stops/VERB ./PUNCT\n"
-    _, lines = command(capsys, "tag", out / "model", text, "--output", "tsv")
+    _, lines = command(capsys, "tag", "--model", out / "model", text, "--output", "tsv")
     header, *rows = [line.split("\t") for line in lines.splitlines()]
     assert header == ["number", "start", "end", "label", "score", "text"]
     assert [row[1:4] + row[5:] for row in rows] == [
@@ -212,7 +212,9 @@ def test_the_command_line_prints_columns(run, tmp_path, capsys):
         ["4", "9", "VERB", "stops"],
         ["10", "11", "PUNCT", "."],
     ]
-    record = json.loads(command(capsys, "tag", out / "model", text, "--output", "jsonl")[1])
+    record = json.loads(
+        command(capsys, "tag", "--model", out / "model", text, "--output", "jsonl")[1]
+    )
     assert record["columns"] == {"pos": ["NOUN", "VERB", "PUNCT"]}
     assert len(record["scores"]["pos"]) == 3
     assert "spans" not in record
@@ -222,7 +224,7 @@ def test_a_column_file_gets_the_predicted_column_at_its_end(run, tmp_path, capsy
     out, _, _ = run
     path = tmp_path / "in.conll"
     path.write_text("-DOCSTART- x\n\nAda x\nstops y\n")
-    _, lines = command(capsys, "tag", out / "model", path)
+    _, lines = command(capsys, "tag", "--model", out / "model", path)
     assert lines == "-DOCSTART- x _\n\nAda x NOUN\nstops y VERB\n"
 
 

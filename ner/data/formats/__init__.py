@@ -1,1 +1,1 @@
-"""Corpora as files: each format has a reader, a writer and an entry in the registry."""
+"""The formats of corpora: one file for each format, with its reader and its writer."""

@@ -1,7 +1,4 @@
-"""Columns: their usual names, what they are in a file with a token on each row, and such rows.
-
-A file of tokens is cut into fields and put together here, whatever its format.
-"""
+"""Columns: their usual names, and the layout and rows of files with a token on each row."""
 
 import re
 from collections.abc import Iterable, Sequence

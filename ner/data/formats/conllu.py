@@ -264,8 +264,8 @@ class _Reader:
         """Return the text, and the places of the words in it."""
         surfaces = _surfaces(words, keys)
         places = None
-        text_keys = {key for _, misc, _ in surfaces for key in misc}
-        if words.text is not None and text_keys.isdisjoint(SPACING_KEYS[1:]):
+        tells_spaces = any(key in misc for _, misc, _ in surfaces for key in SPACING_KEYS[1:])
+        if words.text is not None and not tells_spaces:
             places = _find_forms(words.text, [form for form, _, _ in surfaces])
             if places is None:
                 self.notes.ignored["texts that their words do not spell"] += 1

@@ -195,8 +195,8 @@ def _wide_sentence(
     if label_column is not None and (cell := record[label_column]):
         several = _json(cell) if cell.startswith("[") else None
         labels = tuple(several) if several is not None and is_strings(several) else (cell,)
-    known = (text, span_column or "", label_column or "", *FIELD_NAMES)
-    note_unknown(record, known, options.rules.notes)
+    read_names = (text, span_column or "", label_column or "", *FIELD_NAMES)
+    note_unknown(record, read_names, options.rules.notes)
     fields: dict[str, Any] = {name: record[name] or None for name in FIELD_NAMES if name in names}
     return text_sentence(
         record[text], spans, source, options.tokenizer, options.rules, labels=labels, **fields

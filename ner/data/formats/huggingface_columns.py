@@ -60,20 +60,24 @@ class TokenRows:
 
     Args:
         tokens: The column of tokens.
-        others: The other columns, with the names of their classes; None for strings.
-        tags: The column among `others` that holds the tags of entities; None if there is none.
+        other_columns: The other columns, with the names of their classes; None for strings.
+        tags: The one of `other_columns` that holds the tags of entities; None if there is none.
         label: The column with the label of the whole row.
     """
 
     tokens: str
-    others: Mapping[str, Sequence[str] | None]
+    other_columns: Mapping[str, Sequence[str] | None]
     tags: str | None
     label: LabelColumn | None
 
     @property
     def columns(self) -> list[str]:
         """The columns that are read."""
-        return [self.tokens, *self.others, *([] if self.label is None else [self.label.name])]
+        return [
+            self.tokens,
+            *self.other_columns,
+            *([] if self.label is None else [self.label.name]),
+        ]
 
     def sentence(self, row: DatasetRow, source: Source) -> Sentence:
         """Make a sentence of a row.
@@ -82,7 +86,9 @@ class TokenRows:
             FieldError: The row is malformed.
         """
         words = _strings(row[self.tokens], self.tokens)
-        columns = {c: _values(row[c], names, c, len(words)) for c, names in self.others.items()}
+        columns = {
+            c: _values(row[c], names, c, len(words)) for c, names in self.other_columns.items()
+        }
         spans = None
         if self.tags is not None:
             spans = spans_from_tags([_normalize(tag) for tag in columns[self.tags]])
@@ -192,9 +198,11 @@ def _token_rows(
             f"{name}: tags must be strings, or classes (ClassLabel) that state their names. "
             f"Got {features[tag_column]} in {tag_column!r}."
         )
-    others = {c: None if kind == "strings" else kind for c, kind in lists.items() if c != tokens}
+    other_columns = {
+        c: None if kind == "strings" else kind for c, kind in lists.items() if c != tokens
+    }
     label = _label_column(features, name, tags if labels_texts else None, lists=False)
-    return TokenRows(tokens, others, tag_column, label)
+    return TokenRows(tokens, other_columns, tag_column, label)
 
 
 def _token_kind(feature: Any) -> Any:

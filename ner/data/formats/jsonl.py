@@ -9,11 +9,11 @@ A record looks like this. Only "text" is required, and a record without "spans" 
 
 Positions count characters, half open. With `"partial": true`, everything that no span covers is
 unknown instead of outside of all entities. Instead of spans, "allowed" may hold a tag for each
-token, `?`, or several tags with `|` between them. Beside nothing but "tokens", "ner_tags" or "tags"
-may hold their tags, in any scheme.
+token, `?`, or several tags with `|` between them.
 
 "tokens" may also be a list of strings instead of "text", which is then these strings joined by
-blanks. Beside "text", the list "words" holds the tokens that differ from the text at their place.
+blanks; "ner_tags" or "tags" may hold the tags of such tokens, in any scheme. Beside "text", the
+list "words" holds the tokens if they differ from the text at their places.
 
 A span may also be `[start, end, label]`, have "start_offset" and "end_offset", and be in "label" or
 "labels", as in files of doccano. Tokens may be objects with "start" and "end", as in files of

@@ -73,7 +73,7 @@ def _annotation(
     annotations = [item for item in annotations if item.get("ground_truth")] or annotations
     if not annotations:
         if task.get("predictions"):
-            notes.ignored["tasks with nothing but predictions"] += 1
+            notes.ignored["tasks with only predictions"] += 1
         return None, None
     results = [_results(annotation, notes) for annotation in annotations]
     # The text that a result may repeat makes no difference.

@@ -1,1 +1,1 @@
-"""Corpora as a whole: what is wrong with them, what they hold, and parts of them."""
+"""Tools for whole corpora: check, repair, count, split and sample."""

@@ -1,4 +1,4 @@
-"""Look for everything that is wrong, or looks wrong, with the files of a corpus."""
+"""Check the files of a corpus for everything that is wrong, or looks wrong."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from ner.data.tools.check_duplicates import check_duplicates
 from ner.data.tools.check_labels import check_labels, check_surfaces
 from ner.data.tools.check_schemes import FoundScheme, check_schemes
 from ner.data.tools.check_text import check_characters, check_lengths, check_rows
-from ner.data.tools.corpus_file import CorpusFile, read_parts
-from ner.data.tools.findings import SPANS, UNREADABLE, Finding, Findings, Severity
+from ner.data.tools.corpus_file import CorpusFile, read_corpus_files
+from ner.data.tools.findings import UNFITTING_SPANS, UNREADABLE, Finding, Findings, Severity
 
 
 @dataclass
@@ -20,17 +20,17 @@ class CheckReport:
     """What a check found.
 
     Args:
-        parts: The files.
+        files: The files.
         schemes: The scheme of each file that has tags.
-        findings: The worst first.
+        findings: The findings, the worst first.
     """
 
-    parts: Sequence[CorpusFile]
+    files: Sequence[CorpusFile]
     schemes: Mapping[str, FoundScheme]
     findings: Sequence[Finding]
 
     def count(self, severity: Severity) -> int:
-        """Count the problems of one weight."""
+        """Count the problems of one severity."""
         return sum(len(f.places) for f in self.findings if f.kind.severity is severity)
 
     def passed(self, strict: bool = False) -> bool:
@@ -38,9 +38,9 @@ class CheckReport:
         return not self.count(Severity.ERROR) and not (strict and self.count(Severity.WARNING))
 
     def to_dict(self, examples: int = 0) -> dict[str, Any]:
-        """Give all of it for JSON, with so many places of each finding; 0 gives all."""
+        """Return the report for JSON, with this number of places of each finding; 0 means all."""
         return {
-            "files": [self._facts(part) for part in self.parts],
+            "files": [self._facts(file) for file in self.files],
             "errors": self.count(Severity.ERROR),
             "warnings": self.count(Severity.WARNING),
             "notes": self.count(Severity.NOTE),
@@ -48,38 +48,38 @@ class CheckReport:
         }
 
     def lines(self, examples: int = 3) -> Iterator[str]:
-        """Yield what is printed, with so many places of each finding; 0 prints all."""
-        for part in self.parts:
-            facts = self._facts(part)
+        """Yield the lines to print, with this number of places of each finding; 0 means all."""
+        for file in self.files:
+            facts = self._facts(file)
             yield (
-                f"{part.name}: {part.format.name}, {facts['sentences']} sentences, "
+                f"{file.name}: {file.format.name}, {facts['sentences']} sentences, "
                 f"{facts['tokens']} tokens, {facts['entities']} entities, "
-                f"scheme: {self._scheme(part)}"
+                f"scheme: {self._scheme(file)}"
             )
-            for kind, count in part.notes.ignored.items():
-                yield f"        not looked at: {count} {kind}"
+            for kind, count in file.notes.ignored.items():
+                yield f"        not checked: {count} {kind}"
         for finding in self.findings:
             yield from finding.lines(examples)
         counts = [(self.count(severity), severity.value) for severity in Severity]
         yield ", ".join(f"{count} {name}{'s' * (count != 1)}" for count, name in counts) + "."
 
-    def _facts(self, part: CorpusFile) -> dict[str, Any]:
-        found = self.schemes.get(part.name)
+    def _facts(self, file: CorpusFile) -> dict[str, Any]:
+        found = self.schemes.get(file.name)
         return {
-            "name": part.name,
-            "path": part.source,
-            "format": part.format.name,
-            "sentences": len(part.sentences),
-            "tokens": sum(map(len, part.sentences)),
-            "entities": sum(len(sentence.spans or ()) for sentence in part.sentences),
+            "name": file.name,
+            "path": file.source,
+            "format": file.format.name,
+            "sentences": len(file.sentences),
+            "tokens": sum(map(len, file.sentences)),
+            "entities": sum(len(sentence.spans or ()) for sentence in file.sentences),
             "scheme": None if found is None else found.spelling,
             "scheme_declared": found is not None and found.is_declared,
             "illegal_steps": None if found is None else found.illegal,
-            "ignored": part.notes.ignored,
+            "ignored": file.notes.ignored,
         }
 
-    def _scheme(self, part: CorpusFile) -> str:
-        found = self.schemes.get(part.name)
+    def _scheme(self, file: CorpusFile) -> str:
+        found = self.schemes.get(file.name)
         return "none, no column of tags" if found is None else str(found)
 
 
@@ -88,38 +88,38 @@ def check_corpus(
     options: ReadOptions | None = None,
     scheme: Spelling | None = None,
 ) -> CheckReport:
-    """Check the files of a corpus, each by itself and against those before it.
+    """Check the files of a corpus, each one alone and against the files before it.
 
     Args:
-        sources: The files, by the names of their splits or as they are; train comes first.
-        options: How they are read.
-        scheme: Of their tags; by default each file's own is inferred.
+        sources: The files, by the names of their splits or by their paths alone; train comes first.
+        options: How the files are read.
+        scheme: The scheme of their tags; by default the scheme of each file is inferred.
 
     Raises:
-        ConfigError: There is no such format or encoding.
-        DataError: A file is not there, or is no corpus at all.
+        ConfigError: The format or encoding does not exist.
+        DataError: A file does not exist, or is not a corpus at all.
     """
-    parts = read_parts(sources, options)
+    files = read_corpus_files(sources, options)
     findings = Findings()
-    for part in parts:
-        ragged = check_rows(part, findings)
-        _check_reading(part, ragged, findings)
-    schemes = check_schemes(parts, findings, scheme)
-    for part in parts:
-        check_characters(part, findings)
-        check_lengths(part, findings)
-    check_duplicates(parts, findings)
-    check_labels(parts, findings)
-    check_surfaces(parts, findings)
-    return CheckReport(parts, schemes, findings.ordered())
+    for file in files:
+        ragged = check_rows(file, findings)
+        _check_reading(file, ragged, findings)
+    schemes = check_schemes(files, findings, scheme)
+    for file in files:
+        check_characters(file, findings)
+        check_lengths(file, findings)
+    check_duplicates(files, findings)
+    check_labels(files, findings)
+    check_surfaces(files, findings)
+    return CheckReport(files, schemes, findings.ordered())
 
 
-def _check_reading(part: CorpusFile, ragged: set[str], findings: Findings) -> None:
-    """List what could not be read, but for what is already listed as ragged."""
-    for problem in part.problems:
+def _check_reading(file: CorpusFile, ragged: set[str], findings: Findings) -> None:
+    """Report what could not be read, except rows that are already reported as ragged."""
+    for problem in file.problems:
         where, _, message = str(problem).partition(": ")
         if where not in ragged:
-            findings.add(UNREADABLE, part.name, where, message)
-    for change in part.notes.changes:
+            findings.add(UNREADABLE, file.name, where, message)
+    for change in file.notes.changes:
         where, _, message = change.partition(": ")
-        findings.add(SPANS, part.name, where, message.removeprefix("dropped: "))
+        findings.add(UNFITTING_SPANS, file.name, where, message.removeprefix("dropped: "))

@@ -1,7 +1,8 @@
-"""Sentences that come again: in their file, in another one, or nearly as they were.
+"""Checks for repeated sentences: in their file, in another file, or with small differences.
 
-Exactly equal and nearly equal sentences are found by one look into a dictionary each; nearly equal
-are those with one key: digits as 0, case folded, everything but letters and digits left out.
+Equal and nearly equal sentences are each found with one look-up in a dictionary. Nearly equal
+sentences have the same key: digits are 0, letters are in lower case, and everything except letters
+and digits is left out.
 """
 
 import re
@@ -15,93 +16,93 @@ from ner.data.tools.corpus_file import CorpusFile
 from ner.data.tools.findings import (
     CONTRADICTIONS,
     DUPLICATES,
-    NEAR,
-    NEAR_SHARED,
-    SHARED,
+    NEAR_DUPLICATES,
+    NEAR_SHARED_SENTENCES,
+    SHARED_SENTENCES,
     Findings,
     Kind,
 )
 
-# Shorter sentences, such as names of places above a report, come again by chance.
+# Shorter sentences, such as the name of a place above a report, are repeated by chance.
 FEWEST_TOKENS = 5
 
-# Fewer letters than this say too little to call two sentences nearly equal.
+# With fewer letters, a key is not enough to call two sentences nearly equal.
 FEWEST_LETTERS = 20
 
 NUMBER = re.compile(r"\d+")
 
-OTHER = re.compile(r"[^\w]+|_+")
+NOT_IN_KEY = re.compile(r"[^\w]+|_+")
+
+# A sentence and its file.
+Location = tuple[CorpusFile, Sentence]
 
 
 def near_key(tokens: Sequence[str]) -> str | None:
-    """Give the key that nearly equal sentences have in common; None where it says too little.
+    """Return the key that nearly equal sentences share; None if it has too few letters.
 
     >>> near_key(["Sales", "rose", "by", "7.5", "million", ",", "he", "said", "."])
     'sales rose by 0 0 million he said '
     """
-    key = NUMBER.sub("0", OTHER.sub(" ", " ".join(tokens).casefold()))
+    key = NUMBER.sub("0", NOT_IN_KEY.sub(" ", " ".join(tokens).casefold()))
     letters = len(key) - key.count("0") - key.count(" ")
     return key if letters >= FEWEST_LETTERS else None
 
 
-def check_duplicates(parts: Sequence[CorpusFile], findings: Findings) -> None:
-    """Find sentences that come again, exactly or nearly, in the order of the files."""
-    first: dict[Sequence[str], tuple[CorpusFile, Sentence]] = {}
-    near: dict[str, tuple[CorpusFile, Sentence]] = {}
-    for part in parts:
+def check_duplicates(files: Sequence[CorpusFile], findings: Findings) -> None:
+    """Find equal and nearly equal sentences, in the order of the files."""
+    first: dict[Sequence[str], Location] = {}
+    first_near: dict[str, Location] = {}
+    for file in files:
         repeated: Counter[Kind] = Counter()
-        for sentence in part.sentences:
+        for sentence in file.sentences:
             tokens = sentence.tokens
-            known = first.setdefault(tokens, (part, sentence))
-            if known[1] is not sentence:
-                kind = DUPLICATES if known[0] is part else SHARED
+            earlier = first.setdefault(tokens, (file, sentence))
+            if earlier[1] is not sentence:
+                kind = DUPLICATES if earlier[0] is file else SHARED_SENTENCES
                 repeated[kind] += 1
                 if len(tokens) >= FEWEST_TOKENS:
-                    _report(kind, part, sentence, known, findings)
+                    _report(kind, file, sentence, earlier, findings)
                 continue
             key = near_key(tokens) if len(tokens) >= FEWEST_TOKENS else None
             if key is None:
                 continue
-            like = near.setdefault(key, (part, sentence))
-            if like[1] is not sentence:
-                kind = NEAR if like[0] is part else NEAR_SHARED
-                findings.add(kind, part.name, part.place(sentence), _like(sentence, like))
+            earlier = first_near.setdefault(key, (file, sentence))
+            if earlier[1] is not sentence:
+                kind = NEAR_DUPLICATES if earlier[0] is file else NEAR_SHARED_SENTENCES
+                findings.add(kind, file.name, file.place(sentence), _repeats(sentence, earlier))
         for kind, count in repeated.items():
-            remark = f"of {FEWEST_TOKENS} tokens or more; of any length {count}"
-            findings.remark(kind, part.name, remark)
+            remark = f"of {FEWEST_TOKENS} tokens or more; {count} of any length"
+            findings.remark(kind, file.name, remark)
 
 
 def _report(
-    kind: Kind,
-    part: CorpusFile,
-    sentence: Sentence,
-    known: tuple[CorpusFile, Sentence],
-    findings: Findings,
+    kind: Kind, file: CorpusFile, sentence: Sentence, earlier: Location, findings: Findings
 ) -> None:
-    place = part.place(sentence)
-    findings.add(kind, part.name, place, _like(sentence, known))
-    here, there = set(_annotation(part, sentence)), set(_annotation(*known))
-    if here != there:
-        example = f"{_only(here - there, sentence)} here, {_only(there - here, sentence)} in "
-        findings.add(CONTRADICTIONS, part.name, place, example + known[0].place(known[1]))
+    place = file.place(sentence)
+    findings.add(kind, file.name, place, _repeats(sentence, earlier))
+    spans, earlier_spans = set(_annotation(file, sentence)), set(_annotation(*earlier))
+    if spans != earlier_spans:
+        only_here, only_earlier = spans - earlier_spans, earlier_spans - spans
+        example = f"{_shown(only_here, sentence)} here, {_shown(only_earlier, sentence)} in "
+        findings.add(CONTRADICTIONS, file.name, place, example + earlier[0].place(earlier[1]))
 
 
-def _annotation(part: CorpusFile, sentence: Sentence) -> Iterator[Span]:
-    """Give all annotation as spans; a label of the whole sentence spans all of its tokens."""
+def _annotation(file: CorpusFile, sentence: Sentence) -> Iterator[Span]:
+    """Yield all annotation as spans; a label of the sentence becomes a span of all its tokens."""
     yield from sentence.spans or ()
     yield from (Span(0, len(sentence), label) for label in sentence.labels or ())
     column: Sequence[object] = sentence.allowed or ()
-    if part.options.target is not None:
-        column = sentence.columns[part.options.target]
+    if file.options.target is not None:
+        column = sentence.columns[file.options.target]
     yield from (Span(i, i + 1, str(value)) for i, value in enumerate(column))
 
 
-def _only(spans: set[Span], sentence: Sentence) -> str:
+def _shown(spans: set[Span], sentence: Sentence) -> str:
     if not spans:
         return "nothing"
     start, end, label = min(spans)
     return f"{short(' '.join(sentence.tokens[start:end]))} {label}"
 
 
-def _like(sentence: Sentence, known: tuple[CorpusFile, Sentence]) -> str:
-    return f"{short(' '.join(sentence.tokens))}, as in {known[0].place(known[1])}"
+def _repeats(sentence: Sentence, earlier: Location) -> str:
+    return f"{short(' '.join(sentence.tokens))}, as in {earlier[0].place(earlier[1])}"

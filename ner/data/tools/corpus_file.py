@@ -1,4 +1,4 @@
-"""The files of a corpus, such as train and dev, read for a look at the whole."""
+"""The files of a corpus, such as train and dev, each read as a whole."""
 
 import re
 from collections import Counter
@@ -19,24 +19,24 @@ from ner.data.sentence import Sentence
 from ner.data.spans import Notes
 from ner.errors import ConfigError, DataError
 
-# So many annotated sentences are looked at to find the column that their spans were read from.
-PROBE = 100
+# The number of annotated sentences that are searched for the column of their tags.
+PROBED = 100
 
 
 @dataclass
 class CorpusFile:
-    """One file.
+    """One file of a corpus.
 
     Args:
-        name: What it is called: the split that it is, or its path.
-        source: Where it is.
-        format: Which it is.
+        name: Its name: the split that it is, or its path.
+        source: Its path, or another name that `read_sentences` takes.
+        format: Its format.
         options: How it was read.
-        sentences: Those with tokens.
-        empty: Those without.
-        problems: What could not be read.
-        notes: What reading left out.
-        tag_rows: The tags of each sentence as the file spells them; None where it has none.
+        sentences: Its sentences with tokens.
+        empty: Its sentences without tokens.
+        problems: The errors of sentences that could not be read.
+        notes: What was left out or changed.
+        tag_rows: The tags of each sentence as the file spells them; None if it has no tags.
     """
 
     name: str
@@ -50,70 +50,73 @@ class CorpusFile:
     tag_rows: Sequence[Sequence[str]] | None = None
 
     def place(self, sentence: Sentence, token: int = 0) -> str:
-        """Say where a token is: its line where each has one, else that of its sentence."""
+        """Return the place of a token: its own line if it has one, else that of its sentence."""
         if sentence.source is None:
             return self.source
         line = sentence.source.line + (token if self.format.name == "conll" else 0)
         return f"{sentence.source.path}:{line}"
 
     def layout(self) -> Layout:
-        """Give the columns that the file was read with, as far as the caller named them."""
+        """Return the columns with which the file was read, as far as the caller named them."""
         options = self.options
         return Layout(options.columns, options.tag_column, options.target)
 
 
-def read_part(name: str, source: str | Path, options: ReadOptions | None = None) -> CorpusFile:
-    """Read a file, and whatever is wrong with it into lists.
+def read_corpus_file(
+    name: str, source: str | Path, options: ReadOptions | None = None
+) -> CorpusFile:
+    """Read a file. What is wrong with it goes to `problems` and `notes`.
 
     Raises:
-        ConfigError: There is no such format or encoding, or it is standard input, which can be
-            read just once.
-        DataError: There is no such file, or nothing in it can be read.
+        ConfigError: The format or encoding does not exist, or the source is standard input, which
+            can be read only once.
+        DataError: The file does not exist, or nothing in it can be read.
     """
     options = options or ReadOptions()
     if str(source) == "-":
-        raise ConfigError("FILE: a file is needed, which can be read twice. Got '-'.")
+        raise ConfigError("FILE: must be a file, which can be read twice. Got '-'.")
     format_ = (
         detect_format(source, options.encoding)
         if options.format is None
         else find_format(options.format)
     )
-    part = CorpusFile(name, str(source), format_, options)
+    file = CorpusFile(name, str(source), format_, options)
     reading = options.updated(
         format=format_.name,
         misaligned="drop",
         overlapping="drop",
-        problems=part.problems,
-        notes=part.notes,
+        problems=file.problems,
+        notes=file.notes,
     )
     for sentence in stream_sentences(source, reading):
-        (part.sentences if sentence.tokens else part.empty).append(sentence)
-    if not (part.sentences or part.problems or part.empty):
+        (file.sentences if sentence.tokens else file.empty).append(sentence)
+    if not (file.sentences or file.problems or file.empty):
         raise DataError(f"{source}: no sentences. At least one is needed.")
-    column = _tag_column(part.sentences, options.tags or DEFAULT_TAGS)
+    column = _tag_column(file.sentences, options.tags or DEFAULT_TAGS)
     if format_.name == "conllu":
-        part.tag_rows = _conllu_tags(part)
+        file.tag_rows = _conllu_tags(file)
     elif column is not None:
-        part.tag_rows = [sentence.columns.get(column, ()) for sentence in part.sentences]
-    return part
+        file.tag_rows = [sentence.columns.get(column, ()) for sentence in file.sentences]
+    return file
 
 
-def read_parts(
+def read_corpus_files(
     sources: Mapping[str, str | Path] | Sequence[str | Path], options: ReadOptions | None = None
 ) -> list[CorpusFile]:
-    """Read several files, which have names, or are called as they are."""
+    """Read several files, by their names or by their paths alone."""
     named = sources if isinstance(sources, Mapping) else {str(source): source for source in sources}
     if not sources or len(named) < len(sources):
         raise ConfigError(
-            f"FILE: at least one, and each once. Got {' '.join(map(str, sources)) or 'none'}."
+            "FILE: must be one or more different files. "
+            f"Got {' '.join(map(str, sources)) or 'none'}."
         )
-    return [read_part(name, source, options) for name, source in named.items()]
+    return [read_corpus_file(name, source, options) for name, source in named.items()]
 
 
 def labels_of(sentence: Sentence, target: str | None = None) -> Iterator[tuple[str, int]]:
-    """Yield each label with the token that it begins at.
+    """Yield each label with the index of the token where it begins.
 
-    They are those of a column that is to be learnt, else of spans, and those of the sentence.
+    These are the labels of the sentence, and those of the target column, or else of its spans.
     """
     yield from ((label, 0) for label in sentence.labels or ())
     if target is not None:
@@ -124,23 +127,26 @@ def labels_of(sentence: Sentence, target: str | None = None) -> Iterator[tuple[s
         yield from ((span.label, span.start) for span in sentence.spans or ())
 
 
-def count_labels(part: CorpusFile) -> Counter[str]:
+def count_labels(file: CorpusFile) -> Counter[str]:
     """Count the labels of a file."""
-    target = part.options.target
-    return Counter(label for s in part.sentences for label, _ in labels_of(s, target))
+    target = file.options.target
+    return Counter(label for s in file.sentences for label, _ in labels_of(s, target))
 
 
 def normalizer() -> Callable[[str], str | None]:
-    """Give a function that spells tags with B, I, E, S, and knows those it has seen."""
-    known: dict[str, str | None] = {}
+    """Return a function that normalizes tags and remembers them.
+
+    It returns None for a tag without prefix.
+    """
+    normalized: dict[str, str | None] = {}
 
     def normalize(tag: str) -> str | None:
-        if tag not in known:
+        if tag not in normalized:
             try:
-                known[tag] = normalize_partial(tag)
+                normalized[tag] = normalize_partial(tag)
             except ValueError:
-                known[tag] = None
-        return known[tag]
+                normalized[tag] = None
+        return normalized[tag]
 
     return normalize
 
@@ -148,35 +154,35 @@ def normalizer() -> Callable[[str], str | None]:
 def _tag_column(sentences: Sequence[Sentence], usual: str) -> str | None:
     """Find the column whose tags spell the spans."""
     annotated = [s for s in sentences if s.spans is not None or s.allowed is not None]
-    probe = [s for s in annotated if s.spans][:PROBE] or annotated[:PROBE]
-    if not probe:
+    probed = [s for s in annotated if s.spans][:PROBED] or annotated[:PROBED]
+    if not probed:
         return None
-    if all(usual in s.columns for s in probe):
+    if all(usual in s.columns for s in probed):
         return usual
     normalize = normalizer()
-    for name in probe[0].columns:
-        columns = [[normalize(value) for value in s.columns.get(name, ())] for s in probe]
+    for name in probed[0].columns:
+        columns = [[normalize(value) for value in s.columns.get(name, ())] for s in probed]
         tags = [[tag for tag in column if tag is not None] for column in columns]
         if all(
-            len(known) == len(s) and tuple(spans_from_tags(known)) == s.spans
-            for known, s in zip(tags, probe, strict=True)
+            len(valid) == len(s) and tuple(spans_from_tags(valid)) == s.spans
+            for valid, s in zip(tags, probed, strict=True)
         ):
             return name
     return None
 
 
-def _conllu_tags(part: CorpusFile) -> list[list[str]] | None:
-    """Read the tags out of the last column of CoNLL-U, as they are spelt there."""
-    if all(sentence.spans is None and sentence.allowed is None for sentence in part.sentences):
+def _conllu_tags(file: CorpusFile) -> list[list[str]] | None:
+    """Read the tags in the last column of CoNLL-U, as the file spells them."""
+    if all(sentence.spans is None and sentence.allowed is None for sentence in file.sentences):
         return None
     key = re.compile(
-        rf"(?:^|\|){re.escape(part.options.tags or DEFAULT_TAGS)}=([^|]*)", re.IGNORECASE
+        rf"(?:^|\|){re.escape(file.options.tags or DEFAULT_TAGS)}=([^|]*)", re.IGNORECASE
     )
-    rows: list[list[str]] = [[] for _ in part.sentences]
-    by_line = {s.source.line: row for s, row in zip(part.sentences, rows, strict=True) if s.source}
+    rows: list[list[str]] = [[] for _ in file.sentences]
+    by_line = {s.source.line: row for s, row in zip(file.sentences, rows, strict=True) if s.source}
     row: list[str] | None = None
-    lines = read_lines(part.source, part.options.encoding)
-    for number, line, _ in decode_lines(lines, part.source):
+    lines = read_lines(file.source, file.options.encoding)
+    for number, line, _ in decode_lines(lines, file.source):
         row = by_line.get(number, row) if line.strip(BLANKS) else None
         fields = line.split("\t")
         if row is not None and fields[0].isdigit():

@@ -1,4 +1,4 @@
-"""What a check found: one finding for each kind of problem and file, with its places."""
+"""What a check finds: a finding for each kind of problem and each file, with its places."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from ner.data.lines import replace_surrogates
 
 
 class Severity(StrEnum):
-    """How bad something is.
+    """How bad a problem is.
 
-    An error is wrong under every reading; a warning is a likely mistake; a note is worth a look,
-    and may well be right.
+    An error is always wrong. A warning is probably a mistake. A note is worth a look, and may be
+    right.
     """
 
     ERROR = "error"
@@ -31,7 +31,7 @@ class Kind:
 
 
 class Place(NamedTuple):
-    """Where a problem is, as `file:line`, and what is there."""
+    """Where a problem is, as `file:line`, and an example of it."""
 
     where: str
     example: str
@@ -42,24 +42,24 @@ class Finding:
     """All problems of one kind in one file.
 
     Args:
-        kind: What they are.
-        part: What the file is called.
-        places: Each of them, in the order of the file.
-        remark: What else there is to say about all of them.
+        kind: The kind of the problems.
+        file: The name of the file.
+        places: The place of each problem, in the order of the file.
+        remark: A remark on all of them.
     """
 
     kind: Kind
-    part: str
+    file: str
     places: list[Place] = field(default_factory=list)
     remark: str = ""
 
     def to_dict(self, examples: int) -> dict[str, Any]:
-        """Give what JSON output shows, with so many of the places; 0 shows all."""
+        """Return the finding for JSON, with this number of places; 0 means all."""
         shown = self.places[: examples or None]
         return {
             "kind": self.kind.name,
             "severity": self.kind.severity.value,
-            "file": self.part,
+            "file": self.file,
             "about": self.kind.about,
             "count": len(self.places),
             "remark": self.remark,
@@ -71,10 +71,10 @@ class Finding:
         }
 
     def lines(self, examples: int) -> Iterator[str]:
-        """Yield what is printed, with so many of the places; 0 prints all."""
+        """Yield the lines to print, with this number of places; 0 means all."""
         remark = f" ({self.remark})" if self.remark else ""
         yield (
-            f"{self.kind.severity.value:8}{self.kind.name}: {len(self.places)} in {self.part}: "
+            f"{self.kind.severity.value:8}{self.kind.name}: {len(self.places)} in {self.file}: "
             f"{self.kind.about}{remark}."
         )
         shown = self.places[: examples or None]
@@ -86,193 +86,194 @@ class Finding:
 
 
 class Findings:
-    """Collects what the checks find."""
+    """Collects the problems that the checks find."""
 
     def __init__(self) -> None:
         self._by_key: dict[tuple[str, str], Finding] = {}
 
-    def add(self, kind: Kind, part: str, where: str, example: str) -> None:
+    def add(self, kind: Kind, file: str, where: str, example: str) -> None:
         """Add a problem to the finding of its kind and file."""
-        finding = self._by_key.setdefault((kind.name, part), Finding(kind, part))
+        finding = self._by_key.setdefault((kind.name, file), Finding(kind, file))
         finding.places.append(Place(where, example))
 
-    def remark(self, kind: Kind, part: str, remark: str) -> None:
-        """Say something about all problems of a kind in a file, if there are any."""
-        if (kind.name, part) in self._by_key:
-            self._by_key[kind.name, part].remark = remark
+    def remark(self, kind: Kind, file: str, remark: str) -> None:
+        """Set the remark on all problems of a kind in a file, if there are any."""
+        if (kind.name, file) in self._by_key:
+            self._by_key[kind.name, file].remark = remark
 
     def ordered(self) -> list[Finding]:
-        """Give the findings, the worst first."""
+        """Return the findings, the worst first."""
         order = list(Severity)
-        return sorted(self._by_key.values(), key=lambda found: order.index(found.kind.severity))
+        return sorted(self._by_key.values(), key=lambda finding: order.index(finding.kind.severity))
 
 
-_FIXABLE = "It does no harm to reading here; --fix mends it for other programs."
+FIXABLE = "Reading is not affected here, but other programs may fail. --fix repairs it."
 
-# What cannot be read, or not as it stands.
-RAGGED = Kind(
+# What cannot be read, or not as it is.
+RAGGED_ROWS = Kind(
     "ragged-rows",
     Severity.ERROR,
     "rows with another number of columns than the first row",
-    "A blank inside of a token, a missing tag or a lost separator; until it is mended, the "
-    "sentence is not read.",
+    "Look for a blank inside a token, a missing tag or a lost separator. The sentence is not read "
+    "until the row is repaired.",
 )
 
 UNREADABLE = Kind(
     "unreadable",
     Severity.ERROR,
     "sentences that cannot be read",
-    "Mend them, or leave them out with --on-error skip where they are used.",
+    "Repair them, or use --on-error skip to leave them out.",
 )
 
-SPANS = Kind(
+UNFITTING_SPANS = Kind(
     "unfitting-spans",
     Severity.ERROR,
-    "spans that are blank, overlap, leave the text or do not meet token borders",
-    "Mend their offsets, or choose with --misaligned and --overlapping of ner data convert.",
+    "spans that are blank, overlap, exceed the text or do not meet token borders",
+    "Repair their offsets, or use --misaligned and --overlapping of ner data convert.",
 )
 
-ILLEGAL = Kind(
+ILLEGAL_TAGS = Kind(
     "illegal-tags",
     Severity.ERROR,
-    "tags that may not follow the tag before them",
-    "Mend them, or name the scheme with --scheme; --fix writes the spans, as they are read here, "
-    "with legal tags.",
+    "tags that must not follow the tag before them",
+    "Repair them, or name the scheme with --scheme. --fix keeps the spans as they are read here, "
+    "and writes legal tags.",
 )
 
 MIXED_SCHEMES = Kind(
     "mixed-schemes",
     Severity.ERROR,
     "sentences whose tags follow another scheme than the rest of the file",
-    "Parts of the file come from different sources; --fix writes all spans, as they are read here, "
-    "in one scheme.",
+    "The file probably has several sources. --fix keeps the spans as they are read here, and "
+    "writes all tags in one scheme.",
 )
 
 OTHER_SCHEME = Kind(
     "other-scheme",
     Severity.WARNING,
     "files with another scheme than the first one",
-    "All schemes are read by one rule here; other programs need --scheme of ner data convert.",
+    "All schemes are read by one rule here. Other programs need --scheme of ner data convert.",
 )
 
 # White space and characters.
 BLANK_ENDS = Kind(
-    "blank-ends", Severity.WARNING, "rows that begin or end with blanks or tabs", _FIXABLE
+    "blank-ends", Severity.WARNING, "rows that begin or end with blanks or tabs", FIXABLE
 )
 
 BLANK_LINES = Kind(
     "blank-lines",
     Severity.WARNING,
     "lines between sentences that hold blanks or tabs",
-    _FIXABLE,
+    FIXABLE,
 )
 
-SEPARATORS = Kind(
-    "mixed-separators", Severity.WARNING, "rows with tabs in a file separated by blanks", _FIXABLE
+MIXED_SEPARATORS = Kind(
+    "mixed-separators", Severity.WARNING, "rows with tabs in a file separated by blanks", FIXABLE
 )
 
-LINE_ENDS = Kind(
-    "mixed-line-ends", Severity.WARNING, "lines that end otherwise than the first line", _FIXABLE
+MIXED_LINE_ENDS = Kind(
+    "mixed-line-ends", Severity.WARNING, "lines with another end than the first line", FIXABLE
 )
 
 CARRIAGE_RETURNS = Kind(
     "carriage-returns",
     Severity.WARNING,
     "rows with a carriage return inside",
-    "Where it ends lines alone, as on old Macs, put newlines: all of it is one row here.",
+    "If it ends lines, as on old Macs, replace it with newlines: only newlines end rows here.",
 )
 
-WHITE_TOKENS = Kind(
+WHITE_SPACE_IN_TOKENS = Kind(
     "white-space-in-tokens",
     Severity.WARNING,
     "tokens that hold white space, such as a no-break space",
-    "Cut them into tokens, or replace what should not be there.",
+    "Split the tokens, or replace the white space.",
 )
 
-REPLACEMENT = Kind(
+REPLACEMENT_CHARACTERS = Kind(
     "replacement-characters",
     Severity.WARNING,
-    "tokens with U+FFFD, which stands for what could not be decoded",
-    "The text was damaged before; take it from its source again, in the right encoding.",
+    "tokens with U+FFFD, which replaces what could not be decoded",
+    "The text was damaged earlier. Take it from its source again, in the right encoding.",
 )
 
 MOJIBAKE = Kind(
     "mojibake",
     Severity.WARNING,
     "tokens whose UTF-8 was read as Latin-1 or Windows-1252",
-    "The text was decoded wrongly before; take it from its source again, as UTF-8.",
+    "The text was decoded wrongly earlier. Take it from its source again, as UTF-8.",
 )
 
-CONTROL = Kind(
+CONTROL_CHARACTERS = Kind(
     "control-characters",
     Severity.WARNING,
     "tokens with control characters",
-    "Delete them, or look whether the file has another encoding, such as cp1252.",
+    "Delete them, or try another encoding, such as cp1252.",
 )
 
-INVISIBLE = Kind(
+INVISIBLE_CHARACTERS = Kind(
     "invisible-characters",
     Severity.WARNING,
     "tokens with a byte order mark, a zero-width space, a word joiner or a soft hyphen",
-    "Such a token looks like another word, and is none that vectors know; --fix deletes byte order "
+    "Such a token looks like another word, and no word vectors know it. --fix deletes byte order "
     "marks.",
 )
 
-NORMAL_FORMS = Kind(
+MIXED_NORMAL_FORMS = Kind(
     "mixed-normal-forms",
     Severity.WARNING,
-    "tokens with decomposed characters, while others are composed",
-    "Equal words are different strings so; bring the file into one normal form, such as NFC.",
+    "tokens with decomposed characters, in a file with composed ones",
+    "The same word becomes two different strings. Convert the file to one normal form, such as "
+    "NFC.",
 )
 
-# Sentences that come again.
+# Repeated sentences.
 DUPLICATES = Kind(
     "duplicates",
     Severity.WARNING,
-    "sentences that stand in the file before",
+    "sentences repeated from earlier in the file",
     "Repeated sentences weigh more in training, and make development results look better.",
 )
 
 CONTRADICTIONS = Kind(
     "contradictions",
     Severity.WARNING,
-    "sentences that come before with another annotation",
-    "One of the two is wrong.",
+    "repeated sentences with another annotation than before",
+    "One of the two annotations is wrong.",
 )
 
-SHARED = Kind(
+SHARED_SENTENCES = Kind(
     "shared-sentences",
     Severity.WARNING,
-    "sentences that stand in an earlier file, too",
-    "Results on them say nothing about new text; take them out of one of the files.",
+    "sentences repeated from an earlier file",
+    "Results on them say nothing about new text. Remove them from one of the files.",
 )
 
-NEAR = Kind(
+NEAR_DUPLICATES = Kind(
     "near-duplicates",
     Severity.NOTE,
-    "sentences that are like an earlier one but for digits, case or punctuation",
-    "Templates, or copies that somebody edited; look whether their annotation agrees.",
+    "sentences that differ from an earlier one only in digits, case or punctuation",
+    "They are templates, or edited copies. Check that their annotation agrees.",
 )
 
-NEAR_SHARED = Kind(
+NEAR_SHARED_SENTENCES = Kind(
     "near-shared-sentences",
     Severity.NOTE,
-    "sentences that are like one in an earlier file but for digits, case or punctuation",
+    "sentences that differ from one in an earlier file only in digits, case or punctuation",
     "Results on them say little about new text.",
 )
 
 # Labels.
-MISSPELT = Kind(
+MISSPELT_LABELS = Kind(
     "misspelt-labels",
     Severity.ERROR,
-    "labels that look like a slip for a frequent one",
-    "Put the frequent label, or rename it if it is meant.",
+    "labels that look like a misspelt frequent label",
+    "Use the frequent label, or give this one another name if it is meant.",
 )
 
-RARE = Kind(
+RARE_LABELS = Kind(
     "rare-labels",
     Severity.NOTE,
-    "labels that come so seldom that no model will learn them",
+    "labels that are too rare for a model to learn",
     "Merge them with another label, leave them out, or annotate more.",
 )
 
@@ -283,38 +284,38 @@ UNKNOWN_LABELS = Kind(
     "A model trained on the first file can never predict them.",
 )
 
-CONFLICTS = Kind(
+CONFLICTING_LABELS = Kind(
     "conflicting-labels",
     Severity.NOTE,
-    "entities with another label than the same words have nearly always",
-    "A slip, or a second meaning of the name; look at them.",
+    "entities with another label than the same words nearly always have",
+    "Look at them: this is a mistake, or another meaning of the name.",
 )
 
 # Sizes.
-EMPTY = Kind(
+EMPTY_DOCUMENTS = Kind(
     "empty-documents",
     Severity.WARNING,
-    "documents or texts without any token",
-    "Delete them, or look what is missing.",
+    "documents or texts without tokens",
+    "Delete them, or find out what is missing.",
 )
 
 LONG_SENTENCES = Kind(
     "long-sentences",
     Severity.NOTE,
     "sentences that are far longer than all others",
-    "A missing border of sentences, as a rule; they also cost memory in training.",
+    "Usually the end of a sentence is missing. Long sentences also need memory in training.",
 )
 
 LONG_TOKENS = Kind(
     "long-tokens",
     Severity.NOTE,
-    "tokens of more than 100 characters that are no addresses",
-    "Text that was not tokenized, or rubbish.",
+    "tokens of more than 100 characters that are not addresses",
+    "Usually the text was not tokenized, or is not text.",
 )
 
 LONG_ENTITIES = Kind(
     "long-entities",
     Severity.NOTE,
     "entities that are far longer than all others",
-    "A forgotten end of an entity, as a rule.",
+    "Usually the end of the entity is missing.",
 )

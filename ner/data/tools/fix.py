@@ -1,4 +1,4 @@
-"""Write a column file anew without what is wrong with its form; what it says stays the same."""
+"""Repair the form of column files. What they say stays the same."""
 
 import re
 from collections import Counter
@@ -9,86 +9,81 @@ from pathlib import Path
 from ner.choices import Spelling
 from ner.data.compressed import created
 from ner.data.formats.columns import BLANKS, Layout
-from ner.data.lines import checked_lines, read_lines
+from ner.data.lines import MARK, checked_lines, keep_mark, read_lines
 from ner.data.schemes import spelled_tags
 from ner.data.sentence import Sentence
 from ner.data.tools.check_schemes import FoundScheme
 from ner.data.tools.corpus_file import CorpusFile
 from ner.errors import ConfigError
 
-BOM = "\ufeff"
-
-SEPARATED = re.compile(r"([ \t]+)")
+BLANK_SEPARATOR = re.compile(r"([ \t]+)")
 
 
 @dataclass
 class Fixed:
-    """A file that was written anew, and how many lines were changed for which reason."""
+    """A repaired file, and the number of lines that were changed for each reason."""
 
     source: str
     path: str
     changes: Counter[str] = field(default_factory=Counter)
 
 
-def fix_parts(
-    parts: Sequence[CorpusFile], schemes: Mapping[str, FoundScheme], out: Path
+def fix_files(
+    files: Sequence[CorpusFile], schemes: Mapping[str, FoundScheme], out: Path
 ) -> list[Fixed]:
-    """Write column files anew: what is safe is mended, and everything else stays as it is.
+    """Write repaired copies of column files.
 
-    Safe is what reading here does not see: blanks at the ends of rows and in the lines between
-    sentences, tabs among blanks, line ends, byte order marks (also inside of tokens), another
-    encoding than UTF-8, and tags that are illegal in the file's scheme: they are spelt so that the
-    spans that are read stay the same. Rows with another number of columns stay as they are, and so
-    do the tags of sentences that cannot be read.
+    Repaired is what makes no difference to reading here: blanks at the ends of rows and in the
+    lines between sentences, tabs among blanks, ends of lines, byte order marks (also inside
+    tokens), other encodings than UTF-8, and tags that are illegal in the scheme of the file, which
+    are replaced by legal tags for the same spans. Rows with another number of columns stay as they
+    are, and so do the tags of sentences that cannot be read.
 
     Args:
-        parts: The files.
-        schemes: That of each file, which its tags get.
-        out: A file for one part, a folder for several.
+        files: The files.
+        schemes: The scheme of each file, in which its tags are written.
+        out: A file if there is one file, a folder if there are several.
 
     Raises:
-        ConfigError: A file has no columns, would be overwritten, or two have one name.
+        ConfigError: A file has no columns, would be overwritten, or has the name of another file.
     """
-    paths = [out] if len(parts) == 1 else [out / Path(part.source).name for part in parts]
+    paths = [out] if len(files) == 1 else [out / Path(file.source).name for file in files]
     if len(set(paths)) < len(paths):
-        raise ConfigError(f"--fix: files of different names are needed. Got {parts[0].source}.")
-    for part, path in zip(parts, paths, strict=True):
-        if part.format.name != "conll" or not Path(part.source).is_file():
+        raise ConfigError(f"--fix: the files must have different names. Got {files[0].source}.")
+    for file, path in zip(files, paths, strict=True):
+        if file.format.name != "conll" or not Path(file.source).is_file():
             raise ConfigError(
-                f"--fix: mends files of columns (conll). Got {part.source!r} ({part.format.name})."
+                "--fix: each file must be a column file (conll). "
+                f"Got {file.source!r} ({file.format.name})."
             )
-        if path.is_dir() or path.resolve() == Path(part.source).resolve():
-            raise ConfigError(
-                f"--fix: a new file for {part.source!r} is needed. Got {str(path)!r}."
-            )
-    if len(parts) > 1:
+        if path.is_dir() or path.resolve() == Path(file.source).resolve():
+            raise ConfigError(f"--fix: must be a new file for {file.source!r}. Got {str(path)!r}.")
+    if len(files) > 1:
         out.mkdir(parents=True, exist_ok=True)
     return [
-        _fix(part, schemes.get(part.name), path) for part, path in zip(parts, paths, strict=True)
+        _fix(file, schemes.get(file.name), path) for file, path in zip(files, paths, strict=True)
     ]
 
 
-def _fix(part: CorpusFile, found: FoundScheme | None, path: Path) -> Fixed:
-    fixed = Fixed(part.source, str(path))
+def _fix(file: CorpusFile, found: FoundScheme | None, path: Path) -> Fixed:
+    fixed = Fixed(file.source, str(path))
     spelling = None if found is None else found.spelling
-    with created(path) as file:
-        for i, line in enumerate(_fixed_lines(part, spelling, fixed.changes)):
-            # Reading takes a mark off that begins a file; one of a token needs another before it.
-            mark = BOM if i == 0 and line.startswith(BOM) else ""
-            file.write(f"{mark}{line}\n".encode())
+    with created(path) as content:
+        for i, line in enumerate(_fixed_lines(file, spelling, fixed.changes)):
+            content.write(f"{line if i else keep_mark(line)}\n".encode())
     return fixed
 
 
 def _fixed_lines(
-    part: CorpusFile, spelling: Spelling | None, changes: Counter[str]
+    file: CorpusFile, spelling: Spelling | None, changes: Counter[str]
 ) -> Iterator[str]:
-    sentences = {s.source.line: s for s in part.sentences if s.source is not None}
-    layout = part.layout()
+    sentences = {s.source.line: s for s in file.sentences if s.source is not None}
+    layout = file.layout()
     sentence: Sentence | None = None
     tags: Sequence[str] | None = None
     start = 0
-    lines = read_lines(part.source, part.options.encoding)
-    for number, text in checked_lines(lines, part.source, keep_ends=True):
+    lines = read_lines(file.source, file.options.encoding)
+    for number, text in checked_lines(lines, file.source, keep_ends=True):
         body = text.removesuffix("\n").removesuffix("\r")
         changes["line ends"] += text.endswith("\r\n")
         line = body.rstrip(BLANKS)
@@ -113,21 +108,22 @@ def _fixed_lines(
 
 
 def _fixed_row(line: str, layout: Layout, tag: str | None, changes: Counter[str]) -> str:
-    """Write a row that can be read with another tag and without what is odd about it."""
+    """Repair a readable row, and write another tag if there is one."""
+    # Fields and separators take turns.
     if layout.separator == "\t":
-        pieces = re.split("(\t)", line)
+        cells = re.split("(\t)", line)
     else:
-        pieces = SEPARATED.split(line.lstrip(BLANKS))
+        cells = BLANK_SEPARATOR.split(line.lstrip(BLANKS))
         if "\t" in line:
             changes["separators"] += 1
-            pieces[1::2] = [" "] * len(pieces[1::2])
-    token, tag_at = 2 * layout.token_column, layout.tag_column
-    clean = pieces[token].replace(BOM, "")
-    # A blank beside the mark would become part of the separator, or come to the end of the row.
-    if clean and clean == clean.strip(BLANKS) and clean != pieces[token]:
+            cells[1::2] = [" "] * len(cells[1::2])
+    token, tag_column = 2 * layout.token_column, layout.tag_column
+    clean = cells[token].replace(MARK, "")
+    # A blank beside the mark would become part of the separator or the end of the row.
+    if clean and clean == clean.strip(BLANKS) and clean != cells[token]:
         changes["byte order marks"] += 1
-        pieces[token] = clean
-    if tag is not None and tag_at is not None and pieces[2 * tag_at] != tag:
+        cells[token] = clean
+    if tag is not None and tag_column is not None and cells[2 * tag_column] != tag:
         changes["tags"] += 1
-        pieces[2 * tag_at] = tag
-    return "".join(pieces)
+        cells[2 * tag_column] = tag
+    return "".join(cells)

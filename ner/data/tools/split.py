@@ -1,4 +1,4 @@
-"""Cut a file into train, dev and test, or draw a sample of it, as a seed says."""
+"""Split a file into train, dev and test, or draw a sample of its sentences, by a random seed."""
 
 import math
 import random
@@ -6,132 +6,138 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ner.data.tools.blocks import Block, ending, read_pieces, write_pieces
+from ner.data.tools.blocks import Block, ending, read_blocks, write_blocks
 from ner.data.tools.corpus_file import CorpusFile, labels_of
 from ner.errors import ConfigError, DataError
 
-NAMES = ("train", "dev", "test")
+SPLIT_NAMES = ("train", "dev", "test")
 
-# Counted with the labels, so that the parts also have their share of these. No label is a tuple.
-SENTENCES, TOKENS = ("sentences",), ("tokens",)
+# Counted with the labels, so that the splits also get their shares of sentences and tokens. No
+# label is a tuple.
+SENTENCE_KEY, TOKEN_KEY = ("sentences",), ("tokens",)
 
 Counts = Counter[object]
 
 
-def split_pieces(
-    pieces: Sequence[Block], ratios: Sequence[float], seed: int, target: str | None = None
+def split_blocks(
+    blocks: Sequence[Block], ratios: Sequence[float], seed: int, target: str | None = None
 ) -> list[list[Block]]:
-    """Deal pieces out, so that each part has its share of every label, of sentences and of tokens.
+    """Distribute blocks so that each split gets its share of every label, sentences and tokens.
 
-    All of a document goes to one part, and so do equal sentences that have none. Within a part,
-    everything stands in the order of the file.
+    A whole document goes to one split, and so do equal sentences without document. The blocks of a
+    split keep the order of the file.
 
     Args:
-        pieces: All of a file.
-        ratios: The size of each part; their sum may be anything.
-        seed: Decides among equally good splits.
-        target: The column whose values are labels, in place of those of spans.
+        blocks: The blocks of a whole file.
+        ratios: The sizes of the splits. Their sum may be any number.
+        seed: The random seed, which decides between equally good splits.
+        target: The column whose values are the labels, instead of those of spans.
 
     Returns:
-        The parts; one with the ratio 0 is empty.
+        The splits. A split with the ratio 0 is empty.
 
     Raises:
-        ConfigError: A ratio is negative or none is positive.
-        DataError: There are too few documents or sentences for so many parts.
+        ConfigError: A ratio is negative, or none is positive.
+        DataError: There are fewer documents or sentences than splits.
 
-    Source: Sechidis et al., "On the Stratification of Multi-Label Data", ECML 2011: labels that
-    are rarest first, each to the part that lacks most of them. Different is that documents are
-    dealt out whole, and that a part without any is served first.
+    Source: Sechidis et al., "On the Stratification of Multi-Label Data", ECML 2011: the rarest
+    labels first, each to the split that lacks most of them. There are two differences: documents
+    are kept whole, and an empty split comes first.
     """
     if min(ratios) < 0 or not 0 < sum(ratios) < math.inf:
         raise ConfigError(
-            "--ratios: numbers of at least 0, one of them more, and no sum beyond all limits. "
+            "--ratios: must be finite numbers of at least 0, and not all 0. "
             f"Got {' '.join(f'{ratio:g}' for ratio in ratios)}."
         )
-    groups = _groups(pieces)
-    counts = [_counts(group, pieces, target) for group in groups]
-    with_text = sum(1 for count in counts if count)
-    wanted = sum(ratio > 0 for ratio in ratios)
-    if with_text < wanted:
+    groups = _groups(blocks)
+    counts = [_counts(group, blocks, target) for group in groups]
+    num_filled = sum(1 for count in counts if count)
+    num_splits = sum(ratio > 0 for ratio in ratios)
+    if num_filled < num_splits:
         raise DataError(
-            f"split: {wanted} parts need as many documents or different sentences. Got {with_text}."
+            f"split: {num_splits} splits need as many documents or different sentences. "
+            f"Got {num_filled}."
         )
-    chosen = _deal(counts, [ratio / sum(ratios) for ratio in ratios], seed)
-    members: list[list[int]] = [[] for _ in ratios]
-    for group, part in zip(groups, chosen, strict=True):
-        members[part].extend(group)
-    return [[pieces[i] for i in sorted(part)] for part in members]
+    chosen = _distribute(counts, [ratio / sum(ratios) for ratio in ratios], seed)
+    indices: list[list[int]] = [[] for _ in ratios]
+    for group, split in zip(groups, chosen, strict=True):
+        indices[split].extend(group)
+    return [[blocks[i] for i in sorted(split)] for split in indices]
 
 
-def split_part(
-    part: CorpusFile, out: Path, ratios: Sequence[float], seed: int
+def split_file(
+    file: CorpusFile, out: Path, ratios: Sequence[float], seed: int
 ) -> tuple[dict[str, list[Block]], Counter[str]]:
-    """Write a file as train, dev and test into a folder.
+    """Write a file as train, dev and test to a folder.
 
     Returns:
-        The path of each file with what is in it, and how many sentences lost what.
+        The path of each new file with its blocks, and how many sentences lost what.
 
     Raises:
-        ConfigError: Ratios or format do not allow it, or a file is there already.
+        ConfigError: The ratios or the format do not allow it, or a file exists already.
         DataError: The file cannot be read or written, or is too small.
     """
-    parts = split_pieces(read_pieces(part), ratios, seed, part.options.target)
-    named = zip(NAMES, parts, ratios, strict=True)
-    written = {str(out / f"{name}{ending(part)}"): one for name, one, ratio in named if ratio > 0}
+    splits = split_blocks(read_blocks(file), ratios, seed, file.options.target)
+    named = zip(SPLIT_NAMES, splits, ratios, strict=True)
+    written = {
+        str(out / f"{name}{ending(file)}"): blocks for name, blocks, ratio in named if ratio > 0
+    }
     for path in written:
         if Path(path).exists():
-            raise ConfigError(f"--out: a folder without {Path(path).name} is needed. Got {path!r}.")
+            raise ConfigError(f"--out: must be a folder without {Path(path).name}. Got {path!r}.")
     out.mkdir(parents=True, exist_ok=True)
     lost = Counter[str]()
-    for path, one in written.items():
-        lost += write_pieces(one, part, path)
+    for path, blocks in written.items():
+        lost += write_blocks(blocks, file, path)
     return written, lost
 
 
-def sample_pieces(pieces: Sequence[Block], size: int, seed: int) -> list[Block]:
-    """Draw so many sentences, in the order of the file; borders of their documents come along.
+def sample_blocks(blocks: Sequence[Block], size: int, seed: int) -> list[Block]:
+    """Draw sentences at random, in the order of the file, with the boundaries of their documents.
 
     Raises:
-        DataError: There are fewer sentences.
+        DataError: The file has fewer sentences than `size`.
     """
-    with_sentence = [i for i, piece in enumerate(pieces) if piece.sentence is not None]
-    if size > len(with_sentence):
-        raise DataError(f"-n: at most the {len(with_sentence)} sentences of the file. Got {size}.")
-    drawn = set(random.Random(seed).sample(with_sentence, size))
-    documents = {pieces[i].document for i in drawn}
+    filled = [i for i, block in enumerate(blocks) if block.sentence is not None]
+    if size > len(filled):
+        raise DataError(
+            f"-n: must be at most {len(filled)}, the sentences of the file. Got {size}."
+        )
+    drawn = set(random.Random(seed).sample(filled, size))
+    documents = {blocks[i].document for i in drawn}
     return [
-        piece
-        for i, piece in enumerate(pieces)
-        if i in drawn or (piece.sentence is None and piece.document in documents)
+        block
+        for i, block in enumerate(blocks)
+        if i in drawn or (block.sentence is None and block.document in documents)
     ]
 
 
-def _groups(pieces: Sequence[Block]) -> list[list[int]]:
-    """Put together what must not be torn apart."""
+def _groups(blocks: Sequence[Block]) -> list[list[int]]:
+    """Group the indices of blocks that must be in the same split."""
     by_key: dict[object, list[int]] = {}
-    for i, piece in enumerate(pieces):
+    for i, block in enumerate(blocks):
         key: object = i
-        if piece.document is not None:
-            key = piece.document
-        elif piece.sentence is not None and piece.sentence.tokens:
-            key = piece.sentence.tokens
+        if block.document is not None:
+            key = block.document
+        elif block.sentence is not None and block.sentence.tokens:
+            key = block.sentence.tokens
         by_key.setdefault(key, []).append(i)
     return list(by_key.values())
 
 
-def _counts(group: Sequence[int], pieces: Sequence[Block], target: str | None) -> Counts:
+def _counts(group: Sequence[int], blocks: Sequence[Block], target: str | None) -> Counts:
     counts: Counts = Counter()
     for i in group:
-        sentence = pieces[i].sentence
+        sentence = blocks[i].sentence
         if sentence is not None:
             counts.update(label for label, _ in labels_of(sentence, target))
-            counts[SENTENCES] += 1
-            counts[TOKENS] += len(sentence)
+            counts[SENTENCE_KEY] += 1
+            counts[TOKEN_KEY] += len(sentence)
     return counts
 
 
-def _deal(counts: Sequence[Counts], shares: Sequence[float], seed: int) -> list[int]:
-    """Choose a part for each group."""
+def _distribute(counts: Sequence[Counts], shares: Sequence[float], seed: int) -> list[int]:
+    """Choose a split for each group."""
     totals = Counter[object]()
     for count in counts:
         totals.update(count)
@@ -139,28 +145,29 @@ def _deal(counts: Sequence[Counts], shares: Sequence[float], seed: int) -> list[
     generator = random.Random(seed)
     order = list(range(len(counts)))
     generator.shuffle(order)
-    # What holds the rarest label has the least choice; among those, the biggest has.
+    # The group with the rarest label has the least choice; of several, the largest one has.
     rarity = [min((totals[label] for label in count), default=0) for count in counts]
-    order.sort(key=lambda i: (rarity[i], -counts[i][TOKENS]))
-    empty = {k for k, share in enumerate(shares) if share > 0}
+    order.sort(key=lambda i: (rarity[i], -counts[i][TOKEN_KEY]))
+    wanted = [k for k, share in enumerate(shares) if share > 0]
+    empty = set(wanted)
+    largest = max(range(len(shares)), key=lambda k: shares[k])
     chosen = [0] * len(counts)
-    biggest = max(range(len(shares)), key=lambda k: shares[k])
-    left = sum(1 for count in counts if count)
+    num_left = sum(1 for count in counts if count)
     for i in order:
         if not counts[i]:
-            chosen[i] = biggest
+            chosen[i] = largest
             continue
-        open_parts = sorted(empty) if left <= len(empty) else [k for k, s in enumerate(shares) if s]
-        chosen[i] = max(open_parts, key=lambda k: _gain(counts[i], lacking[k], totals, shares[k]))
+        candidates = sorted(empty) if num_left <= len(empty) else wanted
+        chosen[i] = max(candidates, key=lambda k: _gain(counts[i], lacking[k], totals, shares[k]))
         for label, count in counts[i].items():
             lacking[chosen[i]][label] -= count
         empty.discard(chosen[i])
-        left -= 1
+        num_left -= 1
     return chosen
 
 
 def _gain(counts: Counts, lacking: dict[object, float], totals: Counts, share: float) -> float:
-    """Say how well a group serves what a part lacks, each label by its share of the whole."""
+    """Return how well a group fills what a split lacks, each label by its share of the whole."""
     gain = 0.0
     for label, count in counts.items():
         gain += count / totals[label] * lacking[label] / (share * totals[label])

@@ -14,6 +14,7 @@ from ner.data.lines import read_lines
 from ner.data.schemes import PREFIXES, Span, normalize_tag, spans_from_tags, tags_from_spans
 from ner.data.sentence import Prediction, Sentence, Source
 from ner.errors import ConfigError, DataError
+from tests.data.corpora import error_line
 
 ROWS = "Ada NNP B-PER\nLovelace NNP I-PER\nwrote VBD O\n\nParis NNP B-LOC\n"
 TOKENS = [("Ada", "Lovelace", "wrote"), ("Paris",)]
@@ -26,14 +27,7 @@ def read(text, columns=None, **options):
 
 
 def error_of(text, columns=None, **options):
-    with pytest.raises(DataError) as error:
-        read(text, columns, **options)
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
-def without_source(sentences):
-    return [sentence.replace(source=None) for sentence in sentences]
+    return error_line(lambda: read(text, columns, **options))
 
 
 def test_examples_in_docstrings():
@@ -186,7 +180,7 @@ def test_a_file_of_blank_lines_has_no_sentences():
         (
             "Ada PER\n",
             None,
-            "x.conll:1: a tag is O or a prefix (one of B I E S M L U), a hyphen and a label. "
+            "x.conll:1: a tag must be O or a prefix (one of B I E S M L U), a hyphen and a label. "
             "Got 'PER'.",
         ),
         ("a\tO\n\tO\n", None, "x.conll:2: a token must not be empty. Got '\\tO'."),

@@ -7,6 +7,7 @@ from ner.data.lines import read_lines
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes
 from ner.errors import DataError
+from tests.data.corpora import error_line
 
 
 def row(number, form, misc="_", upos="X"):
@@ -157,9 +158,7 @@ def test_sentences_are_read_as_they_are_asked_for():
     ],
 )
 def test_what_a_file_cannot_hold_is_refused(sentence, message):
-    with pytest.raises(DataError) as error:
-        list(write_conllu([sentence]))
-    assert str(error.value).startswith(message)
+    assert error_line(lambda: list(write_conllu([sentence]))).startswith(message)
 
 
 # Counts stated by the README of the development corpora; words by the treebank's own.

@@ -2,8 +2,6 @@
 
 import importlib.util
 import itertools
-import subprocess
-import sys
 import warnings
 
 import pytest
@@ -20,6 +18,7 @@ from ner.data.sentence import Prediction, Sentence
 from ner.data.spans import Notes
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError
+from tests.data.corpora import error_line, loaded_modules, write
 
 tokenize = Tokenizer()
 HAS_SPACY = importlib.util.find_spec("spacy") is not None
@@ -249,9 +248,8 @@ def test_annotation_that_a_format_cannot_hold_is_refused_or_dropped(tmp_path, na
             sentence = sentence if other == PARTIAL == kind else without(sentence, other)
     path = path_of(name, tmp_path)
     lost = "column 'color'" if kind == "columns" else kind
-    with pytest.raises(DataError) as error:
-        write_sentences([sentence], path, one)
-    assert str(error.value).startswith(f"sentence 1: {name} cannot hold {lost}. Drop it, or")
+    message = error_line(lambda: write_sentences([sentence], path, one))
+    assert message.startswith(f"sentence 1: {name} cannot hold {lost}. Drop it, or")
     assert not path.exists() or not list(path.iterdir())
     assert write_sentences([sentence], path, one, drop=True).lost[lost] == 1
     assert list(stream_sentences(path, format=name))
@@ -279,8 +277,7 @@ def test_sentences_without_tokens_are_counted_where_they_cannot_be(tmp_path):
 
 
 def test_a_column_of_the_tags_themselves_is_no_loss(tmp_path):
-    path = tmp_path / "a.conll"
-    path.write_text("Ada B-PER\n")
+    path = write(tmp_path / "a.conll", "Ada B-PER\n")
     (sentence,) = read_sentences(path)
     assert not write_sentences([sentence], tmp_path / "x", FORMATS["doccano"]).lost
     other = sentence.replace(columns={"ner": ("B-LOC",)})
@@ -332,9 +329,11 @@ def test_files_are_written_in_the_encoding_asked_for(tmp_path, encoding):
 
 def test_what_an_encoding_cannot_hold_is_refused(tmp_path):
     sentences = [Sentence(["a"], spans=[]), Sentence(["Łódź"], spans=[])]
-    with pytest.raises(DataError) as error:
-        write_sentences(sentences, tmp_path / "x", FORMATS["conll"], encoding="latin-1")
-    assert str(error.value) == (f"{tmp_path / 'x'}:3: iso8859-1 cannot hold 'Ł'. Got 'Łódź\\tO'.")
+    conll = FORMATS["conll"]
+    message = error_line(
+        lambda: write_sentences(sentences, tmp_path / "x", conll, encoding="latin-1"), tmp_path
+    )
+    assert message == "x:3: iso8859-1 cannot hold 'Ł'. Got 'Łódź\\tO'."
     assert not list(tmp_path.iterdir())
 
 
@@ -363,12 +362,10 @@ def test_a_corpus_without_a_name_is_refused():
 
 
 def test_tags_are_sought_only_where_they_are(tmp_path):
-    path = tmp_path / "a.conll"
-    path.write_text("Ada NNP B-PER\n")
+    path = write(tmp_path / "a.conll", "Ada NNP B-PER\n")
     with pytest.raises(ConfigError, match=r"^tags: .* \(token pos ner\)\. Got 'nre'\.$"):
         list(stream_sentences(path, columns=["token", "pos", "ner"], tags="nre"))
-    path = tmp_path / "a.csv"
-    path.write_text("sentence,word,Gold\n1,Ada,B-PER\n")
+    path = write(tmp_path / "a.csv", "sentence,word,Gold\n1,Ada,B-PER\n")
     assert [s.spans for s in stream_sentences(path, tags="Gold")] == [((0, 1, "PER"),)]
     with pytest.raises(
         DataError, match=r"a\.csv:1: the header must have the column of tags 'gld'\. Got \["
@@ -386,8 +383,7 @@ def test_tags_are_sought_only_where_they_are(tmp_path):
     ],
 )
 def test_no_label_of_several_is_another_thing_than_no_annotation(tmp_path, name, content):
-    path, again = tmp_path / "a", tmp_path / "b.csv"
-    path.write_text(content)
+    path, again = write(tmp_path / "a", content), tmp_path / "b.csv"
     (sentence,) = stream_sentences(path, format=name)
     assert sentence.labels == ()
     write_sentences([sentence], again, FORMATS["csv"])
@@ -463,8 +459,7 @@ TEXTS_WITH_LABELS = "0 one long string .\n1 a stirring , funny re-imagining\n0 n
     ],
 )
 def test_a_format_is_told_by_its_name_or_how_it_begins(tmp_path, name, content, expected):
-    path = tmp_path / name
-    path.write_text(content, encoding="utf-8")
+    path = write(tmp_path / name, content)
     assert detect_format(path).name == expected
 
 
@@ -479,8 +474,7 @@ def test_a_format_is_told_by_its_name_or_how_it_begins(tmp_path, name, content, 
     ],
 )
 def test_where_texts_have_labels_few_lines_tell_enough(tmp_path, content, alone, labelled):
-    path = tmp_path / "a.txt"
-    path.write_text(content)
+    path = write(tmp_path / "a.txt", content)
     assert detect_format(path).name == alone
     assert detect_format(path, is_labelled=True).name == labelled
     assert detect_format("-", is_labelled=True).name == "labels"
@@ -537,8 +531,7 @@ def test_a_stream_is_read_no_further_than_asked(tmp_path):
 
 
 def test_changes_are_never_made_in_silence(tmp_path):
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"text": "to Berlin", "label": [[3, 8, "LOC"]]}\n')
+    path = write(tmp_path / "a.jsonl", '{"text": "to Berlin", "label": [[3, 8, "LOC"]]}\n')
     with pytest.warns(
         UserWarning, match=r"a\.jsonl: 1 changes\. The first: .*a\.jsonl:1: snapped: "
     ):
@@ -552,8 +545,7 @@ def test_changes_are_never_made_in_silence(tmp_path):
 
 
 def test_a_target_that_is_not_there_is_refused(tmp_path):
-    path = tmp_path / "a.conll"
-    path.write_text("a N\n\nb V\n")
+    path = write(tmp_path / "a.conll", "a N\n\nb V\n")
     assert [s.columns["upos"] for s in read_sentences(path, target="upos")] == [("N",), ("V",)]
     with pytest.raises(
         DataError, match=r"a\.conll:1: a column 'upos' is needed\. Got the columns pos"
@@ -571,14 +563,8 @@ def test_an_unknown_encoding_is_refused(tmp_path):
 
 
 def test_telling_and_reading_import_no_library_of_a_format():
-    program = (
-        "import sys; from ner.data.formats import detection, read, registry, write; "
-        "print([n for n in ('spacy', 'datasets', 'pyarrow', 'zstandard') if n in sys.modules])"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert ran.stdout.strip() == "[]"
+    statement = "from ner.data.formats import detection, read, registry, write"
+    assert not loaded_modules(statement, ("spacy", "datasets", "pyarrow", "zstandard"))
 
 
 @pytest.mark.parametrize(
@@ -638,9 +624,8 @@ def test_what_a_writer_cannot_hold_is_one_line_and_leaves_no_file(
     tmp_path, name, sentence, message
 ):
     path = path_of(name, tmp_path)
-    with pytest.raises(DataError) as error:
-        write_sentences([sentence], path, FORMATS[name])
-    assert str(error.value).startswith(message)
+    found = error_line(lambda: write_sentences([sentence], path, FORMATS[name]))
+    assert found.startswith(message)
     assert name == "brat" or not path.exists()
 
 

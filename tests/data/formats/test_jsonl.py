@@ -9,7 +9,7 @@ from ner.data.formats.jsonl import read_jsonl, write_jsonl
 from ner.data.schemes import Span
 from ner.data.sentence import Prediction, Sentence, Source
 from ner.data.tokenizer import Tokenizer
-from ner.errors import DataError
+from tests.data.corpora import error_line
 
 tokenize = Tokenizer()
 
@@ -20,10 +20,7 @@ def read(*records, **options):
 
 
 def error_of(record):
-    with pytest.raises(DataError) as error:
-        read({"text": "fine"}, record)
-    assert "\n" not in str(error.value)
-    return str(error.value).removeprefix("x.jsonl:2: ")
+    return error_line(lambda: read({"text": "fine"}, record)).removeprefix("x.jsonl:2: ")
 
 
 def test_character_spans_become_spans_of_tokens():
@@ -81,12 +78,12 @@ def test_blank_lines_are_skipped_and_empty_texts_are_not():
         ),
         pytest.param(
             {"text": "ab", "spans": [{"start": 0, "end": 3, "label": "X"}]},
-            "span [0, 3): not empty, and within a text of 2 characters.",
+            "span [0, 3): must not be empty, and be within a text of 2 characters.",
             id="a span beyond the text",
         ),
         pytest.param(
             {"text": "ab", "spans": [{"start": -2, "end": 2, "label": "X"}]},
-            "span [-2, 2): not empty, and within a text of 2 characters.",
+            "span [-2, 2): must not be empty, and be within a text of 2 characters.",
             id="a span before the text",
         ),
         pytest.param(
@@ -276,7 +273,9 @@ def test_tags_may_stand_beside_nothing_but_tokens():
     assert error_of({**tokens, "ner_tags": [1, 2, 0]}).startswith(
         "ner_tags: must be a string for each"
     )
-    assert error_of({**tokens, "ner_tags": ["PER"] * 3}).startswith("ner_tags: a tag is O or a pre")
+    assert error_of({**tokens, "ner_tags": ["PER"] * 3}).startswith(
+        "ner_tags: a tag must be O or a pre"
+    )
     both = {**tokens, "tags": ["O"] * 3, "spans": []}
     assert error_of(both) == "tags: must not be combined with spans or partial. Got both."
 

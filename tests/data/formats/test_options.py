@@ -7,15 +7,14 @@ import ner
 from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import read_sentences, stream_sentences
 from ner.errors import ConfigError
+from tests.data.corpora import write
 
 ROWS = "Ada\tNNP\tB-PER\nleft\tVBD\tO\n"
 
 
 @pytest.fixture
 def rows(tmp_path):
-    path = tmp_path / "a.conll"
-    path.write_text(ROWS)
-    return path
+    return write(tmp_path / "a.conll", ROWS)
 
 
 def test_the_keywords_are_the_fields():

@@ -11,10 +11,11 @@ from ner.data.schemes import SCHEME_SPELLINGS, Span, spelled_tags
 from ner.data.tools import findings as kinds
 from ner.data.tools.check import check_corpus
 from ner.data.tools.check_duplicates import near_key
-from ner.data.tools.check_labels import _is_slip, likely_meant
+from ner.data.tools.check_labels import _is_misspelt, meant_labels
 from ner.data.tools.check_schemes import find_scheme
 from ner.data.tools.findings import Kind
 from ner.errors import ConfigError, DataError
+from tests.data.corpora import write
 
 SENTENCE = "The\tO\nman\tO\nleft\tO\nthe\tO\nmarketplace\tO\nof\tO\nToulon\tB-LOC\n\n"
 OTHER = SENTENCE.replace("Toulon\tB-LOC", "Toulon\tO")
@@ -67,20 +68,15 @@ OF_SEVERAL = {
 }
 
 
-def write(path, text):
-    path.write_bytes(text.encode())
-    return path
-
-
 def found(path, *others, **options):
     """Give the lines of every kind of problem in the last of the files."""
     report = check_corpus([path, *others], ReadOptions(**options))
     name = str((path, *others)[-1])
-    assert all(place.where.startswith(f"{f.part}:") for f in report.findings for place in f.places)
+    assert all(place.where.startswith(f"{f.file}:") for f in report.findings for place in f.places)
     return {
         finding.kind.name: [int(place.where.rpartition(":")[2]) for place in finding.places]
         for finding in report.findings
-        if finding.part == name
+        if finding.file == name
     }
 
 
@@ -111,12 +107,12 @@ def test_spans_that_do_not_fit_are_all_found(tmp_path):
     path = write(tmp_path / "a.jsonl", '{"text": "x"}\n' + json.dumps({"text": "Ada left",
                  "spans": spans}) + "\n")  # fmt: skip
     report = check_corpus([path])
-    (finding,) = [f for f in report.findings if f.kind is kinds.SPANS]
+    (finding,) = [f for f in report.findings if f.kind is kinds.UNFITTING_SPANS]
     assert {place.where for place in finding.places} == {f"{path}:2"}
     assert [place.example.partition(")")[0] for place in finding.places] == [
         "span [0, 2", "span [0, 99", "span [3, 4", "span [4, 8"
     ]  # fmt: skip
-    assert [span[:2] for span in report.parts[0].sentences[1].spans] == [(1, 2)]
+    assert [span[:2] for span in report.files[0].sentences[1].spans] == [(1, 2)]
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
@@ -149,14 +145,14 @@ def test_what_is_right_is_not_reported(tmp_path, text):
     assert found(write(tmp_path / "a.conll", text)) == {}
 
 
-SPANS_OF_TEN = st.lists(st.tuples(st.integers(1, 3), st.sampled_from(["", "A", "B"])), max_size=8)
+STRETCHES = st.lists(st.tuples(st.integers(1, 3), st.sampled_from(["", "A", "B"])), max_size=8)
 
 
 @pytest.mark.parametrize("spelling", [name for name in SCHEME_SPELLINGS if name != "IOB2"])
-@given(parts=SPANS_OF_TEN)
-def test_tags_are_legal_in_the_scheme_that_wrote_them(spelling, parts):
+@given(stretches=STRETCHES)
+def test_tags_are_legal_in_the_scheme_that_wrote_them(spelling, stretches):
     spans, length = [], 0
-    for size, label in parts:
+    for size, label in stretches:
         if label:
             spans.append(Span(length, length + size, label))
         length += size
@@ -193,9 +189,7 @@ def test_the_same_tags_are_legal_in_one_scheme_and_illegal_in_another(tmp_path):
     (finding,) = report.findings
     assert not report.passed()
     assert [place.where for place in finding.places] == [f"{path}:1", f"{path}:4"]
-    assert finding.remark == (
-        "checked as BIO (declared); illegal are 4 in BIOES, 2 in BIO, 0 in IOB1"
-    )
+    assert finding.remark == ("checked as BIO (declared); illegal: 4 in BIOES, 2 in BIO, 0 in IOB1")
     assert finding.places[0].example == "'a': I-X after the start is illegal in BIO"
 
 
@@ -245,11 +239,11 @@ def test_a_report_says_what_where_how_often_and_what_to_do(tmp_path):
     report = check_corpus({"train": path}, scheme="BIO")
     assert list(report.lines(examples=1)) == [
         "train: conll, 3 sentences, 8 tokens, 4 entities, scheme: BIO (declared)",
-        "error   illegal-tags: 2 in train: tags that may not follow the tag before them "
-        "(checked as BIO (declared); illegal are 6 in BIOES, 2 in BIO, 1 in IOB1).",
+        "error   illegal-tags: 2 in train: tags that must not follow the tag before them "
+        "(checked as BIO (declared); illegal: 6 in BIOES, 2 in BIO, 1 in IOB1).",
         f"        {path}:2: 'b': I-X after O is illegal in BIO",
         "        ... and 1 more",
-        f"        Hint: {kinds.ILLEGAL.hint}",
+        f"        Hint: {kinds.ILLEGAL_TAGS.hint}",
         "2 errors, 0 warnings, 0 notes.",
     ]
     known = json.loads(json.dumps(report.to_dict()))
@@ -264,9 +258,9 @@ def test_what_cannot_be_checked_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"no sentences\. At least one is needed\.$"):
         check_corpus([write(tmp_path / "a.conll", "\n\n")])
     for sources in ([], ["a", "a"]):
-        with pytest.raises(ConfigError, match=r"FILE: at least one, and each once\. Got "):
+        with pytest.raises(ConfigError, match=r"FILE: must be one or more different files\. Got "):
             check_corpus(sources)
-    with pytest.raises(ConfigError, match=r"FILE: a file is needed, which can be read twice"):
+    with pytest.raises(ConfigError, match=r"FILE: must be a file, which can be read twice"):
         check_corpus(["-"])
 
 
@@ -275,8 +269,7 @@ def test_a_file_without_any_readable_sentence_is_reported_not_refused(tmp_path):
 
 
 def test_bytes_that_are_not_utf8_are_reported_with_their_line(tmp_path):
-    path = tmp_path / "a.conll"
-    path.write_bytes("a O\n\né O\n".encode("latin-1"))
+    path = write(tmp_path / "a.conll", "a O\n\né O\n", "latin-1")
     assert found(path) == {"unreadable": [3]}
     assert found(path, encoding="latin-1") == {}
 
@@ -319,8 +312,8 @@ def test_the_oddities_of_known_corpora_are_found(shared_data, names, facts):
 def test_labels_as_many_as_lemmas_are_compared_in_time():
     counts = Counter({f"word{chr(97 + i % 26)}{'x' * (i // 26)}": 1 for i in range(2000)})
     counts["wordq"], counts["Verb"], counts["verb"] = 5000, 9, 90
-    with patch("ner.data.tools.check_labels._is_slip", wraps=_is_slip) as compared:
-        found = likely_meant(counts)
+    with patch("ner.data.tools.check_labels._is_misspelt", wraps=_is_misspelt) as compared:
+        found = meant_labels(counts)
     assert found["Verb"] == "verb"
     assert {found["wordz"], found["wordqx"]} == {"wordq"}
     assert compared.call_count < 100 * len(counts)

@@ -8,8 +8,10 @@ from ner.data.formats.options import ReadOptions
 from ner.data.formats.read import stream_sentences
 from ner.data.schemes import SCHEME_SPELLINGS
 from ner.data.tools.check import check_corpus
-from ner.data.tools.fix import fix_parts
+from ner.data.tools.findings import FIXABLE
+from ner.data.tools.fix import fix_files
 from ner.errors import ConfigError, DataError
+from tests.data.corpora import write
 
 ODD = (
     "-DOCSTART- -X- O \n\t\n"
@@ -36,7 +38,7 @@ FILES = st.tuples(
 
 def fix(path, out, scheme=None, **options):
     report = check_corpus([path], ReadOptions(**options), scheme)
-    (fixed,) = fix_parts(report.parts, report.schemes, out)
+    (fixed,) = fix_files(report.files, report.schemes, out)
     return {what: count for what, count in fixed.changes.items() if count}
 
 
@@ -56,8 +58,7 @@ def meaning(path, **options):
 
 
 def test_the_form_is_mended_and_the_rest_stays(tmp_path):
-    path, out = tmp_path / "a.conll", tmp_path / "b.conll"
-    path.write_bytes(ODD.encode())
+    path, out = write(tmp_path / "a.conll", ODD), tmp_path / "b.conll"
     changes = fix(path, out, "BIO")
     assert out.read_bytes().decode() == CLEAN
     assert changes == {
@@ -83,13 +84,13 @@ def test_spans_and_tokens_stay_and_tags_become_legal(tmp_path_factory, file, sch
             start = before if separator != "\t" else ""
             text += f"{start}{token}{separator}{tag}{after}{end}"
         text += f"{between}{end}"
-    path.write_bytes(text.encode())
+    write(path, text)
     fix(path, out, scheme)
     assert meaning(out) == meaning(path)
     form = {"blank-ends", "blank-lines", "mixed-separators", "mixed-line-ends"}
     assert not form & {finding.kind.name for finding in check_corpus([out]).findings}
     before = check_corpus([path], scheme=scheme)
-    if before.parts[0].problems:
+    if before.files[0].problems:
         return  # tags that cannot be read stay as they are
     if not before.schemes:
         return  # there is but one column
@@ -101,34 +102,33 @@ def test_spans_and_tokens_stay_and_tags_become_legal(tmp_path_factory, file, sch
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param("a\tX\tO\nb\tX\t\n", id="a missing tag"),  # a missing tag
-        pytest.param("a\tX\tO\n\tX\tO\n", id="a missing token"),  # a missing token
-        pytest.param(" a\tO\nb\tO\n", id="a blank of a token"),  # a blank that belongs to a token
-        pytest.param("a O\nb\tPER \n c O\n", id="a tag without prefix"),  # a tag without prefix
-        pytest.param("a O\n b O x\t\n", id="too much in a row"),  # too much in a row
+        pytest.param("a\tX\tO\nb\tX\t\n", id="a missing tag"),
+        pytest.param("a\tX\tO\n\tX\tO\n", id="a missing token"),
+        pytest.param(" a\tO\nb\tO\n", id="a blank of a token"),
+        pytest.param("a O\nb\tPER \n c O\n", id="a tag without prefix"),
+        pytest.param("a O\n b O x\t\n", id="too much in a row"),
     ],
 )
 def test_what_is_mended_has_nothing_left_to_mend(tmp_path, text):
-    path, out = tmp_path / "a.conll", tmp_path / "b.conll"
-    path.write_text(text)
+    path, out = write(tmp_path / "a.conll", text), tmp_path / "b.conll"
     fix(path, out)
     assert meaning(out) == meaning(path)
     found = check_corpus([out]).findings
-    assert not [finding for finding in found if "--fix mends" in finding.kind.hint]
+    assert not [finding for finding in found if finding.kind.hint == FIXABLE]
 
 
 def test_another_encoding_and_a_packed_file_become_plain_utf8(tmp_path):
-    path, out = tmp_path / "a.conll.gz", tmp_path / "b.conll"
-    path.write_bytes(gzip.compress("é O\n".encode("latin-1"), mtime=0))
+    packed = gzip.compress("é O\n".encode("latin-1"), mtime=0)
+    path, out = write(tmp_path / "a.conll.gz", packed), tmp_path / "b.conll"
     assert fix(path, out, encoding="latin-1") == {}
     assert out.read_text("utf-8") == "é O\n"
 
 
 def test_several_files_go_to_a_folder(tmp_path):
     for name in ("a", "b"):
-        (tmp_path / name).write_text(f"{name} O \n")
+        write(tmp_path / name, f"{name} O \n")
     report = check_corpus([tmp_path / "a", tmp_path / "b"])
-    fix_parts(report.parts, report.schemes, tmp_path / "out")
+    fix_files(report.files, report.schemes, tmp_path / "out")
     assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == {
         "a": "a O\n",
         "b": "b O\n",
@@ -136,30 +136,28 @@ def test_several_files_go_to_a_folder(tmp_path):
 
 
 def test_what_would_be_lost_is_refused(tmp_path):
-    path = tmp_path / "a.conll"
-    path.write_text("a O \n")
+    path = write(tmp_path / "a.conll", "a O \n")
     for out in (path, tmp_path):
-        with pytest.raises(ConfigError, match=r"^--fix: a new file for '.*a\.conll' is needed\."):
+        with pytest.raises(ConfigError, match=r"^--fix: must be a new file for '.*a\.conll'\."):
             fix(path, out)
     (tmp_path / "x").mkdir()
-    (tmp_path / "x" / "a.conll").write_text("b O\n")
-    report = check_corpus([path, tmp_path / "x" / "a.conll"])
-    with pytest.raises(ConfigError, match=r"^--fix: files of different names are needed\."):
-        fix_parts(report.parts, report.schemes, tmp_path / "out")
+    report = check_corpus([path, write(tmp_path / "x" / "a.conll", "b O\n")])
+    with pytest.raises(ConfigError, match=r"^--fix: the files must have different names\."):
+        fix_files(report.files, report.schemes, tmp_path / "out")
     assert path.read_text() == "a O \n"
 
 
 def test_only_columns_can_be_mended(tmp_path):
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"text": "a"}\n')
-    with pytest.raises(ConfigError, match=r"^--fix: mends files of columns \(conll\)\. Got .*json"):
+    path = write(tmp_path / "a.jsonl", '{"text": "a"}\n')
+    with pytest.raises(
+        ConfigError, match=r"^--fix: each file must be a column file .*\. Got .*json"
+    ):
         fix(path, tmp_path / "b")
     assert not (tmp_path / "b").exists()
 
 
 def test_bytes_that_are_not_utf8_are_refused_and_nothing_is_left(tmp_path):
-    path = tmp_path / "a.conll"
-    path.write_bytes(b"a O\n\n\xe9 O\n")
+    path = write(tmp_path / "a.conll", b"a O\n\n\xe9 O\n")
     with pytest.raises(DataError, match=r"a\.conll:3: not UTF-8: byte 0xe9"):
         fix(path, tmp_path / "b.conll")
     assert list(tmp_path.iterdir()) == [path]

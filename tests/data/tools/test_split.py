@@ -12,10 +12,11 @@ from ner.data.formats.registry import FORMATS
 from ner.data.formats.write import write_sentences
 from ner.data.schemes import Span
 from ner.data.sentence import Sentence
-from ner.data.tools.blocks import ending, read_pieces, write_pieces
-from ner.data.tools.corpus_file import read_part
-from ner.data.tools.split import NAMES, sample_pieces, split_part, split_pieces
+from ner.data.tools.blocks import ending, read_blocks, write_blocks
+from ner.data.tools.corpus_file import read_corpus_file
+from ner.data.tools.split import SPLIT_NAMES, sample_blocks, split_blocks, split_file
 from ner.errors import ConfigError, DataError
+from tests.data.corpora import write
 
 WORD = st.sampled_from(["Ada", "London", "x", "é", "😀", "\ufeff"])
 TAG = st.sampled_from(["O", "B-PER", "I-PER", "B-LOC"])
@@ -40,8 +41,8 @@ def content(path, **options):
 
 
 def split(path, out, ratios=(60, 20, 20), seed=0, **options):
-    written, lost = split_part(
-        read_part(str(path), path, ReadOptions(**options)), out, ratios, seed
+    written, lost = split_file(
+        read_corpus_file(str(path), path, ReadOptions(**options)), out, ratios, seed
     )
     assert not lost
     return list(written)
@@ -51,21 +52,20 @@ def split(path, out, ratios=(60, 20, 20), seed=0, **options):
 @given(start=SENTENCES, documents=DOCUMENTS, seed=st.integers(0, 5))
 def test_the_parts_are_the_whole_and_no_document_is_torn(tmp_path_factory, start, documents, seed):
     folder = tmp_path_factory.mktemp("split")
-    path = folder / "a.conll"
-    path.write_text(column_text(start, documents), "utf-8-sig")
-    part = read_part("a", path)
-    pieces = read_pieces(part)
-    assert "".join(piece.raw for piece in pieces) == path.read_text("utf-8-sig")
+    path = write(folder / "a.conll", column_text(start, documents), "utf-8-sig")
+    file = read_corpus_file("a", path)
+    blocks = read_blocks(file)
+    assert "".join(block.raw for block in blocks) == path.read_text("utf-8-sig")
     try:
         paths = split(path, folder / "out", seed=seed)
     except DataError as error:
         texts = {tuple(word for word, _ in rows) for rows in start}
-        groups = len({piece.document for piece in pieces} if documents else texts)
+        groups = len({block.document for block in blocks} if documents else texts)
         assert groups < 3 and "as many documents" in str(error)
         return
     whole = Counter(content(path))
     assert sum((Counter(content(path)) for path in paths), Counter()) == whole
-    found = split_pieces(pieces, (60, 20, 20), seed)
+    found = split_blocks(blocks, (60, 20, 20), seed)
     held = [{p.document for p in one if p.document is not None} for one in found]
     assert sum(map(len, held)) == len(set().union(*held))
     if not documents:
@@ -92,16 +92,16 @@ def test_every_part_has_its_share_of_every_label(tmp_path):
 
 
 def test_the_labels_of_a_column_are_dealt_out_when_it_is_to_be_learnt(tmp_path):
-    path = tmp_path / "a.conll"
-    path.write_text("".join(f"w{i}\t{'X' if i < 10 else 'Y'}\n\n" for i in range(100)))
+    path = write(
+        tmp_path / "a.conll", "".join(f"w{i}\t{'X' if i < 10 else 'Y'}\n\n" for i in range(100))
+    )
     paths = split(path, tmp_path / "out", (50, 50, 0), target="pos")
     counts = [Counter(s.columns["pos"][0] for s in read_sentences(p, target="pos")) for p in paths]
     assert counts == [{"X": 5, "Y": 45}, {"X": 5, "Y": 45}]
 
 
 def test_a_seed_decides_once_and_for_all(tmp_path):
-    path = tmp_path / "a.conll"
-    path.write_text("".join(f"w{i} O\n\n" for i in range(50)))
+    path = write(tmp_path / "a.conll", "".join(f"w{i} O\n\n" for i in range(50)))
     texts = [
         [Path(p).read_text() for p in split(path, tmp_path / f"{i}", seed=seed)]
         for i, seed in enumerate((1, 1, 2))
@@ -128,8 +128,7 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_a_split_has_the_format_of_its_file_and_loses_nothing(tmp_path, name):
     text, suffix = FILES[name]
-    path = tmp_path / f"a.{suffix}"
-    path.write_bytes(text.encode())
+    path = write(tmp_path / f"a.{suffix}", text)
     ratios = (1, 0, 1)
     paths = split(path, tmp_path / "out", ratios)
     assert [p.rpartition("/")[2] for p in paths] == [f"train.{suffix}", f"test.{suffix}"]
@@ -141,9 +140,8 @@ def test_a_split_has_the_format_of_its_file_and_loses_nothing(tmp_path, name):
 
 
 def test_what_no_sentence_holds_stays_in_a_table(tmp_path):
-    path = tmp_path / "a.csv"
     rows = ['"a,\nb",x,1', "c,y,2", 'd,"x",3']
-    path.write_text("\n".join(["Text,label,author", *rows]))
+    path = write(tmp_path / "a.csv", "\n".join(["Text,label,author", *rows]))
     texts = [Path(p).read_text() for p in split(path, tmp_path / "out", (1, 1, 0))]
     assert all(text.startswith("Text,label,author\n") for text in texts)
     assert sum(row in text for row in rows for text in texts) == 3
@@ -156,7 +154,7 @@ def test_packed_files_and_encodings_stay(tmp_path):
         [Sentence([w], labels=["é"]) for w in "abc"], path, FORMATS["labels"], encoding="latin-1"
     )
     paths = split(path, tmp_path / "out", format="labels", encoding="latin-1")
-    assert [p.rpartition("/")[2] for p in paths] == [f"{name}.txt.gz" for name in NAMES]
+    assert [p.rpartition("/")[2] for p in paths] == [f"{name}.txt.gz" for name in SPLIT_NAMES]
     sentences = [s for p in paths for s in read_sentences(p, format="labels", encoding="latin-1")]
     assert sorted(s.tokens[0] for s in sentences) == ["a", "b", "c"]
     assert {s.labels for s in sentences} == {("é",)}
@@ -169,28 +167,28 @@ def test_packed_files_and_encodings_stay(tmp_path):
             "a O\n\nb O\n",
             (1, 1, 1),
             DataError,
-            r"split: 3 parts need .* Got 2\.",
+            r"split: 3 splits need .* Got 2\.",
             id="too few for three",
         ),
         pytest.param(
             "a O\n\na O\n",
             (1, 1, 0),
             DataError,
-            r"split: 2 parts need .* Got 1\.",
+            r"split: 2 splits need .* Got 1\.",
             id="twice the same",
         ),
         pytest.param(
             "a O\n\nb PER\n",
             (1, 1, 0),
             DataError,
-            r"a\.conll:3: a tag is O or a prefix",
+            r"a\.conll:3: a tag must be O or a prefix",
             id="a tag without prefix",
         ),
         pytest.param(
             "a x O\n\nb\tx\tO\n",
             (1, 1, 0),
             DataError,
-            r"a\.conll:3: single tabs or blanks must",
+            r"a\.conll:3: all columns of a file to split must",
             id="tabs and blanks",
         ),
         pytest.param(
@@ -212,33 +210,32 @@ def test_packed_files_and_encodings_stay(tmp_path):
     ],
 )
 def test_what_cannot_be_split_is_refused(tmp_path, text, ratios, error, message):
-    path = tmp_path / "a.conll"
-    path.write_text(text)
+    path = write(tmp_path / "a.conll", text)
     with pytest.raises(error, match=message):
         split(path, tmp_path / "out", ratios)
     assert not (tmp_path / "out").exists()
 
 
 def test_files_that_are_there_are_not_overwritten(tmp_path):
-    path = tmp_path / "a.conll"
-    path.write_text("a O\n\nb O\n")
+    path = write(tmp_path / "a.conll", "a O\n\nb O\n")
     split(path, tmp_path, (1, 1, 0))
-    with pytest.raises(ConfigError, match=r"--out: a folder without train\.conll is needed\."):
+    with pytest.raises(ConfigError, match=r"--out: must be a folder without train\.conll\."):
         split(path, tmp_path, (1, 1, 0))
 
 
 def test_spans_that_a_format_would_lose_are_refused(tmp_path):
-    path = tmp_path / "a.json"
-    path.write_text('[{"text": "Ada", "spans": [[0, 2, "PER"]]}, {"text": "b"}]')
+    path = write(tmp_path / "a.json", '[{"text": "Ada", "spans": [[0, 2, "PER"]]}, {"text": "b"}]')
     with pytest.raises(DataError, match=r"a\.json:1: .*span \[0, 2\)"):
         split(path, tmp_path / "out", (1, 1, 0))
 
 
 def test_a_sample_has_the_order_of_the_file_and_the_borders_of_its_documents(tmp_path):
-    path = tmp_path / "a.conll"
-    path.write_text(column_text([[("a", "O")]], [[[("b", "O")]], [[("c", "O")], [("d", "O")]]]))
-    pieces = read_pieces(read_part("a", path))
-    drawn = {"".join(piece.raw for piece in sample_pieces(pieces, 2, seed)) for seed in range(99)}
+    path = write(
+        tmp_path / "a.conll",
+        column_text([[("a", "O")]], [[[("b", "O")]], [[("c", "O")], [("d", "O")]]]),
+    )
+    blocks = read_blocks(read_corpus_file("a", path))
+    drawn = {"".join(block.raw for block in sample_blocks(blocks, 2, seed)) for seed in range(99)}
     border = "-DOCSTART- O\n\n"
     assert drawn == {
         f"a O\n\n{border}b O\n\n",
@@ -248,20 +245,19 @@ def test_a_sample_has_the_order_of_the_file_and_the_borders_of_its_documents(tmp
         f"{border}b O\n\n{border}d O\n\n",
         f"{border}c O\n\nd O\n\n",
     }
-    assert sample_pieces(pieces, 4, 0) == pieces
-    with pytest.raises(DataError, match=r"-n: at most the 4 sentences of the file\. Got 5\."):
-        sample_pieces(pieces, 5, 0)
+    assert sample_blocks(blocks, 4, 0) == blocks
+    with pytest.raises(DataError, match=r"-n: must be at most 4, the sentences of .*\. Got 5\."):
+        sample_blocks(blocks, 5, 0)
 
 
 def test_a_sampled_sentence_of_conllu_names_its_document(tmp_path):
-    path, out = tmp_path / "a.conllu", tmp_path / "b.conllu"
-    second = CONLLU.format(1).partition("\n")[2]
-    path.write_text(CONLLU.format(0) + CONLLU.format(1) + second, "utf-8")
-    part = read_part("a", path)
-    first, _, third = read_pieces(part)
-    write_pieces([first, third], part, str(out))
+    second, out = CONLLU.format(1).partition("\n")[2], tmp_path / "b.conllu"
+    path = write(tmp_path / "a.conllu", CONLLU.format(0) + CONLLU.format(1) + second)
+    file = read_corpus_file("a", path)
+    first, _, third = read_blocks(file)
+    write_blocks([first, third], file, str(out))
     assert out.read_text("utf-8") == CONLLU.format(0) + "# newdoc id = d1\n" + second
-    assert ending(part) == ".conllu"
+    assert ending(file) == ".conllu"
 
 
 @pytest.mark.parametrize("name", ["conll2003/eng.train", "ud_english_ewt/en_ewt-ud-dev.conllu"])

@@ -3,8 +3,9 @@ import json
 import pytest
 
 from ner.data.formats.options import ReadOptions
-from ner.data.tools.corpus_file import read_parts
+from ner.data.tools.corpus_file import read_corpus_files
 from ner.data.tools.stats import corpus_stats
+from tests.data.corpora import write
 
 TRAIN = (
     "-DOCSTART- O\n\nAda B-PER\nLovelace I-PER\nleft O\nLondon B-LOC\n\nShe O\nleft O\n\n"
@@ -16,14 +17,13 @@ DEV = "Ada B-PER\nLovelace I-PER\nsleeps O\n\nLondon B-ORG\nParis B-LOC\n\nYes O
 def stats(tmp_path, *texts, **options):
     paths = {}
     for name, text in zip(("train", "dev"), texts, strict=False):
-        paths[name] = tmp_path / f"{name}.conll"
-        paths[name].write_text(text)
-    return corpus_stats(read_parts(paths, ReadOptions(**options)))
+        paths[name] = write(tmp_path / f"{name}.conll", text)
+    return corpus_stats(read_corpus_files(paths, ReadOptions(**options)))
 
 
 def test_a_file_is_counted(tmp_path):
-    (part,) = stats(tmp_path, TRAIN).to_dict()["parts"]
-    assert part == {
+    (file,) = stats(tmp_path, TRAIN).to_dict()["files"]
+    assert file == {
         "name": "train",
         "documents": 2,
         "sentences": 3,
@@ -53,12 +53,14 @@ def test_what_is_new_after_the_first_file_is_measured(tmp_path):
 
 
 def test_labels_may_be_a_column_or_those_of_texts(tmp_path):
-    (part,) = stats(tmp_path, "a\tNOUN\nb\tNOUN\nc\tVERB\n", target="upos").parts
-    assert part.labels == {"NOUN": 2, "VERB": 1}
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"text": "a", "label": "good"}\n{"text": "b", "label": ["bad", "good"]}\n')
-    (part,) = corpus_stats(read_parts([path])).parts
-    assert (part.labels, part.documents) == ({"good": 2, "bad": 1}, 0)
+    (file,) = stats(tmp_path, "a\tNOUN\nb\tNOUN\nc\tVERB\n", target="upos").files
+    assert file.labels == {"NOUN": 2, "VERB": 1}
+    path = write(
+        tmp_path / "a.jsonl",
+        '{"text": "a", "label": "good"}\n{"text": "b", "label": ["bad", "good"]}\n',
+    )
+    (file,) = corpus_stats(read_corpus_files([path])).files
+    assert (file.labels, file.documents) == ({"good": 2, "bad": 1}, 0)
 
 
 def test_what_a_file_does_not_have_is_said(tmp_path):
@@ -74,7 +76,7 @@ def test_figures_are_printed_in_percent(tmp_path):
     lines = list(stats(tmp_path, TRAIN, DEV).lines())
     assert "  in entities       42.9 % of tokens" in lines
     assert "    PER                    1   50.0 %" in lines
-    assert "  and which it has: 33.3 % of the sentences" in lines
+    assert "  sentences         33.3 %" in lines
     json.dumps(stats(tmp_path, TRAIN, DEV).to_dict())
 
 
@@ -88,6 +90,6 @@ def test_figures_are_printed_in_percent(tmp_path):
 def test_known_corpora_have_their_published_sizes(
     shared_data, name, sentences, tokens, entities, documents
 ):
-    (part,) = corpus_stats(read_parts([shared_data(name)])).parts
-    assert (part.sentences, part.tokens, part.entities) == (sentences, tokens, entities)
-    assert part.documents == documents
+    (file,) = corpus_stats(read_corpus_files([shared_data(name)])).files
+    assert (file.sentences, file.tokens, file.entities) == (sentences, tokens, entities)
+    assert file.documents == documents

@@ -1,0 +1,119 @@
+"""The settings of a run: which of them a task uses, and which a model decides that trains on."""
+
+from typing import Any
+
+from ner.config.loading import Config
+from ner.errors import ConfigError
+from ner.model_folder import ModelFolder
+from ner.tasks import TASKS, Task
+
+# The sections that the network is built from.
+NETWORK_SECTIONS = (
+    "words",
+    "characters",
+    "shape",
+    "affixes",
+    "bigrams",
+    "inputs",
+    "transformer",
+    "embedder",
+    "encoder",
+    "pooling",
+    "head",
+)
+
+# Settings in these sections that only matter in training. A model that trains on may change them.
+CHANGEABLE = frozenset(
+    (
+        "words.replace_singletons",
+        "bigrams.dropout",
+        "encoder.weight_drop",
+        "pooling.penalty",
+        "head.label_smoothing",
+        "transformer.tuned",
+        "transformer.rate",
+        "transformer.cache",
+        "embedder.dropout",
+        "embedder.word_dropout",
+        "encoder.dropout",
+        "head.cost",
+        "head.weights",
+    )
+)
+
+
+def network_settings(config: Config) -> dict[str, Any]:
+    """Return the sections that the network is built from, as JSON can hold them."""
+    settings = config.model_dump(mode="json")
+    return {name: settings[name] for name in NETWORK_SECTIONS}
+
+
+def continue_from(config: Config, start: ModelFolder, where: str) -> Config:
+    """Take from a model all settings that decide what it is made of.
+
+    Args:
+        config: The settings that the user gave.
+        start: The model that trains on.
+        where: Its folder, for messages.
+
+    Raises:
+        ConfigError: The user gave such a setting another value.
+    """
+    changes: dict[str, Any] = {}
+    for name in NETWORK_SECTIONS:
+        section = getattr(config, name)
+        # A model of an older version lacks newer settings, which have their defaults there.
+        default = type(section)().model_dump(mode="json")
+        for key, value in (default | start.network.get(name, {})).items():
+            if f"{name}.{key}" in CHANGEABLE:
+                continue
+            given = section.model_dump(mode="json")[key]
+            if key in section.model_fields_set and given not in (value, "auto"):
+                raise ConfigError(f"{name}.{key}: comes from {where}: {value}. Got {given}.")
+            changes[f"{name}.{key}"] = value
+    changes |= _settings_of_task(config, start, where)
+    changes["vectors.path"] = ""
+    if not config.data.columns:
+        changes["data.columns"] = list(start.record.get("columns", ()))
+    return config.updated(changes)
+
+
+def _settings_of_task(config: Config, start: ModelFolder, where: str) -> dict[str, Any]:
+    """Return the settings that a model's task decides; a config may leave out those in sections."""
+    decided = start.task.settings()
+    for key, value in decided.items():
+        section, _, name = key.rpartition(".")
+        holder = getattr(config, section) if section else config
+        given = getattr(holder, name)
+        if (not section or name in holder.model_fields_set) and given != value:
+            raise ConfigError(f"{key}: comes from {where}: {value}. Got {given}.")
+    return decided
+
+
+def check_task(config: Config) -> None:
+    """Refuse settings that the task does not use, unless they have their defaults.
+
+    Raises:
+        ConfigError: There is such a setting.
+    """
+    default = Config()
+    used = {name: _own_settings(task) for name, task in TASKS.items()}
+    for key in dict.fromkeys(key for keys in used.values() for key in keys):
+        section, _, name = key.partition(".")
+        value, usual = (getattr(getattr(given, section), name) for given in (config, default))
+        if key not in used[config.task] and value != usual:
+            tasks = " or ".join(task for task, keys in used.items() if key in keys)
+            raise ConfigError(
+                f"{key}: must be {'none' if usual is None else usual} unless the task is "
+                f"{tasks}. Got {value} for {config.task}."
+            )
+
+
+def _own_settings(task: type[Task]) -> list[str]:
+    """List the dotted keys of the settings that this task uses, but not every task."""
+    settings: list[str] = []
+    for key in task.own_settings:
+        section, dot, _ = key.partition(".")
+        fields = type(getattr(Config(), section)).model_fields
+        settings += [key] if dot else [f"{section}.{name}" for name in fields]
+    return settings

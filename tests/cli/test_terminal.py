@@ -1,0 +1,144 @@
+"""Results go to stdout, whatever it is, while progress is drawn on a terminal at stderr."""
+
+import contextlib
+import io
+import os
+import shutil
+import sys
+import threading
+
+import pytest
+
+import ner
+from ner.cli import main
+from tests.cli.helpers import CONLL
+
+pty = pytest.importorskip("pty", reason="needs pseudo-terminals")
+
+QUICK = {"encoder.size": 4, "words.size": 4, "affixes.rows": 8, "training.epochs": 1}
+SETTINGS = " ".join(f"--set {name}={value}" for name, value in QUICK.items())
+# Every command that writes results, and something of what it writes at the end.
+COMMANDS = {
+    "tag": ("tag a.conll --model MODEL", "ZIGUINCHOR"),
+    "tag, json": ("tag a.conll --model MODEL --output jsonl", '"text": "ZIGUINCHOR"'),
+    "tag, table": ("tag a.conll --model MODEL --output tsv", "\tZIGUINCHOR\n"),
+    "classify": ("classify Apples --model CLASSIFIER --output jsonl", '"text": "Apples"'),
+    "classify, table": ("classify Apples --model CLASSIFIER --output tsv", "\tApples\n"),
+    "eval": ("eval MODEL a.conll", "\nweighted "),
+    "eval, json": ("eval MODEL a.conll --json", '"micro"'),
+    "info": ("info MODEL", "\ndata.train.sentences"),
+    "export": ("export MODEL --json", '"int8": null}\n'),
+    "config show": ("config show", "\n[training]\n"),
+    "data check": ("data check a.conll", " notes.\n"),
+    "data stats": ("data stats a.conll --json", '"labels"'),
+    "data split": ("data split b.conll --out parts --ratios 1 1 0", " labels.\n"),
+    "data sample": ("data sample a.conll -n 2", "ZIGUINCHOR NNP B-LOC\n"),
+    "data convert": ("data convert a.conll - --to jsonl", '"text": "ZIGUINCHOR"'),
+    "train": (f"train --train b.conll --json {SETTINGS}", '"model": "runs/'),
+}
+
+
+class Terminal:
+    """A pseudo-terminal; `theirs` is the end that programs write to."""
+
+    def __init__(self):
+        self.ours, self.theirs = pty.openpty()
+        self.pieces = []
+        self.reader = threading.Thread(target=self.read)
+        self.reader.start()
+
+    def read(self):
+        # Linux says with an error that nobody has the other end open.
+        with contextlib.suppress(OSError):
+            while piece := os.read(self.ours, 1 << 16):
+                self.pieces.append(piece)
+
+    def close(self):
+        """Return all that was written."""
+        if self.reader.is_alive():
+            os.close(self.theirs)
+            self.reader.join()
+            os.close(self.ours)
+        return b"".join(self.pieces).decode().replace("\r\n", "\n")
+
+
+@pytest.fixture
+def terminal():
+    terminal = Terminal()
+    yield terminal
+    terminal.close()
+
+
+def call(words, stdout, stderr):
+    """Run a command in this process with other files for its output."""
+    streams = [
+        io.TextIOWrapper(io.FileIO(os.dup(f), "w"), write_through=True) for f in (stdout, stderr)
+    ]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
+        for name, stream in zip(("stdout", "stderr"), streams, strict=True):
+            patch.setattr(sys, name, stream)
+        main(words)
+    for stream in streams:
+        stream.close()
+    assert exit_.value.code == 0
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    out = tmp_path_factory.mktemp("classifier") / "run"
+    texts = [ner.Sentence(["Apples"], labels=["fruit"]), ner.Sentence(["Rome"], labels=["city"])]
+    ner.train(out=out, task="classify", train=texts, dev=texts, progress=False, set=QUICK)
+    return out / "model"
+
+
+@pytest.fixture
+def words(request, tiny_model, classifier, tmp_path, monkeypatch):
+    """The words of a command, in a folder with what they name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.conll").write_text(CONLL)
+    (tmp_path / "b.conll").write_text(CONLL * 4)
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    names = {"MODEL": str(model), "CLASSIFIER": str(classifier)}
+    return [names.get(word, word) for word in request.param.split()]
+
+
+CASES = pytest.mark.parametrize(
+    ("words", "result"), COMMANDS.values(), ids=COMMANDS.keys(), indirect=["words"]
+)
+
+
+@CASES
+def test_results_reach_a_file(words, result, terminal, tmp_path):
+    with (tmp_path / "out").open("wb") as file:
+        call(words, file.fileno(), terminal.theirs)
+    out = (tmp_path / "out").read_text()
+    assert result in out
+    assert "\x1b" not in out
+
+
+@CASES
+def test_results_reach_a_pipe(words, result, terminal):
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as reader:
+        call(words, write, terminal.theirs)
+        os.close(write)
+        out = reader.read().decode()
+    assert result in out
+    assert "\x1b" not in out
+
+
+@CASES
+def test_results_reach_a_terminal(words, result, terminal):
+    call(words, terminal.theirs, terminal.theirs)
+    assert result in terminal.close()
+
+
+def test_progress_is_drawn_on_stderr_alone(tiny_model, tmp_path, monkeypatch, terminal):
+    monkeypatch.setattr("ner.cli.outputs.SECONDS_BETWEEN_DRAWINGS", 0.0)
+    source, out = tmp_path / "a.txt", tmp_path / "out"
+    source.write_text("Awa Badjie left.\n" * 2000)
+    with out.open("wb") as file:
+        words = ["tag", str(source), "--model", str(tiny_model)]
+        call(words, file.fileno(), terminal.theirs)
+    assert out.read_text().count("\n") == 2000
+    assert "tokens/s" in terminal.close()
