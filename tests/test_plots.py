@@ -106,7 +106,10 @@ def test_forecasts_are_drawn_where_they_begin(tmp_path, drawn):
         ([8, 9], [2.5, 3.5]),
         ([9], [4.5]),
     ]
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["what came", "forecasts"]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == [
+        "actual values",
+        "forecasts",
+    ]
     assert axis.get_ylabel() == "OT"
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
@@ -116,4 +119,4 @@ def test_estimates_are_drawn_against_the_truth(tmp_path, drawn):
     axis = drawn[0].axes[0]
     line = axis.lines[0]
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([1.0, 2.0], [1.5, 1.8])
-    assert (axis.get_xlabel(), axis.get_ylabel()) == ("price, true", "price, estimated")
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("price, actual", "price, estimated")

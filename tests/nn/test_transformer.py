@@ -236,7 +236,7 @@ def test_a_word_comes_from_one_window_where_the_next_one_holds_its_start(counts,
         assert len(own) == 1 or start < starts[max(own)]
 
 
-def test_a_window_needs_room_beside_the_marks(pretrained):
+def test_a_window_needs_room_beside_the_special_sub_words(pretrained):
     with pytest.raises(ConfigError) as error:
         subwords_of(pretrained, window=2)
     assert str(error.value) == (
@@ -245,7 +245,7 @@ def test_a_window_needs_room_beside_the_marks(pretrained):
     with pytest.raises(ConfigError) as error:
         subwords_of(pretrained, window=LONGEST + 1)
     assert str(error.value) == (
-        f"transformer.window: must be at most {LONGEST}, which the encoder takes at once. "
+        f"transformer.window: must be at most {LONGEST}, which the encoder reads at once. "
         f"Got {LONGEST + 1}."
     )
 
