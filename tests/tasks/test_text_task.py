@@ -494,8 +494,8 @@ def test_the_card_of_a_model_names_its_encoder(tmp_path, kind):
     encoder = {"kind": "idcnn"} if kind == "idcnn" else {"cell": kind}
     train(tmp_path, epochs=1, encoder={"size": 4, **encoder})
     card = (tmp_path / "model/README.md").read_text("utf-8")
-    names = {"lstm": "LSTM, both directions", "mingru": "minGRU, both directions"}
-    assert f"\nEncoder: {names.get(kind, 'iterated dilated convolutions')}. Seed: 1.\n" in card
+    names = {"lstm": "LSTM in both directions", "mingru": "minGRU in both directions"}
+    assert f"\n- Encoder: {names.get(kind, 'iterated dilated convolutions')}\n" in card
 
 
 def test_data_without_labels_are_refused(tmp_path):
