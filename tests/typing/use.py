@@ -8,6 +8,11 @@ words: list[str] = [token for sentence in sentences for token in sentence.tokens
 for gold in sentences[0].entities:
     print(gold.text.upper(), gold.label, gold.start + 1, gold.end)
 
+
+def stop_when_good(event: ner.Step | ner.Epoch) -> bool:
+    return not isinstance(event, ner.Epoch) or event.metrics["f1"] < 0.9
+
+
 model, report = ner.train(
     "config.toml",
     train="sample:train",
@@ -15,6 +20,7 @@ model, report = ner.train(
     out="runs/mine",
     encoder={"size": 100},
     seed=2,
+    callbacks=[stop_when_good],
 )
 print(report, report.score + 0.5, report.f1, report.metric.upper())
 if isinstance(report, ner.SpanReport):
