@@ -66,8 +66,7 @@ def open_model(
             )
         from ner.inference.onnx_runtime import OnnxRuntime
 
-        num_outputs = len(model.task.outputs)
-        return model, OnnxRuntime(folder, num_outputs, precision=precision, threads=threads)
+        return model, OnnxRuntime(folder, model.task, precision=precision, threads=threads)
     return model, torch_runtime(model, device=device, threads=threads, where=str(folder))
 
 
