@@ -51,10 +51,21 @@ def read_lines(path: str | Path, encoding: str = "utf-8") -> Iterator[bytes]:
     """
     encoding = text_encoding(encoding)
     if str(path) == "-":
-        return _decoded(sys.stdin.buffer, input_name(path), encoding)
+        return decoded_lines(sys.stdin.buffer, input_name(path), encoding)
     path = Path(path)
     check_file(path)
     return _lines_of(path, encoding)
+
+
+def decoded_lines(file: IO[bytes], name: str, encoding: str) -> Iterator[bytes]:
+    """Yield the lines of an open file in UTF-8; `text_encoding` returns the encoding."""
+    start = _peek(file)
+    encoding = _wide_encoding(start) or encoding
+    has_returns = _ends_in_returns(start)
+    if encoding in UTF8 and not has_returns:
+        yield from file
+    else:
+        yield from _recoded(_chunks(file), name, encoding, has_returns)
 
 
 def input_name(path: str | Path) -> str:
@@ -148,6 +159,11 @@ def checked_lines(
         yield number, line
 
 
+def is_wide(start: bytes) -> bool:
+    """Whether content that begins like this is in UTF-16 or UTF-32."""
+    return _wide_encoding(start) is not None
+
+
 def replace_surrogates(text: str) -> str:
     """Replace halves of UTF-16 pairs, which no file can hold, by U+FFFD. The length stays."""
     return LONE_SURROGATE.sub("\ufffd", text)
@@ -177,18 +193,7 @@ def reason(error: Exception) -> str:
 def _lines_of(path: Path, encoding: str) -> Iterator[bytes]:
     with opened(path) as file:
         check_unpacked(_peek(file), path)
-        yield from _decoded(file, str(path), encoding)
-
-
-def _decoded(file: IO[bytes], name: str, encoding: str) -> Iterator[bytes]:
-    """Yield the lines of an open file in UTF-8."""
-    start = _peek(file)
-    encoding = _wide_encoding(start) or encoding
-    has_returns = _ends_in_returns(start)
-    if encoding in UTF8 and not has_returns:
-        yield from file
-    else:
-        yield from _recoded(_chunks(file), name, encoding, has_returns)
+        yield from decoded_lines(file, str(path), encoding)
 
 
 def _peek(file: IO[bytes]) -> bytes:
