@@ -27,8 +27,8 @@ def read_sentences(
     Args:
         source: Sentences; or "sample:train", "sample:dev", "sample:test" for the sample that comes
             with the package; "hub:NAME" or "hub:NAME:SPLIT" for a data set of Hugging Face; a
-            folder or a file in any format that `ner data convert` reads, which may be compressed
-            (.gz, .zst); "-" for standard input.
+            folder or a file in any format that `ner data convert` reads, which may be packed
+            (.gz, .bz2, .xz, .zst); "-" for standard input.
         options: How it is read; by default `ReadOptions()`.
         changes: Fields of `ReadOptions` by their names, in place of those in `options`.
 
