@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from ner.choices import Precision, RuntimeName
+from ner.data.frozen_dict import FrozenDict, plain
+from ner.data.lines import short
 from ner.data.sentence import Entity, PredictedSentence, Sentence
 from ner.data.sentence_splitter import FindStarts, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
@@ -43,7 +45,7 @@ class TokenWeight:
     weight: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Classification:
     """The labels that a classifier predicts for a text.
 
@@ -57,6 +59,26 @@ class Classification:
     labels: tuple[str, ...]
     probabilities: Mapping[str, float]
     sentence: PredictedSentence
+
+    def __repr__(self) -> str:
+        text, shares = short(self.sentence.text), self.probabilities
+        labels = ", ".join(f"{label} {shares[label]:.2f}" for label in self.labels) or "no label"
+        return f"<Classification {text}: {labels}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return labels, probabilities and the sentence, as JSON can hold them."""
+        return {**plain(self), "sentence": self.sentence.to_dict()}
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` returned, also after a way through JSON.
+
+        Raises:
+            DataError: The sentence has an unknown field.
+            KeyError: A field is missing.
+        """
+        labels, probabilities = tuple(facts["labels"]), FrozenDict(facts["probabilities"])
+        return cls(labels, probabilities, PredictedSentence.from_dict(facts["sentence"]))
 
     @property
     def label(self) -> str | None:
