@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar, get_args
 
 from ner.choices import Spelling
 from ner.data.frozen_dict import FrozenDict, plain
-from ner.data.lines import short
+from ner.data.lines import listed, short
 from ner.data.partial import tags_from_allowed
 from ner.data.schemes import Span, spelled_tags
 from ner.errors import ConfigError, DataError, suggestion
@@ -15,9 +15,6 @@ from ner.errors import ConfigError, DataError, suggestion
 NO_COLUMNS: Mapping[str, tuple[str, ...]] = FrozenDict()
 NO_SCORES: Mapping[str, tuple[float, ...]] = FrozenDict()
 NO_PROBABILITIES: Mapping[str, float] = FrozenDict()
-
-# Entities, labels and the like that the short form of a sentence shows.
-SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,16 +322,16 @@ class Sentence:
         predicted = self.prediction or NO_PREDICTION
         if self.found_spans is not None:
             entities = [f"{e.label} {short(e.text)}{_rounded(e)}" for e in self.found_entities]
-            yield _listed(entities) or "no entities"
+            yield listed(entities) or "no entities"
         elif self.allowed is not None:
             yield "partial annotation"
         for name, values in predicted.columns.items():
-            yield f"{name} {_listed(values)}"
+            yield f"{name} {listed(values)}"
         labels = self.labels if predicted.labels is None else predicted.labels
         if labels is not None:
             shares = predicted.probabilities
             shown = [f"{one} {shares[one]:.2f}" if one in shares else one for one in labels]
-            yield f"label {_listed(shown)}" if labels else "no labels"
+            yield f"label {listed(shown)}" if labels else "no labels"
 
     def _scored(
         self, spans: Sequence[Span], scores: Sequence[float]
@@ -444,12 +441,6 @@ def _build(kind: type[Result], facts: Mapping[str, Any]) -> Result:
         return kind(**facts)
     except (TypeError, ValueError) as error:
         raise DataError(f"{kind.__name__}: {error}") from None
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Join the first of some words."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
 
 
 def _rounded(entity: Entity) -> str:

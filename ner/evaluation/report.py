@@ -276,10 +276,13 @@ class LabelReport:
         Raises:
             KeyError: A field is missing.
         """
-        for kind in cls.__subclasses__():
-            if {field.name for field in dataclasses.fields(kind)} <= facts.keys():
-                return kind.from_dict(facts)
-        return cls(**report_fields(cls, facts))
+        names = {
+            kind: {field.name for field in dataclasses.fields(kind)}
+            for kind in (cls, *cls.__subclasses__())
+        }
+        fitting = [kind for kind in names if names[kind] <= facts.keys()]
+        kind = max(fitting, key=lambda kind: len(names[kind]), default=cls)
+        return kind(**report_fields(kind, facts))
 
     def __str__(self) -> str:
         averages = {"micro": self.micro, "macro": self.macro, "weighted": self.weighted}
