@@ -114,8 +114,7 @@ def open_model(
             )
         from ner.inference.onnx_runtime import OnnxRuntime
 
-        num_outputs = len(model.task.outputs)
-        onnx = OnnxRuntime(folder, num_outputs, precision=precision, threads=threads)
+        onnx = OnnxRuntime(folder, model.task, precision=precision, threads=threads)
         return OpenedModel(model, onnx, origin)
     chosen = torch_runtime(model, device=device, threads=threads, where=str(folder))
     return OpenedModel(model, chosen, origin)
