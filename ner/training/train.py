@@ -31,7 +31,7 @@ from ner.training.progress import Progress
 from ner.training.result import RunResult
 from ner.training.run_folder import CONFIG, VECTORS, MetricLog, RunFolder, choose_folder
 from ner.training.settings import check_task, continue_from
-from ner.training.splits import Corpus, Notify, read_corpus
+from ner.training.splits import Corpus, Notify, read_corpus, warn_of_labels
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
 from ner.training.weights import Penalty, shrinkable
 
@@ -154,6 +154,7 @@ def run_training(
         if start is None:
             vectors = read_word_vectors(config, corpus, path / VECTORS, shown.note)
         prepared = prepare(config, corpus.counts, vectors, start, build)
+        warn_of_labels(corpus, prepared.task, start.task if start else None, shown.note)
         batches = make_batches(config, corpus, prepared)
         trainer = build_trainer(config.training, prepared, batches, corpus.dev, device)
         inputs = describe_inputs(config, corpus, prepared, start_digest)

@@ -183,7 +183,10 @@ class Layout:
         try:
             return fields, self.normalized[fields[self.tag_column]]
         except ValueError as error:
-            raise DataError(f"{where}: {error}") from None
+            raise DataError(
+                f"{where}: {error} Labels without prefixes are learned with "
+                f"--task tag --target {self.tags}."
+            ) from None
 
     def _but_expected(self, is_first: bool) -> str:
         count = len(self.names)
