@@ -1,7 +1,7 @@
 """Fields of JSON records that a sentence does not hold, on their way past the model."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -61,10 +61,9 @@ class RecordFields:
         from ner.data.formats.json_text import json_items, json_lines
         from ner.data.formats.jsonl import read_records
 
-        tokenize, rules = options.tokenizer, options.rules
         for place, record in json_items(lines, name) if is_list else json_lines(lines, name):
-            for sentence in read_records([(place, record)], tokenize, options.problems, rules):
-                self._keep(record, sentence)
+            for sentence in read_records([(place, record)], options):
+                self._keep(record, sentence, options.roles.values())
                 yield sentence
                 break
             else:
@@ -93,6 +92,7 @@ class RecordFields:
 
     def lost(self, name: str) -> Iterator[str]:
         """Yield lines on what is not in the output; `name` is what messages call the file."""
+        yield from (f"{name}: {guess}" for guess in self.notes.guesses)
         changes = self.notes.changes
         yield from changes[:MOST_SHOWN]
         if len(changes) > MOST_SHOWN:
@@ -103,12 +103,14 @@ class RecordFields:
             if kind not in self._read:
                 yield f"{name}: left out: {count} {kind}."
 
-    def _keep(self, record: Mapping[str, Any], sentence: "Sentence") -> None:
+    def _keep(self, record: Mapping[str, Any], sentence: "Sentence", read: Collection[str]) -> None:
+        """Keep the fields of a record, except those that were `read` under other names."""
         from ner.data.formats.jsonl import KNOWN_KEYS, LABEL_KEYS
         from ner.data.lines import short
 
         names = NAMES if sentence.labels is None else (*NAMES, *LABEL_KEYS)
-        kept = {n: v for n, v in record.items() if n in names or n not in KNOWN_KEYS}
+        others = {n: v for n, v in record.items() if n not in read}
+        kept = {n: v for n, v in others.items() if n in names or n not in KNOWN_KEYS}
         # What the notes call these fields.
         self._read.update(f"fields {short(name)}" for name in kept)
         if self.is_kept:

@@ -6,7 +6,7 @@ A file that begins with carriage returns and no newline, as on old Macs, is spli
 import codecs
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -66,10 +66,23 @@ def read_lines(
     """
     encoding = text_encoding(encoding)
     if str(path) == "-":
-        return open_lines(standard_input(), input_name(path), encoding, keep_returns=keep_returns)
+        return decoded_lines(standard_input(), input_name(path), encoding, keep_returns)
     path = Path(path)
     check_file(path)
     return _lines_of(path, encoding, keep_returns)
+
+
+def decoded_lines(
+    file: BinaryFile, name: str, encoding: str, keep_returns: bool = False
+) -> Iterator[bytes]:
+    """Yield the lines of an open file in UTF-8; `text_encoding` returns the encoding."""
+    start = _peek(file)
+    encoding = _wide_encoding(start) or encoding
+    has_returns = _ends_in_returns(start) and not keep_returns
+    if encoding in UTF8 and not has_returns:
+        yield from file
+    else:
+        yield from _recoded(_chunks(file), name, encoding, has_returns)
 
 
 def input_name(path: str | Path) -> str:
@@ -168,6 +181,11 @@ def checked_lines(
         yield number, line
 
 
+def is_wide(start: bytes) -> bool:
+    """Whether content that begins like this is in UTF-16 or UTF-32."""
+    return _wide_encoding(start) is not None
+
+
 def replace_surrogates(text: str) -> str:
     """Replace halves of UTF-16 pairs, which no file can hold, by U+FFFD. The length stays."""
     return LONE_SURROGATE.sub("\ufffd", text)
@@ -189,28 +207,25 @@ def short(value: object) -> str:
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Show the first of some names in a message, and how many more there are.
+
+    >>> listed(["a", "b", "c", "d"], 2)
+    'a, b and 2 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def reason(error: Exception) -> str:
     """Return the first line of another library's exception, or its type, without a period."""
     return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
 
 
-def open_lines(
-    file: BinaryFile, name: str, encoding: str, *, keep_returns: bool = False
-) -> Iterator[bytes]:
-    """Yield the lines of an open file in UTF-8, unpacked; see `read_lines`."""
-    start = _peek(file)
-    encoding = _wide_encoding(start) or text_encoding(encoding)
-    has_returns = _ends_in_returns(start) and not keep_returns
-    if encoding in UTF8 and not has_returns:
-        yield from file
-    else:
-        yield from _recoded(_chunks(file), name, encoding, has_returns)
-
-
 def _lines_of(path: Path, encoding: str, keep_returns: bool) -> Iterator[bytes]:
     with opened(path) as file:
         check_unpacked(_peek(file), path)
-        yield from open_lines(file, str(path), encoding, keep_returns=keep_returns)
+        yield from decoded_lines(file, str(path), encoding, keep_returns)
 
 
 def _peek(file: BinaryFile) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 from ner.config.loading import Config, to_toml
 from ner.data.tokenizer import Tokenizer, agreement
 from ner.evaluation.calibration import Calibration
-from ner.evaluation.report import LabelReport, Report
+from ner.evaluation.report import Report
 from ner.exporting.model import save_exported
 from ner.files import write_json
 from ner.inference.evaluate import evaluate
@@ -110,7 +110,7 @@ def evaluate_splits(
         if gold:
             title = f"{split} ({corpus.record[split]['source']})"
             reports[split] = evaluate(predictor, gold, name=title)
-    if isinstance(reports["dev"], LabelReport):
+    if calibration is not None:
         reports["dev"] = replace(reports["dev"], calibration=calibration)
     return reports
 

@@ -87,6 +87,7 @@ def train(
     Raises:
         NerError: A setting, a file or the folder of the run is wrong.
         KeyboardInterrupt: After Ctrl-C, when a checkpoint is written.
+        SystemExit: After SIGTERM or SIGHUP, likewise.
     """
     changes = dict(set or {})
     for name, value in sections.items():
@@ -291,6 +292,7 @@ def train_epochs(
     Raises:
         NonFiniteLossError: The loss of a step is not a number.
         KeyboardInterrupt: After Ctrl-C, when a checkpoint is written.
+        SystemExit: After SIGTERM or SIGHUP, likewise.
     """
     history = record["history"]
     log = MetricLog(folder.path, history, trainer.metric)
@@ -315,7 +317,7 @@ def train_epochs(
                 if handle(event):
                     stopped_at = event
                     break
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         shown.note(f"Interrupted; go on with --resume --out {folder.path}")
         raise
     if stopped_at is not None:

@@ -77,7 +77,9 @@ def test_zstandard_that_is_not_installed_says_what_to_install(tmp_path, monkeypa
         list(read_lines(path))
 
 
-@pytest.mark.parametrize("text", ["BZh9\n", "BZh5 O\nBZh1 O\n", "BZ\n"])
+@pytest.mark.parametrize(
+    "text", ["BZh9\n", "BZh5 O\nBZh1 O\n", "BZ\n"], ids=["a word", "rows", "two letters"]
+)
 def test_a_text_that_begins_like_a_packed_file_is_a_text(tmp_path, text):
     assert lines_of(write(tmp_path / "x", text)) == text.splitlines()
 
@@ -102,9 +104,9 @@ def test_an_archive_is_refused_by_name(tmp_path, kind):
     assert f"Got a {named.get(kind, f'{kind} archive')}. Unpack it first." in message
 
 
-@pytest.mark.parametrize("ending", ["", ".gz", ".bz2", ".xz", ".zst"])
-def test_what_is_created_appears_whole_or_not_at_all(tmp_path, ending):
-    path = tmp_path / f"x{ending}"
+@pytest.mark.parametrize("kind", ["plain", *COMPRESS])
+def test_what_is_created_appears_whole_or_not_at_all(tmp_path, kind):
+    path = tmp_path / f"x.{kind}"
     with created(path) as file:
         file.write(b"old\n")
     with pytest.raises(ZeroDivisionError), created(path) as file:
@@ -157,7 +159,7 @@ def test_lines_may_end_in_carriage_returns_alone(tmp_path, encoding, kind):
     assert read_sentences(path, encoding=encoding)[1].tokens == ("Götz", "Ada", "left")
 
 
-@pytest.mark.parametrize("text", ["a\rb\nc\n", "a\r\nb\rc\r\n", "a\r", "a\r\r"])
+@pytest.mark.parametrize("text", ["a\rb\nc\n", "a\r\nb\rc\r\n", "a\r"], ids=["LF", "CRLF", "none"])
 def test_carriage_returns_inside_lines_end_none(tmp_path, text):
     path = write(tmp_path / "x", text)
     assert b"".join(read_lines(path)) == text.encode()
