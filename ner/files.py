@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
+
+from safetensors import SafetensorError
 
 from ner.errors import ModelFolderError
 
@@ -19,6 +22,9 @@ MANIFEST = "manifest.json"
 # Source: https://github.com/huggingface/safetensors, "Prevent DOS attacks"
 MAX_HEADER = 100_000_000
 
+# How safetensors, which is written in Rust, ends a message about a failed system call.
+OS_ERROR = re.compile(r"\(os error (\d+)\)")
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -27,12 +33,16 @@ def replacing(path: Path) -> Iterator[Path]:
     Yields a path beside `path`, to which the new content is to be written. When the block ends, the
     new file is flushed to the disk and renamed to `path`. If the block fails, the new file is
     removed and `path` stays as it was.
+
+    Raises:
+        OSError: The file cannot be written; it names `path`.
     """
     temporary = path.with_name(f".{path.name}.new")
     try:
-        yield temporary
-        _flush(temporary)
-        temporary.replace(path)
+        with _naming(path, temporary):
+            yield temporary
+            _flush(temporary)
+            temporary.replace(path)
     except BaseException:
         with suppress(OSError):  # the file, or its folder, may never have been there
             temporary.unlink()
@@ -49,29 +59,23 @@ def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Pat
         folder: Where the folder goes. Parent folders are created.
         manifest: The facts to keep; digests are added to them.
         write: Writes the files into the empty folder whose path it gets.
+
+    Raises:
+        OSError: The folder cannot be written; it names `folder`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.new")
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        temporary.mkdir()
-        write(temporary)
-        files = sorted(path for path in temporary.rglob("*") if path.is_file())
-        digests = {path.relative_to(temporary).as_posix(): file_sha256(path) for path in files}
-        content = {**manifest, "files": digests}
-        write_json(temporary / MANIFEST, {**content, "digest": _digest_of(content)})
-        # Whoever may read the manifest may read all files; safetensors writes files that only their
-        # owner may read.
-        mode = (temporary / MANIFEST).stat().st_mode
-        for path in files:
-            path.chmod(mode)
-        for path in (*temporary.rglob("*"), temporary):
-            _flush(path)
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
-            folder.rename(old)
-        temporary.rename(folder)
+        with _naming(folder, temporary):
+            temporary.mkdir()
+            write(temporary)
+            _finish_folder(temporary, manifest)
+            shutil.rmtree(old, ignore_errors=True)
+            if folder.exists():
+                folder.rename(old)
+            temporary.rename(folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         if old.exists() and not folder.exists():
@@ -79,6 +83,43 @@ def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Pat
         raise
     _flush(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _finish_folder(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest of a folder whose other files are there, and wait for the disk."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    digests = {path.relative_to(folder).as_posix(): file_sha256(path) for path in files}
+    content = {**manifest, "files": digests}
+    write_json(folder / MANIFEST, {**content, "digest": _digest_of(content)})
+    # Whoever may read the manifest may read all files; safetensors writes files that only their
+    # owner may read.
+    mode = (folder / MANIFEST).stat().st_mode
+    for path in files:
+        path.chmod(mode)
+    for path in (*folder.rglob("*"), folder):
+        _flush(path)
+
+
+@contextmanager
+def _naming(path: Path, temporary: Path) -> Iterator[None]:
+    """Name `path` in each failure to write `temporary`, or files in it."""
+    try:
+        yield
+    except SafetensorError as error:
+        found = OS_ERROR.search(str(error))
+        if found is None:
+            raise
+        number = int(found[1])
+        raise OSError(number, os.strerror(number), str(path)) from error
+    except OSError as error:
+        # An error while a file is written has no name at all; other files keep theirs.
+        if error.errno is None or not _is_inside(error.filename, temporary):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _is_inside(name: object, folder: Path) -> bool:
+    return name is None or (isinstance(name, str) and Path(name).is_relative_to(folder))
 
 
 def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
@@ -121,7 +162,11 @@ def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON in place of a file in one step."""
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text in place of a file in one step."""
     with replacing(path) as temporary:
         # A file name or a token may hold half of a UTF-16 pair; it is kept as it is.
         temporary.write_text(text, encoding="utf-8", errors="surrogatepass")
