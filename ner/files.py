@@ -1,10 +1,12 @@
 """Files and folders that appear whole or not at all, and whose later changes are noticed."""
 
+import ctypes
 import hashlib
 import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +23,9 @@ MANIFEST = "manifest.json"
 # Bytes of a safetensors header at most; the library refuses longer ones.
 # Source: https://github.com/huggingface/safetensors, "Prevent DOS attacks"
 MAX_HEADER = 100_000_000
+
+# AT_FDCWD: paths are relative to the current folder.
+CURRENT_FOLDER = -100
 
 # How safetensors, which is written in Rust, ends a message about a failed system call.
 OS_ERROR = re.compile(r"\(os error (\d+)\)")
@@ -52,8 +57,9 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Path], None]) -> None:
     """Replace a folder as a whole, with a manifest that has the digest of every file.
 
-    The new folder is written beside the old one, flushed to the disk and renamed, so a reader never
-    meets half a folder. The old folder is moved aside first: for a moment there is neither.
+    The new folder is written beside the old one, flushed to the disk, and takes its place in one
+    step. Where the system cannot exchange two folders, the old one is moved aside first: for a
+    moment there is neither, and after a kill in this moment the next call brings the old one back.
 
     Args:
         folder: Where the folder goes. Parent folders are created.
@@ -69,20 +75,24 @@ def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Pat
     shutil.rmtree(temporary, ignore_errors=True)
     try:
         with _naming(folder, temporary):
+            if old.exists() and not folder.exists():
+                old.rename(folder)
             temporary.mkdir()
             write(temporary)
             _finish_folder(temporary, manifest)
-            shutil.rmtree(old, ignore_errors=True)
-            if folder.exists():
-                folder.rename(old)
-            temporary.rename(folder)
+            if not (folder.exists() and _exchanged(temporary, folder)):
+                shutil.rmtree(old, ignore_errors=True)
+                if folder.exists():
+                    folder.rename(old)
+                temporary.rename(folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         if old.exists() and not folder.exists():
             old.rename(folder)
         raise
     _flush(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)
+    for path in (temporary, old):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _finish_folder(folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -98,6 +108,21 @@ def _finish_folder(folder: Path, manifest: Mapping[str, Any]) -> None:
         path.chmod(mode)
     for path in (*folder.rglob("*"), folder):
         _flush(path)
+
+
+def _exchanged(first: Path, second: Path) -> bool:
+    """Exchange two folders in one step; return False where the system cannot.
+
+    Source: rename(2) of Linux, RENAME_EXCHANGE; renamex_np(2) of macOS, RENAME_SWAP.
+    """
+    try:
+        library = ctypes.CDLL(None)
+        names = os.fsencode(first), os.fsencode(second)
+        if sys.platform == "darwin":
+            return library.renamex_np(*names, 2) == 0
+        return library.renameat2(CURRENT_FOLDER, names[0], CURRENT_FOLDER, names[1], 2) == 0
+    except (OSError, AttributeError, TypeError):  # no such function, as on Windows
+        return False
 
 
 @contextmanager
@@ -133,7 +158,9 @@ def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
         ModelFolderError: The folder or a file is missing, was changed, or has a newer format.
     """
     if not folder.exists():
-        raise ModelFolderError(f"{folder}: no such folder.")
+        old = folder.with_name(f".{folder.name}.old")
+        hint = f" Its last state is {old}: rename that." if old.exists() else ""
+        raise ModelFolderError(f"{folder}: no such folder.{hint}")
     if not folder.is_dir():
         raise ModelFolderError(f"{folder}: a model is a folder. Got a file.")
     try:

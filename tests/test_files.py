@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from ner import files
 from ner.errors import ModelFolderError
 from ner.files import (
     SafetensorsHeader,
@@ -126,7 +127,47 @@ def test_arrays_that_are_none_are_no_failure_of_the_disk(tmp_path):
         write_folder(tmp_path / "model", {"format": 1}, fail)
 
 
+def test_a_folder_is_exchanged_for_the_new_one_in_one_step(tmp_path, monkeypatch):
+    folder = written(tmp_path)
+    if not files._exchanged(folder, folder):
+        pytest.skip("this system cannot exchange two folders")
+
+    def refuse(self, target):
+        raise AssertionError(f"{self} was moved")
+
+    monkeypatch.setattr(type(folder), "rename", refuse)
+    test_a_folder_is_replaced_as_a_whole(tmp_path)
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def without_exchange(monkeypatch):
+    monkeypatch.setattr(files, "_exchanged", lambda *_: False)
+
+
+def test_a_folder_is_replaced_where_the_system_cannot_exchange_two(tmp_path, monkeypatch):
+    without_exchange(monkeypatch)
+    test_a_folder_is_replaced_as_a_whole(tmp_path)
+    test_nothing_else_is_left_beside_the_folder(tmp_path)
+
+
+def test_what_a_kill_moved_aside_is_named_and_brought_back(tmp_path, monkeypatch):
+    folder = written(tmp_path)
+    aside = folder.rename(folder.with_name(".model.old"))
+    with pytest.raises(ModelFolderError) as error:
+        read_manifest(folder, 1)
+    assert str(error.value) == f"{folder}: no such folder. Its last state is {aside}: rename that."
+
+    def fail(beside):
+        raise OSError
+
+    with pytest.raises(OSError):
+        write_folder(folder, {"format": 1}, fail)
+    read_manifest(folder, 1)
+    assert list(folder.parent.iterdir()) == [folder]
+
+
 def test_a_failure_in_the_last_step_brings_the_old_folder_back(tmp_path, monkeypatch):
+    without_exchange(monkeypatch)
     folder = written(tmp_path)
     rename = type(folder).rename
 
