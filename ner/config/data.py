@@ -38,8 +38,8 @@ class DataConfig(Section):
     """Names of the columns of a CoNLL file, or of a CSV or TSV file without a header, in order; `-`
     ignores a column. Example: `["token", "pos", "-", "ner"]`. Empty: the first column is `token`
     and the last holds what is learned. Set it when that is wrong, or to name a column for
-    `inputs.columns`. For a table with a header, JSON, or a data set of Hugging Face, it may say what
-    columns hold, such as `["text=review", "label=stars"]`; columns with usual names need none."""
+    `inputs.columns`. For a table with a header, JSON, or a data set of Hugging Face, it may
+    say what columns hold, such as `["text=review", "label=stars"]`; usual names are known."""
 
     tags: str | None = None
     """Column of the entity tags in CoNLL, CSV and TSV files, or their key in the MISC column of

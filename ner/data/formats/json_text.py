@@ -1,5 +1,6 @@
 """JSON to values and back: a value on each line, or the items of one long list with their lines."""
 
+import ast
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -74,6 +75,16 @@ def list_reader(
         )
 
     return read
+
+
+def cell_value(cell: str) -> Any:
+    """Read a cell of JSON, or of a Python list as pandas writes it; None if it is neither."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(cell)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    return None
 
 
 def dump(value: Any) -> str:
