@@ -17,10 +17,12 @@ from ner.data.formats.registry import FORMATS
 from ner.data.lines import CHUNK, is_folder, read_head
 from ner.errors import DataError
 
+PUBTATOR_TITLE = re.compile(r"\s*[^|\t\n]+\|t\|")
 CONLLU_ROW = re.compile(r"1(?:-[0-9]+)?\t(?:[^\t]*\t){8}[^\t]*")
 
 # How the kinds of JSON begin. The first pattern that matches decides.
 JSON_BEGINNINGS = (
+    (re.compile(r'\s*[\[{].*"passages"\s*:\s*\[\s*\{.*"offset"\s*:', re.DOTALL), "bioc"),
     (re.compile(r'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:.*"examples"\s*:\s*\[', re.DOTALL), "lighttag"),
     (re.compile(r'\s*\{\s*"examples"\s*:\s*\[', re.DOTALL), "lighttag"),
     (re.compile(r'\s*\{.*"annotations"\s*:\s*\[\s*(?:\[|null)', re.DOTALL), "spacy-json"),
@@ -103,8 +105,10 @@ def _table_name(lines: list[str], ending: str) -> str | None:
 
 
 def _lines_name(lines: list[str], is_labelled: bool) -> str:
-    """Tell CoNLL-U, columns, and labels with texts apart."""
+    """Tell PubTator, CoNLL-U, columns, and labels with texts apart."""
     first = next((line for line in lines if line and not line.startswith("#")), "")
+    if PUBTATOR_TITLE.match(first):
+        return "pubtator"
     if CONLLU_ROW.fullmatch(first):
         return "conllu"
     while lines and not lines[-1].strip(BLANKS):

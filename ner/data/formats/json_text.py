@@ -3,7 +3,8 @@
 import ast
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,34 @@ def json_items(
         content = "a list" if key is None else f"a list, or an object with a list {key!r}"
         raise DataError(f"{reader.place()}: must be {content}. Got {reader.peek() or 'nothing'}.")
     yield from reader.items()
+
+
+def json_documents(
+    lines: Iterable[bytes], name: str, keys: Sequence[str]
+) -> Iterator[tuple[Source, Any]]:
+    """Yield the items of a list, or values that follow each other, with the line of each.
+
+    Args:
+        lines: The lines of the file, undecoded.
+        name: What messages call the file.
+        keys: Where an object may hold the list, if that is the whole file.
+
+    Raises:
+        DataError: The file is not JSON.
+    """
+    reader = _Reader("\n".join(line for _, line in checked_lines(lines, name)), name)
+    for key in keys:
+        with suppress(DataError):
+            if reader.peek() == "{":
+                reader.enter(key)
+            if reader.peek() == "[":
+                break
+        reader.position = reader.counted = 0
+        reader.line = 1
+    if reader.peek() == "[":
+        yield from reader.items()
+    else:
+        yield from reader.values()
 
 
 def list_reader(
@@ -144,6 +173,11 @@ class _Reader:
             yield source, self._value()
             if self.peek() != "]":
                 self._expect(",")
+
+    def values(self) -> Iterator[tuple[Source, Any]]:
+        """Yield the values that follow each other up to the end."""
+        while self.peek():
+            yield Source(self.name, self._line_at(self.position)), self._value()
 
     def _value(self) -> Any:
         try:
