@@ -17,10 +17,10 @@ from ner.errors import ConfigError, DataError
 SENTENCE_NAMES = ("sentence", "sentence_id", "sentence_idx", "sentence_index", "sentence_number",
                   "sentence_no", "sent_id", "sent_idx", "sent")  # fmt: skip
 TOKEN_NAMES = ("token", "word", "form", "tokens", "words")
-TAG_NAMES = ("ner", "tag", "tags", "ner_tag", "ner_tags", "label", "labels", "entity", "iob", "bio")
-TEXT_NAMES = ("text", "sentence", "review", "content", "tweet", "comment", "message", "body", "post",
-              "utterance", "question", "query", "headline", "title", "description", "review_text",
-              "tweet_text", "comment_text", "full_text")  # fmt: skip
+TAG_NAMES = ("ner", "tag", "tags", "ner_tag", "ner_tags", "label", "labels", "entity", "iob")
+TEXT_NAMES = ("text", "sentence", "review", "content", "tweet", "comment", "message", "body",
+              "post", "utterance", "question", "query", "headline", "title", "description",
+              "review_text", "tweet_text", "comment_text", "full_text")  # fmt: skip
 SPAN_NAMES = ("spans", "entities")
 LABEL_NAMES = ("label", "labels", "class", "category", "sentiment", "target", "stars", "rating",
                "topic", "intent", "emotion", "genre", "polarity", "score", "class_index",
