@@ -12,13 +12,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from safetensors import SafetensorError
 
 from ner.errors import ModelFolderError
 
 MANIFEST = "manifest.json"
+Result = TypeVar("Result")
+
+# How often a folder is read that others replace at the same time.
+ATTEMPTS = 5
 
 # Bytes of a safetensors header at most; the library refuses longer ones.
 # Source: https://github.com/huggingface/safetensors, "Prevent DOS attacks"
@@ -185,6 +189,39 @@ def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
         if file_sha256(folder / name) != expected:
             raise ModelFolderError(f"{folder}: {name} was changed after it was written.")
     return manifest
+
+
+def read_unchanged(folder: Path, read: Callable[[], Result]) -> Result:
+    """Read a folder that `write_folder` may replace meanwhile, so that nothing mixes two of them.
+
+    Args:
+        folder: The folder.
+        read: Reads it. It is called again if the folder was replaced while it ran.
+
+    Raises:
+        ModelFolderError: The folder was replaced at each of `ATTEMPTS`. Errors of `read` are passed
+            on where it was not.
+    """
+    for _ in range(ATTEMPTS):
+        before = _manifest_bytes(folder)
+        try:
+            result = read()
+        except ModelFolderError:
+            if _manifest_bytes(folder) == before:
+                raise
+        else:
+            if _manifest_bytes(folder) == before:
+                return result
+    raise ModelFolderError(
+        f"{folder}: must stay as it is while it is read. It was replaced {ATTEMPTS} times."
+    )
+
+
+def _manifest_bytes(folder: Path) -> bytes | None:
+    try:
+        return (folder / MANIFEST).read_bytes()
+    except OSError:
+        return None
 
 
 def write_json(path: Path, content: Any) -> None:

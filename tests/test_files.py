@@ -1,4 +1,5 @@
 import errno
+import itertools
 import os
 import shutil
 
@@ -16,6 +17,7 @@ from ner.files import (
     file_sha256,
     read_json,
     read_manifest,
+    read_unchanged,
     replacing,
     sha256,
     write_folder,
@@ -181,6 +183,45 @@ def test_a_failure_in_the_last_step_brings_the_old_folder_back(tmp_path, monkeyp
         write_folder(folder, {"format": 1}, fill)
     assert list(folder.parent.iterdir()) == [folder]
     read_manifest(folder, 1)
+
+
+def test_a_folder_that_is_replaced_while_it_is_read_is_read_again(tmp_path):
+    folder = written(tmp_path, seed=1)
+    seeds = []
+
+    def read():
+        seeds.append(read_manifest(folder, 1)["seed"])
+        if len(seeds) == 1:
+            written(tmp_path, seed=2)
+        if len(seeds) == 2:
+            written(tmp_path, seed=3)
+            raise ModelFolderError("a file is missing")
+        return seeds[-1]
+
+    assert read_unchanged(folder, read) == 3
+    assert seeds == [1, 2, 3]
+
+
+def test_an_error_of_a_folder_that_stays_is_passed_on(tmp_path):
+    folder, calls = written(tmp_path), []
+
+    def fail():
+        calls.append(1)
+        raise ModelFolderError("damaged")
+
+    with pytest.raises(ModelFolderError, match=r"^damaged$"):
+        read_unchanged(folder, fail)
+    assert len(calls) == 1
+
+
+def test_a_folder_that_never_stays_is_given_up(tmp_path):
+    seeds = itertools.count()
+    folder = written(tmp_path)
+    with pytest.raises(ModelFolderError) as error:
+        read_unchanged(folder, lambda: written(tmp_path, seed=next(seeds)))
+    assert str(error.value) == (
+        f"{folder}: must stay as it is while it is read. It was replaced 5 times."
+    )
 
 
 def change_a_file(folder):
