@@ -1,5 +1,6 @@
 import errno
 import itertools
+import json
 import os
 import shutil
 
@@ -183,6 +184,47 @@ def test_a_failure_in_the_last_step_brings_the_old_folder_back(tmp_path, monkeyp
         write_folder(folder, {"format": 1}, fill)
     assert list(folder.parent.iterdir()) == [folder]
     read_manifest(folder, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[" * 200_000, "a.json: must not be nested so deeply"),
+        ('{"a": 1, "b": {"c": 1, "c": 2}}', "a key must not occur twice"),
+    ],
+    ids=["deep", "twice"],
+)
+def test_json_that_nobody_wrote_is_refused(tmp_path, content, words):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(ValueError) as error:
+        read_json(path)
+    assert str(error.value) == words
+
+
+def test_huge_json_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "a.json"
+    with path.open("wb") as file:
+        file.truncate(300_000_000)
+    with pytest.raises(ValueError, match=r"^a\.json: must have at most 250000000 bytes$"):
+        read_json(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../a.txt", "/a.txt", "a//b", "", "inner/../a.txt", "a" * 300, "a\\b", "C:a", "a\0b"],
+    ids=["above", "root", "empty step", "empty", "inside", "long", "backslash", "drive", "zero"],
+)
+def test_names_of_files_beyond_the_folder_are_refused(tmp_path, name):
+    folder = written(tmp_path)
+    manifest = read_json(folder / "manifest.json")
+    del manifest["digest"]
+    manifest["files"][name] = "0" * 64
+    digest = sha256([json.dumps(manifest, sort_keys=True).encode()])
+    write_json(folder / "manifest.json", {**manifest, "digest": digest})
+    with pytest.raises(ModelFolderError) as error:
+        read_manifest(folder, 1)
+    assert str(error.value) == f"{folder}: manifest.json is damaged."
 
 
 def test_a_folder_that_is_replaced_while_it_is_read_is_read_again(tmp_path):
