@@ -263,6 +263,13 @@ class Sentence:
         copy.__dict__["prediction"] = prediction
         return copy
 
+    def located(self, source: Source) -> Self:
+        """Return a copy with another source. It is faster than `replace`."""
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy.__dict__["source"] = source
+        return copy
+
     @property
     def found_spans(self) -> Sequence[Span] | None:
         """The predicted spans, or the gold spans if no spans were predicted."""

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ner.choices import Spelling
-from ner.data.partial import NormalizedTags, annotation_from_tags, tags_from_allowed
-from ner.data.schemes import spelled_tags
+from ner.data.partial import NormalizedTags, annotation_from_tags
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
 
@@ -24,6 +23,8 @@ LABEL_NAMES = ("label", "labels", "class", "category", "sentiment", "target")
 TOKEN_LIST_NAMES = ("tokens", "words")
 TAG_LIST_NAMES = ("ner_tags", "tags")
 DOCUMENT_BOUNDARY = "-DOCSTART-"
+
+OTHER_THAN_WORDS = re.compile(r"[\W_]+")
 
 # Only blanks and tabs: str.split() would also split tokens at NBSP, U+3000 and U+2028.
 BLANKS = " \t"
@@ -153,6 +154,15 @@ class Layout:
         return Sentence(tokens, columns=by_name, **fields)
 
 
+def plain_name(name: str) -> str:
+    """Spell the name of a column in small letters, with single underscores between words.
+
+    >>> plain_name("Sentence #"), plain_name("Review-Text")
+    ('sentence', 'review_text')
+    """
+    return OTHER_THAN_WORDS.sub("_", name.lower()).strip("_")
+
+
 def count_columns(fields: Sequence[str]) -> str:
     """The number of columns that a row has, in words."""
     return "1 column" if len(fields) == 1 else f"{len(fields)} columns"
@@ -163,10 +173,8 @@ def sentence_tags(sentence: Sentence, spelling: Spelling) -> list[str]:
 
     If nobody annotated the sentence, every tag is O.
     """
-    spans = sentence.found_spans
-    if spans is None and sentence.allowed is not None:
-        return tags_from_allowed(sentence.allowed)
-    return spelled_tags(spans or (), len(sentence), spelling)
+    is_annotated = sentence.found_spans is not None or sentence.allowed is not None
+    return sentence.tags(spelling) if is_annotated else ["O"] * len(sentence)
 
 
 def token_columns(

@@ -36,7 +36,6 @@ from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import Tokenize, build_sentences
 from ner.data.lines import check_file, is_folder, reason, replace_surrogates
 from ner.data.sentence import Sentence, Source
-from ner.data.tokenizer import Tokenizer
 from ner.errors import DataError
 from ner.extras import require
 
@@ -80,8 +79,36 @@ def read_hub(
             names, or a row is malformed.
         MissingExtraError: `datasets` is not installed.
     """
-    dataset, name = _choose_split(_load(source), split, str(source))
-    kind = choose_rows(dataset.features, name, tokens, tags, target, tokenize or Tokenizer())
+    options = ReadOptions(
+        hub_tokens=tokens, hub_tags=tags, problems=problems, target=target, tokenize=tokenize
+    )
+    dataset, name = choose_split(_load(source), split, str(source))
+    places = (Source(name, number) for number in itertools.count(1))
+    yield from dataset_sentences(dataset, name, places, options)
+
+
+def dataset_sentences(
+    dataset: Any, name: str, places: Iterator[Source], options: ReadOptions
+) -> Iterator[Sentence]:
+    """Yield the sentences of a data set in memory.
+
+    Args:
+        dataset: The data set, without splits.
+        name: What messages call it.
+        places: What messages call its rows.
+        options: How it is read.
+
+    Raises:
+        DataError: A column does not exist, tags are numbers without names, or a row is malformed.
+    """
+    kind = choose_rows(
+        dataset.features,
+        name,
+        options.hub_tokens,
+        options.hub_tags,
+        options.target,
+        options.tokenizer,
+    )
     columns = dict.fromkeys([*kind.columns, *({"id"} & dataset.features.keys())])
     rows = dataset.select_columns(list(columns)).with_format(None)
     document_names = map(str, itertools.count())
@@ -94,8 +121,7 @@ def read_hub(
             return None
         return kind.sentence(row, place).replace(document=document)
 
-    records = ((Source(name, number), row) for number, row in enumerate(rows, 1))
-    yield from build_sentences(records, build, problems)
+    yield from build_sentences(zip(places, rows, strict=False), build, options.problems)
 
 
 def write_parquet(sentences: Iterable[Sentence], path: Path, options: WriteOptions) -> None:
@@ -156,7 +182,12 @@ def _load(source: str | Path) -> Any:
         raise DataError(f"{source}: cannot be loaded as a data set. {reason(error)}.") from None
 
 
-def _choose_split(loaded: Any, split: str, name: str) -> tuple[Any, str]:
+def choose_split(loaded: Any, split: str, name: str) -> tuple[Any, str]:
+    """Return the split of a data set, and what messages call it; "dev" also finds "validation".
+
+    Raises:
+        DataError: There is no such split.
+    """
     if not isinstance(loaded, dict):
         return loaded, name
     wanted = [split, *(DEVELOPMENT_SPLITS if split in DEVELOPMENT_SPLITS else ())]

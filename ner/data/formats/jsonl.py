@@ -101,8 +101,18 @@ def read_jsonl(
         DataError: A line is not a JSON object in UTF-8, a field has the wrong type, or a span does
             not fit.
     """
-    span_rules = rules or SpanRules()
     records = json_items(lines, name) if whole else json_lines(lines, name)
+    return read_records(records, tokenize, problems, rules)
+
+
+def read_records(
+    records: Iterable[tuple[Source, Any]],
+    tokenize: Tokenize,
+    problems: list[DataError] | None = None,
+    rules: SpanRules | None = None,
+) -> Iterator[Sentence]:
+    """Yield the sentences of records with their places; the other arguments are `read_jsonl`'s."""
+    span_rules = rules or SpanRules()
     return build_sentences(
         records, lambda record, source: _sentence(record, tokenize, span_rules, source), problems
     )
