@@ -9,9 +9,9 @@ from ner.config.base import Names, Section
 class DataConfig(Section):
     """Where the sentences are, and how they are read.
 
-    A corpus is a file or a folder in any format that `ner data convert` reads, plain, `.gz` or
-    `.zst`; `hub:NAME` or `hub:NAME:SPLIT` for a data set of Hugging Face; or `sample:train`,
-    `sample:dev` and `sample:test` for the sample corpus inside the package.
+    A corpus is a file or a folder in any format that `ner data convert` reads, plain or packed
+    (`.gz`, `.bz2`, `.xz`, `.zst`); `hub:NAME` or `hub:NAME:SPLIT` for a data set of Hugging Face;
+    or `sample:train`, `sample:dev` and `sample:test` for the sample corpus inside the package.
     """
 
     train: str = ""

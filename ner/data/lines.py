@@ -1,14 +1,18 @@
-"""Lines of text files, exactly as they are: unpacked, split only at newlines, strictly decoded."""
+"""Lines of text files, exactly as they are: unpacked, split only at newlines, strictly decoded.
+
+A file that begins with carriage returns and no newline, as on old Macs, is split at those.
+"""
 
 import codecs
 import itertools
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
-from ner.data.compressed import opened
+from ner.data.compressed import check_unpacked, opened
 from ner.errors import ConfigError, DataError
 
 # The byte order mark: its bytes in UTF-8, and its character.
@@ -26,27 +30,42 @@ WIDE_MARKS = {
 }
 
 CHUNK = 1 << 16
+
+# How much of a file shows its encoding and the ends of its lines.
+PEEKED = 1 << 12
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_lines(path: str | Path, encoding: str = "utf-8") -> Iterator[bytes]:
     """Yield the lines of a file, or of standard input for "-", in UTF-8.
 
-    A file may be packed (.gz, .zst). A file in UTF-8 is yielded as it is, and `decode_lines` checks
-    it. A byte order mark of UTF-16 or UTF-32 takes precedence over `encoding`.
+    A file may be packed (.gz, .bz2, .xz, .zst). A file in UTF-8 is yielded as it is, and
+    `decode_lines` checks it. A byte order mark of UTF-16 or UTF-32 takes precedence over
+    `encoding`. Lines that end in carriage returns alone are yielded with newlines instead.
 
     Raises:
         ConfigError: Python does not know the encoding.
-        DataError: The file does not exist, is a folder, cannot be read, or is in another encoding.
-            A missing file is an error of the call; the file is opened for the first line.
+        DataError: The file does not exist, is a folder, cannot be read, is an archive, or is in
+            another encoding. A missing file is an error of the call; the file is opened for the
+            first line.
     """
     encoding = text_encoding(encoding)
     if str(path) == "-":
-        lines = iter(sys.stdin.buffer)
-        return lines if encoding in UTF8 else _recoded(lines, input_name(path), encoding)
+        return decoded_lines(sys.stdin.buffer, input_name(path), encoding)
     path = Path(path)
     check_file(path)
     return _lines_of(path, encoding)
+
+
+def decoded_lines(file: IO[bytes], name: str, encoding: str) -> Iterator[bytes]:
+    """Yield the lines of an open file in UTF-8; `text_encoding` returns the encoding."""
+    start = _peek(file)
+    encoding = _wide_encoding(start) or encoding
+    has_returns = _ends_in_returns(start)
+    if encoding in UTF8 and not has_returns:
+        yield from file
+    else:
+        yield from _recoded(_chunks(file), name, encoding, has_returns)
 
 
 def input_name(path: str | Path) -> str:
@@ -60,7 +79,8 @@ def read_head(path: Path, encoding: str = "utf-8", size: int = CHUNK) -> str:
     with opened(path) as file:
         start = file.read(size)
     text = start.decode(_wide_encoding(start) or text_encoding(encoding), "replace")
-    return text.removeprefix(MARK)
+    text = text.removeprefix(MARK)
+    return text.replace("\r", "\n") if _ends_in_returns(start[:PEEKED]) else text
 
 
 def text_encoding(name: str) -> str:
@@ -139,6 +159,11 @@ def checked_lines(
         yield number, line
 
 
+def is_wide(start: bytes) -> bool:
+    """Whether content that begins like this is in UTF-16 or UTF-32."""
+    return _wide_encoding(start) is not None
+
+
 def replace_surrogates(text: str) -> str:
     """Replace halves of UTF-16 pairs, which no file can hold, by U+FFFD. The length stays."""
     return LONE_SURROGATE.sub("\ufffd", text)
@@ -177,19 +202,34 @@ def reason(error: Exception) -> str:
 
 def _lines_of(path: Path, encoding: str) -> Iterator[bytes]:
     with opened(path) as file:
-        start = file.peek(4) if hasattr(file, "peek") else b""  # pyright: ignore[reportAttributeAccessIssue]
-        encoding = _wide_encoding(start) or encoding
-        if encoding in UTF8:
-            yield from file
-        else:
-            yield from _recoded(iter(lambda: file.read(CHUNK), b""), str(path), encoding)
+        check_unpacked(_peek(file), path)
+        yield from decoded_lines(file, str(path), encoding)
+
+
+def _peek(file: IO[bytes]) -> bytes:
+    """Return some bytes of a file without reading past them; none of a file that cannot do so."""
+    return file.peek(PEEKED) if hasattr(file, "peek") else b""  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the content as it comes: a pipe is not kept waiting for a full chunk."""
+    read: Callable[[int], bytes] = getattr(file, "read1", file.read)
+    return iter(lambda: read(CHUNK), b"")
+
+
+def _ends_in_returns(start: bytes) -> bool:
+    """Whether the lines of a file end in carriage returns alone, by how it begins."""
+    return b"\r" in start.rstrip(b"\r\0") and b"\n" not in start
 
 
 def _wide_encoding(start: bytes) -> str | None:
     return next((name for mark, name in WIDE_MARKS.items() if start.startswith(mark)), None)
 
 
-def _recoded(chunks: Iterable[bytes], name: str, encoding: str) -> Iterator[bytes]:
+def _recoded(
+    chunks: Iterable[bytes], name: str, encoding: str, has_returns: bool
+) -> Iterator[bytes]:
+    """Yield the lines of a text in UTF-8; carriage returns become newlines if `has_returns`."""
     decoder = codecs.getincrementaldecoder(encoding)()
     offset, lines, line = 0, 0, ""
     for chunk in itertools.chain(chunks, [b""]):
@@ -201,7 +241,7 @@ def _recoded(chunks: Iterable[bytes], name: str, encoding: str) -> Iterator[byte
             before = ""
             with suppress(UnicodeError):  # decoders of whole files see no part of one
                 before = decoder.decode(chunk[: max(0, error.start - waiting)])
-            number = lines + 1 + before.count("\n")
+            number = lines + 1 + before.count("\r" if has_returns else "\n")
             raise DataError(
                 f"{name}:{number}: not {encoding}: byte 0x{error.object[error.start]:02x} "
                 f"(byte {place} of the file): {error.reason}. Is it in another encoding?"
@@ -211,6 +251,8 @@ def _recoded(chunks: Iterable[bytes], name: str, encoding: str) -> Iterator[byte
                 f"{name}:{lines + 1}: not {encoding}: {error}. Is it in another encoding?"
             ) from None
         offset += len(chunk)
+        if has_returns:
+            text = text.replace("\r", "\n")
         *whole_lines, line = (line + text).split("\n")
         lines += len(whole_lines)
         for whole in whole_lines:

@@ -195,11 +195,6 @@ class Predictor:
         return self.task.labels
 
     @property
-    def columns(self) -> tuple[str, ...] | None:
-        """The names of a column file's columns, if the model needs them to read one."""
-        return tuple(self.record.get("columns", ())) or None
-
-    @property
     def column(self) -> str:
         """The name of the column of labels that a `TokenTagger` predicts.
 

@@ -68,7 +68,7 @@ def finish(
         model=folder / "model",
         seconds=seconds,
     )
-    record = describe_model(config, corpus, prepared, tokenizer, result.reports)
+    record = describe_model(config, corpus, tokenizer, result.reports)
     assert trainer.state.best_epoch is not None
     record["best_epoch"] = trainer.state.best_epoch + 1
     card = model_card(config, corpus.record, result, prepared.network.get("build"))
@@ -128,12 +128,11 @@ def evaluate_baseline(task: Task, corpus: Corpus) -> dict[str, float]:
 def describe_model(
     config: Config,
     corpus: Corpus,
-    prepared: Prepared,
     tokenizer: Tokenizer,
     reports: Mapping[str, Report],
 ) -> dict[str, Any]:
     """Collect for the manifest how the model came about."""
-    record: dict[str, Any] = {
+    return {
         "versions": versions(),
         "seed": config.seed,
         "data": corpus.record,
@@ -146,6 +145,3 @@ def describe_model(
             for split, report in reports.items()
         },
     }
-    if prepared.featurizer.columns:
-        record["columns"] = list(config.data.columns)
-    return record

@@ -268,6 +268,7 @@ FORMAT = Format(
     _lines_conll,
     columns=None,
     is_table=True,
+    options=frozenset({"columns", "tags"}),
     endings=(
         *(".conll", ".iob", ".bio", ".bioes", ".bmes", ".bilou", ".col"),
         *(".testa", ".testb"),  # as in eng.testa

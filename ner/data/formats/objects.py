@@ -41,13 +41,15 @@ from ner.errors import DataError
 
 Row = Mapping[str, Any]
 
-# The fields of a record, and the usual names of the columns of a table that hold them.
-FIELD_NAMES = {
+# What a column of a table with a sentence on each row may hold, and its usual names.
+ROLES = {
     "text": TEXT_NAMES,
     "tokens": TOKEN_LIST_NAMES,
-    TAG_LIST_NAMES[0]: TAG_LIST_NAMES,
+    "tags": TAG_LIST_NAMES,
     "spans": SPAN_NAMES,
     "label": LABEL_NAMES,
+    "id": ("id",),
+    "document": ("document",),
 }
 
 
@@ -76,17 +78,16 @@ def read_objects(source: Any, options: ReadOptions) -> Iterator[Sentence]:
         )
     if rows is None:
         return _read_items(source, name, options)
-    named = (options.hub_tokens, *(n for n in rows[0] if _is_usual(n, TOKEN_NAMES))) if rows else ()
-    token = next((n for n in named if n is not None and isinstance(rows[0].get(n), str)), None)
-    if token is not None and not any(_is_usual(n, TEXT_NAMES[:1]) for n in rows[0]):
+    token = _token_column(rows[0], options) if rows else None
+    if token is not None:
         return _read_tokens(rows, token, name, options)
-    records = [_record_of(row, options) for row in rows]
+    records = [_record_of(row, options.roles) for row in rows]
     if records and not any("text" in record or "tokens" in record for record in records):
         raise DataError(
             f"{name}: a table must have a column of texts, such as 'text', or of lists of tokens, "
             f"such as 'tokens'. Got the columns {short(list(rows[0]))}."
         )
-    return _read_items(records, name, options)
+    return _read_items(records, name, options.updated(columns=None))
 
 
 def _has_features(source: Any) -> bool:
@@ -99,38 +100,35 @@ def _places(name: str) -> Iterator[Source]:
 
 
 def _read_items(items: Iterable[Any], name: str, options: ReadOptions) -> Iterator[Sentence]:
+    # A pair has no fields that the caller could name.
+    plain = options.updated(columns=None, tags=None)
+
     def build(item: Any, place: Source) -> Sentence | None:
         if isinstance(item, Sentence):
             is_placed = item.source is not None or options.split is None
             return item if is_placed else item.located(place)
-        return next(
-            read_records([(place, _record(item, options))], options.tokenizer, None, options.rules),
-            None,
-        )
+        if isinstance(item, Mapping):
+            return next(read_records([(place, _plain(item))], options), None)
+        return next(read_records([(place, _record(item, options.target))], plain), None)
 
     return build_sentences(zip(_places(name), items, strict=False), build, options.problems)
 
 
-def _record(item: Any, options: ReadOptions) -> dict[str, Any]:
-    """Return a pair or a record as a record of JSON lines.
+def _record(item: Any, target: str | None) -> dict[str, Any]:
+    """Return a pair as a record of JSON lines.
 
     Raises:
-        FieldError: It is neither.
+        FieldError: It is no pair.
     """
-    if isinstance(item, Mapping):
-        record = _plain(item)
-        if options.target in record and "columns" not in record:
-            record["columns"] = {options.target: record.pop(options.target)}
-        return record
     if isinstance(item, list) and item and all(map(_is_row, item)):
-        return _token_record([row[0] for row in item], [row[-1] for row in item], options.target)
+        return _token_record([row[0] for row in item], [row[-1] for row in item], target)
     is_pair = isinstance(item, tuple | list) and len(item) == 2
     if is_pair and isinstance(item[0], str) and isinstance(item, tuple):
         return _text_record(item[0], _plain(item[1]))
     if is_pair and not isinstance(item[0], str):
         tokens = _plain(item[0])
         if is_strings(tokens) and "" not in tokens:
-            return _token_record(tokens, _plain(item[1]), options.target)
+            return _token_record(tokens, _plain(item[1]), target)
     raise FieldError(
         "must be a Sentence, a pair (tokens, tags) or (text, label), or a record such as "
         f"{{'tokens': [...], 'ner_tags': [...]}}. Got {short(item)}."
@@ -189,27 +187,28 @@ def _table_rows(source: Any) -> list[Row] | None:
     return None
 
 
-def _is_usual(name: str, usual: Iterable[str]) -> bool:
-    return plain_name(name) in map(plain_name, usual)
-
-
 def _first(names: Iterable[str], usual: Sequence[str]) -> str | None:
     """Return the name that is first among the usual ones; None if there is none of them."""
     by_name = {plain_name(name): name for name in names}
-    return next((by_name[n] for n in map(plain_name, usual) if n in by_name), None)
+    return next((by_name[name] for name in usual if name in by_name), None)
 
 
-def _record_of(row: Row, options: ReadOptions) -> dict[str, Any]:
+def _token_column(row: Row, options: ReadOptions) -> str | None:
+    """Return the column with a token on each row; None if a row is a whole sentence."""
+    if "token" in options.roles:
+        return options.roles["token"]
+    found = _first(row, TOKEN_NAMES)
+    is_token = found is not None and (row[found] is None or isinstance(row[found], str))
+    return found if is_token and not {"text", "tokens"} & options.roles.keys() else None
+
+
+def _record_of(row: Row, roles: Mapping[str, str]) -> dict[str, Any]:
     """Give the columns of a row the names that fields of JSON lines have."""
     record = {name: value for name, value in row.items() if value is not None}
-    tokens = options.hub_tokens
-    is_list = tokens is not None and not isinstance(record.get(tokens), str)
-    named = {TAG_LIST_NAMES[0]: options.tags or options.hub_tags}
-    named["tokens" if is_list else "text"] = tokens
-    for field, usual in FIELD_NAMES.items():
-        column = named.get(field) or _first(record, usual)
-        if column in record and column != options.target:
-            record[field] = record.pop(column)
+    for role, usual in ROLES.items():
+        column = roles.get(role) or _first(record, usual)
+        if column in record:
+            record[role] = record.pop(column)
     return record
 
 
@@ -217,7 +216,7 @@ def _read_tokens(
     rows: Sequence[Row], token: str, name: str, options: ReadOptions
 ) -> Iterator[Sentence]:
     """Yield the sentences of a table with a token on each row."""
-    number = _first(rows[0], SENTENCE_NAMES)
+    number = options.roles.get("sentence") or _first(rows[0], SENTENCE_NAMES)
     if number is None:
         raise DataError(
             f"{name}: a table with a token on each row must have a column {SENTENCE_NAMES[0]!r} "
@@ -261,7 +260,7 @@ def _tag_column(row: Row, token: str, name: str, options: ReadOptions) -> str | 
     """Return the column of tags of a table with a token on each row; None if it has none."""
     if options.tag_column is None:
         return None
-    named = options.hub_tags or options.tags
+    named = options.roles.get("tags", options.tags)
     if named is None or named == DEFAULT_TAGS:
         return _first([column for column in row if column != token], TAG_NAMES)
     if named not in row:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, Unpack
 
 from ner.data.formats.options import ReadKeywords, ReadOptions
-from ner.data.lines import check_file, is_folder
+from ner.data.lines import check_file, input_name, is_folder
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes
 from ner.errors import DataError
@@ -58,8 +58,8 @@ def read_sentences(
             DataFrame with a token or a text on each row. Otherwise the name of a corpus:
             "sample:train", "sample:dev", "sample:test" for the sample that comes with the
             package; "hub:NAME" or "hub:NAME:SPLIT" for a data set of Hugging Face; a
-            folder or a file in any format that `ner data convert` reads, which may be compressed
-            (.gz, .zst); "-" for standard input.
+            folder or a file in any format that `ner data convert` reads, which may be packed
+            (.gz, .bz2, .xz, .zst); "-" for standard input.
         options: How it is read; by default `ReadOptions()`.
         changes: Fields of `ReadOptions` by their names, in place of those in `options`.
 
@@ -100,6 +100,7 @@ def _read(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
 
     encoding, name = options.encoding, options.format
     found = detect_format(source, encoding) if name is None else find_format(name)
+    found.check_options(options)
     notes = Notes()
     noting = options.filled(notes=notes)
     kind, _, rest = str(source).partition(":")
@@ -119,7 +120,7 @@ def _noted(source: CorpusSource, options: ReadOptions) -> Iterator[Sentence]:
 
 
 def file_digest(source: CorpusSource) -> str | None:
-    """Give the SHA-256 of a corpus in hexadecimal digits, or None where there is nothing to hash.
+    """Return the SHA-256 of a corpus in hexadecimal, or None where there is nothing to hash.
 
     A folder counts with the names of its files, and so do the two files of brat's. A list has one
     if it holds sentences. Other data in memory, data sets on the hub and standard input have none.
@@ -128,8 +129,9 @@ def file_digest(source: CorpusSource) -> str | None:
         DataError: There is no such file.
     """
     if not isinstance(source, str | Path):
-        is_list = isinstance(source, Sequence) and all(isinstance(s, Sentence) for s in source)
-        return sha256(_digested(s) for s in source if isinstance(s, Sentence)) if is_list else None
+        items = source if isinstance(source, Sequence) else [None]
+        sentences = [item for item in items if isinstance(item, Sentence)]
+        return sha256(map(_digested, sentences)) if len(sentences) == len(items) else None
     scheme, _, rest = str(source).partition(":")
     if scheme == "hub" or str(source) == "-":
         return None
@@ -149,10 +151,8 @@ def file_digest(source: CorpusSource) -> str | None:
 
 
 def source_name(source: CorpusSource) -> str:
-    """Say what messages call a corpus."""
-    if not isinstance(source, str | Path):
-        return "sentences"
-    return "stdin" if str(source) == "-" else str(source)
+    """Return what messages call a corpus."""
+    return input_name(source) if isinstance(source, str | Path) else "sentences"
 
 
 def _with_column(sentences: Iterator[Sentence], column: str) -> Iterator[Sentence]:
@@ -171,7 +171,7 @@ def _warned(sentences: Iterator[Sentence], notes: Notes, name: str) -> Iterator[
 
 
 def _digested(sentence: Sentence) -> bytes:
-    """Write what a sentence adds to a digest."""
+    """Return what a sentence adds to a digest."""
     known = [sentence.tokens, sentence.spans, sentence.labels, dict(sentence.columns)]
     return json.dumps(known).encode("ascii") + b"\n"
 
@@ -182,7 +182,7 @@ def _sha256(path: Path) -> str:
 
 
 def _named(sentences: Iterator[Sentence], name: str) -> Iterator[Sentence]:
-    """Say that sentences come from the sample, wherever that is installed."""
+    """Name the sample as the source of sentences, wherever it is installed."""
     for sentence in sentences:
         line = sentence.source.line if sentence.source else 1
         yield sentence.replace(source=Source(name, line))
@@ -190,5 +190,7 @@ def _named(sentences: Iterator[Sentence], name: str) -> Iterator[Sentence]:
 
 def _sample(split: str) -> Path:
     if split not in SAMPLE_SPLITS:
-        raise DataError(f"sample: its splits are {' '.join(SAMPLE_SPLITS)}. Got {split!r}.")
+        raise DataError(
+            f"sample: its split must be one of {' '.join(SAMPLE_SPLITS)}. Got {split!r}."
+        )
     return Path(str(resources.files("ner.data"))) / "sample" / f"{split}.conll"

@@ -65,7 +65,9 @@ def test_the_sample_comes_with_the_package(split):
 
 @pytest.mark.parametrize("of", [read_sentences, file_digest])
 def test_the_sample_has_three_splits(of):
-    with pytest.raises(DataError, match=r"sample: its splits are train dev test\. Got 'tset'\."):
+    with pytest.raises(
+        DataError, match=r"sample: its split must be one of train dev test\. Got 'tset'\."
+    ):
         of("sample:tset")
 
 
