@@ -235,7 +235,7 @@ def _read_tokens(
                     f"{name}[{i}]",
                 )
         columns = {
-            column: ["" if row[column] is None else str(row[column]) for _, row in group]
+            column: tuple("" if row[column] is None else str(row[column]) for _, row in group)
             for column in names
         }
         annotation: dict[str, Any] = {}
