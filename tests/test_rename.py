@@ -26,7 +26,7 @@ DATA = {
 }
 NAMES = {
     "ner": {"PER": "PERSON", "LOC": "ORG", "ORG": "LOC"},
-    "tag": {"N": "NOUN"},
+    "tag": {"N": "NOUN", "X": "OTHER"},
     "classify": {"long": "a long text", "short": "a short one"},
 }
 WEIGHTED = {"ner": "PER", "tag": "N", "classify": "long"}
