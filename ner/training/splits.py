@@ -298,6 +298,7 @@ class _Tally:
         self.notify = notify
         self.problems = problems
         self.notes = Notes()
+        self.guessed = 0
         self.totals: dict[str, int] = dict.fromkeys(
             ("sentences", "tokens", "entities", "skipped", "changed", "texts_cut_into_tokens"), 0
         )
@@ -313,6 +314,9 @@ class _Tally:
 
     def report(self) -> None:
         """Pass on what was noted, and forget it: a long corpus has many notes."""
+        for guess in self.notes.guesses[self.guessed :]:
+            self.notify(f"guessed: {guess}")
+        self.guessed = len(self.notes.guesses)
         for change in self.notes.changes:
             self.notify(f"changed: {change}")
         self.totals["changed"] += len(self.notes.changes)

@@ -66,10 +66,11 @@ def read_objects(source: Any, options: ReadOptions) -> Iterator[Sentence]:
     name = options.split or "sentences"
     splits = list(source.values()) if isinstance(source, Mapping) else [source]
     if splits and all(_has_features(split) for split in splits):
-        from ner.data.formats.huggingface import choose_split, dataset_sentences
+        from ner.data.formats.huggingface import choose_split, dataset_sentences, named_columns
 
         dataset, name = choose_split(source, options.split or "train", name)
-        return dataset_sentences(dataset, name, _places(name), options)
+        named, others = named_columns(options), (options.problems, options.tokenizer, options.rules)
+        return dataset_sentences(dataset, name, _places(name), named, *others)
     rows = _table_rows(source)
     if rows is None and (isinstance(source, Mapping) or not hasattr(source, "__iter__")):
         raise DataError(

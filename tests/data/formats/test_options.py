@@ -55,7 +55,9 @@ def test_a_corpus_is_read_with_options_keywords_or_both(rows, read):
             id="no choice",
         ),
         pytest.param(
-            {"columns": "token ner"}, "columns: must be a list of names. Got 'token ner'.", id="columns"
+            {"columns": "token ner"},
+            "columns: must be a list of names. Got 'token ner'.",
+            id="columns",
         ),
         pytest.param(
             {"format": "conl"}, "Got 'conl'. Did you mean 'conll'?", id="a mistyped format"
