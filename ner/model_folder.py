@@ -1,7 +1,11 @@
 """A model as files: arrays, JSON and text, with a digest of each; knows nothing of networks."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import json
+import shutil
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +15,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ner.choices import Precision
-from ner.data.lines import short
+from ner.data.lines import listed, short
 from ner.data.tokenizer import Tokenizer
-from ner.errors import ConfigError, DataError, ModelFolderError
+from ner.errors import ConfigError, DataError, ModelFolderError, suggestion
 from ner.features.featurizer import Featurizer
 from ner.features.vectors import VectorStore
 from ner.files import MANIFEST, read_json, read_manifest, sha256, write_folder, write_json
@@ -139,22 +143,30 @@ def save_model(
             write_json(beside / "vocabulary" / f"{name}.json", entries)
         if model.featurizer.vectors is not None:
             model.featurizer.vectors.save(beside / VECTORS)
-        write_json(beside / "labels.json", model.task.to_dict())
         (beside / "tokenizer.json").write_text(model.tokenizer.to_json(), encoding="utf-8")
-        (beside / "config.toml").write_text(model.config, encoding="utf-8")
-        (beside / "README.md").write_text(model.card, encoding="utf-8")
+        _write_labels(beside, model)
         weights = {name: np.ascontiguousarray(array) for name, array in model.weights.items()}
         save_file(weights, beside / WEIGHTS)
         add(beside)
 
-    manifest = {
+    write_folder(folder, _manifest(model), write)
+
+
+def _write_labels(folder: Path, model: ModelFolder) -> None:
+    """Write the files that name the labels of a model."""
+    write_json(folder / "labels.json", model.task.to_dict())
+    (folder / "config.toml").write_text(model.config, encoding="utf-8")
+    (folder / "README.md").write_text(model.card, encoding="utf-8")
+
+
+def _manifest(model: ModelFolder) -> dict[str, Any]:
+    return {
         "format": FORMAT,
         "task": model.task.name,
         "features": model.featurizer.settings(),
         "network": dict(model.network),
         **model.record,
     }
-    write_folder(folder, manifest, write)
 
 
 def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> ModelFolder:
@@ -248,3 +260,107 @@ def _digest(files: Mapping[str, str]) -> str:
     """Compute one digest of files from the digest of each."""
     lines = (f"{name} {files[name]}\n" for name in sorted(files) if name not in GRAPH_FILES)
     return sha256(line.encode() for line in lines)
+
+
+def rename(path: str | Path, names: Mapping[str, str], out: str | Path) -> None:
+    """Write a copy of a model whose labels have other names.
+
+    All answers stay the same, but for the names: weights, vectors and the graphs for ONNX Runtime
+    are copied byte for byte.
+
+    Args:
+        path: The model folder, which stays as it is.
+        names: New names of labels by their old ones. Two labels may exchange their names.
+        out: A new or empty folder for the copy.
+
+    Raises:
+        ConfigError: The model has no such label, two labels would get one name, a name cannot be
+            that of a label, or `out` holds something.
+        ModelFolderError: The model cannot be read.
+    """
+    folder, target = Path(path), Path(out)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise ConfigError(f"{target}: must be a new or empty folder. Got one that holds something.")
+    model = load_model(folder)
+    check_names(names, model.task)
+    renamed = _renamed(model, names)
+
+    def write(beside: Path) -> None:
+        for name in model.files:
+            (beside / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(folder / name, beside / name)
+        _write_labels(beside, renamed)
+
+    write_folder(target, _manifest(renamed), write)
+
+
+def check_names(names: Mapping[str, str], task: Task) -> None:
+    """Refuse new names of labels that cannot be given.
+
+    Raises:
+        ConfigError: As for `rename`.
+    """
+    if not names:
+        raise ConfigError("names: must rename at least one label. Got none.")
+    for old, new in names.items():
+        if old not in task.labels:
+            raise ConfigError(
+                f"{old}: must be a label of the model. Its labels are {listed(task.labels, 20)}."
+                f"{suggestion(old, task.labels)}"
+            )
+        if not new.strip() or (task.is_per_token and new.split() != [new]):
+            raise ConfigError(f"{old}: its new name must be a word without blanks. Got {new!r}.")
+    for new, count in Counter(names.get(label, label) for label in task.labels).items():
+        if count > 1:
+            merged = [label for label in task.labels if names.get(label, label) == new]
+            raise ConfigError(
+                f"{new}: must be the name of one label. Got {' and '.join(merged)}, each of which "
+                "has weights of its own. To merge labels, rename them in the training data, and "
+                "train again."
+            )
+
+
+def label_lines(labels: Collection[str], renamed: Mapping[str, str]) -> str:
+    """Return the lines of a model card that name its labels.
+
+    Args:
+        labels: The labels.
+        renamed: Names that labels have got since training, by those that they had.
+    """
+    lines = f"- Labels: {', '.join(labels)}"
+    if renamed:
+        pairs = ", ".join(f"{old} is now {new}" for old, new in renamed.items())
+        lines += f"\n- Renamed after training: {pairs}. The results below have the old names."
+    return lines
+
+
+def _renamed(model: ModelFolder, names: Mapping[str, str]) -> ModelFolder:
+    task = model.task.renamed(names)
+    before: Mapping[str, str] = model.record.get("renamed", {})
+    since = {old: names.get(new, new) for old, new in before.items()}
+    since |= {old: new for old, new in names.items() if old not in before.values()}
+    since = {old: new for old, new in since.items() if old != new}
+    head = model.network.get("head", {})
+    weights = {names.get(label, label): w for label, w in head.get("weights", {}).items()}
+    return replace(
+        model,
+        task=task,
+        network={**model.network, "head": {**head, "weights": weights}},
+        config="".join(_rename_weights(line, names) for line in model.config.splitlines(True)),
+        card=model.card.replace(
+            label_lines(model.task.labels, before), label_lines(task.labels, since), 1
+        ),
+        record={**model.record, "renamed": since},
+    )
+
+
+def _rename_weights(line: str, names: Mapping[str, str]) -> str:
+    """Rename labels in a line of a configuration, if it is the one setting that names them."""
+    if not line.startswith("weights = {"):
+        return line
+    weights = tomllib.loads(line)["weights"]
+    pairs = (
+        f"{json.dumps(names.get(label, label), ensure_ascii=False)} = {weight}"
+        for label, weight in weights.items()
+    )
+    return f"weights = {{{', '.join(pairs)}}}\n"

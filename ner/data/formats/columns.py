@@ -7,8 +7,7 @@ from typing import Any
 
 from ner.choices import Spelling
 from ner.data.lines import short
-from ner.data.partial import UNKNOWN, NormalizedTags, annotation_from_tags, tags_from_allowed
-from ner.data.schemes import spelled_tags
+from ner.data.partial import UNKNOWN, NormalizedTags, annotation_from_tags
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
 
@@ -291,10 +290,8 @@ def sentence_tags(sentence: Sentence, spelling: Spelling) -> list[str]:
 
     If nobody annotated the sentence, every tag is O.
     """
-    spans = sentence.found_spans
-    if spans is None and sentence.allowed is not None:
-        return tags_from_allowed(sentence.allowed)
-    return spelled_tags(spans or (), len(sentence), spelling)
+    is_annotated = sentence.found_spans is not None or sentence.allowed is not None
+    return sentence.tags(spelling) if is_annotated else ["O"] * len(sentence)
 
 
 def token_columns(
