@@ -81,7 +81,7 @@ def tag(
 
     from ner.data.sentence_splitter import SentenceSplitter
 
-    tagger = _load_for("tag", folder, load)
+    tagger = _load_for("tag", folder, inputs, load)
     split = SentenceSplitter(language, lines=not hard_wrapped) if split_sentences else None
     column = tagger.task.column
     with progress() as watch:
@@ -115,7 +115,7 @@ def classify(
     folder = _required(model, "classify")
     inputs = open_inputs(sources, reading, "classify")
     output = output or ("pretty" if sys.stdout.isatty() else "jsonl")
-    classifier = _load_for("classify", folder, load)
+    classifier = _load_for("classify", folder, inputs, load)
     with progress() as watch:
         pipe = _make_pipe(classifier, inputs, watch, batch_tokens)
         results = _annotated(inputs, classifier, pipe)
@@ -132,12 +132,13 @@ def _required(model: Path | None, command: str) -> Path:
     return model
 
 
-def _load_for(command: str, folder: Path, load: "Load") -> "Predictor":
-    """Load a model that the command can use.
+def _load_for(command: str, folder: Path, inputs: Sequence[Input], load: "Load") -> "Predictor":
+    """Load a model that the command can use, and warn if it knows other tokens than raw text has.
 
     Raises:
         ConfigError: It is for another command, which is named.
     """
+    from ner.data.agreement import low_agreement
     from ner.tasks import TASKS
 
     predictor = load(folder)
@@ -148,6 +149,10 @@ def _load_for(command: str, folder: Path, load: "Load") -> "Predictor":
             f"{folder}: ner {command} needs a {nouns[command]}. Got a {task.noun}: "
             f"use ner {task.verb}."
         )
+    agreement = predictor.record.get("tokenizer", {}).get("agreement", 1.0)
+    line = low_agreement(agreement)
+    if line is not None and any(given.format != CONLL for given in inputs):
+        typer.echo(f"warning: {folder}: {line}", err=True)
     return predictor
 
 

@@ -58,11 +58,12 @@ class DataConfig(Section):
     reports an error, `drop` keeps the longest of those that overlap and leaves out spans with gaps.
     Dropped spans are listed."""
 
-    tokenizer: Literal["conll", "ud"] = "conll"
+    tokenizer: Literal["auto", "conll", "ud", "character"] = "auto"
     """Rules that split raw text into tokens, in training and later when the model tags: `conll` as
     in CoNLL-2003 and the Penn Treebank, `ud` as in the English Web Treebank of Universal
-    Dependencies. Choose the rules that your corpus follows; `ner info MODEL` shows how well they
-    agree with the training tokens."""
+    Dependencies, `character` a token a character, as in many Chinese corpora. `auto` takes
+    `character` if that agrees better with the training tokens, and else `conll`. Choose the rules
+    that your corpus follows; `ner info MODEL` shows how well they agree with its tokens."""
 
     hub_tokens: str | None = None
     """Column of the tokens, or of the texts, in a data set of Hugging Face. Unset: the usual names
