@@ -1,13 +1,11 @@
 """How well a tokenizer makes the tokens of a corpus from its text, and which one does it best."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ner.data.running_text import as_written
 from ner.data.sentence import Sentence
 from ner.data.token_patterns import CHARACTER, PATTERNS
-from ner.data.tokenizer import DEFAULT, Tokenizer
-
-Tokenize = Callable[[str], tuple[list[str], list[tuple[int, int]]]]
+from ner.data.tokenizer import DEFAULT, Tokenize, Tokenizer
 
 # The number of sentences, the first of a corpus, that are compared.
 SAMPLE = 2000

@@ -1,6 +1,7 @@
 """Cut raw text into tokens with their places in the text, by the rules of a convention."""
 
 import json
+from collections.abc import Callable
 from typing import Self
 
 import tokenizers
@@ -9,6 +10,9 @@ from tokenizers import pre_tokenizers
 from ner.data.lines import reason, replace_surrogates
 from ner.data.token_patterns import PATTERNS
 from ner.errors import ConfigError, DataError
+
+# Cuts a text into tokens and their half-open ranges in it.
+Tokenize = Callable[[str], tuple[list[str], list[tuple[int, int]]]]
 
 DEFAULT = "conll"
 
