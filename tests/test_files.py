@@ -1,11 +1,15 @@
+import errno
+import os
 import shutil
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from ner import files
 from ner.errors import ModelFolderError
 from ner.files import (
     SafetensorsHeader,
@@ -71,7 +75,99 @@ def test_a_failure_while_writing_leaves_the_old_folder_and_no_other(tmp_path, er
     read_manifest(folder, 1)
 
 
+FULL = errno.ENOSPC, os.strerror(errno.ENOSPC)
+
+
+def fill_the_disk(beside):
+    (beside / "open").write_text("")
+    raise OSError(*FULL)  # as from `write`, which knows no name
+
+
+def fill_the_disk_by_name(beside):
+    raise OSError(*FULL, str(beside / "a.txt"))
+
+
+def fill_the_disk_from_rust(beside):
+    raise SafetensorError(
+        "Error while serializing: I/O error: No space left on device (os error 28)"
+    )
+
+
+@pytest.mark.parametrize("fail", [fill_the_disk, fill_the_disk_by_name, fill_the_disk_from_rust])
+def test_a_failure_to_write_names_the_folder_that_was_asked_for(tmp_path, fail):
+    with pytest.raises(OSError) as error:
+        write_folder(tmp_path / "model", {"format": 1}, fail)
+    assert (error.value.errno, error.value.filename) == (errno.ENOSPC, str(tmp_path / "model"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fail", [fill_the_disk, fill_the_disk_by_name, fill_the_disk_from_rust])
+def test_a_failure_to_write_names_the_file_that_was_asked_for(tmp_path, fail):
+    path = tmp_path / "a.json"
+    with pytest.raises(OSError) as error, replacing(path) as temporary:
+        temporary.mkdir()
+        try:
+            fail(temporary)
+        finally:
+            shutil.rmtree(temporary)
+    assert (error.value.errno, error.value.filename) == (errno.ENOSPC, str(path))
+
+
+def test_a_failure_to_read_another_file_keeps_its_name(tmp_path):
+    with pytest.raises(FileNotFoundError) as error, replacing(tmp_path / "a.json"):
+        (tmp_path / "corpus.conll").read_text()
+    assert error.value.filename == str(tmp_path / "corpus.conll")
+
+
+def test_arrays_that_are_none_are_no_failure_of_the_disk(tmp_path):
+    def fail(beside):
+        raise SafetensorError("Key `weight` is invalid")
+
+    with pytest.raises(SafetensorError):
+        write_folder(tmp_path / "model", {"format": 1}, fail)
+
+
+def test_a_folder_is_exchanged_for_the_new_one_in_one_step(tmp_path, monkeypatch):
+    folder = written(tmp_path)
+    if not files._exchanged(folder, folder):
+        pytest.skip("this system cannot exchange two folders")
+
+    def refuse(self, target):
+        raise AssertionError(f"{self} was moved")
+
+    monkeypatch.setattr(type(folder), "rename", refuse)
+    test_a_folder_is_replaced_as_a_whole(tmp_path)
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def without_exchange(monkeypatch):
+    monkeypatch.setattr(files, "_exchanged", lambda *_: False)
+
+
+def test_a_folder_is_replaced_where_the_system_cannot_exchange_two(tmp_path, monkeypatch):
+    without_exchange(monkeypatch)
+    test_a_folder_is_replaced_as_a_whole(tmp_path)
+    test_nothing_else_is_left_beside_the_folder(tmp_path)
+
+
+def test_what_a_kill_moved_aside_is_named_and_brought_back(tmp_path, monkeypatch):
+    folder = written(tmp_path)
+    aside = folder.rename(folder.with_name(".model.old"))
+    with pytest.raises(ModelFolderError) as error:
+        read_manifest(folder, 1)
+    assert str(error.value) == f"{folder}: no such folder. Its last state is {aside}: rename that."
+
+    def fail(beside):
+        raise OSError
+
+    with pytest.raises(OSError):
+        write_folder(folder, {"format": 1}, fail)
+    read_manifest(folder, 1)
+    assert list(folder.parent.iterdir()) == [folder]
+
+
 def test_a_failure_in_the_last_step_brings_the_old_folder_back(tmp_path, monkeypatch):
+    without_exchange(monkeypatch)
     folder = written(tmp_path)
     rename = type(folder).rename
 

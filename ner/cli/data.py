@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ner.choices import Misaligned, Overlapping, Spelling
+from ner.cli.commands import Commands
 from ner.cli.options import (
     READING,
+    SEED,
     Json,
     OnErrorOption,
     error_list,
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
     from ner.data.spans import Notes
     from ner.data.tools.corpus_file import CorpusFile
 
-data_app = typer.Typer(help="Inspect, convert and split corpora.", no_args_is_help=True)
+data_app = Commands(help="Inspect, convert and split corpora.", no_args_is_help=True)
 Source = Annotated[str, typer.Argument(metavar="FILE", help="Corpus in any format.")]
-Seed = Annotated[int, typer.Option(help="Random seed.")]
+Seed = Annotated[int, SEED]
 
 
 def corpora(
@@ -125,6 +127,8 @@ def stats(
 
     corpus_files = read_corpus_files(sources, reading)
     for file in corpus_files:
+        for guess in file.notes.guesses:
+            typer.echo(f"{file.name}: {guess}", err=True)
         if file.problems:
             raise file.problems[0]
         if file.notes.changes:
@@ -247,7 +251,7 @@ def convert(
         typer.Option(
             rich_help_panel=READING,
             help="Refuse spans that do not start and end at token boundaries, snap them outwards "
-            "to the tokens that they touch, or drop them.",
+            "to the tokens that they touch, split the tokens that they cut, or drop them.",
         ),
     ] = "refuse",
     overlapping: Annotated[
@@ -294,7 +298,7 @@ def convert(
         target=reading.target,
         tokenize=reading.tokenizer,
     )
-    for line in _changes(notes):
+    for line in _changes(notes, source):
         typer.echo(line, err=True)
     list_skipped(reading.problems)
     if as_json:
@@ -326,8 +330,10 @@ def _warn_of_writer(file: "CorpusFile") -> None:
         )
 
 
-def _changes(notes: "Notes") -> Iterator[str]:
-    """List what reading changed and left out."""
+def _changes(notes: "Notes", source: str) -> Iterator[str]:
+    """List what reading guessed, changed and left out."""
+    for guess in notes.guesses:
+        yield f"{source}: {guess}"
     yield from notes.changes
     if notes.changes:
         yield f"Changed or left out {len(notes.changes)} spans or texts."

@@ -47,4 +47,4 @@ def choose_tokenizer(
 
 def _warn(line: str | None, notify: Callable[[str], None]) -> None:
     if line is not None:
-        notify(f"warning: {line}")
+        notify(f"Warning: {line}")

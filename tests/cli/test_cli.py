@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -57,7 +58,7 @@ def test_no_command_is_a_question_for_help(run):
         ),
         pytest.param(
             ["tag", "--model", "m", "x", "--columns", "token"],
-            "ner tag: --columns is for input in CoNLL format. Got text.",
+            "ner tag: --columns is for files with columns. Got text.",
             id="columns of a text",
         ),
         pytest.param(
@@ -253,6 +254,19 @@ def test_an_interrupt_is_code_130(run, tiny_model, monkeypatch):
     assert run("tag", "x", "--model", tiny_model) == (130, "", "")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_a_command_as_an_error_does(run, tiny_model, monkeypatch, number):
+    def end(*_, **__):
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("ner.inference.loading.load", end)
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        assert run("tag", "x", "--model", tiny_model) == (128 + number, "", "")
+    finally:
+        signal.signal(number, before)
+
+
 def test_a_model_is_exported_and_what_int8_costs_is_said(run, tiny_model, tmp_path):
     folder = shutil.copytree(tiny_model, tmp_path / "copy")
     fails(
@@ -289,7 +303,8 @@ def ner_process(*arguments, **options):
 def test_a_reader_that_has_seen_enough_is_no_failure(tiny_model, tmp_path):
     name = tmp_path / "long.txt"
     name.write_text("Awa Badjie left.\n" * 20_000)
-    with ner_process("tag", name, "--model", tiny_model, stdout=subprocess.PIPE) as process:
+    words = ("tag", name, "--format", "lines", "--model", tiny_model)
+    with ner_process(*words, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline().startswith('{"text"')
         process.stdout.close()
         assert (process.stderr.read(), process.wait()) == ("", 0)

@@ -50,7 +50,7 @@ def test_words_are_chosen_in_silence():
 def test_low_agreement_is_one_warning(rules, tokens, way_out):
     _, value, (note,) = chosen(rules, tokens)
     assert value < 0.9
-    assert note.startswith("warning: raw text is cut into other tokens than the training data ")
+    assert note.startswith("Warning: raw text is cut into other tokens than the training data ")
     assert note.endswith(way_out)
 
 

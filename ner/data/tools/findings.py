@@ -155,6 +155,13 @@ OTHER_SCHEME = Kind(
     "All schemes are read by one rule here. Other programs need --scheme of ner data convert.",
 )
 
+ROW_LIKE_COMMENTS = Kind(
+    "row-like-comments",
+    Severity.NOTE,
+    "comments with as many columns as the rows",
+    "They are left out. If one is a row whose token is a # or begins with one, repair its tag.",
+)
+
 # White space and characters.
 BLANK_ENDS = Kind(
     "blank-ends", Severity.WARNING, "rows that begin or end with blanks or tabs", FIXABLE
