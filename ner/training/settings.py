@@ -74,6 +74,11 @@ def continue_from(config: Config, start: ModelFolder, where: str) -> Config:
                 raise ConfigError(f"{name}.{key}: comes from {where}: {value}. Got {given}.")
             changes[f"{name}.{key}"] = value
     changes |= _settings_of_task(config, start, where)
+    rules = start.tokenizer.rules
+    if config.data.tokenizer not in (rules, "auto"):
+        raise ConfigError(
+            f"data.tokenizer: comes from {where}: {rules}. Got {config.data.tokenizer}."
+        )
     changes["vectors.path"] = ""
     return config.updated(changes | _reading_of(config, start))
 

@@ -14,7 +14,6 @@ from ner.config import TrainingConfig
 from ner.config.loading import Config, read_config
 from ner.data.formats.read import CorpusSource, file_digest
 from ner.data.sentence import Sentence
-from ner.data.tokenizer import Tokenizer
 from ner.errors import TrainingError
 from ner.evaluation.report import Report
 from ner.features.batches import TrainingBatches
@@ -146,9 +145,13 @@ def run_training(
 
     with folder.taken_back_on_failure():
         # Read.
-        tokenizer = start.tokenizer if start else Tokenizer(config.data.tokenizer)
         corpus = read_corpus(
-            config, sources or {}, tokenizer, shown.note, folder=path, init=start_digest
+            config,
+            sources or {},
+            shown.note,
+            tokenizer=start.tokenizer if start else None,
+            folder=path,
+            init=start_digest,
         )
         # Prepare.
         vectors = None
@@ -175,9 +178,7 @@ def run_training(
         raise TrainingError(f"{error} Sentences of the step: {names}.") from None
     seconds = time.perf_counter() - began
 
-    return finish(
-        config, path, corpus, prepared, trainer, tokenizer, seconds=seconds, notify=shown.note
-    )
+    return finish(config, path, corpus, prepared, trainer, seconds=seconds, notify=shown.note)
 
 
 def build_trainer(
