@@ -245,7 +245,7 @@ def describe_inputs(
 
 
 def identify(config: Config, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Name everything that must not change between a run and its resumption."""
+    """Name everything that makes a run, so that its resumption can be compared with it."""
     settings = config.model_dump(mode="json")
     for free in ("checkpoint_minutes", "device"):
         del settings["training"][free]
@@ -256,12 +256,26 @@ def restore(
     trainer: Trainer, folder: RunFolder, record: dict[str, Any], notify: Notify
 ) -> dict[str, Any]:
     """Go back to the last checkpoint of a run, and return its record; the given one without any."""
-    checkpoint = restore_newest(folder.checkpoints, trainer, record["identity"])
-    if checkpoint is None:
+    found = restore_newest(folder.checkpoints, trainer, record["identity"], may_change)
+    if found is None:
         notify(f"{folder.path}: no checkpoint yet, so training starts at the beginning.")
         return record
+    checkpoint, changes = found
     notify(f"Resumed from {checkpoint.path}")
-    return checkpoint.record
+    if changes:
+        notify(
+            f"Changed: {'; '.join(changes)}. From here on this is another run: its weights differ "
+            "from those of one that had these settings from its start."
+        )
+        trainer.extend()
+    return {**checkpoint.record, "identity": record["identity"]}
+
+
+def may_change(key: str, saved: Any, now: Any) -> bool:
+    """Whether a resumed run may have another value of a setting: threads, or more epochs."""
+    if key == "settings.training.epochs":
+        return isinstance(saved, int) and isinstance(now, int) and now > saved
+    return key == "settings.training.threads"
 
 
 def summarize(corpus: Corpus, prepared: Prepared, device: torch.device) -> str:
