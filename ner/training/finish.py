@@ -18,8 +18,9 @@ from ner.model_folder import ModelFolder, save_model
 from ner.tasks import Task
 from ner.training.model_card import model_card
 from ner.training.prepare import Prepared
-from ner.training.result import RunResult
+from ner.training.result import METRIC_NAMES, RunResult
 from ner.training.run_folder import REPORT, VECTORS, versions
+from ner.training.settings import FEWEST_STEPS
 from ner.training.splits import Corpus, Notify
 from ner.training.storage import ENCODED
 from ner.training.trainer import Trainer
@@ -75,7 +76,34 @@ def finish(
     (folder / VECTORS).unlink(missing_ok=True)
     shutil.rmtree(folder / ENCODED, ignore_errors=True)
     write_json(folder / REPORT, result.splits())
+    if result.is_below_baseline:
+        notify(advice(config, result, trainer.state.total_steps))
     return result
+
+
+def advice(config: Config, result: RunResult, steps: int) -> str:
+    """Say in a line what can help a model that scores lower than its baseline.
+
+    Args:
+        config: All settings. What they use already is left out.
+        result: The model and its reports.
+        steps: The steps that training made.
+    """
+    report, baseline = result.reports["dev"], result.baselines["dev"]
+    helps = ["more annotated sentences"]
+    if steps < FEWEST_STEPS:
+        helps.append(
+            f"more than {steps:,} steps (training.epochs and training.batch_size as 'auto')"
+        )
+    if not config.vectors.path:
+        helps.append("pretrained vectors (vectors.path)")
+    if not config.transformer.path:
+        helps.append("a pretrained encoder (transformer.path)")
+    return (
+        f"Advice: the model scores less than {result.baseline_name} on the development data: "
+        f"{METRIC_NAMES[report.metric]} {100 * report.score:.2f}, not {100 * baseline:.2f}. "
+        f"What can help: {', '.join(helps)}."
+    )
 
 
 def best_model(prepared: Prepared, trainer: Trainer, corpus: Corpus, config: Config) -> ModelFolder:

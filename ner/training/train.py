@@ -29,7 +29,7 @@ from ner.training.prepare import Prepared, make_batches, prepare, read_word_vect
 from ner.training.progress import Progress
 from ner.training.result import RunResult
 from ner.training.run_folder import CONFIG, VECTORS, MetricLog, RunFolder, choose_folder
-from ner.training.settings import check_task, continue_from
+from ner.training.settings import check_task, continue_from, fit_to_corpus
 from ner.training.splits import Corpus, Notify, read_corpus, warn_of_labels
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
 from ner.training.weights import Penalty, shrinkable
@@ -154,6 +154,7 @@ def run_training(
             init=start_digest,
         )
         # Prepare.
+        config = fit_to_corpus(config, corpus.counts, shown.note)
         vectors = None
         if start is None:
             vectors = read_word_vectors(config, corpus, path / VECTORS, shown.note)
@@ -221,7 +222,7 @@ def build_trainer(
         evaluate,
         optimizers,
         schedule,
-        epochs=training.epochs,
+        epochs=int(training.epochs),
         metric=task.metric,
         clip_norm=training.clip_norm,
         ema=training.ema,
