@@ -15,7 +15,7 @@ from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError, ModelFolderError
 from ner.features.featurizer import Featurizer
 from ner.features.vectors import VectorStore
-from ner.files import read_json, read_manifest, write_folder, write_json
+from ner.files import read_json, read_manifest, sha256, write_folder, write_json
 from ner.tasks import TASKS, Task, read_task
 
 FORMAT = 1
@@ -25,6 +25,7 @@ VECTORS = "vocabulary/vectors.safetensors"
 # What ONNX Runtime reads, where an export wrote it: vectors of words, and the rest by precision.
 WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
 GRAPHS: dict[Precision, str] = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
+GRAPH_FILES = (WORDS_GRAPH, *GRAPHS.values())
 VOCABULARIES = ("words", "characters", "columns")
 OPTIONAL = ("bigrams", "subwords")  # where the model reads them
 
@@ -55,6 +56,8 @@ class ModelFolder:
         card: The model card, in Markdown.
         record: Further facts for the manifest: versions, metrics, data digests, seed.
         files: The names of its files, where it was read.
+        digest: The SHA-256 of all its files but the graphs, where it was read: an export does not
+            change it.
         build: A user's function that replaces components of the network. It is not written; only
             its name is, as `build` in `network`.
     """
@@ -68,6 +71,7 @@ class ModelFolder:
     card: str = ""
     record: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    digest: str = ""
     build: Callable[[Any], Any] | None = None
 
 
@@ -181,6 +185,7 @@ def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> Model
             card=(folder / "README.md").read_text(encoding="utf-8"),
             record={name: value for name, value in manifest.items() if name not in OWN_KEYS},
             files=tuple(manifest["files"]),
+            digest=_digest(manifest["files"]),
             build=build,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -190,3 +195,9 @@ def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> Model
     if build is not None and "build" not in model.network:
         raise ConfigError(f"build: must be left out, as it was when {folder} was trained. Got one.")
     return model
+
+
+def _digest(files: Mapping[str, str]) -> str:
+    """Compute one digest of files from the digest of each."""
+    lines = (f"{name} {files[name]}\n" for name in sorted(files) if name not in GRAPH_FILES)
+    return sha256(line.encode() for line in lines)

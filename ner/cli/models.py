@@ -14,6 +14,7 @@ from ner.cli.options import (
     Json,
     ModelArgument,
     list_skipped,
+    print_note,
     reading_gold,
     running,
     split_columns,
@@ -77,7 +78,7 @@ def eval_command(
     else:
         from ner.inference.evaluate import evaluate
 
-        report = evaluate(load(model), data, reading)
+        report = evaluate(load(model), data, reading, notify=print_note)
         list_skipped(reading.problems)
     typer.echo(json.dumps(report.to_dict(), indent=1) if as_json else str(report))
 
@@ -102,7 +103,7 @@ def export(
         require(module, "Exporting")
     from ner.exporting.model import export
 
-    cost = export(model, int8=int8, dev=dev, columns=split_columns(columns))
+    cost = export(model, int8=int8, dev=dev, columns=split_columns(columns), notify=print_note)
     if as_json:
         typer.echo(json.dumps({"model": str(model), "int8": asdict(cost) if cost else None}))
         return
@@ -115,18 +116,19 @@ def info(model: ModelArgument, as_json: Json = False) -> None:
     """Print what a model is: labels, sizes, versions, data and scores."""
     from ner.model_folder import load_model
 
-    parts = load_model(model)
-    store = parts.featurizer.vectors
+    folder = load_model(model)
+    store = folder.featurizer.vectors
     facts: dict[str, Any] = {
-        "task": parts.task.name,
-        "labels": list(parts.task.labels),
-        **{k: v for k, v in parts.task.to_dict().items() if k not in ("labels", "tags")},
-        "words": len(parts.featurizer.words.entries),
+        "task": folder.task.name,
+        "labels": list(folder.task.labels),
+        **{k: v for k, v in folder.task.to_dict().items() if k not in ("labels", "tags")},
+        "words": len(folder.featurizer.words.entries),
         "vectors for new words": 0 if store is None else len(store),
-        "weights": sum(array.size for array in parts.weights.values()),
+        "weights": sum(array.size for array in folder.weights.values()),
         "megabytes": round(sum(f.stat().st_size for f in model.rglob("*") if f.is_file()) / 1e6, 1),
-        **parts.record,
+        **folder.record,
     }
+    facts.get("data", {}).get("train", {}).pop("sample", None)
     if as_json:
         typer.echo(json.dumps(facts, indent=1))
         return

@@ -7,7 +7,7 @@ import codecs
 import itertools
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -183,6 +183,16 @@ def short(value: object) -> str:
     """Show a value of a file in at most 60 characters of a message."""
     shown = repr(value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Show the first of some names in a message, and how many more there are.
+
+    >>> listed(["a", "b", "c", "d"], 2)
+    'a, b and 2 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def reason(error: Exception) -> str:

@@ -106,6 +106,7 @@ def train_network(
         ConfigError: The run in the folder has other settings or data.
         TrainingError: The loss is not a finite number.
         KeyboardInterrupt: After Ctrl-C, once the state is saved.
+        SystemExit: After SIGTERM or SIGHUP, likewise.
     """
     trainer = build_trainer(coding, values, splits, seed, device)
     folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +119,7 @@ def train_network(
         for event in run_and_save(trainer, checkpoints, record, minutes=minutes, each_epoch=False):
             if isinstance(event, Epoch):
                 history.append({"epoch": event.epoch + 1, **event.metrics})
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         notify(f"Interrupted; go on with --resume --out {folder.parent}")
         raise
     write_json(folder / "metrics.json", history)

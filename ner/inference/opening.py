@@ -1,8 +1,9 @@
 """From a model folder to what runs its network: ONNX Runtime or torch."""
 
 import importlib.util
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from ner.choices import Precision, RuntimeName
 from ner.errors import ConfigError, ModelFolderError
@@ -15,6 +16,52 @@ if TYPE_CHECKING:
     from ner.nn.building import Build
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a model was read and how: enough to open it again in another process.
+
+    Args:
+        folder: The absolute path of the folder.
+        digest: The digest of the folder, see `ModelFolder`.
+        runtime: As for `ner.load`, like the following ones.
+        precision: See there.
+        device: See there.
+        threads: See there.
+        build: See there.
+    """
+
+    folder: Path
+    digest: str
+    runtime: RuntimeName
+    precision: Precision
+    device: str
+    threads: int | None
+    build: "Build | None"
+
+    def open(self) -> "OpenedModel":
+        """Open the folder again.
+
+        Raises:
+            ModelFolderError: It is missing, or holds another model than before.
+        """
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        del options["folder"], options["digest"]
+        opened = open_model(self.folder, **options)
+        if opened.origin.digest != self.digest:
+            raise ModelFolderError(
+                f"{self.folder}: must hold the model that the copy was made of. Got another one."
+            )
+        return opened
+
+
+class OpenedModel(NamedTuple):
+    """A model, what runs its network, and where both come from."""
+
+    model: ModelFolder
+    runtime: Runtime
+    origin: Origin
+
+
 def open_model(
     folder: Path,
     *,
@@ -24,7 +71,7 @@ def open_model(
     device: str = "cpu",
     threads: int | None = None,
     build: "Build | None" = None,
-) -> tuple[ModelFolder, Runtime]:
+) -> OpenedModel:
     """Read a model folder, and start what runs its network.
 
     Args:
@@ -57,6 +104,7 @@ def open_model(
         raise ModelFolderError(
             f"{folder}: must hold a model that {task.does}. Got one that {model.task.does}."
         )
+    origin = Origin(folder.absolute(), model.digest, runtime, precision, device, threads, build)
     if runtime == "onnx" or precision == "int8" or (runtime == "auto" and _suits(model, device)):
         if GRAPHS[precision] not in model.files:
             option = " --int8" if precision == "int8" else ""
@@ -66,9 +114,10 @@ def open_model(
             )
         from ner.inference.onnx_runtime import OnnxRuntime
 
-        num_outputs = len(model.task.outputs)
-        return model, OnnxRuntime(folder, num_outputs, precision=precision, threads=threads)
-    return model, torch_runtime(model, device=device, threads=threads, where=str(folder))
+        onnx = OnnxRuntime(folder, model.task, precision=precision, threads=threads)
+        return OpenedModel(model, onnx, origin)
+    chosen = torch_runtime(model, device=device, threads=threads, where=str(folder))
+    return OpenedModel(model, chosen, origin)
 
 
 def _suits(model: ModelFolder, device: str) -> bool:

@@ -1,7 +1,7 @@
 """Runs a network in torch: with weights from a model folder, on a device."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ner.crf.forward_backward import Edges
+from ner.data.lines import listed
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
 from ner.model_folder import WEIGHTS, ModelFolder
@@ -84,7 +85,7 @@ def load_network(stored: ModelFolder, where: str = "model") -> Model:
         (weights.keys() - shapes.keys(), ": unexpected weight"),
     ):
         if names:
-            raise ModelFolderError(f"{file}{fault} {_listed(sorted(names))}. {hint}")
+            raise ModelFolderError(f"{file}{fault} {listed(sorted(names), 3)}. {hint}")
     for name, array in weights.items():
         if array.shape != shapes[name]:
             raise ModelFolderError(
@@ -135,7 +136,3 @@ def set_threads(threads: int | None) -> None:
         if threads < 1:
             raise ConfigError(f"threads: must be at least 1. Got {threads}.")
         torch.set_num_threads(threads)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,5 +1,6 @@
 """What every task answers, so that the rest of the package asks it and never branches on it."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -163,6 +164,10 @@ class Task(Protocol):
 
     def decisions(self, sentence: Sentence) -> Sequence[Hashable]:
         """List what was predicted: one item a token, or one for the whole sentence."""
+        ...
+
+    def count_labels(self, sentences: Iterable[Sentence]) -> Counter[str]:
+        """Count the gold labels of sentences: of spans, of tokens or of texts."""
         ...
 
     def extended(self, sentences: Sequence[Sentence]) -> Self:

@@ -10,7 +10,7 @@ from typing import Any
 from ner.config.loading import Config, to_toml
 from ner.data.tokenizer import Tokenizer, agreement
 from ner.evaluation.calibration import Calibration
-from ner.evaluation.report import LabelReport, Report
+from ner.evaluation.report import Report
 from ner.exporting.model import save_exported
 from ner.files import write_json
 from ner.inference.evaluate import evaluate
@@ -68,7 +68,7 @@ def finish(
         model=folder / "model",
         seconds=seconds,
     )
-    record = describe_model(config, corpus, prepared, tokenizer, result.reports)
+    record = describe_model(config, corpus, tokenizer, result.reports)
     assert trainer.state.best_epoch is not None
     record["best_epoch"] = trainer.state.best_epoch + 1
     card = model_card(config, corpus.record, result, prepared.network.get("build"))
@@ -110,7 +110,7 @@ def evaluate_splits(
         if gold:
             title = f"{split} ({corpus.record[split]['source']})"
             reports[split] = evaluate(predictor, gold, name=title)
-    if isinstance(reports["dev"], LabelReport):
+    if calibration is not None:
         reports["dev"] = replace(reports["dev"], calibration=calibration)
     return reports
 
@@ -128,12 +128,11 @@ def evaluate_baseline(task: Task, corpus: Corpus) -> dict[str, float]:
 def describe_model(
     config: Config,
     corpus: Corpus,
-    prepared: Prepared,
     tokenizer: Tokenizer,
     reports: Mapping[str, Report],
 ) -> dict[str, Any]:
     """Collect for the manifest how the model came about."""
-    record: dict[str, Any] = {
+    return {
         "versions": versions(),
         "seed": config.seed,
         "data": corpus.record,
@@ -146,6 +145,3 @@ def describe_model(
             for split, report in reports.items()
         },
     }
-    if prepared.featurizer.columns:
-        record["columns"] = list(config.data.columns)
-    return record

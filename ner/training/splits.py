@@ -10,13 +10,15 @@ import numpy as np
 from ner.config import DataConfig
 from ner.config.loading import Config
 from ner.data.formats.detection import detect_format
-from ner.data.formats.options import ReadOptions
+from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import CorpusSource, file_digest, source_name, stream_sentences
+from ner.data.overlap import SharedSentences, shared_warning
 from ner.data.sentence import Sentence
 from ner.data.spans import Notes
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError
 from ner.features.counts import CorpusCounts, count_corpus
+from ner.inference.evaluate import unknown_labels_warning
 from ner.tasks import Task, make_task
 from ner.training.storage import TrainingStorage, find_storage
 
@@ -95,9 +97,55 @@ def read_corpus(
         train, splits["dev"] = hold_out(train, config.seed)
         held_out["dev"] = {"source": "a tenth of train", "sentences": len(splits["dev"])}
         notify(f"No development data: {len(splits['dev'])} sentences of training are held out.")
-    counts = count_training(config, task, train) if stored is None else stored.counts()
+    if stored is None:
+        shared = SharedSentences({s: splits[s] for s in splits if s not in held_out})
+        counts = count_training(config, task, shared.watch(train))
+        readers["train"].record["sample"] = shared.sample.to_text()
+        warn_of_shared(shared.shares(), readers, notify)
+    else:
+        counts = stored.counts()
     record = {split: reader.record for split, reader in readers.items()} | held_out
     return Corpus(train, splits["dev"], splits.get("test", ()), counts, record, storage)
+
+
+def warn_of_shared(
+    shares: Mapping[str, float], readers: Mapping[str, "SplitReader"], notify: Notify
+) -> None:
+    """Say which splits are the training data, or have many of its sentences.
+
+    Args:
+        shares: Which share of each split's sentences the training split has.
+        readers: The readers of all splits, which have read them.
+        notify: Called with a line for each of these splits.
+    """
+    digest = readers["train"].record["sha256"]
+    for split, reader in readers.items():
+        if split == "train":
+            continue
+        is_same = digest is not None and reader.record["sha256"] == digest
+        if warning := shared_warning(1.0 if is_same else shares.get(split)):
+            notify(f"Warning: {split} ({source_name(reader.source)}): {warning}")
+
+
+def warn_of_labels(corpus: Corpus, task: Task, start: Task | None, notify: Notify) -> None:
+    """Say which labels of other splits training lacks, and which of an older model it lacks.
+
+    Args:
+        corpus: All splits.
+        task: Has the labels of the training split, and those of the model that trains on.
+        start: The task of the model that trains on, if there is one.
+        notify: Called with a line for each of these facts that holds.
+    """
+    for split, gold in (("dev", corpus.dev), ("test", corpus.test)):
+        if warning := unknown_labels_warning(task, gold):
+            notify(f"Warning: {split}: {warning}")
+    if start is not None:
+        found = task.count_labels(corpus.counts.examples)
+        if lost := [label for label in start.labels if label not in found]:
+            notify(
+                f"Warning: train: has none of the labels {', '.join(lost)}, which the model knows "
+                "so far. It will forget them, unless some of its old training data are added."
+            )
 
 
 def find_sources(data: DataConfig, sources: Mapping[str, CorpusSource]) -> dict[str, CorpusSource]:
@@ -177,7 +225,10 @@ class SplitReader:
         """
         notify = _ignore if self.record else self.notify
         tally = _Tally(self.tokenizer, notify, [] if self.data.on_error == "skip" else None)
-        for sentence in stream_sentences(self.source, self._options(tally)):
+        options = self.options.updated(
+            tokenize=tally.tokenize, problems=tally.problems, notes=tally.notes
+        )
+        for sentence in stream_sentences(self.source, options):
             tally.report()
             if sentence.tokens:
                 self.task.check(sentence, self.split)
@@ -194,22 +245,15 @@ class SplitReader:
             notify(f"{totals['skipped']} skipped in {self.split} data.")
         self._finish(totals, notify)
 
-    def _options(self, tally: "_Tally") -> ReadOptions:
-        data = self.data
-        return ReadOptions(
+    @property
+    def options(self) -> ReadOptions:
+        """How the source is read."""
+        named: Any = {name: v for name, v in self.data if name in ReadKeywords.__annotations__}
+        return ReadOptions(**named).updated(
             format=self._format(),
-            encoding=data.encoding,
-            misaligned=data.misaligned,
-            overlapping=data.overlapping,
+            columns=self.data.columns or None,
             split=self.split,
-            columns=data.columns or None,
-            tags=data.tags,
             target=self.task.column,
-            tokenize=tally.tokenize,
-            hub_tokens=data.hub_tokens,
-            hub_tags=data.hub_tags,
-            problems=tally.problems,
-            notes=tally.notes,
         )
 
     def _format(self) -> str | None:
@@ -228,6 +272,7 @@ class SplitReader:
             self.record = {
                 "source": str(source) if isinstance(source, str | Path) else "sentences",
                 "sha256": file_digest(source),
+                "reading": self.options.to_dict(),
                 **totals,
             }
 

@@ -31,7 +31,7 @@ from ner.training.progress import Progress
 from ner.training.result import RunResult
 from ner.training.run_folder import CONFIG, VECTORS, MetricLog, RunFolder, choose_folder
 from ner.training.settings import check_task, continue_from
-from ner.training.splits import Corpus, Notify, read_corpus
+from ner.training.splits import Corpus, Notify, read_corpus, warn_of_labels
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
 from ner.training.weights import Penalty, shrinkable
 
@@ -87,6 +87,7 @@ def train(
     Raises:
         NerError: A setting, a file or the folder of the run is wrong.
         KeyboardInterrupt: After Ctrl-C, when a checkpoint is written.
+        SystemExit: After SIGTERM or SIGHUP, likewise.
     """
     changes = dict(set or {})
     for name, value in sections.items():
@@ -153,6 +154,7 @@ def run_training(
         if start is None:
             vectors = read_word_vectors(config, corpus, path / VECTORS, shown.note)
         prepared = prepare(config, corpus.counts, vectors, start, build)
+        warn_of_labels(corpus, prepared.task, start.task if start else None, shown.note)
         batches = make_batches(config, corpus, prepared)
         trainer = build_trainer(config.training, prepared, batches, corpus.dev, device)
         inputs = describe_inputs(config, corpus, prepared, start_digest)
@@ -290,6 +292,7 @@ def train_epochs(
     Raises:
         NonFiniteLossError: The loss of a step is not a number.
         KeyboardInterrupt: After Ctrl-C, when a checkpoint is written.
+        SystemExit: After SIGTERM or SIGHUP, likewise.
     """
     history = record["history"]
     log = MetricLog(folder.path, history, trainer.metric)
@@ -314,7 +317,7 @@ def train_epochs(
                 if handle(event):
                     stopped_at = event
                     break
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         shown.note(f"Interrupted; go on with --resume --out {folder.path}")
         raise
     if stopped_at is not None:

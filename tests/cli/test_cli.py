@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -251,6 +252,19 @@ def test_an_interrupt_is_code_130(run, tiny_model, monkeypatch):
 
     monkeypatch.setattr("ner.inference.loading.load", interrupt)
     assert run("tag", "x", "--model", tiny_model) == (130, "", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_a_command_as_an_error_does(run, tiny_model, monkeypatch, number):
+    def end(*_, **__):
+        signal.raise_signal(number)
+
+    monkeypatch.setattr("ner.inference.loading.load", end)
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        assert run("tag", "x", "--model", tiny_model) == (128 + number, "", "")
+    finally:
+        signal.signal(number, before)
 
 
 def test_a_model_is_exported_and_what_int8_costs_is_said(run, tiny_model, tmp_path):

@@ -46,7 +46,7 @@ answer: ner.Classification = model.classify("Which river flows through Geneva ?"
 answer = model.classify_tokens(["Which", "river", "?"])
 print((answer.label or "").upper(), answer.labels[0].upper(), answer.probabilities["LOC"] + 0.5)
 print([(weight.text.upper(), weight.weight + 0.5) for weight in answer.attention])
-print(model.labels[0].upper(), model.column.upper(), model.columns)
+print(model.labels[0].upper(), model.column.upper())
 
 tagger: ner.Tagger = ner.Tagger.load("runs/mine/model")
 print(tagger.tag("Ada won.").entities[0].score + 0.5)

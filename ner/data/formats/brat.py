@@ -184,4 +184,5 @@ FORMAT = Format(
     read_brat,
     save=write_brat,
     endings=(ANNOTATION_ENDING,),
+    options=frozenset({"offsets"}),
 )

@@ -1,24 +1,30 @@
 """Columns: their usual names, and the layout and rows of files with a token on each row."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ner.choices import Spelling
+from ner.data.lines import short
 from ner.data.partial import UNKNOWN, NormalizedTags, annotation_from_tags, tags_from_allowed
 from ner.data.schemes import spelled_tags
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
 
-# Usual names of columns in headers and of fields in records, in small letters. The first name of
-# each is the one that is written.
-SENTENCE_NAMES = ("sentence", "sentence_id", "sentence #", "sentence_number", "sent_id")
-TOKEN_NAMES = ("token", "word", "form")
-TAG_NAMES = ("ner", "tag", "tags", "ner_tag", "ner_tags", "label")
-TEXT_NAMES = ("text", "sentence", "review", "content")
+# Usual names of columns in headers and of fields in records, as `plain_name` spells them. The first
+# name of each is the one that is written.
+SENTENCE_NAMES = ("sentence", "sentence_id", "sentence_idx", "sentence_index", "sentence_number",
+                  "sentence_no", "sent_id", "sent_idx", "sent")  # fmt: skip
+TOKEN_NAMES = ("token", "word", "form", "tokens", "words")
+TAG_NAMES = ("ner", "tag", "tags", "ner_tag", "ner_tags", "label", "labels", "entity", "iob", "bio")
+TEXT_NAMES = ("text", "sentence", "review", "content", "tweet", "comment", "message", "body",
+              "post", "utterance", "question", "query", "headline", "title", "description",
+              "review_text", "tweet_text", "comment_text", "full_text")  # fmt: skip
 SPAN_NAMES = ("spans", "entities")
-LABEL_NAMES = ("label", "labels", "class", "category", "sentiment", "target")
+LABEL_NAMES = ("label", "labels", "class", "category", "sentiment", "target", "stars", "rating",
+               "topic", "intent", "emotion", "genre", "polarity", "score", "class_index",
+               "categories")  # fmt: skip
 
 # The same for lists with an item for each token.
 TOKEN_LIST_NAMES = ("tokens", "words")
@@ -36,12 +42,61 @@ GLUED_COMMENT = re.compile(r"##+\w")
 # What the labels of tokens usually look like, and names of sentences do not: NN, SYM, #.
 LABEL_SHAPE = re.compile(r"[^a-z0-9]+")
 
+# Names that say what a column holds; a reader need not say how it understands them.
+CLEAR_NAMES = {
+    "text": ("text", "sentence"),
+    "token": TOKEN_NAMES,
+    "tokens": TOKEN_NAMES,
+    "sentence": SENTENCE_NAMES,
+    "tags": ("ner", "tag", "tags", "ner_tag", "ner_tags"),
+    "spans": SPAN_NAMES,
+    "label": ("label", "labels", "class", "category", "sentiment"),
+    "id": ("id",),
+    "document": ("document",),
+}
+ANNOTATION_ROLES = ("tags", "spans", "label")
+
+# A tag of a token in any scheme.
+TAG = re.compile(r"O|[BIESLUM]-.+")
+
 # Only blanks and tabs: str.split() would also split tokens at NBSP, U+3000 and U+2028.
 BLANKS = " \t"
 RUN_OF_BLANKS = re.compile(r"[ \t]+")
+OTHER_THAN_WORDS = re.compile(r"[\W_]+")
 
 # The fields of a row, and its tag with B, I, E, S.
 Row = tuple[list[str], str]
+
+
+def plain_name(name: str) -> str:
+    """Spell the name of a column in small letters, with single underscores between words.
+
+    >>> plain_name("Sentence #"), plain_name("Review-Text")
+    ('sentence', 'review_text')
+    """
+    return OTHER_THAN_WORDS.sub("_", name.lower()).strip("_")
+
+
+def guess_of(
+    roles: Mapping[str, str], named: Collection[str], names: Collection[str]
+) -> Iterator[str]:
+    """Yield a line for users about what columns are taken for, if their names do not say it.
+
+    Args:
+        roles: The names of the columns that are read, by what they hold.
+        named: What the user named the columns of.
+        names: The names of all columns.
+    """
+    guessed = {r: n for r, n in roles.items() if r not in named}
+    if any(plain_name(name) not in CLEAR_NAMES[role] for role, name in guessed.items()):
+        shown = ", ".join(f"{name!r} as {role}" for role, name in guessed.items())
+        yield f"by their names, columns are read so: {shown}. --columns names others: label=NAME."
+    others = [name for name in names if name not in roles.values()]
+    if "text" in roles and others and not any(role in roles for role in ANNOTATION_ROLES):
+        yield (
+            f"no column is read as annotation. Got {short(others)} besides the text. If one of "
+            "them is, --columns must name it, as in label=NAME."
+        )
 
 
 @dataclass
@@ -198,7 +253,10 @@ class Layout:
         try:
             return fields, self.normalized[fields[self.tag_column]]
         except ValueError as error:
-            raise DataError(f"{where}: {error}") from None
+            raise DataError(
+                f"{where}: {error} Labels without prefixes are learned with "
+                f"--task tag --target {self.tags}."
+            ) from None
 
     def _but_expected(self, is_first: bool) -> str:
         count = len(self.names)

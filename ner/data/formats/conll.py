@@ -4,8 +4,8 @@ The scheme of the tags, the separators and the ends of lines may be any. Single 
 columns if the first row holds a tab; otherwise runs of blanks and tabs do. A row of `-DOCSTART-`
 begins a document, whose name is a running number; sentences before the first such row have no
 document. Lines before a sentence that begin with # are comments, unless they look like its rows
-(see `Layout.count_comments`): a token may be a #, or begin with one. If the tag of a token is left open (see `ner.data.partial`), the sentence has `allowed`
-instead of `spans`.
+(see `Layout.count_comments`): a token may be a #, or begin with one. If the tag of a token is left
+open (see `ner.data.partial`), the sentence has `allowed` instead of `spans`.
 """
 
 import itertools
@@ -309,6 +309,7 @@ FORMAT = Format(
     _lines_conll,
     columns=None,
     is_table=True,
+    options=frozenset({"columns", "tags"}),
     endings=(
         *(".conll", ".iob", ".bio", ".bioes", ".bmes", ".bilou", ".col"),
         *(".testa", ".testb"),  # as in eng.testa

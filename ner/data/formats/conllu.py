@@ -420,4 +420,5 @@ FORMAT = Format(
     _lines_conllu,
     columns=frozenset(COLUMN_NAMES),
     endings=(".conllu",),
+    options=frozenset({"tags"}),
 )

@@ -8,18 +8,14 @@ from ner.data.formats.base import Format
 from ner.data.formats.brat import is_brat
 from ner.data.formats.columns import (
     BLANKS,
-    LABEL_NAMES,
     RUN_OF_BLANKS,
-    SENTENCE_NAMES,
-    SPAN_NAMES,
-    TEXT_NAMES,
-    TOKEN_NAMES,
+    TAG,
 )
+from ner.data.formats.csv_tables import kind_of_table
 from ner.data.formats.registry import FORMATS
 from ner.data.lines import CHUNK, is_folder, read_head
 from ner.errors import DataError
 
-TAG = re.compile(r"O|[BIESLUM]-.+")
 CONLLU_ROW = re.compile(r"1(?:-[0-9]+)?\t(?:[^\t]*\t){8}[^\t]*")
 
 # How the kinds of JSON begin. The first pattern that matches decides.
@@ -102,12 +98,7 @@ def _json_name(head: str) -> str | None:
 def _table_name(lines: list[str], ending: str) -> str | None:
     """Detect a table by its header. Only the ending .csv makes a table of any header."""
     header = next((line for line in lines if line), "")
-    kind, delimiter = ("tsv", "\t") if "\t" in header and ending != ".csv" else ("csv", ",")
-    names = {name.strip(' "').lower() for name in header.split(delimiter)}
-    if names.intersection(TOKEN_NAMES) and names.intersection(SENTENCE_NAMES):
-        return f"{kind}-long"
-    is_wide = names.intersection(TEXT_NAMES) and names.intersection((*SPAN_NAMES, *LABEL_NAMES))
-    return kind if is_wide or ending == ".csv" else None
+    return kind_of_table(header, any_header=ending == ".csv")
 
 
 def _lines_name(lines: list[str], is_labelled: bool) -> str:

@@ -142,4 +142,5 @@ FORMAT = Format(
     TEXT_CONTENT | {IDS, DOCUMENTS},
     list_reader(_read_task),
     without_options(write_label_studio),
+    options=frozenset({"offsets"}),
 )

@@ -84,4 +84,5 @@ FORMAT = Format(
     TEXT_CONTENT | {IDS},
     list_reader(_read_example, key="examples"),
     without_options(write_lighttag),
+    options=frozenset({"offsets"}),
 )

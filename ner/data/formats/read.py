@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Unpack
 
 from ner.data.formats.options import ReadKeywords, ReadOptions
-from ner.data.lines import check_file, is_folder, short
+from ner.data.lines import check_file, input_name, is_folder, short
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes
 from ner.errors import DataError
@@ -68,6 +68,7 @@ def _read(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
 
     encoding, name = options.encoding, options.format
     found = detect_format(source, encoding) if name is None else find_format(name)
+    found.check_options(options)
     notes = Notes()
     noting = options.filled(notes=notes)
     kind, _, rest = str(source).partition(":")
@@ -79,7 +80,7 @@ def _read(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
 
 
 def file_digest(source: CorpusSource) -> str | None:
-    """Give the SHA-256 of a corpus in hexadecimal digits, or None where there is nothing to hash.
+    """Return the SHA-256 of a corpus in hexadecimal, or None where there is nothing to hash.
 
     A folder counts with the names of its files, and so do the two files of brat's. Data sets on
     the hub and standard input have none.
@@ -108,18 +109,16 @@ def file_digest(source: CorpusSource) -> str | None:
 
 
 def source_name(source: CorpusSource) -> str:
-    """Say what messages call a corpus."""
-    if not isinstance(source, str | Path):
-        return "sentences"
-    return "stdin" if str(source) == "-" else str(source)
+    """Return what messages call a corpus."""
+    return input_name(source) if isinstance(source, str | Path) else "sentences"
 
 
 def _checked(sentences: Sequence[Sentence]) -> Iterator[Sentence]:
     if not isinstance(sentences, Sequence):
-        raise DataError(f"sentences: a list of Sentence, or a name. Got {short(sentences)}.")
+        raise DataError(f"sentences: must be a list of Sentence or a name. Got {short(sentences)}.")
     for sentence in sentences:
         if not isinstance(sentence, Sentence):
-            raise DataError(f"sentences: a list of Sentence. Got {short(sentence)}.")
+            raise DataError(f"sentences: must be a list of Sentence. Got {short(sentence)}.")
     return iter(sentences)
 
 
@@ -139,7 +138,7 @@ def _warned(sentences: Iterator[Sentence], notes: Notes, name: str) -> Iterator[
 
 
 def _digested(sentence: Sentence) -> bytes:
-    """Write what a sentence adds to a digest."""
+    """Return what a sentence adds to a digest."""
     known = [sentence.tokens, sentence.spans, sentence.labels, dict(sentence.columns)]
     return json.dumps(known).encode("ascii") + b"\n"
 
@@ -150,7 +149,7 @@ def _sha256(path: Path) -> str:
 
 
 def _named(sentences: Iterator[Sentence], name: str) -> Iterator[Sentence]:
-    """Say that sentences come from the sample, wherever that is installed."""
+    """Name the sample as the source of sentences, wherever it is installed."""
     for sentence in sentences:
         line = sentence.source.line if sentence.source else 1
         yield sentence.replace(source=Source(name, line))
@@ -158,5 +157,7 @@ def _named(sentences: Iterator[Sentence], name: str) -> Iterator[Sentence]:
 
 def _sample(split: str) -> Path:
     if split not in SAMPLE_SPLITS:
-        raise DataError(f"sample: its splits are {' '.join(SAMPLE_SPLITS)}. Got {split!r}.")
+        raise DataError(
+            f"sample: its split must be one of {' '.join(SAMPLE_SPLITS)}. Got {split!r}."
+        )
     return Path(str(resources.files("ner.data"))) / "sample" / f"{split}.conll"

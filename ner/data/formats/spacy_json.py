@@ -71,4 +71,5 @@ FORMAT = Format(
     TEXT_CONTENT,
     list_reader(_read_item, key="annotations"),
     without_options(write_spacy_json),
+    options=frozenset({"offsets"}),
 )

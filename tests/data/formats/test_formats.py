@@ -601,12 +601,6 @@ def test_telling_and_reading_import_no_library_of_a_format():
             id="labels, a newline in a text",
         ),
         pytest.param(
-            "tsv",
-            Sentence(["a\tb"]),
-            "sentence 1: a field of a TSV file must not hold a tab or a newline;",
-            id="tsv, a tab",
-        ),
-        pytest.param(
             "doccano",
             FULL.replace(columns={}),
             "sentence 1: for doccano, a sentence must have either spans or label",

@@ -37,6 +37,7 @@ CASES = {
     "unreadable": ("a O\nb PER\n\nc O\n", [2]),
     "illegal-tags": ("a B-PER\nb I-LOC\n\nc B-PER\nd I-PER\n\ne I-PER\n", [2, 7]),
     "mixed-schemes": ("a B-X\nb I-X\n\n" * 20 + "a B-X\nb E-X\nc S-X\n\n" * 5, None),
+    "row-like-comments": ("# id 5 b=c\na x y O\n\n# id\nb x y O\n\n# x y O\n", [1]),
     "blank-ends": ("a O\nb O \n c O\t\n", [2, 3]),
     "blank-lines": ("a\tO\n\t\nb\tO\n\n \nc\tO\n", [2, 5]),
     "mixed-separators": ("a x O\nb\tx\tO\nc x\tO\n", [2, 3]),
