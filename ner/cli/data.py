@@ -16,6 +16,7 @@ from ner.cli.options import (
     OnErrorOption,
     error_list,
     list_lost,
+    list_notes,
     list_skipped,
     reading_corpora,
     refuse_own_input,
@@ -129,9 +130,7 @@ def stats(
     for file in corpus_files:
         if file.problems:
             raise file.problems[0]
-        if file.notes.changes:
-            count, first = len(file.notes.changes), file.notes.changes[0]
-            typer.echo(f"{file.name}: {count} spans are not counted. The first: {first}", err=True)
+        list_notes(file.notes, file.name)
     found = corpus_stats(corpus_files)
     if plot is not None:
         lengths = {
@@ -320,6 +319,7 @@ def convert(
 def _warn_of_writer(file: "CorpusFile") -> None:
     from ner.data.tools.blocks import is_copied
 
+    list_notes(file.notes, file.name)
     if not is_copied(file):
         typer.echo(
             f"{file.source}: the output is written from the sentences alone. Other fields of "
@@ -329,7 +329,8 @@ def _warn_of_writer(file: "CorpusFile") -> None:
 
 
 def _changes(notes: "Notes") -> Iterator[str]:
-    """List what reading changed and left out."""
+    """List what reading changed and left out, and what may be wrong with it."""
+    yield from (f"Warning: {warning}" for warning in notes.warnings)
     yield from notes.changes
     if notes.changes:
         yield f"Changed or left out {len(notes.changes)} spans or texts."

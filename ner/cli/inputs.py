@@ -12,6 +12,7 @@ from ner.errors import ConfigError, DataError, suggestion
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
     from ner.data.sentence import Sentence
+    from ner.data.spans import Notes
     from ner.inference.predictor import Predictor
 
 # Beside the formats of corpora: a file that is one text, and a file of one text a line.
@@ -68,6 +69,7 @@ class Input:
                 f"ner {command}: --columns is for input in CoNLL format. Got {self.format}."
             )
         self.name = "stdin" if source == STDIN else source
+        self.notes = _no_notes()
         self.lines = self._lines()
 
     def _lines(self) -> Iterable[bytes]:
@@ -94,9 +96,14 @@ class Input:
 
         if self.format == CONLL:
             columns = self.columns(model)
-            return read_conll(self.lines, self.name, columns, None, self.reading.problems)
+            problems = self.reading.problems
+            return read_conll(self.lines, self.name, columns, None, problems, notes=self.notes)
         return stream_sentences(
-            self.source, self.reading, format=self.format, tokenize=model.tokenizer
+            self.source,
+            self.reading,
+            format=self.format,
+            tokenize=model.tokenizer,
+            notes=self.notes,
         )
 
     def columns(self, model: "Predictor") -> Sequence[str] | None:
@@ -131,6 +138,12 @@ def open_inputs(sources: Sequence[str] | None, reading: "ReadOptions", command: 
 def is_typed(inputs: Iterable[Input]) -> bool:
     """Whether somebody types the texts, and waits for an answer after each line."""
     return sys.stdin.isatty() and any(one.source == STDIN for one in inputs)
+
+
+def _no_notes() -> "Notes":
+    from ner.data.spans import Notes
+
+    return Notes()
 
 
 def _exists(source: str) -> bool:

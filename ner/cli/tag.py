@@ -9,7 +9,7 @@ import typer
 
 from ner.choices import Spelling
 from ner.cli.inputs import CONLL, Input, Sources, is_typed, open_inputs
-from ner.cli.options import list_skipped, reading_texts, running, with_options
+from ner.cli.options import list_notes, list_skipped, reading_texts, running, with_options
 from ner.cli.outputs import (
     ClassOutput,
     Output,
@@ -92,7 +92,7 @@ def tag(
         else:
             results = _annotated(inputs, tagger, pipe)
             print_lines(tagged_lines(results, output, column, has_sources=len(inputs) > 1))
-    list_skipped(reading.problems)
+    list_reading(inputs, reading)
 
 
 @with_options(reading=reading_texts, load=running)
@@ -120,6 +120,13 @@ def classify(
         pipe = _make_pipe(classifier, inputs, watch, batch_tokens)
         results = _annotated(inputs, classifier, pipe)
         print_lines(class_lines(results, output, has_sources=len(inputs) > 1))
+    list_reading(inputs, reading)
+
+
+def list_reading(inputs: Sequence[Input], reading: "ReadOptions") -> None:
+    """List on stderr what was noted and skipped while the sources were read."""
+    for given in inputs:
+        list_notes(given.notes, given.name)
     list_skipped(reading.problems)
 
 
@@ -190,4 +197,5 @@ def _conll_file(given: Input, model: "Predictor", pipe: "Pipe", scheme: Spelling
         columns=given.columns(model),
         problems=given.reading.problems,
         predicted=column,
+        notes=given.notes,
     )

@@ -308,6 +308,9 @@ class _Tally:
 
     def report(self) -> None:
         """Pass on what was noted, and forget it: a long corpus has many notes."""
+        for warning in self.notes.warnings:
+            self.notify(f"Warning: {warning}")
+        self.notes.warnings.clear()
         for change in self.notes.changes:
             self.notify(f"changed: {change}")
         self.totals["changed"] += len(self.notes.changes)
