@@ -6,13 +6,13 @@ A file that begins with carriage returns and no newline, as on old Macs, is spli
 import codecs
 import itertools
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import Any, Protocol
 
 from ner.data.compressed import check_unpacked, opened
+from ner.data.stdin import standard_input
 from ner.errors import ConfigError, DataError
 
 # The byte order mark: its bytes in UTF-8, and its character.
@@ -36,12 +36,27 @@ PEEKED = 1 << 12
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read_lines(path: str | Path, encoding: str = "utf-8") -> Iterator[bytes]:
+class BinaryFile(Protocol):
+    """An open file of bytes. It also has `read1` or `read`, and perhaps `peek`."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the lines."""
+        ...
+
+
+def read_lines(
+    path: str | Path, encoding: str = "utf-8", *, keep_returns: bool = False
+) -> Iterator[bytes]:
     """Yield the lines of a file, or of standard input for "-", in UTF-8.
 
     A file may be packed (.gz, .bz2, .xz, .zst). A file in UTF-8 is yielded as it is, and
     `decode_lines` checks it. A byte order mark of UTF-16 or UTF-32 takes precedence over
     `encoding`. Lines that end in carriage returns alone are yielded with newlines instead.
+
+    Args:
+        path: The file.
+        encoding: The encoding of the file.
+        keep_returns: Whether carriage returns stay as they are, and end no line by themselves.
 
     Raises:
         ConfigError: Python does not know the encoding.
@@ -51,17 +66,19 @@ def read_lines(path: str | Path, encoding: str = "utf-8") -> Iterator[bytes]:
     """
     encoding = text_encoding(encoding)
     if str(path) == "-":
-        return decoded_lines(sys.stdin.buffer, input_name(path), encoding)
+        return decoded_lines(standard_input(), input_name(path), encoding, keep_returns)
     path = Path(path)
     check_file(path)
-    return _lines_of(path, encoding)
+    return _lines_of(path, encoding, keep_returns)
 
 
-def decoded_lines(file: IO[bytes], name: str, encoding: str) -> Iterator[bytes]:
+def decoded_lines(
+    file: BinaryFile, name: str, encoding: str, keep_returns: bool = False
+) -> Iterator[bytes]:
     """Yield the lines of an open file in UTF-8; `text_encoding` returns the encoding."""
     start = _peek(file)
     encoding = _wide_encoding(start) or encoding
-    has_returns = _ends_in_returns(start)
+    has_returns = _ends_in_returns(start) and not keep_returns
     if encoding in UTF8 and not has_returns:
         yield from file
     else:
@@ -78,6 +95,11 @@ def read_head(path: Path, encoding: str = "utf-8", size: int = CHUNK) -> str:
     check_file(path)
     with opened(path) as file:
         start = file.read(size)
+    return decode_head(start, encoding)
+
+
+def decode_head(start: bytes, encoding: str = "utf-8") -> str:
+    """Decode the start of a file. Undecodable bytes are replaced."""
     text = start.decode(_wide_encoding(start) or text_encoding(encoding), "replace")
     text = text.removeprefix(MARK)
     return text.replace("\r", "\n") if _ends_in_returns(start[:PEEKED]) else text
@@ -200,20 +222,21 @@ def reason(error: Exception) -> str:
     return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
 
 
-def _lines_of(path: Path, encoding: str) -> Iterator[bytes]:
+def _lines_of(path: Path, encoding: str, keep_returns: bool) -> Iterator[bytes]:
     with opened(path) as file:
         check_unpacked(_peek(file), path)
-        yield from decoded_lines(file, str(path), encoding)
+        yield from decoded_lines(file, str(path), encoding, keep_returns)
 
 
-def _peek(file: IO[bytes]) -> bytes:
+def _peek(file: BinaryFile) -> bytes:
     """Return some bytes of a file without reading past them; none of a file that cannot do so."""
     return file.peek(PEEKED) if hasattr(file, "peek") else b""  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+def _chunks(file: BinaryFile) -> Iterator[bytes]:
     """Yield the content as it comes: a pipe is not kept waiting for a full chunk."""
-    read: Callable[[int], bytes] = getattr(file, "read1", file.read)
+    whole: Any = file
+    read: Callable[[int], bytes] = whole.read1 if hasattr(file, "read1") else whole.read
     return iter(lambda: read(CHUNK), b"")
 
 

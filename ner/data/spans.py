@@ -142,6 +142,22 @@ def align_spans(
     return _flat(aligned, text, rules, where)
 
 
+def has_gaps(text: str, starts: Sequence[int], ends: Sequence[int], unit: OffsetUnit) -> bool:
+    """Whether there is more than white space between the pieces of a span.
+
+    Args:
+        text: The text of the span.
+        starts: Where its pieces start, in their order.
+        ends: Where they end.
+        unit: What these offsets count.
+    """
+    for end, start in zip(ends, starts[1:], strict=False):
+        first, last = character_at(text, end, unit), character_at(text, start, unit)
+        if first is not None and last is not None and text[first:last].strip():
+            return True
+    return False
+
+
 def refuse_gaps(span: str, rules: SpanRules, where: str) -> None:
     """Refuse a span with gaps, or note that it is dropped. Messages show the text `span`.
 

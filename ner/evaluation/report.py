@@ -121,6 +121,8 @@ class SpanReport:
         mode: The mode of seqeval that computed the scores above. The default mode counts like
             `conlleval.pl`; strict mode counts only spans whose tags are legal.
         strict: The micro scores in strict mode.
+        conlleval: The micro scores of `conlleval.pl` for the same tags, if they differ from those
+            of the default mode for all labels or for one; None if they are equal.
     """
 
     name: str
@@ -135,6 +137,7 @@ class SpanReport:
     scheme: Scheme
     mode: Literal["default", "strict"]
     strict: Scores
+    conlleval: Scores | None = None
 
     metric: ClassVar[str] = "f1"
 
@@ -200,16 +203,29 @@ class SpanReport:
         strict = f"strict mode (scheme {self.scheme})"
         if self.mode == "strict":
             return f"seqeval in {strict}"
-        default = "seqeval in default mode (equal to conlleval)"
+        modes = "seqeval in default mode"
+        modes += " (equal to conlleval); " if self.conlleval is None else "; "
         if self.strict_equals_default:
-            return f"{default}; {strict} gives the same"
-        precision, recall, f1, _ = self.strict.cells()
-        return f"{default}; {strict} differs: precision {precision}, recall {recall}, F1 {f1}"
+            modes += f"{strict} gives the same"
+        else:
+            modes += f"{strict} differs: {_three(self.strict)}"
+        if self.conlleval is not None:
+            modes += (
+                f"; conlleval differs: {_three(self.conlleval)}, of {self.conlleval.support} gold "
+                "spans, because it knows no prefixes but B, I and E, and joins neighbours with one "
+                "label that have others"
+            )
+        return modes
 
     def _confusion(self) -> str:
         columns = list(next(iter(self.confusion.values())))
         rows = [[gold, *map(str, row.values())] for gold, row in self.confusion.items()]
         return table([["", *columns], *rows])
+
+
+def _three(scores: Scores) -> str:
+    precision, recall, f1, _ = scores.cells()
+    return f"precision {precision}, recall {recall}, F1 {f1}"
 
 
 # With more labels the table is too large to read, and the most frequent mistakes are listed.

@@ -69,7 +69,7 @@ def read_corpus(
 
     Args:
         config: Says where the splits are, how they are read, and what is counted.
-        sources: Lists of sentences by split, which win over the files that `config` names.
+        sources: Data in memory by split, which win over the files that `config` names.
         tokenizer: Splits texts that are not tokenized.
         notify: Called with a line for everything that a user should know.
         folder: The folder of the run; None keeps the training sentences in memory.
@@ -153,15 +153,16 @@ def find_sources(data: DataConfig, sources: Mapping[str, CorpusSource]) -> dict[
 
     Args:
         data: Names files and data sets.
-        sources: Lists of sentences by split, which win.
+        sources: Data in memory by split, which win.
 
     Raises:
         ConfigError: There is no training split.
     """
-    found = {split: sources.get(split, getattr(data, split)) for split in SPLITS}
-    if found["train"] == "":
+    named = {split: name for split in SPLITS if (name := getattr(data, split)) != ""}
+    found = {**named, **sources}
+    if "train" not in found:
         raise ConfigError("data.train: a file, a folder, hub:NAME or sample:train. Got none.")
-    return {split: source for split, source in found.items() if source != ""}
+    return {split: found[split] for split in SPLITS if split in found}
 
 
 def hold_out(sentences: Sequence[Sentence], seed: int) -> tuple[list[Sentence], list[Sentence]]:
@@ -225,6 +226,8 @@ class SplitReader:
         """
         notify = _ignore if self.record else self.notify
         tally = _Tally(self.tokenizer, notify, [] if self.data.on_error == "skip" else None)
+        # Data in memory may be there only once.
+        kept: list[Sentence] = []
         options = self.options.updated(
             tokenize=tally.tokenize, problems=tally.problems, notes=tally.notes
         )
@@ -233,6 +236,8 @@ class SplitReader:
             if sentence.tokens:
                 self.task.check(sentence, self.split)
                 tally.add(sentence)
+                if not isinstance(self.source, str | Path):
+                    kept.append(sentence)
                 yield sentence
         tally.report()
         totals = tally.totals
@@ -243,7 +248,7 @@ class SplitReader:
             )
         if totals["skipped"]:
             notify(f"{totals['skipped']} skipped in {self.split} data.")
-        self._finish(totals, notify)
+        self._finish(totals, notify, kept)
 
     @property
     def options(self) -> ReadOptions:
@@ -263,7 +268,7 @@ class SplitReader:
         is_labelled = not self.task.is_per_token
         return detect_format(self.source, self.data.encoding, is_labelled=is_labelled).name
 
-    def _finish(self, totals: Mapping[str, int], notify: Notify) -> None:
+    def _finish(self, totals: Mapping[str, int], notify: Notify, kept: Sequence[Sentence]) -> None:
         """Say how the source was read, and keep a record."""
         source = self.source
         if isinstance(source, str) and not (self.data.format or source.startswith("sample:")):
@@ -271,7 +276,7 @@ class SplitReader:
         if not self.record:
             self.record = {
                 "source": str(source) if isinstance(source, str | Path) else "sentences",
-                "sha256": file_digest(source),
+                "sha256": file_digest(source if isinstance(source, str | Path) else kept),
                 "reading": self.options.to_dict(),
                 **totals,
             }
@@ -293,6 +298,7 @@ class _Tally:
         self.notify = notify
         self.problems = problems
         self.notes = Notes()
+        self.guessed = 0
         self.totals: dict[str, int] = dict.fromkeys(
             ("sentences", "tokens", "entities", "skipped", "changed", "texts_cut_into_tokens"), 0
         )
@@ -311,6 +317,9 @@ class _Tally:
         for warning in self.notes.warnings:
             self.notify(f"Warning: {warning}")
         self.notes.warnings.clear()
+        for guess in self.notes.guesses[self.guessed :]:
+            self.notify(f"guessed: {guess}")
+        self.guessed = len(self.notes.guesses)
         for change in self.notes.changes:
             self.notify(f"changed: {change}")
         self.totals["changed"] += len(self.notes.changes)

@@ -62,7 +62,8 @@ def train(
         config: A TOML file or a `Config`; the defaults if there is none.
         out: Folder of the run; by default `runs/NAME`, with a number if that is taken.
         train: Training data: a file, a folder, a name such as `hub:conll2003` or `sample:train`, or
-            a list of sentences.
+            data in memory: a list or generator of `Sentence` or of pairs `(tokens, tags)`, a data
+            set of Hugging Face or a DataFrame. See `ner.read_sentences`.
         dev: Development data, which choose the best weights; by default a tenth of the training
             data.
         test: Test data, which are scored once, at the end.
@@ -126,7 +127,7 @@ def run_training(
 ) -> RunResult:
     """Train a model, and return it with all reports.
 
-    The arguments are those of `train`. `sources` holds the splits that are lists, by their names.
+    The arguments are those of `train`. `sources` holds the splits that are in memory, by name.
     """
     path = choose_folder(out, config, resume=resume)
     if config is None and resume and (path / CONFIG).is_file():

@@ -58,7 +58,7 @@ def test_no_command_is_a_question_for_help(run):
         ),
         pytest.param(
             ["tag", "--model", "m", "x", "--columns", "token"],
-            "ner tag: --columns is for input in CoNLL format. Got text.",
+            "ner tag: --columns is for files with columns. Got text.",
             id="columns of a text",
         ),
         pytest.param(
@@ -303,7 +303,8 @@ def ner_process(*arguments, **options):
 def test_a_reader_that_has_seen_enough_is_no_failure(tiny_model, tmp_path):
     name = tmp_path / "long.txt"
     name.write_text("Awa Badjie left.\n" * 20_000)
-    with ner_process("tag", name, "--model", tiny_model, stdout=subprocess.PIPE) as process:
+    words = ("tag", name, "--format", "lines", "--model", tiny_model)
+    with ner_process(*words, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline().startswith('{"text"')
         process.stdout.close()
         assert (process.stderr.read(), process.wait()) == ("", 0)

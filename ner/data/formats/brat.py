@@ -33,7 +33,7 @@ from ner.data.lines import (
     short,
 )
 from ner.data.sentence import Sentence, Source
-from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, refuse_gaps
+from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, has_gaps, refuse_gaps
 from ner.errors import DataError
 
 TEXT_ENDING, ANNOTATION_ENDING = ".txt", ".ann"
@@ -142,8 +142,7 @@ def _text_bound(line: str, text: str, rules: SpanRules, where: str) -> Iterator[
             "a span must have a label, a blank, a start and an end (several are separated by ;). "
             f"Got {short(line)}."
         ) from None
-    gaps = [text[end:start] for end, start in zip(ends, starts[1:], strict=False)]
-    if any(gap.strip() for gap in gaps):
+    if has_gaps(text, starts, ends, rules.offsets):
         refuse_gaps(f"{places!r} {label}", rules, where)
         return
     span = char_span(starts[0], ends[-1], label, line, covered or None)

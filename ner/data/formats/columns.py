@@ -7,8 +7,7 @@ from typing import Any
 
 from ner.choices import Spelling
 from ner.data.lines import short
-from ner.data.partial import UNKNOWN, NormalizedTags, annotation_from_tags, tags_from_allowed
-from ner.data.schemes import spelled_tags
+from ner.data.partial import UNKNOWN, NormalizedTags, annotation_from_tags
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
 
@@ -17,7 +16,7 @@ from ner.errors import ConfigError, DataError
 SENTENCE_NAMES = ("sentence", "sentence_id", "sentence_idx", "sentence_index", "sentence_number",
                   "sentence_no", "sent_id", "sent_idx", "sent")  # fmt: skip
 TOKEN_NAMES = ("token", "word", "form", "tokens", "words")
-TAG_NAMES = ("ner", "tag", "tags", "ner_tag", "ner_tags", "label", "labels", "entity", "iob", "bio")
+TAG_NAMES = ("ner", "tag", "tags", "ner_tag", "ner_tags", "label", "labels", "entity", "iob")
 TEXT_NAMES = ("text", "sentence", "review", "content", "tweet", "comment", "message", "body",
               "post", "utterance", "question", "query", "headline", "title", "description",
               "review_text", "tweet_text", "comment_text", "full_text")  # fmt: skip
@@ -30,17 +29,6 @@ LABEL_NAMES = ("label", "labels", "class", "category", "sentiment", "target", "s
 TOKEN_LIST_NAMES = ("tokens", "words")
 TAG_LIST_NAMES = ("ner_tags", "tags")
 DOCUMENT_BOUNDARY = "-DOCSTART-"
-
-# What notes call comments.
-COMMENTS = "comments"
-
-# What a comment begins with. Columns between blanks are no row if they begin with a key.
-COMMENT = "#"
-KEY_COMMENT = re.compile(r"#+ *[\w.:-]+ *= ")
-GLUED_COMMENT = re.compile(r"##+\w")
-
-# What the labels of tokens usually look like, and names of sentences do not: NN, SYM, #.
-LABEL_SHAPE = re.compile(r"[^a-z0-9]+")
 
 # Names that say what a column holds; a reader need not say how it understands them.
 CLEAR_NAMES = {
@@ -58,6 +46,17 @@ ANNOTATION_ROLES = ("tags", "spans", "label")
 
 # A tag of a token in any scheme.
 TAG = re.compile(r"O|[BIESLUM]-.+")
+
+# What notes call comments.
+COMMENTS = "comments"
+
+# What a comment begins with. Columns between blanks are no row if they begin with a key.
+COMMENT = "#"
+KEY_COMMENT = re.compile(r"#+ *[\w.:-]+ *= ")
+GLUED_COMMENT = re.compile(r"##+\w")
+
+# What the labels of tokens usually look like, and names of sentences do not: NN, SYM, #.
+LABEL_SHAPE = re.compile(r"[^a-z0-9]+")
 
 # Only blanks and tabs: str.split() would also split tokens at NBSP, U+3000 and U+2028.
 BLANKS = " \t"
@@ -291,10 +290,8 @@ def sentence_tags(sentence: Sentence, spelling: Spelling) -> list[str]:
 
     If nobody annotated the sentence, every tag is O.
     """
-    spans = sentence.found_spans
-    if spans is None and sentence.allowed is not None:
-        return tags_from_allowed(sentence.allowed)
-    return spelled_tags(spans or (), len(sentence), spelling)
+    is_annotated = sentence.found_spans is not None or sentence.allowed is not None
+    return sentence.tags(spelling) if is_annotated else ["O"] * len(sentence)
 
 
 def token_columns(

@@ -20,7 +20,8 @@ Record = TypeVar("Record")
 EMPTY_VALUES = (None, "", [], {})
 
 # The fields of a span that are read, and those that say again where its tokens are.
-SPAN_KEYS = ("start", "start_offset", "end", "end_offset", "label", "labels", "text")
+SPAN_KEYS = ("start", "start_offset", "end", "end_offset", "text")
+SPAN_LABEL_KEYS = ("label", "labels", "type", "tag", "entity_type", "entity_group")
 TOKEN_PLACES = ("token_start", "token_end")
 
 
@@ -144,8 +145,9 @@ def list_spans(items: Iterable[Any], notes: Notes) -> Iterator[CharSpan]:
             continue
         start = item.get("start", item.get("start_offset"))
         end = item.get("end", item.get("end_offset"))
-        labels = item.get("label", item.get("labels"))
-        note_span(item, (*SPAN_KEYS, *TOKEN_PLACES), notes)
+        key = next((key for key in SPAN_LABEL_KEYS if key in item), "label")
+        labels = item.get(key)
+        note_span(item, (*SPAN_KEYS, *TOKEN_PLACES, key), notes)
         for label in labels if isinstance(labels, list) else (labels,):
             yield char_span(start, end, label, item, item.get("text"))
 

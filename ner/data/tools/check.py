@@ -65,6 +65,8 @@ class CheckReport:
                 f"{facts['tokens']} tokens, {facts['entities']} entities, "
                 f"scheme: {self._scheme(file)}"
             )
+            for guess in file.notes.guesses:
+                yield f"        {guess}"
             for kind, count in file.notes.ignored.items():
                 yield f"        not checked: {count} {kind}"
         for finding in self.findings:
@@ -85,6 +87,7 @@ class CheckReport:
             "scheme": None if found is None else found.spelling,
             "scheme_declared": found is not None and found.is_declared,
             "illegal_steps": None if found is None else found.illegal,
+            "guesses": file.notes.guesses,
             "ignored": file.notes.ignored,
         }
 
