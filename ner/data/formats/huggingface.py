@@ -18,6 +18,7 @@ from typing import Any
 
 from ner.data.compressed import created
 from ner.data.formats.base import (
+    BLANK_TOKENS,
     IDS,
     SPANS,
     TOKENS,
@@ -216,7 +217,7 @@ def _read_hub(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
 FORMAT = Format(
     "hub",
     "Hugging Face datasets: hub:NAME, a folder, or .parquet",
-    frozenset({SPANS, TOKENS, IDS}),
+    frozenset({SPANS, TOKENS, BLANK_TOKENS, IDS}),
     _read_hub,
     save=write_parquet,
     columns=None,
