@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ner.choices import Misaligned, Overlapping, Spelling
+from ner.cli.commands import Commands
 from ner.cli.options import (
     READING,
+    SEED,
     Json,
     OnErrorOption,
     error_list,
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
     from ner.data.spans import Notes
     from ner.data.tools.corpus_file import CorpusFile
 
-data_app = typer.Typer(help="Inspect, convert and split corpora.", no_args_is_help=True)
+data_app = Commands(help="Inspect, convert and split corpora.", no_args_is_help=True)
 Source = Annotated[str, typer.Argument(metavar="FILE", help="Corpus in any format.")]
-Seed = Annotated[int, typer.Option(help="Random seed.")]
+Seed = Annotated[int, SEED]
 
 
 def corpora(

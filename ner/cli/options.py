@@ -128,6 +128,8 @@ DEVICE = typer.Option(
 
 Device = Annotated[str, DEVICE]
 
+SEED = typer.Option(help="Random seed.")
+
 Threads = Annotated[
     int | None,
     typer.Option(
@@ -206,10 +208,11 @@ def reading_gold(
     format_: Format = None,
     encoding: Encoding = "utf-8",
     columns: Columns = None,
+    tags: Tags = None,
     on_error: OnErrorOption = "raise",
 ) -> "ReadOptions":
     """Read the options of a command that compares a model with gold annotation."""
-    return read_options(format_, encoding, columns, problems=error_list(on_error))
+    return read_options(format_, encoding, columns, tags=tags, problems=error_list(on_error))
 
 
 def reading_texts(
@@ -278,6 +281,11 @@ def refuse_own_input(source: str, out: str) -> None:
     with suppress(OSError, ValueError):  # one of them is no file
         if Path(source).is_file() and Path(source).samefile(out):
             raise ConfigError(f"OUT: must be another file than the input. Got {out!r}.")
+
+
+def print_note(line: str) -> None:
+    """Print on stderr what a user should know beside the result."""
+    typer.echo(line, err=True)
 
 
 def list_skipped(problems: Sequence[DataError] | None) -> None:

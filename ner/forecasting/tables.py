@@ -91,7 +91,7 @@ def read_table(path: str | Path, header: Header = "auto", delimiter: str = ",") 
     """Read a CSV file, or one with other delimiters and without quotes.
 
     Args:
-        path: The file. It may be compressed (.gz, .zst).
+        path: The file. It may be packed (.gz, .bz2, .xz, .zst).
         header: Whether the first row names the columns. With `auto`, it does if none of its cells
             is a number.
         delimiter: The character between cells.

@@ -14,7 +14,8 @@ from ner.data.formats.columns import (
 from ner.data.formats.csv_tables import kind_of_table
 from ner.data.formats.labelled_lines import LABEL_PREFIX
 from ner.data.formats.registry import FORMATS
-from ner.data.lines import CHUNK, is_folder, read_head
+from ner.data.lines import CHUNK, decode_head, is_folder, read_head
+from ner.data.stdin import standard_input
 from ner.errors import DataError
 
 PUBTATOR_TITLE = re.compile(r"\s*[^|\t\n]+\|t\|")
@@ -42,7 +43,7 @@ def detect_format(
 ) -> Format:
     """Detect the format of a file, of a folder, or of a name as `read_sentences` takes it.
 
-    Standard input has columns, or labels and texts. So has a file that looks like no other format.
+    A file that looks like no other format has columns, or labels and texts.
 
     Args:
         source: The file, folder or name.
@@ -56,10 +57,11 @@ def detect_format(
     name = str(source)
     if not name:
         raise DataError("FILE: must be a name. Got ''.")
-    if name == "-" and is_labelled:
-        return FORMATS["labels"]
-    if name == "-" or name.startswith("sample:"):
+    if name.startswith("sample:"):
         return FORMATS["conll"]
+    if name == "-":
+        head = decode_head(standard_input().peek(), encoding)
+        return detect_content(head, is_labelled=is_labelled)
     path = Path(source)
     if name.startswith("hub:"):
         return FORMATS["hub"]
@@ -71,7 +73,17 @@ def detect_format(
     for entry in FORMATS.values():
         if ending in entry.endings:
             return entry
-    head = read_head(path, encoding)
+    return detect_content(read_head(path, encoding), ending, is_labelled=is_labelled)
+
+
+def detect_content(head: str, ending: str = "", *, is_labelled: bool = False) -> Format:
+    """Detect the format of a file by how it begins.
+
+    Args:
+        head: The start of its content.
+        ending: The ending of its name, in small letters.
+        is_labelled: As for `detect_format`.
+    """
     lines = [line.rstrip("\r") for line in head.split("\n")]
     if len(head) >= CHUNK // 4:
         lines.pop()  # it may be cut off

@@ -91,8 +91,36 @@ def read_hub(
         MissingExtraError: `datasets` is not installed.
     """
     named, rules = named or NamedColumns(), rules or SpanRules()
-    dataset, name = _choose_split(_load(source), split, str(source))
-    kind = choose_rows(dataset.features, name, named, tokenize or Tokenizer(), rules)
+    dataset, name = choose_split(_load(source), split, str(source))
+    places = (Source(name, number) for number in itertools.count(1))
+    tokenize = tokenize or Tokenizer()
+    yield from dataset_sentences(dataset, name, places, named, problems, tokenize, rules)
+
+
+def dataset_sentences(
+    dataset: Any,
+    name: str,
+    places: Iterator[Source],
+    named: NamedColumns,
+    problems: list[DataError] | None,
+    tokenize: Tokenize,
+    rules: SpanRules,
+) -> Iterator[Sentence]:
+    """Yield the sentences of a data set that is loaded.
+
+    Args:
+        dataset: The data set, without splits.
+        name: What messages call it.
+        places: What messages call each of its rows.
+        named: As for `read_hub`, like the following ones.
+        problems: See there.
+        tokenize: See there.
+        rules: See there.
+
+    Raises:
+        DataError: A column does not exist, tags are numbers without names, or a row is malformed.
+    """
+    kind = choose_rows(dataset.features, name, named, tokenize, rules)
     if isinstance(kind, TokenRows):
         head = dataset.select_columns(list(dict.fromkeys(kind.columns))).with_format(None)
         kind = kind.fitting(list(itertools.islice(head, PROBED_ROWS)), named.target)
@@ -109,8 +137,7 @@ def read_hub(
             return None
         return kind.sentence(row, place).replace(document=document)
 
-    records = ((Source(name, number), row) for number, row in enumerate(rows, 1))
-    yield from build_sentences(records, build, problems)
+    yield from build_sentences(zip(places, rows, strict=False), build, problems)
 
 
 def _note_columns(
@@ -187,7 +214,12 @@ def _load(source: str | Path) -> Any:
         raise DataError(f"{source}: cannot be loaded as a data set. {reason(error)}.") from None
 
 
-def _choose_split(loaded: Any, split: str, name: str) -> tuple[Any, str]:
+def choose_split(loaded: Any, split: str, name: str) -> tuple[Any, str]:
+    """Return the split of a data set, and what messages call it; "dev" also finds "validation".
+
+    Raises:
+        DataError: There is no such split.
+    """
     if not isinstance(loaded, dict):
         return loaded, name
     wanted = [split, *(DEVELOPMENT_SPLITS if split in DEVELOPMENT_SPLITS else ())]
@@ -203,15 +235,20 @@ def _read_hub(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
     if str(source).startswith("hub:"):
         name, _, named_split = str(source).removeprefix("hub:").partition(":")
         split = named_split or split
+    named = named_columns(options)
+    return read_hub(name, split, named, options.problems, options.tokenizer, options.rules)
+
+
+def named_columns(options: ReadOptions) -> NamedColumns:
+    """Return what options say about the columns of a data set."""
     roles = options.roles
-    named = NamedColumns(
+    return NamedColumns(
         options.hub_tokens or roles.get("tokens", roles.get("text")),
         options.hub_tags or options.tags or roles.get("tags"),
         roles.get("label"),
         roles.get("spans"),
         options.target,
     )
-    return read_hub(name, split, named, options.problems, options.tokenizer, options.rules)
 
 
 FORMAT = Format(

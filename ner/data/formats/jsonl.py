@@ -97,10 +97,17 @@ def read_jsonl(
         DataError: A line is not a JSON object in UTF-8, a field has the wrong type, or a span does
             not fit.
     """
-    chosen = options or ReadOptions()
-    notes = chosen.notes or Notes()
-    chosen = chosen.updated(notes=notes)
     records = json_items(lines, name) if whole else json_lines(lines, name)
+    return read_records(records, options)
+
+
+def read_records(
+    records: Iterable[tuple[Source, Any]], options: ReadOptions | None = None
+) -> Iterator[Sentence]:
+    """Yield the sentences of records with their places, or with the errors of reading them."""
+    chosen = options or ReadOptions()
+    if chosen.notes is None:
+        chosen = chosen.updated(notes=Notes())
     return build_sentences(
         records, lambda record, source: _sentence(record, source, chosen), chosen.problems
     )
@@ -381,9 +388,9 @@ def jsonl_record(sentence: Sentence) -> dict[str, Any]:
             | ({"score": round(entity.score, 6)} if isinstance(entity, PredictedEntity) else {})
             for entity in sentence.found_entities
         ]
-    if sentence.allowed is not None:
-        record["allowed"] = tags_from_allowed(sentence.allowed)
     predicted = sentence.prediction or NO_PREDICTION
+    if sentence.allowed is not None and predicted.spans is None:
+        record["allowed"] = tags_from_allowed(sentence.allowed)
     labels = sentence.labels if predicted.labels is None else predicted.labels
     if labels is not None:
         record["labels"] = labels

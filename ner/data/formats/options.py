@@ -14,6 +14,8 @@ from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError, suggestion
 
 DEFAULT_TAGS = "ner"
+# Options that tell nothing about other files of the same kind, or that no file can hold.
+OF_ONE_FILE = ("encoding", "split", "target", "tokenize", "problems", "notes")
 CHOICES = {
     "misaligned": get_args(Misaligned),
     "overlapping": get_args(Overlapping),
@@ -148,6 +150,19 @@ class ReadOptions:
         """Return options in which fields that are None have other values."""
         missing: Any = {name: v for name, v in defaults.items() if getattr(self, name) is None}
         return self.updated(**missing)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what describes a kind of file, as JSON can hold it: the format, and other options.
+
+        Options are left out that have their defaults, or that differ from file to file, such as the
+        encoding, which the content of a file shows.
+        """
+        described = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if field.name not in OF_ONE_FILE and getattr(self, field.name) != field.default
+        }
+        return {n: list(v) if isinstance(v, tuple) else v for n, v in described.items()}
 
     @property
     def names(self) -> Sequence[str] | None:

@@ -75,8 +75,8 @@ def write_sentences(
 
     Args:
         sentences: The sentences to write.
-        path: A file, which is packed if its name ends in .gz or .zst; a folder for brat; "-" for
-            standard output. The file appears when it is complete.
+        path: A file, which is packed if its name ends in .gz, .bz2, .xz or .zst; a folder for brat;
+            "-" for standard output. The file appears when it is complete.
         to: The format.
         scheme: The spelling of the tags.
         encoding: The encoding of the file.

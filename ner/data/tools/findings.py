@@ -155,6 +155,13 @@ OTHER_SCHEME = Kind(
     "All schemes are read by one rule here. Other programs need --scheme of ner data convert.",
 )
 
+ROW_LIKE_COMMENTS = Kind(
+    "row-like-comments",
+    Severity.NOTE,
+    "comments with as many columns as the rows",
+    "They are left out. If one is a row whose token is a # or begins with one, repair its tag.",
+)
+
 # White space and characters.
 BLANK_ENDS = Kind(
     "blank-ends", Severity.WARNING, "rows that begin or end with blanks or tabs", FIXABLE
@@ -224,6 +231,14 @@ MIXED_NORMAL_FORMS = Kind(
     "tokens with decomposed characters, in a file with composed ones",
     "The same word becomes two different strings. Convert the file to one normal form, such as "
     "NFC.",
+)
+
+OTHER_TOKENS = Kind(
+    "other-tokens",
+    Severity.WARNING,
+    "files whose tokens are not those into which raw text is cut",
+    "A model that learns from such a file finds little in raw text. Give it tokens, in CoNLL files "
+    "or with tag_tokens(), or repair the tokens.",
 )
 
 # Repeated sentences.
