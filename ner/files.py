@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all, and whose later changes are noticed."""
 
 import ctypes
+import errno
 import hashlib
 import json
 import os
@@ -12,17 +13,29 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from safetensors import SafetensorError
 
 from ner.errors import ModelFolderError
 
 MANIFEST = "manifest.json"
+Result = TypeVar("Result")
+
+# How often a folder is read that others replace at the same time.
+ATTEMPTS = 5
 
 # Bytes of a safetensors header at most; the library refuses longer ones.
 # Source: https://github.com/huggingface/safetensors, "Prevent DOS attacks"
 MAX_HEADER = 100_000_000
+
+# Bytes of a JSON file at most: a vocabulary of ten million words has less.
+MAX_JSON = 250_000_000
+
+# What no name of a file in a folder has on any system; letters of a name at most.
+FORBIDDEN = re.compile(r'[\x00-\x1f\\:*?"<>|]')
+LONGEST_NAME = 255
+SHA256 = re.compile("[0-9a-f]{64}")
 
 # AT_FDCWD: paths are relative to the current folder.
 CURRENT_FOLDER = -100
@@ -165,8 +178,9 @@ def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
         raise ModelFolderError(f"{folder}: a model is a folder. Got a file.")
     try:
         manifest = read_json(folder / MANIFEST)
-        version, files = int(manifest["format"]), dict(manifest["files"])
-        digest = manifest.pop("digest")
+        version, files, digest = manifest["format"], manifest["files"], manifest.pop("digest")
+        if type(version) is not int:
+            raise ValueError("format must be an integer")
     except FileNotFoundError:
         inside = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
         hint = f"Did you mean {inside[0]}?" if inside else "Is this a model?"
@@ -179,12 +193,59 @@ def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
         )
     if digest != _digest_of(manifest):
         raise ModelFolderError(f"{folder}: {MANIFEST} was changed after it was written.")
+    if type(files) is not dict or not all(_is_entry(*entry) for entry in files.items()):
+        raise ModelFolderError(f"{folder}: {MANIFEST} is damaged.")
     for name, expected in files.items():
         if not (folder / name).is_file():
             raise ModelFolderError(f"{folder}: {name} is missing.")
         if file_sha256(folder / name) != expected:
             raise ModelFolderError(f"{folder}: {name} was changed after it was written.")
     return manifest
+
+
+def _is_entry(name: str, digest: Any) -> bool:
+    """Whether a name is that of a file within a folder, and the digest a SHA-256."""
+    steps = name.split("/")
+    return (
+        not FORBIDDEN.search(name)
+        and all(step not in ("", ".", "..") and len(step) <= LONGEST_NAME for step in steps)
+        and isinstance(digest, str)
+        and SHA256.fullmatch(digest) is not None
+    )
+
+
+def read_unchanged(folder: Path, read: Callable[[], Result]) -> Result:
+    """Read a folder that `write_folder` may replace meanwhile, so that nothing mixes two of them.
+
+    Args:
+        folder: The folder.
+        read: Reads it. It is called again if the folder was replaced while it ran.
+
+    Raises:
+        ModelFolderError: The folder was replaced at each of `ATTEMPTS`. Errors of `read` are passed
+            on where it was not.
+    """
+    for _ in range(ATTEMPTS):
+        before = _manifest_bytes(folder)
+        try:
+            result = read()
+        except ModelFolderError:
+            if _manifest_bytes(folder) == before:
+                raise
+        else:
+            if _manifest_bytes(folder) == before:
+                return result
+    raise ModelFolderError(
+        f"{folder}: must stay as it is while it is read. It was replaced {ATTEMPTS} times."
+    )
+
+
+def _manifest_bytes(folder: Path) -> bytes | None:
+    path = folder / MANIFEST
+    try:
+        return path.read_bytes() if path.is_file() else None
+    except OSError:
+        return None
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -200,8 +261,28 @@ def write_text(path: Path, text: str) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a file that `write_json` wrote."""
-    return json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
+    """Read a file that `write_json` wrote.
+
+    Raises:
+        FileNotFoundError: There is no such file, or it is no regular one.
+        ValueError: It is no JSON, too large, nested too deeply, or has a key twice.
+    """
+    if not path.is_file():  # a pipe, for example, would be waited for
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    if path.stat().st_size > MAX_JSON:
+        raise ValueError(f"{path.name}: must have at most {MAX_JSON} bytes")
+    text = path.read_text(encoding="utf-8", errors="surrogatepass")
+    try:
+        return json.loads(text, object_pairs_hook=_distinct)
+    except RecursionError:
+        raise ValueError(f"{path.name}: must not be nested so deeply") from None
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key must not occur twice")
+    return found
 
 
 def file_sha256(path: Path) -> str:

@@ -15,12 +15,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ner.choices import Precision
-from ner.data.lines import listed
+from ner.data.lines import listed, short
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError, ModelFolderError, suggestion
 from ner.features.featurizer import Featurizer
 from ner.features.vectors import VectorStore
-from ner.files import read_json, read_manifest, sha256, write_folder, write_json
+from ner.files import MANIFEST, read_json, read_manifest, sha256, write_folder, write_json
 from ner.tasks import TASKS, Task, read_task
 
 FORMAT = 1
@@ -42,6 +42,16 @@ FILES = (
     WEIGHTS,
     *(f"vocabulary/{name}.json" for name in VOCABULARIES),
 )
+
+# The settings of a featurizer, and what each may be. Models of older versions lack some.
+FEATURES: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("lowercase", "shapes", "hard_wrapped"), lambda value: type(value) is bool),
+    # A row is a number of 32 bits.
+    "affix_rows": lambda value: type(value) is int and 0 <= value < 2**31,
+    "bigram_count": lambda value: type(value) is int and value >= 0,
+    "subwords": lambda value: value is None or type(value) is dict,
+    "language": lambda value: value is None or type(value) is str,
+}
 
 # Keys of the manifest that have a meaning here; the others are the record.
 OWN_KEYS = ("format", "task", "features", "network", "files")
@@ -173,7 +183,7 @@ def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> Model
         ModelFolderError: Something is missing, changed, or of a newer format.
     """
     manifest = read_manifest(folder, FORMAT)
-    if manifest.get("task") not in TASKS:
+    if manifest.get("task") not in list(TASKS):  # a list cannot be looked up in a dictionary
         raise ModelFolderError(
             f"{folder}: this version knows models of the tasks {', '.join(TASKS)}. "
             f"Got {manifest.get('task')!r}. Upgrade."
@@ -182,11 +192,13 @@ def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> Model
     if lacking:
         raise ModelFolderError(f"{folder}: {', '.join(lacking)} must be there. Got no such file.")
     try:
+        _check_features(folder, manifest["features"])
         vocabularies = {
             name: read_json(folder / f"vocabulary/{name}.json")
             for name in (*VOCABULARIES, *OPTIONAL)
             if f"vocabulary/{name}.json" in manifest["files"]
         }
+        _check_vocabularies(folder, vocabularies)
         vectors = VectorStore.open(folder / VECTORS) if VECTORS in manifest["files"] else None
         model = ModelFolder(
             featurizer=Featurizer.from_settings(manifest["features"], vocabularies, vectors),
@@ -208,6 +220,40 @@ def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> Model
     if build is not None and "build" not in model.network:
         raise ConfigError(f"build: must be left out, as it was when {folder} was trained. Got one.")
     return model
+
+
+def _check_features(folder: Path, features: Any) -> None:
+    """Refuse settings of a featurizer that `Featurizer.settings` never returns."""
+    where = f"{folder}: {MANIFEST}: features"
+    if type(features) is not dict:
+        raise ModelFolderError(f"{where} must be settings by name. Got {short(features)}.")
+    for name, value in features.items():
+        if name not in FEATURES:
+            raise ModelFolderError(f"{where}.{short(name)}: unknown key. Upgrade.")
+        if not FEATURES[name](value):
+            raise ModelFolderError(f"{where}.{name} must have another value. Got {short(value)}.")
+
+
+def _check_vocabularies(folder: Path, vocabularies: Mapping[str, Any]) -> None:
+    """Refuse vocabularies of something else than distinct strings."""
+    lists = {name: vocabularies[name] for name in VOCABULARIES if name in vocabularies}
+    columns = lists.pop("columns", {})
+    if type(columns) is not dict:
+        raise ModelFolderError(f"{folder}: vocabulary/columns.json must be lists by name.")
+    for name, entries in {**columns, **lists}.items():
+        if entries is None and name == "characters":
+            continue
+        where = f"{folder}: vocabulary/{name if name in lists else 'columns'}.json"
+        if type(entries) is not list or not all(type(entry) is str for entry in entries):
+            raise ModelFolderError(f"{where} must hold strings. Got something else.")
+        if len(set(entries)) < len(entries):
+            raise ModelFolderError(f"{where} must hold each string once. Got one twice.")
+    long = [entry for entry in lists.get("characters") or () if len(entry) != 1]
+    if long:
+        raise ModelFolderError(
+            f"{folder}: vocabulary/characters.json must hold single characters. "
+            f"Got {short(long[0])}."
+        )
 
 
 def _digest(files: Mapping[str, str]) -> str:

@@ -1,4 +1,6 @@
 import errno
+import itertools
+import json
 import os
 import shutil
 
@@ -16,6 +18,7 @@ from ner.files import (
     file_sha256,
     read_json,
     read_manifest,
+    read_unchanged,
     replacing,
     sha256,
     write_folder,
@@ -181,6 +184,86 @@ def test_a_failure_in_the_last_step_brings_the_old_folder_back(tmp_path, monkeyp
         write_folder(folder, {"format": 1}, fill)
     assert list(folder.parent.iterdir()) == [folder]
     read_manifest(folder, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[" * 200_000, "a.json: must not be nested so deeply"),
+        ('{"a": 1, "b": {"c": 1, "c": 2}}', "a key must not occur twice"),
+    ],
+    ids=["deep", "twice"],
+)
+def test_json_that_nobody_wrote_is_refused(tmp_path, content, words):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(ValueError) as error:
+        read_json(path)
+    assert str(error.value) == words
+
+
+def test_huge_json_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "a.json"
+    with path.open("wb") as file:
+        file.truncate(300_000_000)
+    with pytest.raises(ValueError, match=r"^a\.json: must have at most 250000000 bytes$"):
+        read_json(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../a.txt", "/a.txt", "a//b", "", "inner/../a.txt", "a" * 300, "a\\b", "C:a", "a\0b"],
+    ids=["above", "root", "empty step", "empty", "inside", "long", "backslash", "drive", "zero"],
+)
+def test_names_of_files_beyond_the_folder_are_refused(tmp_path, name):
+    folder = written(tmp_path)
+    manifest = read_json(folder / "manifest.json")
+    del manifest["digest"]
+    manifest["files"][name] = "0" * 64
+    digest = sha256([json.dumps(manifest, sort_keys=True).encode()])
+    write_json(folder / "manifest.json", {**manifest, "digest": digest})
+    with pytest.raises(ModelFolderError) as error:
+        read_manifest(folder, 1)
+    assert str(error.value) == f"{folder}: manifest.json is damaged."
+
+
+def test_a_folder_that_is_replaced_while_it_is_read_is_read_again(tmp_path):
+    folder = written(tmp_path, seed=1)
+    seeds = []
+
+    def read():
+        seeds.append(read_manifest(folder, 1)["seed"])
+        if len(seeds) == 1:
+            written(tmp_path, seed=2)
+        if len(seeds) == 2:
+            written(tmp_path, seed=3)
+            raise ModelFolderError("a file is missing")
+        return seeds[-1]
+
+    assert read_unchanged(folder, read) == 3
+    assert seeds == [1, 2, 3]
+
+
+def test_an_error_of_a_folder_that_stays_is_passed_on(tmp_path):
+    folder, calls = written(tmp_path), []
+
+    def fail():
+        calls.append(1)
+        raise ModelFolderError("damaged")
+
+    with pytest.raises(ModelFolderError, match=r"^damaged$"):
+        read_unchanged(folder, fail)
+    assert len(calls) == 1
+
+
+def test_a_folder_that_never_stays_is_given_up(tmp_path):
+    seeds = itertools.count()
+    folder = written(tmp_path)
+    with pytest.raises(ModelFolderError) as error:
+        read_unchanged(folder, lambda: written(tmp_path, seed=next(seeds)))
+    assert str(error.value) == (
+        f"{folder}: must stay as it is while it is read. It was replaced 5 times."
+    )
 
 
 def change_a_file(folder):

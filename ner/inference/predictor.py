@@ -130,7 +130,9 @@ class Predictor:
     origin: Origin | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "runner", BatchRunner(self.featurizer, self.runtime))
+        per_token = self.task.is_per_token
+        runner = BatchRunner(self.featurizer, self.runtime, is_per_token=per_token)
+        object.__setattr__(self, "runner", runner)
         object.__setattr__(self, "decode", self.task.decode(self.runtime.edges))
 
     @classmethod

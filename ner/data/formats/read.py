@@ -160,7 +160,8 @@ def _with_column(sentences: Iterator[Sentence], column: str) -> Iterator[Sentenc
         if column not in sentence.columns and sentence.tokens:
             has = f"the columns {' '.join(sentence.columns)}" if sentence.columns else "none"
             raise DataError(
-                f"{sentence.source or 'sentences'}: a column {column!r} is needed. Got {has}."
+                f"{sentence.source or 'sentences'}: a column {column!r} is needed. Got {has}. "
+                "Name it with --columns, or choose another one with --target."
             )
         yield sentence
 

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from ner.data.lines import replace_surrogates, short
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, align_spans, split_tokens
+from ner.data.tokenizer import Tokenize
 from ner.errors import DataError
 
 Offsets = list[tuple[int, int]]
-Tokenize = Callable[[str], tuple[list[str], Offsets]]
 Record = TypeVar("Record")
 
 # Values that say nothing: nothing is lost if they are not read.
