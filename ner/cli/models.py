@@ -1,4 +1,4 @@
-"""`ner eval`, `ner export` and `ner info`."""
+"""`ner eval`, `ner export`, `ner info` and `ner rename`."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -134,6 +134,35 @@ def info(model: ModelArgument, as_json: Json = False) -> None:
         return
     for name, value in _flattened(facts):
         typer.echo(f"{name:24} {value}")
+
+
+def rename(
+    model: ModelArgument,
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="OLD=NEW", help="New names of labels, such as PER=PERSON."),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FOLDER", help="New folder for the renamed model."),
+    ],
+) -> None:
+    """Copy a model under other names of labels. Its answers stay the same otherwise."""
+    from ner.model_folder import rename
+
+    pairs: dict[str, str] = {}
+    for given in names:
+        old, separator, new = given.partition("=")
+        if not (old and separator and new):
+            raise ConfigError(
+                "ner rename: new names must be given as OLD=NEW, such as PER=PERSON. "
+                f"Got {given!r}."
+            )
+        if pairs.setdefault(old, new) != new:
+            raise ConfigError(f"{old}: must get one new name. Got {pairs[old]} and {new}.")
+    rename(model, pairs, out)
+    shown = ", ".join(f"{old} is now {new}" for old, new in pairs.items())
+    typer.echo(f"{out}: the model of {model} with other labels: {shown}.")
 
 
 def _flattened(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

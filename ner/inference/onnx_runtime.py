@@ -225,6 +225,8 @@ def read_edges(folder: Path, num_tags: int) -> Edges | None:
     """
     edge, square = (num_tags,), (num_tags, num_tags)
     weights = StoredWeights(folder / WEIGHTS)
+    for name in weights:
+        _ = weights[name]  # refuses what is not finite, also in tables that the graphs map
     if set(weights).isdisjoint(STEPS):
         return None
     lacking = [name for name in STEPS if name not in weights]

@@ -1,13 +1,14 @@
 """From a model folder to what runs its network: ONNX Runtime or torch."""
 
 import importlib.util
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from ner.choices import Precision, RuntimeName
 from ner.errors import ConfigError, ModelFolderError
 from ner.extras import require
+from ner.files import read_unchanged
 from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
 from ner.tasks import Task
 from ner.tasks.base import Runtime
@@ -99,25 +100,39 @@ def open_model(
         raise ConfigError(f"device: must be cpu for ONNX Runtime. Got {device!r}.")
     if runtime == "torch" and precision != "fp32":
         raise ConfigError(f"precision: must be fp32 for torch. Got {precision!r}.")
-    model = load_model(folder, build)
+    origin = Origin(folder.absolute(), "", runtime, precision, device, threads, build)
+    return read_unchanged(folder, lambda: _open(folder, task, origin))
+
+
+def _open(folder: Path, task: type[Task] | None, origin: Origin) -> OpenedModel:
+    model = load_model(folder, origin.build)
     if task is not None and not isinstance(model.task, task):
         raise ModelFolderError(
             f"{folder}: must hold a model that {task.does}. Got one that {model.task.does}."
         )
-    origin = Origin(folder.absolute(), model.digest, runtime, precision, device, threads, build)
-    if runtime == "onnx" or precision == "int8" or (runtime == "auto" and _suits(model, device)):
-        if GRAPHS[precision] not in model.files:
-            option = " --int8" if precision == "int8" else ""
-            raise ModelFolderError(
-                f"{folder}: {GRAPHS[precision]} must be there. Got no such file; write it with: "
-                f"ner export {folder}{option}"
-            )
-        from ner.inference.onnx_runtime import OnnxRuntime
+    origin = replace(origin, digest=model.digest)
+    if not _runs_on_onnx(model, origin):
+        chosen = torch_runtime(
+            model, device=origin.device, threads=origin.threads, where=str(folder)
+        )
+        return OpenedModel(model, chosen, origin)
+    graph = GRAPHS[origin.precision]
+    if graph not in model.files:
+        option = " --int8" if origin.precision == "int8" else ""
+        raise ModelFolderError(
+            f"{folder}: {graph} must be there. Got no such file; write it with: "
+            f"ner export {folder}{option}"
+        )
+    from ner.inference.onnx_runtime import OnnxRuntime
 
-        onnx = OnnxRuntime(folder, model.task, precision=precision, threads=threads)
-        return OpenedModel(model, onnx, origin)
-    chosen = torch_runtime(model, device=device, threads=threads, where=str(folder))
-    return OpenedModel(model, chosen, origin)
+    onnx = OnnxRuntime(folder, model.task, precision=origin.precision, threads=origin.threads)
+    return OpenedModel(model, onnx, origin)
+
+
+def _runs_on_onnx(model: ModelFolder, origin: Origin) -> bool:
+    if origin.runtime == "auto" and origin.precision == "fp32":
+        return _suits(model, origin.device)
+    return origin.runtime != "torch"
 
 
 def _suits(model: ModelFolder, device: str) -> bool:

@@ -178,6 +178,14 @@ class Task(Protocol):
         """
         ...
 
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return the task with other names of labels, in the same order.
+
+        Args:
+            names: New names by old ones; a label without any keeps its own.
+        """
+        ...
+
 
 def free_edges(count: int) -> Edges:
     """Return edges on which every step between tags scores zero."""

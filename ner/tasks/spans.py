@@ -115,6 +115,11 @@ class SpanTask:
             raise DataError("train: some entities to learn from. Got none.")
         return type(self)((*self.tags, *tag_set(new, self.scheme)[1:]), self.scheme)
 
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return the same tags with other labels."""
+        tags = (tag[:2] + names.get(tag[2:], tag[2:]) if tag != "O" else tag for tag in self.tags)
+        return type(self)(tuple(tags), self.scheme)
+
     def check(self, sentence: Sentence, split: str) -> None:
         """Refuse a sentence without spans; partial annotation is for training."""
         if sentence.spans is None and (sentence.allowed is None or split != "train"):

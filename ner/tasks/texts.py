@@ -120,6 +120,10 @@ class TextTask:
             raise DataError(f"train: at least {needed} labels to learn. Got {list(labels)}.")
         return replace(self, outputs=labels, temperature=1.0)
 
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return the task with other names of labels."""
+        return replace(self, outputs=tuple(names.get(label, label) for label in self.outputs))
+
     def check(self, sentence: Sentence, split: str) -> None:
         """Refuse a sentence without labels, or with several where it may have one."""
         where = sentence.source or split

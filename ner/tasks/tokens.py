@@ -104,6 +104,10 @@ class TokenTask:
         new = sorted(set(self.count_labels(sentences)).difference(self.outputs))
         return type(self)(self.column, (*self.outputs, *new))
 
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return the task with other names of labels."""
+        return type(self)(self.column, tuple(names.get(label, label) for label in self.outputs))
+
     def check(self, sentence: Sentence, split: str) -> None:
         """Refuse a sentence without the column."""
         if self.column not in sentence.columns:

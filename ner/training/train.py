@@ -14,7 +14,6 @@ from ner.config import TrainingConfig
 from ner.config.loading import Config, read_config
 from ner.data.formats.read import CorpusSource, file_digest
 from ner.data.sentence import Sentence
-from ner.data.tokenizer import Tokenizer
 from ner.errors import TrainingError
 from ner.evaluation.report import Report
 from ner.features.batches import TrainingBatches
@@ -30,7 +29,7 @@ from ner.training.prepare import Prepared, make_batches, prepare, read_word_vect
 from ner.training.progress import Progress
 from ner.training.result import RunResult
 from ner.training.run_folder import CONFIG, VECTORS, MetricLog, RunFolder, choose_folder
-from ner.training.settings import check_task, continue_from
+from ner.training.settings import check_task, continue_from, fit_to_corpus
 from ner.training.splits import Corpus, Notify, read_corpus, warn_of_labels
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
 from ner.training.weights import Penalty, shrinkable
@@ -62,7 +61,8 @@ def train(
         config: A TOML file or a `Config`; the defaults if there is none.
         out: Folder of the run; by default `runs/NAME`, with a number if that is taken.
         train: Training data: a file, a folder, a name such as `hub:conll2003` or `sample:train`, or
-            a list of sentences.
+            data in memory: a list or generator of `Sentence` or of pairs `(tokens, tags)`, a data
+            set of Hugging Face or a DataFrame. See `ner.read_sentences`.
         dev: Development data, which choose the best weights; by default a tenth of the training
             data.
         test: Test data, which are scored once, at the end.
@@ -126,7 +126,7 @@ def run_training(
 ) -> RunResult:
     """Train a model, and return it with all reports.
 
-    The arguments are those of `train`. `sources` holds the splits that are lists, by their names.
+    The arguments are those of `train`. `sources` holds the splits that are in memory, by name.
     """
     path = choose_folder(out, config, resume=resume)
     if config is None and resume and (path / CONFIG).is_file():
@@ -145,11 +145,16 @@ def run_training(
 
     with folder.taken_back_on_failure():
         # Read.
-        tokenizer = start.tokenizer if start else Tokenizer(config.data.tokenizer)
         corpus = read_corpus(
-            config, sources or {}, tokenizer, shown.note, folder=path, init=start_digest
+            config,
+            sources or {},
+            shown.note,
+            tokenizer=start.tokenizer if start else None,
+            folder=path,
+            init=start_digest,
         )
         # Prepare.
+        config = fit_to_corpus(config, corpus.counts, shown.note)
         vectors = None
         if start is None:
             vectors = read_word_vectors(config, corpus, path / VECTORS, shown.note)
@@ -174,9 +179,7 @@ def run_training(
         raise TrainingError(f"{error} Sentences of the step: {names}.") from None
     seconds = time.perf_counter() - began
 
-    return finish(
-        config, path, corpus, prepared, trainer, tokenizer, seconds=seconds, notify=shown.note
-    )
+    return finish(config, path, corpus, prepared, trainer, seconds=seconds, notify=shown.note)
 
 
 def build_trainer(
@@ -219,7 +222,7 @@ def build_trainer(
         evaluate,
         optimizers,
         schedule,
-        epochs=training.epochs,
+        epochs=int(training.epochs),
         metric=task.metric,
         clip_norm=training.clip_norm,
         ema=training.ema,

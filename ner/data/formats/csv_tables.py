@@ -15,19 +15,17 @@ the columns of a file hold. A guess is noted. Commas, semicolons or tabs separat
 header decides.
 """
 
-import ast
 import csv
 import functools
 import io
 import itertools
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ner.data.formats.base import (
+    BLANK_TOKENS,
     DOCUMENTS,
     IDS,
     PARTIAL,
@@ -52,7 +50,7 @@ from ner.data.formats.columns import (
     token_columns,
 )
 from ner.data.formats.delimited import DelimitedRow, delimited_rows, split_line
-from ner.data.formats.json_text import dump
+from ner.data.formats.json_text import cell_value, dump
 from ner.data.formats.options import DEFAULT_TAGS, ReadOptions
 from ner.data.formats.records import (
     build_sentences,
@@ -339,7 +337,7 @@ def _wide_sentence(
     cells = {role: record[column] for role, column in roles.items()}
     spans, labels = _label_cell(cells.get("label", "").strip(), "spans" in roles, options)
     if cell := cells.get("spans"):
-        items = _value(cell)
+        items = cell_value(cell)
         if not is_span_list(items):
             raise FieldError(f"{roles['spans']}: must be a JSON list of spans. Got {short(cell)}.")
         spans = list(list_spans(items, notes))
@@ -365,7 +363,7 @@ def _label_cell(
     """
     if not cell:
         return None, None
-    value = _value(cell) if cell[0] in "[{" else None
+    value = cell_value(cell) if cell[0] in "[{" else None
     if isinstance(value, dict) and set(value) == {"choices"}:
         value = value["choices"]
     if value == []:
@@ -380,16 +378,6 @@ def _label_cell(
         parts = (part.strip() for part in cell.split(options.label_separator))
         return None, tuple(part for part in parts if part)
     return None, (cell,)
-
-
-def _value(cell: str) -> Any:
-    """Read a cell of JSON, or of a Python list as pandas writes it; None if it is neither."""
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(cell)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-    return None
 
 
 def _read_long(table: Table, options: ReadOptions) -> Iterator[Sentence]:
@@ -451,7 +439,7 @@ def _long(name: str, delimiter: str) -> Format:
     return Format(
         name,
         f"a table with {DELIMITERS[delimiter]} and a header, a token per row",
-        frozenset({SPANS, PARTIAL, TOKENS}),
+        frozenset({SPANS, PARTIAL, TOKENS, BLANK_TOKENS}),
         functools.partial(read_table, delimiter=delimiter),
         functools.partial(write_long, delimiter=delimiter),
         columns=None,

@@ -12,15 +12,18 @@ from ner.data.formats.columns import (
     TAG,
 )
 from ner.data.formats.csv_tables import kind_of_table
+from ner.data.formats.labelled_lines import LABEL_PREFIX
 from ner.data.formats.registry import FORMATS
 from ner.data.lines import CHUNK, decode_head, is_folder, read_head
 from ner.data.stdin import standard_input
 from ner.errors import DataError
 
+PUBTATOR_TITLE = re.compile(r"\s*[^|\t\n]+\|t\|")
 CONLLU_ROW = re.compile(r"1(?:-[0-9]+)?\t(?:[^\t]*\t){8}[^\t]*")
 
 # How the kinds of JSON begin. The first pattern that matches decides.
 JSON_BEGINNINGS = (
+    (re.compile(r'\s*[\[{].*"passages"\s*:\s*\[\s*\{.*"offset"\s*:', re.DOTALL), "bioc"),
     (re.compile(r'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:.*"examples"\s*:\s*\[', re.DOTALL), "lighttag"),
     (re.compile(r'\s*\{\s*"examples"\s*:\s*\[', re.DOTALL), "lighttag"),
     (re.compile(r'\s*\{.*"annotations"\s*:\s*\[\s*(?:\[|null)', re.DOTALL), "spacy-json"),
@@ -114,8 +117,10 @@ def _table_name(lines: list[str], ending: str) -> str | None:
 
 
 def _lines_name(lines: list[str], is_labelled: bool) -> str:
-    """Tell CoNLL-U, columns, and labels with texts apart."""
+    """Tell PubTator, CoNLL-U, columns, and labels with texts apart."""
     first = next((line for line in lines if line and not line.startswith("#")), "")
+    if PUBTATOR_TITLE.match(first):
+        return "pubtator"
     if CONLLU_ROW.fullmatch(first):
         return "conllu"
     while lines and not lines[-1].strip(BLANKS):
@@ -123,11 +128,20 @@ def _lines_name(lines: list[str], is_labelled: bool) -> str:
     if is_labelled:
         lines = [line for line in lines if line.strip(BLANKS)]
     rows = [RUN_OF_BLANKS.split(line.strip(BLANKS)) for line in lines]
+    if rows and all(row[0].startswith(LABEL_PREFIX) for row in rows):
+        return "labels"
     have_texts = all(len(row) > 1 for row in rows)
     have_tags = all(TAG.fullmatch(row[-1]) for row in rows)
-    are_texts = is_labelled or (
-        len(rows) >= FEWEST_TEXTS
-        and len({len(row) for row in rows}) > FEWEST_TEXTS - 1
-        and len({row[0] for row in rows}) <= len(rows) / 2 + 1
+    # A column of texts beside one of labels: fields with several words are no tokens and tags.
+    are_pairs = all(line.count("\t") == 1 for line in lines)
+    with_words = sum(max(len(field.split()) for field in line.split("\t")) > 2 for line in lines)
+    are_texts = (
+        is_labelled
+        or (are_pairs and 2 * with_words > len(lines))
+        or (
+            len(rows) >= FEWEST_TEXTS
+            and len({len(row) for row in rows}) > FEWEST_TEXTS - 1
+            and len({row[0] for row in rows}) <= len(rows) / 2 + 1
+        )
     )
     return "labels" if have_texts and not have_tags and are_texts else "conll"

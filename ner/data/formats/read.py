@@ -1,13 +1,13 @@
 """A corpus by its name: whatever form it has, sentences come out."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Protocol, Unpack
 
 from ner.data.formats.options import ReadKeywords, ReadOptions
-from ner.data.lines import check_file, input_name, is_folder, short
+from ner.data.lines import check_file, input_name, is_folder
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes
 from ner.errors import DataError
@@ -16,7 +16,35 @@ from ner.files import file_sha256, sha256
 # The two files of brat's.
 PAIR = (".ann", ".txt")
 SAMPLE_SPLITS = ("train", "dev", "test")
-CorpusSource = str | Path | Sequence[Sentence]
+
+# A sentence, a pair, a list of tokens with their tags, or a record.
+Item = Sentence | tuple[str | Sequence[str], Any] | Sequence[tuple[str, ...]] | Mapping[str, Any]
+
+
+class Table(Protocol):
+    """A table in memory, such as a DataFrame of pandas."""
+
+    @property
+    def columns(self) -> Any:
+        """The names of its columns."""
+        ...
+
+    def to_dict(self, *arguments: Any, **options: Any) -> Any:
+        """Return its rows."""
+        ...
+
+
+class Dataset(Protocol):
+    """A data set of Hugging Face."""
+
+    @property
+    def features(self) -> Any:
+        """What each of its columns holds."""
+        ...
+
+
+# What may be given as a corpus: the name of one, or data in memory.
+CorpusSource = str | Path | Iterable[Item] | Table | Dataset | Mapping[Any, Dataset]
 
 
 def read_sentences(
@@ -25,8 +53,11 @@ def read_sentences(
     """Read a corpus into a list; sentences without tokens are left out.
 
     Args:
-        source: Sentences; or "sample:train", "sample:dev", "sample:test" for the sample that comes
-            with the package; "hub:NAME" or "hub:NAME:SPLIT" for a data set of Hugging Face; a
+        source: Data in memory: a list or generator of `Sentence`, of pairs `(tokens, tags)` or
+            `(text, label)`, or of records as in JSON lines; a data set of Hugging Face; or a
+            DataFrame with a token or a text on each row. Otherwise the name of a corpus:
+            "sample:train", "sample:dev", "sample:test" for the sample that comes with the
+            package; "hub:NAME" or "hub:NAME:SPLIT" for a data set of Hugging Face; a
             folder or a file in any format that `ner data convert` reads, which may be packed
             (.gz, .bz2, .xz, .zst); "-" for standard input.
         options: How it is read; by default `ReadOptions()`.
@@ -57,7 +88,8 @@ def stream_sentences(
     binary file are held in memory as a whole.
     """
     chosen = (options or ReadOptions()).updated(**changes)
-    found = _read(source, chosen) if isinstance(source, str | Path) else _checked(source)
+    is_name = isinstance(source, str | Path)
+    found = _read(source, chosen) if is_name else _noted(source, chosen)
     return found if chosen.target is None else _with_column(found, chosen.target)
 
 
@@ -79,17 +111,27 @@ def _read(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
     return _warned(sentences, notes, source_name(source)) if options.notes is None else sentences
 
 
+def _noted(source: CorpusSource, options: ReadOptions) -> Iterator[Sentence]:
+    from ner.data.formats.objects import read_objects
+
+    notes = Notes()
+    sentences = read_objects(source, options.filled(notes=notes))
+    return _warned(sentences, notes, source_name(source)) if options.notes is None else sentences
+
+
 def file_digest(source: CorpusSource) -> str | None:
     """Return the SHA-256 of a corpus in hexadecimal, or None where there is nothing to hash.
 
-    A folder counts with the names of its files, and so do the two files of brat's. Data sets on
-    the hub and standard input have none.
+    A folder counts with the names of its files, and so do the two files of brat's. A list has one
+    if it holds sentences. Other data in memory, data sets on the hub and standard input have none.
 
     Raises:
         DataError: There is no such file.
     """
     if not isinstance(source, str | Path):
-        return sha256(map(_digested, source))
+        items = source if isinstance(source, Sequence) else [None]
+        sentences = [item for item in items if isinstance(item, Sentence)]
+        return sha256(map(_digested, sentences)) if len(sentences) == len(items) else None
     scheme, _, rest = str(source).partition(":")
     if scheme == "hub" or str(source) == "-":
         return None
@@ -111,15 +153,6 @@ def file_digest(source: CorpusSource) -> str | None:
 def source_name(source: CorpusSource) -> str:
     """Return what messages call a corpus."""
     return input_name(source) if isinstance(source, str | Path) else "sentences"
-
-
-def _checked(sentences: Sequence[Sentence]) -> Iterator[Sentence]:
-    if not isinstance(sentences, Sequence):
-        raise DataError(f"sentences: must be a list of Sentence or a name. Got {short(sentences)}.")
-    for sentence in sentences:
-        if not isinstance(sentence, Sentence):
-            raise DataError(f"sentences: must be a list of Sentence. Got {short(sentence)}.")
-    return iter(sentences)
 
 
 def _with_column(sentences: Iterator[Sentence], column: str) -> Iterator[Sentence]:

@@ -10,17 +10,18 @@ from typing import Any, TypeVar
 from ner.data.lines import replace_surrogates, short
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, align_spans, split_tokens
+from ner.data.tokenizer import Tokenize
 from ner.errors import DataError
 
 Offsets = list[tuple[int, int]]
-Tokenize = Callable[[str], tuple[list[str], Offsets]]
 Record = TypeVar("Record")
 
 # Values that say nothing: nothing is lost if they are not read.
 EMPTY_VALUES = (None, "", [], {})
 
 # The fields of a span that are read, and those that say again where its tokens are.
-SPAN_KEYS = ("start", "start_offset", "end", "end_offset", "label", "labels", "text")
+SPAN_KEYS = ("start", "start_offset", "end", "end_offset", "text")
+SPAN_LABEL_KEYS = ("label", "labels", "type", "tag", "entity_type", "entity_group")
 TOKEN_PLACES = ("token_start", "token_end")
 
 
@@ -144,8 +145,9 @@ def list_spans(items: Iterable[Any], notes: Notes) -> Iterator[CharSpan]:
             continue
         start = item.get("start", item.get("start_offset"))
         end = item.get("end", item.get("end_offset"))
-        labels = item.get("label", item.get("labels"))
-        note_span(item, (*SPAN_KEYS, *TOKEN_PLACES), notes)
+        key = next((key for key in SPAN_LABEL_KEYS if key in item), "label")
+        labels = item.get(key)
+        note_span(item, (*SPAN_KEYS, *TOKEN_PLACES, key), notes)
         for label in labels if isinstance(labels, list) else (labels,):
             yield char_span(start, end, label, item, item.get("text"))
 

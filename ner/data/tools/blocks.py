@@ -159,7 +159,7 @@ def _row_blocks(file: CorpusFile) -> Iterator[Block]:
     boundaries = 0
     block: list[str] = []
     sentence: Sentence | None = None
-    is_finished = False
+    is_finished, waits_for_rows = False, False
 
     def finished() -> Block:
         # The last block of a file may lack its blank line, or even its newline.
@@ -170,16 +170,19 @@ def _row_blocks(file: CorpusFile) -> Iterator[Block]:
     for number, text in _decoded(file):
         line = text.rstrip(f"{BLANKS}\r\n")
         is_boundary = has_boundaries and layout.is_boundary(line)
-        if has_boundaries and line and not is_boundary:
+        is_comment = number in file.comments
+        if has_boundaries and line and not is_boundary and not is_comment:
             _check_separators(line, layout, f"{file.source}:{number}")
         if block and line and (is_finished or is_boundary):
             yield finished()
             block, sentence, is_finished = [], None, False
         boundaries += is_boundary
+        if not block or (line and not is_comment):
+            waits_for_rows = is_comment
         block.append(text)
         sentence = sentence or sentences.get(number)
-        # Rows may follow a boundary without a blank line.
-        is_finished = is_finished or not line or is_boundary
+        # Rows may follow a boundary without a blank line. Comments alone belong to the next rows.
+        is_finished = is_finished or (not line and not waits_for_rows) or is_boundary
     if block:
         yield finished()
 

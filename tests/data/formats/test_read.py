@@ -50,7 +50,7 @@ def test_a_hub_name_may_say_its_split(monkeypatch):
 def test_sentences_are_taken_as_they_are():
     sentences = [Sentence(["Ada"], spans=SPANS[0]), Sentence(["b"])]
     assert read_sentences(sentences) == sentences
-    with pytest.raises(DataError, match=r"sentences: must be a list of Sentence\. Got 'Ada'\."):
+    with pytest.raises(DataError, match=r"^sentences\[0\]: must be a Sentence, a pair"):
         read_sentences(["Ada"])
 
 
