@@ -92,7 +92,6 @@ class RecordFields:
 
     def lost(self, name: str) -> Iterator[str]:
         """Yield lines on what is not in the output; `name` is what messages call the file."""
-        yield from (f"{name}: {guess}" for guess in self.notes.guesses)
         changes = self.notes.changes
         yield from changes[:MOST_SHOWN]
         if len(changes) > MOST_SHOWN:

@@ -182,6 +182,8 @@ def _report(inputs: Sequence[Input], reading: "ReadOptions", output: str) -> Non
     for given in inputs:
         for warning in given.fields.notes.warnings:
             print_note(f"Warning: {warning}")
+        for guess in given.fields.notes.guesses:
+            print_note(f"{given.name}: {guess}")
         # What people read on a terminal is not meant to hold all fields.
         for line in given.fields.lost(given.name) if output != "pretty" else ():
             print_note(line)
