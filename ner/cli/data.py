@@ -16,6 +16,7 @@ from ner.cli.options import (
     OnErrorOption,
     error_list,
     list_lost,
+    list_notes,
     list_skipped,
     reading_corpora,
     refuse_own_input,
@@ -127,13 +128,9 @@ def stats(
 
     corpus_files = read_corpus_files(sources, reading)
     for file in corpus_files:
-        for guess in file.notes.guesses:
-            typer.echo(f"{file.name}: {guess}", err=True)
+        list_notes(file.notes, file.name)
         if file.problems:
             raise file.problems[0]
-        if file.notes.changes:
-            count, first = len(file.notes.changes), file.notes.changes[0]
-            typer.echo(f"{file.name}: {count} spans are not counted. The first: {first}", err=True)
     found = corpus_stats(corpus_files)
     if plot is not None:
         lengths = {
@@ -322,6 +319,7 @@ def convert(
 def _warn_of_writer(file: "CorpusFile") -> None:
     from ner.data.tools.blocks import is_copied
 
+    list_notes(file.notes, file.name)
     if not is_copied(file):
         typer.echo(
             f"{file.source}: the output is written from the sentences alone. Other fields of "
@@ -331,7 +329,8 @@ def _warn_of_writer(file: "CorpusFile") -> None:
 
 
 def _changes(notes: "Notes", source: str) -> Iterator[str]:
-    """List what reading guessed, changed and left out."""
+    """List what reading guessed, changed and left out, and what may be wrong with it."""
+    yield from (f"Warning: {warning}" for warning in notes.warnings)
     for guess in notes.guesses:
         yield f"{source}: {guess}"
     yield from notes.changes

@@ -121,7 +121,14 @@ class Input:
 
         options = self.options(model)
         if self.format == CONLL:
-            return read_conll(self.lines, self.name, options.columns, None, options.problems)
+            return read_conll(
+                self.lines,
+                self.name,
+                options.columns,
+                None,
+                options.problems,
+                notes=options.notes,
+            )
         if self.format in (JSONL, JSON):
             is_list = self.format == JSON
             return self.fields.read(

@@ -15,6 +15,7 @@ from ner.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
+    from ner.data.spans import Notes
     from ner.inference.predictor import Predictor
 
 READING, RUNNING = "Options for reading", "Options for running the model"
@@ -294,6 +295,12 @@ def list_skipped(problems: Sequence[DataError] | None) -> None:
         typer.echo(f"skipped: {problem}", err=True)
     if problems:
         typer.echo(f"Skipped {len(problems)} in total.", err=True)
+
+
+def list_notes(notes: "Notes", name: str) -> None:
+    """List on stderr the warnings of reading a file, and sum up its changes."""
+    for line in notes.summary(name):
+        print_note(line)
 
 
 def list_lost(lost: Mapping[str, int], format_: str) -> None:

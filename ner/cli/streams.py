@@ -92,6 +92,7 @@ class Stream:
             columns=given.options(self.model).columns,
             problems=given.reading.problems,
             predicted=column,
+            notes=given.fields.notes,
         )
 
     def _bursts(

@@ -180,6 +180,8 @@ def _report(inputs: Sequence[Input], reading: "ReadOptions", output: str) -> Non
     """List on stderr what was skipped, and what of the sources is not in the output."""
     list_skipped(reading.problems)
     for given in inputs:
+        for warning in given.fields.notes.warnings:
+            print_note(f"Warning: {warning}")
         # What people read on a terminal is not meant to hold all fields.
         for line in given.fields.lost(given.name) if output != "pretty" else ():
             print_note(line)

@@ -4,7 +4,7 @@ import bisect
 import itertools
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -56,11 +56,13 @@ class Notes:
         changes: A line for each span that was moved or dropped, and each text left out.
         ignored: How often something occurred that no `Sentence` holds, such as a relation.
         guesses: A line for each guess about the whole file, such as what its columns hold.
+        warnings: A line for each sign that something is read in another way than it was meant.
     """
 
     changes: list[str] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     guesses: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def guess(self, line: str) -> None:
         """Note a guess about the file, once."""
@@ -69,12 +71,16 @@ class Notes:
 
     def warn(self, name: str) -> None:
         """Warn of guesses and changes, for users who did not ask for the list."""
+        for line in self.summary(name):
+            warnings.warn(line.removeprefix("Warning: "), stacklevel=3)
+
+    def summary(self, name: str) -> Iterator[str]:
+        """Yield the warnings, the guesses, and a line that sums up the changes in a file."""
+        yield from (f"Warning: {warning}" for warning in self.warnings)
         for guess in self.guesses:
-            warnings.warn(f"{name}: {guess}", stacklevel=3)
+            yield f"{name}: {guess}"
         if self.changes:
-            warnings.warn(
-                f"{name}: {len(self.changes)} changes. The first: {self.changes[0]}", stacklevel=3
-            )
+            yield f"{name}: {len(self.changes)} changes. The first: {self.changes[0]}"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import CorpusSource, file_digest, read_sentences, source_name
 from ner.data.overlap import SentenceSample, shared_warning
 from ner.data.sentence import Sentence
+from ner.data.spans import Notes
 from ner.evaluation.report import Report
 from ner.inference.predictor import Predictor
 from ner.inference.reading import Notify, options_for
@@ -70,8 +71,11 @@ def evaluate(
     chosen = options_for(
         model, data, (options or ReadOptions()).updated(**changes), split="test", notify=notify
     )
-    gold = read_sentences(data, chosen)
+    notes = chosen.notes or (None if notify is None else Notes())
+    gold = read_sentences(data, chosen.updated(notes=notes))
     if notify is not None:
+        for line in notes.summary(source_name(data)) if notes else ():
+            notify(line)
         warn_of_data(model, data, gold, notify)
     return evaluate_predictions(
         model.task,

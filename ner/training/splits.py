@@ -330,6 +330,9 @@ class _Tally:
 
     def report(self) -> None:
         """Pass on what was noted, and forget it: a long corpus has many notes."""
+        for warning in self.notes.warnings:
+            self.notify(f"Warning: {warning}")
+        self.notes.warnings.clear()
         for guess in self.notes.guesses[self.guessed :]:
             self.notify(f"guessed: {guess}")
         self.guessed = len(self.notes.guesses)

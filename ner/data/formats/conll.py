@@ -4,8 +4,8 @@ The scheme of the tags, the separators and the ends of lines may be any. Single 
 columns if the first row holds a tab; otherwise runs of blanks and tabs do. A row of `-DOCSTART-`
 begins a document, whose name is a running number; sentences before the first such row have no
 document. Lines before a sentence that begin with # are comments, unless they look like its rows
-(see `Layout.count_comments`): a token may be a #, or begin with one. If the tag of a token is left open (see `ner.data.partial`), the sentence has `allowed`
-instead of `spans`.
+(see `Layout.count_comments`): a token may be a #, or begin with one. If the tag of a token is left
+open (see `ner.data.partial`), the sentence has `allowed` instead of `spans`.
 """
 
 import itertools
@@ -34,6 +34,7 @@ from ner.data.formats.columns import (
     sentence_tags,
     token_columns,
 )
+from ner.data.formats.misread import watch_tokens
 from ner.data.formats.options import DEFAULT_TAGS, ReadOptions
 from ner.data.lines import decode_lines, input_name, read_lines, replace_surrogates
 from ner.data.sentence import Sentence, Source
@@ -63,18 +64,26 @@ def read_conll(
         problems: A list for the errors of sentences that cannot be read, which are left out; None
             raises the first error.
         last: The name of the last column if `columns` is None; by default `tags`.
-        notes: Counts the comments.
+        notes: Counts the comments, and gets a warning if the tokens look like another column.
 
     Raises:
         ConfigError: `columns` does not name exactly one token column, or repeats a name.
         DataError: A row is not UTF-8, has too many or too few columns, an empty token or a tag
             without prefix.
     """
-    for block in _read_blocks(lines, name, Layout(columns, tags, last), problems):
-        if block.comments and notes is not None:
-            notes.ignored[COMMENTS] += block.comments
-        if block.sentence is not None:
-            yield block.sentence
+    blocks = _read_blocks(lines, name, Layout(columns, tags, last), problems)
+    if notes is None:
+        yield from (block.sentence for block in blocks if block.sentence is not None)
+        return
+
+    def sentences() -> Iterator[Sentence]:
+        for block in blocks:
+            if block.comments:
+                notes.ignored[COMMENTS] += block.comments
+            if block.sentence is not None:
+                yield block.sentence
+
+    yield from watch_tokens(sentences(), notes, name)
 
 
 def comment_lines(lines: Iterable[bytes], name: str, layout: Layout) -> Iterator[int]:
@@ -138,6 +147,7 @@ def annotate_conll(
     tags: str | None = None,
     problems: list[DataError] | None = None,
     predicted: str | None = None,
+    notes: Notes | None = None,
 ) -> Iterator[str]:
     """Yield the lines of a column file, without newline, with the predicted tag as last column.
 
@@ -154,6 +164,7 @@ def annotate_conll(
         tags: As for `read_conll`, but by default no column is taken for tags, nor checked.
         problems: As for `read_conll`.
         predicted: The predicted column to write instead of tags.
+        notes: Gets a warning if the tokens look like another column.
     """
     layout = Layout(columns, tags)
     nothing = itertools.repeat("O" if predicted is None else "_")
@@ -165,7 +176,7 @@ def annotate_conll(
             if block.sentence is not None:
                 yield block.sentence
 
-    for tagged in tag_sentences(sentences()):
+    for tagged in tag_sentences(watch_tokens(sentences(), notes or Notes(), name)):
         while waiting[0].sentence is None:
             yield from _annotated(waiting.popleft(), nothing, layout)
         block = waiting.popleft()

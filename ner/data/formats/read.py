@@ -17,8 +17,8 @@ from ner.files import file_sha256, sha256
 PAIR = (".ann", ".txt")
 SAMPLE_SPLITS = ("train", "dev", "test")
 
-# A sentence, a pair, or a record.
-Item = Sentence | tuple[str | Sequence[str], Any] | Mapping[str, Any]
+# A sentence, a pair, a list of tokens with their tags, or a record.
+Item = Sentence | tuple[str | Sequence[str], Any] | Sequence[tuple[str, ...]] | Mapping[str, Any]
 
 
 class Table(Protocol):
@@ -44,7 +44,7 @@ class Dataset(Protocol):
 
 
 # What may be given as a corpus: the name of one, or data in memory.
-CorpusSource = str | Path | Iterable[Item] | Table | Dataset
+CorpusSource = str | Path | Iterable[Item] | Table | Dataset | Mapping[Any, Dataset]
 
 
 def read_sentences(

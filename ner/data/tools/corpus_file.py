@@ -93,7 +93,7 @@ def read_corpus_file(
     )
     for sentence in stream_sentences(source, reading):
         (file.sentences if sentence.tokens else file.empty).append(sentence)
-    if not (file.sentences or file.problems or file.empty):
+    if not (file.sentences or file.problems or file.empty or file.notes.changes):
         raise DataError(f"{source}: no sentences. At least one is needed.")
     if format_.name == "conll" and file.notes.ignored[COMMENTS]:
         lines = read_lines(source, options.encoding)

@@ -132,6 +132,21 @@ UNFITTING_SPANS = Kind(
     "Repair their offsets, or use --misaligned and --overlapping of ner data convert.",
 )
 
+LEFT_OUT = Kind(
+    "left-out",
+    Severity.NOTE,
+    "records that nobody annotated, or that an annotator rejected",
+    "They are not read. Finish them, or leave them as they are.",
+)
+
+MISREAD_COLUMNS = Kind(
+    "misread-columns",
+    Severity.WARNING,
+    "columns that do not hold what is read from them",
+    "Separate columns by tabs or blanks, and name them with --columns where their order is not "
+    "that of a token first and a tag last.",
+)
+
 ILLEGAL_TAGS = Kind(
     "illegal-tags",
     Severity.ERROR,
