@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from ner.inference.predictor import Classification, Predictor
     from ner.inference.tagger import Tagger
     from ner.inference.token_tagger import TokenTagger
+    from ner.model_folder import rename
     from ner.training.train import train
     from ner.training.trainer import Epoch, Step, Trainer
 
@@ -87,6 +88,7 @@ _HOMES = {
     "export": "ner.exporting.model",
     "load": "ner.inference.loading",
     "read_sentences": "ner.data.formats.read",
+    "rename": "ner.model_folder",
     "score_predictions": "ner.evaluation.predicted_file",
     "train": "ner.training.train",
 }
@@ -122,6 +124,7 @@ __all__ = [
     "load",
     "nn",
     "read_sentences",
+    "rename",
     "score_predictions",
     "train",
 ]

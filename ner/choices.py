@@ -13,7 +13,10 @@ Scheme = Literal["IOB1", "BIO", "BIOES"]
 Spelling = Literal["IOB1", "BIO", "IOB2", "BIOES", "BILOU", "BMES"]
 
 # What happens to spans that do not start and end at token boundaries.
-Misaligned = Literal["refuse", "snap", "drop"]
+Misaligned = Literal["refuse", "snap", "split", "drop"]
+
+# What the offsets of a file count. For "crlf", line breaks in the text and in the count differ.
+OffsetUnit = Literal["characters", "utf16", "bytes", "crlf"]
 
 # What happens to spans that overlap, nest or have gaps.
 Overlapping = Literal["refuse", "drop"]

@@ -1,23 +1,47 @@
 """Files and folders that appear whole or not at all, and whose later changes are noticed."""
 
+import ctypes
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+
+from safetensors import SafetensorError
 
 from ner.errors import ModelFolderError
 
 MANIFEST = "manifest.json"
+Result = TypeVar("Result")
+
+# How often a folder is read that others replace at the same time.
+ATTEMPTS = 5
 
 # Bytes of a safetensors header at most; the library refuses longer ones.
 # Source: https://github.com/huggingface/safetensors, "Prevent DOS attacks"
 MAX_HEADER = 100_000_000
+
+# Bytes of a JSON file at most: a vocabulary of ten million words has less.
+MAX_JSON = 250_000_000
+
+# What no name of a file in a folder has on any system; letters of a name at most.
+FORBIDDEN = re.compile(r'[\x00-\x1f\\:*?"<>|]')
+LONGEST_NAME = 255
+SHA256 = re.compile("[0-9a-f]{64}")
+
+# AT_FDCWD: paths are relative to the current folder.
+CURRENT_FOLDER = -100
+
+# How safetensors, which is written in Rust, ends a message about a failed system call.
+OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 @contextmanager
@@ -27,12 +51,16 @@ def replacing(path: Path) -> Iterator[Path]:
     Yields a path beside `path`, to which the new content is to be written. When the block ends, the
     new file is flushed to the disk and renamed to `path`. If the block fails, the new file is
     removed and `path` stays as it was.
+
+    Raises:
+        OSError: The file cannot be written; it names `path`.
     """
     temporary = path.with_name(f".{path.name}.new")
     try:
-        yield temporary
-        _flush(temporary)
-        temporary.replace(path)
+        with _naming(path, temporary):
+            yield temporary
+            _flush(temporary)
+            temporary.replace(path)
     except BaseException:
         with suppress(OSError):  # the file, or its folder, may never have been there
             temporary.unlink()
@@ -42,43 +70,94 @@ def replacing(path: Path) -> Iterator[Path]:
 def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Path], None]) -> None:
     """Replace a folder as a whole, with a manifest that has the digest of every file.
 
-    The new folder is written beside the old one, flushed to the disk and renamed, so a reader never
-    meets half a folder. The old folder is moved aside first: for a moment there is neither.
+    The new folder is written beside the old one, flushed to the disk, and takes its place in one
+    step. Where the system cannot exchange two folders, the old one is moved aside first: for a
+    moment there is neither, and after a kill in this moment the next call brings the old one back.
 
     Args:
         folder: Where the folder goes. Parent folders are created.
         manifest: The facts to keep; digests are added to them.
         write: Writes the files into the empty folder whose path it gets.
+
+    Raises:
+        OSError: The folder cannot be written; it names `folder`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.new")
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        temporary.mkdir()
-        write(temporary)
-        files = sorted(path for path in temporary.rglob("*") if path.is_file())
-        digests = {path.relative_to(temporary).as_posix(): file_sha256(path) for path in files}
-        content = {**manifest, "files": digests}
-        write_json(temporary / MANIFEST, {**content, "digest": _digest_of(content)})
-        # Whoever may read the manifest may read all files; safetensors writes files that only their
-        # owner may read.
-        mode = (temporary / MANIFEST).stat().st_mode
-        for path in files:
-            path.chmod(mode)
-        for path in (*temporary.rglob("*"), temporary):
-            _flush(path)
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
-            folder.rename(old)
-        temporary.rename(folder)
+        with _naming(folder, temporary):
+            if old.exists() and not folder.exists():
+                old.rename(folder)
+            temporary.mkdir()
+            write(temporary)
+            _finish_folder(temporary, manifest)
+            if not (folder.exists() and _exchanged(temporary, folder)):
+                shutil.rmtree(old, ignore_errors=True)
+                if folder.exists():
+                    folder.rename(old)
+                temporary.rename(folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         if old.exists() and not folder.exists():
             old.rename(folder)
         raise
     _flush(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)
+    for path in (temporary, old):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _finish_folder(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest of a folder whose other files are there, and wait for the disk."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    digests = {path.relative_to(folder).as_posix(): file_sha256(path) for path in files}
+    content = {**manifest, "files": digests}
+    write_json(folder / MANIFEST, {**content, "digest": _digest_of(content)})
+    # Whoever may read the manifest may read all files; safetensors writes files that only their
+    # owner may read.
+    mode = (folder / MANIFEST).stat().st_mode
+    for path in files:
+        path.chmod(mode)
+    for path in (*folder.rglob("*"), folder):
+        _flush(path)
+
+
+def _exchanged(first: Path, second: Path) -> bool:
+    """Exchange two folders in one step; return False where the system cannot.
+
+    Source: rename(2) of Linux, RENAME_EXCHANGE; renamex_np(2) of macOS, RENAME_SWAP.
+    """
+    try:
+        library = ctypes.CDLL(None)
+        names = os.fsencode(first), os.fsencode(second)
+        if sys.platform == "darwin":
+            return library.renamex_np(*names, 2) == 0
+        return library.renameat2(CURRENT_FOLDER, names[0], CURRENT_FOLDER, names[1], 2) == 0
+    except (OSError, AttributeError, TypeError):  # no such function, as on Windows
+        return False
+
+
+@contextmanager
+def _naming(path: Path, temporary: Path) -> Iterator[None]:
+    """Name `path` in each failure to write `temporary`, or files in it."""
+    try:
+        yield
+    except SafetensorError as error:
+        found = OS_ERROR.search(str(error))
+        if found is None:
+            raise
+        number = int(found[1])
+        raise OSError(number, os.strerror(number), str(path)) from error
+    except OSError as error:
+        # An error while a file is written has no name at all; other files keep theirs.
+        if error.errno is None or not _is_inside(error.filename, temporary):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _is_inside(name: object, folder: Path) -> bool:
+    return name is None or (isinstance(name, str) and Path(name).is_relative_to(folder))
 
 
 def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
@@ -92,13 +171,16 @@ def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
         ModelFolderError: The folder or a file is missing, was changed, or has a newer format.
     """
     if not folder.exists():
-        raise ModelFolderError(f"{folder}: no such folder.")
+        old = folder.with_name(f".{folder.name}.old")
+        hint = f" Its last state is {old}: rename that." if old.exists() else ""
+        raise ModelFolderError(f"{folder}: no such folder.{hint}")
     if not folder.is_dir():
         raise ModelFolderError(f"{folder}: a model is a folder. Got a file.")
     try:
         manifest = read_json(folder / MANIFEST)
-        version, files = int(manifest["format"]), dict(manifest["files"])
-        digest = manifest.pop("digest")
+        version, files, digest = manifest["format"], manifest["files"], manifest.pop("digest")
+        if type(version) is not int:
+            raise ValueError("format must be an integer")
     except FileNotFoundError:
         inside = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
         hint = f"Did you mean {inside[0]}?" if inside else "Is this a model?"
@@ -111,6 +193,8 @@ def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
         )
     if digest != _digest_of(manifest):
         raise ModelFolderError(f"{folder}: {MANIFEST} was changed after it was written.")
+    if type(files) is not dict or not all(_is_entry(*entry) for entry in files.items()):
+        raise ModelFolderError(f"{folder}: {MANIFEST} is damaged.")
     for name, expected in files.items():
         if not (folder / name).is_file():
             raise ModelFolderError(f"{folder}: {name} is missing.")
@@ -119,17 +203,86 @@ def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
     return manifest
 
 
+def _is_entry(name: str, digest: Any) -> bool:
+    """Whether a name is that of a file within a folder, and the digest a SHA-256."""
+    steps = name.split("/")
+    return (
+        not FORBIDDEN.search(name)
+        and all(step not in ("", ".", "..") and len(step) <= LONGEST_NAME for step in steps)
+        and isinstance(digest, str)
+        and SHA256.fullmatch(digest) is not None
+    )
+
+
+def read_unchanged(folder: Path, read: Callable[[], Result]) -> Result:
+    """Read a folder that `write_folder` may replace meanwhile, so that nothing mixes two of them.
+
+    Args:
+        folder: The folder.
+        read: Reads it. It is called again if the folder was replaced while it ran.
+
+    Raises:
+        ModelFolderError: The folder was replaced at each of `ATTEMPTS`. Errors of `read` are passed
+            on where it was not.
+    """
+    for _ in range(ATTEMPTS):
+        before = _manifest_bytes(folder)
+        try:
+            result = read()
+        except ModelFolderError:
+            if _manifest_bytes(folder) == before:
+                raise
+        else:
+            if _manifest_bytes(folder) == before:
+                return result
+    raise ModelFolderError(
+        f"{folder}: must stay as it is while it is read. It was replaced {ATTEMPTS} times."
+    )
+
+
+def _manifest_bytes(folder: Path) -> bytes | None:
+    path = folder / MANIFEST
+    try:
+        return path.read_bytes() if path.is_file() else None
+    except OSError:
+        return None
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write JSON in place of a file in one step."""
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text in place of a file in one step."""
     with replacing(path) as temporary:
         # A file name or a token may hold half of a UTF-16 pair; it is kept as it is.
         temporary.write_text(text, encoding="utf-8", errors="surrogatepass")
 
 
 def read_json(path: Path) -> Any:
-    """Read a file that `write_json` wrote."""
-    return json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
+    """Read a file that `write_json` wrote.
+
+    Raises:
+        FileNotFoundError: There is no such file, or it is no regular one.
+        ValueError: It is no JSON, too large, nested too deeply, or has a key twice.
+    """
+    if not path.is_file():  # a pipe, for example, would be waited for
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    if path.stat().st_size > MAX_JSON:
+        raise ValueError(f"{path.name}: must have at most {MAX_JSON} bytes")
+    text = path.read_text(encoding="utf-8", errors="surrogatepass")
+    try:
+        return json.loads(text, object_pairs_hook=_distinct)
+    except RecursionError:
+        raise ValueError(f"{path.name}: must not be nested so deeply") from None
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key must not occur twice")
+    return found
 
 
 def file_sha256(path: Path) -> str:

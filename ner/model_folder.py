@@ -1,7 +1,11 @@
 """A model as files: arrays, JSON and text, with a digest of each; knows nothing of networks."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import json
+import shutil
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +15,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ner.choices import Precision
+from ner.data.lines import listed, short
 from ner.data.tokenizer import Tokenizer
-from ner.errors import ConfigError, DataError, ModelFolderError
+from ner.errors import ConfigError, DataError, ModelFolderError, suggestion
 from ner.features.featurizer import Featurizer
 from ner.features.vectors import VectorStore
-from ner.files import read_json, read_manifest, write_folder, write_json
+from ner.files import MANIFEST, read_json, read_manifest, sha256, write_folder, write_json
 from ner.tasks import TASKS, Task, read_task
 
 FORMAT = 1
@@ -25,6 +30,7 @@ VECTORS = "vocabulary/vectors.safetensors"
 # What ONNX Runtime reads, where an export wrote it: vectors of words, and the rest by precision.
 WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
 GRAPHS: dict[Precision, str] = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
+GRAPH_FILES = (WORDS_GRAPH, *GRAPHS.values())
 VOCABULARIES = ("words", "characters", "columns")
 OPTIONAL = ("bigrams", "subwords")  # where the model reads them
 
@@ -36,6 +42,16 @@ FILES = (
     WEIGHTS,
     *(f"vocabulary/{name}.json" for name in VOCABULARIES),
 )
+
+# The settings of a featurizer, and what each may be. Models of older versions lack some.
+FEATURES: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("lowercase", "shapes", "hard_wrapped"), lambda value: type(value) is bool),
+    # A row is a number of 32 bits.
+    "affix_rows": lambda value: type(value) is int and 0 <= value < 2**31,
+    "bigram_count": lambda value: type(value) is int and value >= 0,
+    "subwords": lambda value: value is None or type(value) is dict,
+    "language": lambda value: value is None or type(value) is str,
+}
 
 # Keys of the manifest that have a meaning here; the others are the record.
 OWN_KEYS = ("format", "task", "features", "network", "files")
@@ -55,6 +71,8 @@ class ModelFolder:
         card: The model card, in Markdown.
         record: Further facts for the manifest: versions, metrics, data digests, seed.
         files: The names of its files, where it was read.
+        digest: The SHA-256 of all its files but the graphs, where it was read: an export does not
+            change it.
         build: A user's function that replaces components of the network. It is not written; only
             its name is, as `build` in `network`.
     """
@@ -68,6 +86,7 @@ class ModelFolder:
     card: str = ""
     record: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    digest: str = ""
     build: Callable[[Any], Any] | None = None
 
 
@@ -124,22 +143,30 @@ def save_model(
             write_json(beside / "vocabulary" / f"{name}.json", entries)
         if model.featurizer.vectors is not None:
             model.featurizer.vectors.save(beside / VECTORS)
-        write_json(beside / "labels.json", model.task.to_dict())
         (beside / "tokenizer.json").write_text(model.tokenizer.to_json(), encoding="utf-8")
-        (beside / "config.toml").write_text(model.config, encoding="utf-8")
-        (beside / "README.md").write_text(model.card, encoding="utf-8")
+        _write_labels(beside, model)
         weights = {name: np.ascontiguousarray(array) for name, array in model.weights.items()}
         save_file(weights, beside / WEIGHTS)
         add(beside)
 
-    manifest = {
+    write_folder(folder, _manifest(model), write)
+
+
+def _write_labels(folder: Path, model: ModelFolder) -> None:
+    """Write the files that name the labels of a model."""
+    write_json(folder / "labels.json", model.task.to_dict())
+    (folder / "config.toml").write_text(model.config, encoding="utf-8")
+    (folder / "README.md").write_text(model.card, encoding="utf-8")
+
+
+def _manifest(model: ModelFolder) -> dict[str, Any]:
+    return {
         "format": FORMAT,
         "task": model.task.name,
         "features": model.featurizer.settings(),
         "network": dict(model.network),
         **model.record,
     }
-    write_folder(folder, manifest, write)
 
 
 def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> ModelFolder:
@@ -156,7 +183,7 @@ def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> Model
         ModelFolderError: Something is missing, changed, or of a newer format.
     """
     manifest = read_manifest(folder, FORMAT)
-    if manifest.get("task") not in TASKS:
+    if manifest.get("task") not in list(TASKS):  # a list cannot be looked up in a dictionary
         raise ModelFolderError(
             f"{folder}: this version knows models of the tasks {', '.join(TASKS)}. "
             f"Got {manifest.get('task')!r}. Upgrade."
@@ -165,11 +192,13 @@ def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> Model
     if lacking:
         raise ModelFolderError(f"{folder}: {', '.join(lacking)} must be there. Got no such file.")
     try:
+        _check_features(folder, manifest["features"])
         vocabularies = {
             name: read_json(folder / f"vocabulary/{name}.json")
             for name in (*VOCABULARIES, *OPTIONAL)
             if f"vocabulary/{name}.json" in manifest["files"]
         }
+        _check_vocabularies(folder, vocabularies)
         vectors = VectorStore.open(folder / VECTORS) if VECTORS in manifest["files"] else None
         model = ModelFolder(
             featurizer=Featurizer.from_settings(manifest["features"], vocabularies, vectors),
@@ -181,6 +210,7 @@ def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> Model
             card=(folder / "README.md").read_text(encoding="utf-8"),
             record={name: value for name, value in manifest.items() if name not in OWN_KEYS},
             files=tuple(manifest["files"]),
+            digest=_digest(manifest["files"]),
             build=build,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -190,3 +220,147 @@ def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> Model
     if build is not None and "build" not in model.network:
         raise ConfigError(f"build: must be left out, as it was when {folder} was trained. Got one.")
     return model
+
+
+def _check_features(folder: Path, features: Any) -> None:
+    """Refuse settings of a featurizer that `Featurizer.settings` never returns."""
+    where = f"{folder}: {MANIFEST}: features"
+    if type(features) is not dict:
+        raise ModelFolderError(f"{where} must be settings by name. Got {short(features)}.")
+    for name, value in features.items():
+        if name not in FEATURES:
+            raise ModelFolderError(f"{where}.{short(name)}: unknown key. Upgrade.")
+        if not FEATURES[name](value):
+            raise ModelFolderError(f"{where}.{name} must have another value. Got {short(value)}.")
+
+
+def _check_vocabularies(folder: Path, vocabularies: Mapping[str, Any]) -> None:
+    """Refuse vocabularies of something else than distinct strings."""
+    lists = {name: vocabularies[name] for name in VOCABULARIES if name in vocabularies}
+    columns = lists.pop("columns", {})
+    if type(columns) is not dict:
+        raise ModelFolderError(f"{folder}: vocabulary/columns.json must be lists by name.")
+    for name, entries in {**columns, **lists}.items():
+        if entries is None and name == "characters":
+            continue
+        where = f"{folder}: vocabulary/{name if name in lists else 'columns'}.json"
+        if type(entries) is not list or not all(type(entry) is str for entry in entries):
+            raise ModelFolderError(f"{where} must hold strings. Got something else.")
+        if len(set(entries)) < len(entries):
+            raise ModelFolderError(f"{where} must hold each string once. Got one twice.")
+    long = [entry for entry in lists.get("characters") or () if len(entry) != 1]
+    if long:
+        raise ModelFolderError(
+            f"{folder}: vocabulary/characters.json must hold single characters. "
+            f"Got {short(long[0])}."
+        )
+
+
+def _digest(files: Mapping[str, str]) -> str:
+    """Compute one digest of files from the digest of each."""
+    lines = (f"{name} {files[name]}\n" for name in sorted(files) if name not in GRAPH_FILES)
+    return sha256(line.encode() for line in lines)
+
+
+def rename(path: str | Path, names: Mapping[str, str], out: str | Path) -> None:
+    """Write a copy of a model whose labels have other names.
+
+    All answers stay the same, but for the names: weights, vectors and the graphs for ONNX Runtime
+    are copied byte for byte.
+
+    Args:
+        path: The model folder, which stays as it is.
+        names: New names of labels by their old ones. Two labels may exchange their names.
+        out: A new or empty folder for the copy.
+
+    Raises:
+        ConfigError: The model has no such label, two labels would get one name, a name cannot be
+            that of a label, or `out` holds something.
+        ModelFolderError: The model cannot be read.
+    """
+    folder, target = Path(path), Path(out)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise ConfigError(f"{target}: must be a new or empty folder. Got one that holds something.")
+    model = load_model(folder)
+    check_names(names, model.task)
+    renamed = _renamed(model, names)
+
+    def write(beside: Path) -> None:
+        for name in model.files:
+            (beside / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(folder / name, beside / name)
+        _write_labels(beside, renamed)
+
+    write_folder(target, _manifest(renamed), write)
+
+
+def check_names(names: Mapping[str, str], task: Task) -> None:
+    """Refuse new names of labels that cannot be given.
+
+    Raises:
+        ConfigError: As for `rename`.
+    """
+    if not names:
+        raise ConfigError("names: must rename at least one label. Got none.")
+    for old, new in names.items():
+        if old not in task.labels:
+            raise ConfigError(
+                f"{old}: must be a label of the model. Its labels are {listed(task.labels, 20)}."
+                f"{suggestion(old, task.labels)}"
+            )
+        if not new.strip() or (task.is_per_token and new.split() != [new]):
+            raise ConfigError(f"{old}: its new name must be a word without blanks. Got {new!r}.")
+    for new, count in Counter(names.get(label, label) for label in task.labels).items():
+        if count > 1:
+            merged = [label for label in task.labels if names.get(label, label) == new]
+            raise ConfigError(
+                f"{new}: must be the name of one label. Got {' and '.join(merged)}, each of which "
+                "has weights of its own. To merge labels, rename them in the training data, and "
+                "train again."
+            )
+
+
+def label_lines(labels: Collection[str], renamed: Mapping[str, str]) -> str:
+    """Return the lines of a model card that name its labels.
+
+    Args:
+        labels: The labels.
+        renamed: Names that labels have got since training, by those that they had.
+    """
+    lines = f"- Labels: {', '.join(labels)}"
+    if renamed:
+        pairs = ", ".join(f"{old} is now {new}" for old, new in renamed.items())
+        lines += f"\n- Renamed after training: {pairs}. The results below have the old names."
+    return lines
+
+
+def _renamed(model: ModelFolder, names: Mapping[str, str]) -> ModelFolder:
+    task = model.task.renamed(names)
+    before: Mapping[str, str] = model.record.get("renamed", {})
+    since = {old: names.get(new, new) for old, new in before.items()}
+    since |= {old: new for old, new in names.items() if old not in before.values()}
+    since = {old: new for old, new in since.items() if old != new}
+    head = model.network.get("head", {})
+    weights = {names.get(label, label): w for label, w in head.get("weights", {}).items()}
+    return replace(
+        model,
+        task=task,
+        network={**model.network, "head": {**head, "weights": weights}},
+        config="".join(_rename_weights(line, names) for line in model.config.splitlines(True)),
+        card=model.card.replace(
+            label_lines(model.task.labels, before), label_lines(task.labels, since), 1
+        ),
+        record={**model.record, "renamed": since},
+    )
+
+
+def _rename_weights(line: str, names: Mapping[str, str]) -> str:
+    """Rename labels in a line of a configuration, if it is the one setting that names them."""
+    if not line.startswith("weights = {"):
+        return line
+    weights = tomllib.loads(line)["weights"]
+    pairs = (
+        f"{json.dumps(names.get(label, label), ensure_ascii=False)} = {weight}"
+        for label, weight in weights.items()
+    )
+    return f"weights = {{{', '.join(pairs)}}}\n"

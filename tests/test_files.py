@@ -1,17 +1,24 @@
+import errno
+import itertools
+import json
+import os
 import shutil
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from ner import files
 from ner.errors import ModelFolderError
 from ner.files import (
     SafetensorsHeader,
     file_sha256,
     read_json,
     read_manifest,
+    read_unchanged,
     replacing,
     sha256,
     write_folder,
@@ -71,7 +78,99 @@ def test_a_failure_while_writing_leaves_the_old_folder_and_no_other(tmp_path, er
     read_manifest(folder, 1)
 
 
+FULL = errno.ENOSPC, os.strerror(errno.ENOSPC)
+
+
+def fill_the_disk(beside):
+    (beside / "open").write_text("")
+    raise OSError(*FULL)  # as from `write`, which knows no name
+
+
+def fill_the_disk_by_name(beside):
+    raise OSError(*FULL, str(beside / "a.txt"))
+
+
+def fill_the_disk_from_rust(beside):
+    raise SafetensorError(
+        "Error while serializing: I/O error: No space left on device (os error 28)"
+    )
+
+
+@pytest.mark.parametrize("fail", [fill_the_disk, fill_the_disk_by_name, fill_the_disk_from_rust])
+def test_a_failure_to_write_names_the_folder_that_was_asked_for(tmp_path, fail):
+    with pytest.raises(OSError) as error:
+        write_folder(tmp_path / "model", {"format": 1}, fail)
+    assert (error.value.errno, error.value.filename) == (errno.ENOSPC, str(tmp_path / "model"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fail", [fill_the_disk, fill_the_disk_by_name, fill_the_disk_from_rust])
+def test_a_failure_to_write_names_the_file_that_was_asked_for(tmp_path, fail):
+    path = tmp_path / "a.json"
+    with pytest.raises(OSError) as error, replacing(path) as temporary:
+        temporary.mkdir()
+        try:
+            fail(temporary)
+        finally:
+            shutil.rmtree(temporary)
+    assert (error.value.errno, error.value.filename) == (errno.ENOSPC, str(path))
+
+
+def test_a_failure_to_read_another_file_keeps_its_name(tmp_path):
+    with pytest.raises(FileNotFoundError) as error, replacing(tmp_path / "a.json"):
+        (tmp_path / "corpus.conll").read_text()
+    assert error.value.filename == str(tmp_path / "corpus.conll")
+
+
+def test_arrays_that_are_none_are_no_failure_of_the_disk(tmp_path):
+    def fail(beside):
+        raise SafetensorError("Key `weight` is invalid")
+
+    with pytest.raises(SafetensorError):
+        write_folder(tmp_path / "model", {"format": 1}, fail)
+
+
+def test_a_folder_is_exchanged_for_the_new_one_in_one_step(tmp_path, monkeypatch):
+    folder = written(tmp_path)
+    if not files._exchanged(folder, folder):
+        pytest.skip("this system cannot exchange two folders")
+
+    def refuse(self, target):
+        raise AssertionError(f"{self} was moved")
+
+    monkeypatch.setattr(type(folder), "rename", refuse)
+    test_a_folder_is_replaced_as_a_whole(tmp_path)
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def without_exchange(monkeypatch):
+    monkeypatch.setattr(files, "_exchanged", lambda *_: False)
+
+
+def test_a_folder_is_replaced_where_the_system_cannot_exchange_two(tmp_path, monkeypatch):
+    without_exchange(monkeypatch)
+    test_a_folder_is_replaced_as_a_whole(tmp_path)
+    test_nothing_else_is_left_beside_the_folder(tmp_path)
+
+
+def test_what_a_kill_moved_aside_is_named_and_brought_back(tmp_path, monkeypatch):
+    folder = written(tmp_path)
+    aside = folder.rename(folder.with_name(".model.old"))
+    with pytest.raises(ModelFolderError) as error:
+        read_manifest(folder, 1)
+    assert str(error.value) == f"{folder}: no such folder. Its last state is {aside}: rename that."
+
+    def fail(beside):
+        raise OSError
+
+    with pytest.raises(OSError):
+        write_folder(folder, {"format": 1}, fail)
+    read_manifest(folder, 1)
+    assert list(folder.parent.iterdir()) == [folder]
+
+
 def test_a_failure_in_the_last_step_brings_the_old_folder_back(tmp_path, monkeypatch):
+    without_exchange(monkeypatch)
     folder = written(tmp_path)
     rename = type(folder).rename
 
@@ -85,6 +184,86 @@ def test_a_failure_in_the_last_step_brings_the_old_folder_back(tmp_path, monkeyp
         write_folder(folder, {"format": 1}, fill)
     assert list(folder.parent.iterdir()) == [folder]
     read_manifest(folder, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[" * 200_000, "a.json: must not be nested so deeply"),
+        ('{"a": 1, "b": {"c": 1, "c": 2}}', "a key must not occur twice"),
+    ],
+    ids=["deep", "twice"],
+)
+def test_json_that_nobody_wrote_is_refused(tmp_path, content, words):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(ValueError) as error:
+        read_json(path)
+    assert str(error.value) == words
+
+
+def test_huge_json_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "a.json"
+    with path.open("wb") as file:
+        file.truncate(300_000_000)
+    with pytest.raises(ValueError, match=r"^a\.json: must have at most 250000000 bytes$"):
+        read_json(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../a.txt", "/a.txt", "a//b", "", "inner/../a.txt", "a" * 300, "a\\b", "C:a", "a\0b"],
+    ids=["above", "root", "empty step", "empty", "inside", "long", "backslash", "drive", "zero"],
+)
+def test_names_of_files_beyond_the_folder_are_refused(tmp_path, name):
+    folder = written(tmp_path)
+    manifest = read_json(folder / "manifest.json")
+    del manifest["digest"]
+    manifest["files"][name] = "0" * 64
+    digest = sha256([json.dumps(manifest, sort_keys=True).encode()])
+    write_json(folder / "manifest.json", {**manifest, "digest": digest})
+    with pytest.raises(ModelFolderError) as error:
+        read_manifest(folder, 1)
+    assert str(error.value) == f"{folder}: manifest.json is damaged."
+
+
+def test_a_folder_that_is_replaced_while_it_is_read_is_read_again(tmp_path):
+    folder = written(tmp_path, seed=1)
+    seeds = []
+
+    def read():
+        seeds.append(read_manifest(folder, 1)["seed"])
+        if len(seeds) == 1:
+            written(tmp_path, seed=2)
+        if len(seeds) == 2:
+            written(tmp_path, seed=3)
+            raise ModelFolderError("a file is missing")
+        return seeds[-1]
+
+    assert read_unchanged(folder, read) == 3
+    assert seeds == [1, 2, 3]
+
+
+def test_an_error_of_a_folder_that_stays_is_passed_on(tmp_path):
+    folder, calls = written(tmp_path), []
+
+    def fail():
+        calls.append(1)
+        raise ModelFolderError("damaged")
+
+    with pytest.raises(ModelFolderError, match=r"^damaged$"):
+        read_unchanged(folder, fail)
+    assert len(calls) == 1
+
+
+def test_a_folder_that_never_stays_is_given_up(tmp_path):
+    seeds = itertools.count()
+    folder = written(tmp_path)
+    with pytest.raises(ModelFolderError) as error:
+        read_unchanged(folder, lambda: written(tmp_path, seed=next(seeds)))
+    assert str(error.value) == (
+        f"{folder}: must stay as it is while it is read. It was replaced 5 times."
+    )
 
 
 def change_a_file(folder):

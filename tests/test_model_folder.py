@@ -1,3 +1,4 @@
+import os
 import random
 import shutil
 
@@ -219,11 +220,13 @@ def bias_shape(model):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=["nan", "inf", "minus inf"])
-def test_weights_that_are_not_finite_are_refused(tiny_model, tmp_path, value):
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+def test_weights_that_are_not_finite_are_refused(tiny_model, tmp_path, value, runtime):
     def change(weights):
         weights["head.projection.bias"][0] = value
 
-    words = refusal(rewritten(tiny_model, tmp_path, change_weights(change)), load_torch)
+    changed = rewritten(tiny_model, tmp_path, change_weights(change))
+    words = refusal(changed, lambda folder: ner.load(folder, runtime=runtime))
     assert words == f"{WEIGHTS}: head.projection.bias holds numbers that are not finite."
 
 
@@ -251,6 +254,68 @@ def test_labels_that_are_none_are_refused(tiny_model, tmp_path):
         write_json(folder / "labels.json", {"scheme": "BIOES", "tags": 5})
 
     assert refusal(rewritten(tiny_model, tmp_path, change), ner.load)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("affix_rows", 10**12, "features.affix_rows must have another value. Got 1000000000000."),
+        ("affix_rows", -5, "features.affix_rows must have another value. Got -5."),
+        ("affix_rows", True, "features.affix_rows must have another value. Got True."),
+        ("bigram_count", "x", "features.bigram_count must have another value. Got 'x'."),
+        ("language", [1], "features.language must have another value. Got [1]."),
+        ("lowercase", 1, "features.lowercase must have another value. Got 1."),
+        ("smell", 1, "features.'smell': unknown key. Upgrade."),
+    ],
+    ids=["many rows", "rows below zero", "rows true", "pairs", "language", "lower case", "unknown"],
+)
+def test_features_that_are_none_are_refused(tiny_model, tmp_path, key, value, words):
+    features = read_json(tiny_model / MANIFEST)["features"] | {key: value}
+    assert refusal(rewritten(tiny_model, tmp_path, features=features)) == f"{MANIFEST}: {words}"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("words", ["ada", "ada"], "must hold each string once. Got one twice."),
+        ("words", ["ada", 1], "must hold strings. Got something else."),
+        ("words", {"ada": 1}, "must hold strings. Got something else."),
+        ("characters", ["a", "London"], "must hold single characters. Got 'London'."),
+        ("columns", ["pos"], "must be lists by name."),
+        ("columns", {"pos": "NN"}, "must hold strings. Got something else."),
+    ],
+    ids=["twice", "a number", "a dictionary", "a long character", "no lists", "a string"],
+)
+def test_vocabularies_that_are_none_are_refused(tiny_model, tmp_path, name, content, words):
+    path = f"vocabulary/{name}.json"
+    changed = rewritten(tiny_model, tmp_path, lambda folder: write_json(folder / path, content))
+    assert refusal(changed) == f"{path} {words}"
+
+
+@pytest.mark.parametrize(
+    ("section", "settings", "words"),
+    [
+        ("encoder", {"size": 400_000}, "must have the shape "),
+        ("characters", {"size": 10**9}, "must have the shape "),
+        ("encoder", {"layers": 10**9}, "manifest.json: encoder.layers must be at most "),
+        ("encoder", {"attention_heads": 10**9}, "encoder.attention_heads must be at most 1000."),
+    ],
+    ids=["size", "characters", "layers", "heads"],
+)
+def test_a_network_is_compared_with_its_weights_before_memory_is_asked_for(
+    tiny_model, tmp_path, section, settings, words
+):
+    network = read_json(tiny_model / MANIFEST)["network"]
+    network[section] = network[section] | settings
+    assert words in refusal(rewritten(tiny_model, tmp_path, network=network), load_torch)
+
+
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(tiny_model, tmp_path):
+    for name in (MANIFEST, "labels.json"):
+        folder = shutil.copytree(tiny_model, tmp_path / name)
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+        assert refusal(folder).startswith(f"{name} is missing.")
 
 
 def test_files_that_others_put_beside_do_no_harm(tiny_model, tmp_path):

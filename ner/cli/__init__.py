@@ -2,7 +2,9 @@
 
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace")
     code = 0
+    _end_on_signals()
     try:
         # Not app(): that would turn a closed pipe into a failure.
         command = typer.main.get_command(app)
@@ -55,6 +58,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if error.filename is None:
             _close_stdout()
     sys.exit(code)
+
+
+def _end_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end the process as an error does, so that no half file is left."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGHUP", "SIGTERM"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
 def _complain(message: str) -> None:

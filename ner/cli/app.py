@@ -4,13 +4,14 @@ from typing import Annotated
 
 import typer
 
+from ner.cli.commands import Commands
 from ner.cli.config import config_app
 from ner.cli.data import data_app
-from ner.cli.models import eval_command, export, info
+from ner.cli.models import eval_command, export, info, rename
 from ner.cli.tag import classify, tag
 from ner.cli.train import train
 
-app = typer.Typer(
+app = Commands(
     name="ner", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 
@@ -46,6 +47,8 @@ app.command()(classify)
 app.command()(export)
 
 app.command()(info)
+
+app.command()(rename)
 
 app.add_typer(data_app, name="data")
 

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from ner.cli.commands import Commands
 from ner.extras import require
 
-config_app = typer.Typer(help="Show and explain all settings.", no_args_is_help=True)
+config_app = Commands(help="Show and explain all settings.", no_args_is_help=True)
 
 
 @config_app.command()

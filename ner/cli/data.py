@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ner.choices import Misaligned, Overlapping, Spelling
+from ner.cli.commands import Commands
 from ner.cli.options import (
     READING,
+    SEED,
     Json,
     OnErrorOption,
     error_list,
     list_lost,
+    list_notes,
     list_skipped,
     reading_corpora,
     refuse_own_input,
@@ -26,9 +29,9 @@ if TYPE_CHECKING:
     from ner.data.spans import Notes
     from ner.data.tools.corpus_file import CorpusFile
 
-data_app = typer.Typer(help="Inspect, convert and split corpora.", no_args_is_help=True)
+data_app = Commands(help="Inspect, convert and split corpora.", no_args_is_help=True)
 Source = Annotated[str, typer.Argument(metavar="FILE", help="Corpus in any format.")]
-Seed = Annotated[int, typer.Option(help="Random seed.")]
+Seed = Annotated[int, SEED]
 
 
 def corpora(
@@ -125,11 +128,9 @@ def stats(
 
     corpus_files = read_corpus_files(sources, reading)
     for file in corpus_files:
+        list_notes(file.notes, file.name)
         if file.problems:
             raise file.problems[0]
-        if file.notes.changes:
-            count, first = len(file.notes.changes), file.notes.changes[0]
-            typer.echo(f"{file.name}: {count} spans are not counted. The first: {first}", err=True)
     found = corpus_stats(corpus_files)
     if plot is not None:
         lengths = {
@@ -247,7 +248,7 @@ def convert(
         typer.Option(
             rich_help_panel=READING,
             help="Refuse spans that do not start and end at token boundaries, snap them outwards "
-            "to the tokens that they touch, or drop them.",
+            "to the tokens that they touch, split the tokens that they cut, or drop them.",
         ),
     ] = "refuse",
     overlapping: Annotated[
@@ -294,7 +295,7 @@ def convert(
         target=reading.target,
         tokenize=reading.tokenizer,
     )
-    for line in _changes(notes):
+    for line in _changes(notes, source):
         typer.echo(line, err=True)
     list_skipped(reading.problems)
     if as_json:
@@ -318,6 +319,7 @@ def convert(
 def _warn_of_writer(file: "CorpusFile") -> None:
     from ner.data.tools.blocks import is_copied
 
+    list_notes(file.notes, file.name)
     if not is_copied(file):
         typer.echo(
             f"{file.source}: the output is written from the sentences alone. Other fields of "
@@ -326,8 +328,11 @@ def _warn_of_writer(file: "CorpusFile") -> None:
         )
 
 
-def _changes(notes: "Notes") -> Iterator[str]:
-    """List what reading changed and left out."""
+def _changes(notes: "Notes", source: str) -> Iterator[str]:
+    """List what reading guessed, changed and left out, and what may be wrong with it."""
+    yield from (f"Warning: {warning}" for warning in notes.warnings)
+    for guess in notes.guesses:
+        yield f"{source}: {guess}"
     yield from notes.changes
     if notes.changes:
         yield f"Changed or left out {len(notes.changes)} spans or texts."

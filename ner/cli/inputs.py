@@ -1,12 +1,25 @@
 """What `ner tag` and `ner classify` read: texts, files, or standard input."""
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ner.cli.looking import (
+    CONLL,
+    JSON,
+    JSONL,
+    LINES,
+    TEXT,
+    columns_without_gold,
+    format_by_name,
+    look_into,
+    looks_like_path,
+    read_start,
+)
+from ner.cli.record_fields import SKIPPED, RecordFields, Skipped
 from ner.errors import ConfigError, DataError, suggestion
 
 if TYPE_CHECKING:
@@ -14,20 +27,8 @@ if TYPE_CHECKING:
     from ner.data.sentence import Sentence
     from ner.inference.predictor import Predictor
 
-# Beside the formats of corpora: a file that is one text, and a file of one text a line.
-TEXT, LINES, CONLL, JSONL = "text", "lines", "conll", "jsonl"
-CONLL_RELEASE = (".train", ".testa", ".testb")  # as in eng.testa
-SCHEMES = (".iob", ".bio", ".bioes", ".bmes", ".bilou")
+    Item = str | Sentence | Skipped
 
-# Those in `ner.data.formats.registry`, whose import would slow down the start, and some more.
-ENDINGS = {
-    CONLL: (".conll", *SCHEMES, ".col", ".tsv", *CONLL_RELEASE),
-    JSONL: (".jsonl", ".ndjson"),
-    LINES: (".txt",),
-}
-
-# Endings of files whose format shows when one looks into them, or is the only one of that name.
-OF_CORPORA = (".conllu", ".json", ".csv", ".parquet", ".spacy", ".ann")
 STDIN = "-"
 
 Sources = Annotated[
@@ -46,7 +47,8 @@ class Input:
 
     Args:
         source: A text, a file, or - for stdin.
-        reading: How a file is read; its format may also be `text` or `lines`, and None guesses.
+        reading: How a file is read; its format may also be `text` or `lines`, and None looks into
+            the file.
         command: The name of the command, for messages.
 
     Raises:
@@ -58,61 +60,155 @@ class Input:
         self.source = source
         self.reading = reading
         self.is_file = source == STDIN or _exists(source)
-        self.format = _known(reading.format) or _guess_format(source, self.is_file, reading)
-        if not self.is_file and self.format not in (TEXT, LINES):
-            raise DataError(f"{source}: no such file.")
-        if not self.is_file and reading.format is None and _looks_like_path(source):
-            raise DataError(f"{source}: no such file. If it is a text, add --format text.")
-        if reading.columns is not None and self.format != CONLL:
-            raise ConfigError(
-                f"ner {command}: --columns is for input in CoNLL format. Got {self.format}."
-            )
         self.name = "stdin" if source == STDIN else source
-        self.lines = self._lines()
+        self.fields = RecordFields()
+        self.num_replaced = 0
+        """How many texts had annotation in place of which there is a prediction."""
+        self.is_stdin = source == STDIN
+        self._said: set[str] = set()
+        named = _known(reading.format)
+        if not self.is_file and named not in (None, TEXT, LINES):
+            raise DataError(f"{source}: no such file.")
+        if not self.is_file and named is None and looks_like_path(source):
+            raise DataError(f"{source}: no such file. If it is a text, add --format text.")
+        if reading.columns is not None and (named in (TEXT, LINES) or not self.is_file):
+            raise ConfigError(
+                f"ner {command}: --columns is for files with columns. Got {named or TEXT}."
+            )
+        if not self.is_stdin:
+            # A file that cannot be read is told before a model is loaded.
+            _ = self.format
 
-    def _lines(self) -> Iterable[bytes]:
-        """Return the raw lines of a file that is read by lines; none of another, or of a text."""
+    @cached_property
+    def format(self) -> str:
+        """The name of the format; that of standard input is known when something has come."""
+        reading = self.reading
+        given = _known(reading.format) or (None if self.is_file else TEXT)
+        if found := given or format_by_name(self.source):
+            return found
+        has_columns = reading.columns is not None
+        found, is_seen = look_into(self.source, reading.encoding, is_columns=has_columns)
+        if is_seen:
+            self._say(f"{self.name}: read as {found}.")
+        return found
+
+    @cached_property
+    def lines(self) -> Iterable[bytes]:
+        """The raw lines of a file that is read by lines; none of another, or of a text."""
         from ner.data.lines import read_lines
 
-        by_lines = self.is_file and self.format in (TEXT, LINES, CONLL)
-        return read_lines(self.source, self.reading.encoding) if by_lines else ()
+        if not self.is_file or self.format not in (TEXT, LINES, CONLL, JSONL, JSON):
+            return ()
+        is_whole = self.format == TEXT
+        return read_lines(self.source, self.reading.encoding, keep_returns=is_whole)
 
-    def items(self, model: "Predictor") -> "Iterable[str | Sentence]":
+    def items(self, model: "Predictor") -> "Iterable[Item]":
         """Return texts, or sentences where the format has more than text.
 
+        Where a line of standard input is no text, and the command goes on, there is `SKIPPED`.
+
         Args:
-            model: Knows the columns of CoNLL files, if nobody names them, and cuts texts.
+            model: Knows how files with columns are read, if nobody says so, and cuts texts.
         """
         if not self.is_file:
             return self.source.split("\n") if self.format == LINES else [self.source]
         if self.format == LINES:
-            return self._texts()
+            return self._texts(model)
         if self.format == TEXT:
-            return ["\n".join(self._texts())]
+            return [self._whole_text()]
         from ner.data.formats.conll import read_conll
         from ner.data.formats.read import stream_sentences
 
+        options = self.options(model)
         if self.format == CONLL:
-            columns = self.columns(model)
-            return read_conll(self.lines, self.name, columns, None, self.reading.problems)
-        return stream_sentences(
-            self.source, self.reading, format=self.format, tokenize=model.tokenizer
+            return read_conll(
+                self.lines,
+                self.name,
+                options.columns,
+                None,
+                options.problems,
+                notes=options.notes,
+            )
+        if self.format in (JSONL, JSON):
+            is_list = self.format == JSON
+            return self.fields.read(
+                self.lines, self.name, options, is_list=is_list, is_stdin=self.is_stdin
+            )
+        return stream_sentences(self.source, options)
+
+    def options(self, model: "Predictor") -> "ReadOptions":
+        """Return how an annotated file is read: as the user says, or else as in training."""
+        from ner.inference.reading import as_in_training, in_words
+
+        options = self.reading.updated(
+            format=self.format,
+            tokenize=model.tokenizer,
+            # Gold spans are replaced by predicted ones, so they need not fit.
+            misaligned="drop",
+            overlapping="drop",
+            notes=self.fields.notes,
         )
+        taken = as_in_training(model.record, options)
+        if self.format == CONLL and (columns := taken.get("columns")):
+            gold = model.task.column or taken.get("tags") or options.tag_column
+            taken["columns"] = columns_without_gold(columns, self._first_row(), gold)
+        if taken:
+            self._say(f"{self.name}: {in_words(taken)}")
+        return options.updated(**taken)
 
-    def columns(self, model: "Predictor") -> Sequence[str] | None:
-        """Return the names of the columns of a CoNLL file, by the user or else by the model."""
-        return self.reading.columns or model.columns
+    def _first_row(self) -> str:
+        """Return the first row of a column file that is part of a sentence; "" without any."""
+        rows = (line.strip(" \t") for line in read_start(self.source, self.reading.encoding))
+        return next((r for r in rows if r and not r.startswith(("#", "-DOCSTART-"))), "")
 
-    def _texts(self) -> Iterator[str]:
+    def is_ready(self) -> bool:
+        """Whether the next text is there, so that nobody has to wait for it."""
+        from ner.data.stdin import standard_input
+
+        if not self.is_stdin:
+            return True
+        # A blank line ends a sentence of columns, is no record, and may be a text.
+        return standard_input().has_line(blank={CONLL: True, LINES: None}.get(self.format, False))
+
+    def _say(self, line: str) -> None:
+        """Print a line on stderr, once."""
+        if line not in self._said:
+            self._said.add(line)
+            typer.echo(line, err=True)
+
+    def _texts(self, model: "Predictor") -> "Iterator[Item]":
+        """Yield the lines; where some may be skipped, with their numbers."""
+        from ner.data.formats.records import text_sentence
+        from ner.data.lines import decode_lines
+        from ner.data.sentence import Source
+
+        problems, rules = self.reading.problems, self.reading.rules
+        for number, text, problem in decode_lines(self.lines, self.name):
+            if problems is None:
+                if problem is not None:
+                    raise problem
+                yield text
+            elif problem is None:
+                place = Source(self.name, number)
+                yield text_sentence(text, None, place, model.tokenizer, rules)
+            else:
+                problems.append(problem)
+                if self.is_stdin:
+                    yield SKIPPED
+
+    def _whole_text(self) -> str:
+        """Return the text of a file as it is, without the line break at its end."""
         from ner.data.lines import decode_lines
 
-        for _, text, problem in decode_lines(self.lines, self.name):
+        parts: list[str] = []
+        for _, line, problem in decode_lines(self.lines, self.name, keep_ends=True):
             if problem is None:
-                yield text
+                parts.append(line)
             elif self.reading.problems is None:
                 raise problem
             else:
                 self.reading.problems.append(problem)
+        return "".join(parts).removesuffix("\n").removesuffix("\r")
 
 
 def open_inputs(sources: Sequence[str] | None, reading: "ReadOptions", command: str) -> list[Input]:
@@ -126,11 +222,6 @@ def open_inputs(sources: Sequence[str] | None, reading: "ReadOptions", command: 
     if named.count(STDIN) > 1:
         raise ConfigError(f"ner {command}: - may be named only once. Got {' '.join(named)}.")
     return [Input(source, reading, command) for source in named]
-
-
-def is_typed(inputs: Iterable[Input]) -> bool:
-    """Whether somebody types the texts, and waits for an answer after each line."""
-    return sys.stdin.isatty() and any(one.source == STDIN for one in inputs)
 
 
 def _exists(source: str) -> bool:
@@ -150,32 +241,3 @@ def _known(name: str | None) -> str | None:
         hint = suggestion(name, known)
         raise ConfigError(f"format: must be one of {', '.join(known)}. Got {name!r}.{hint}")
     return name
-
-
-def _guess_format(source: str, is_file: bool, reading: "ReadOptions") -> str:
-    if not is_file:
-        return TEXT
-    name = _unpacked(source)
-    for format_, endings in ENDINGS.items():
-        if name.endswith(endings):
-            return format_
-    if not name.endswith(OF_CORPORA):
-        return LINES
-    from ner.data.formats.detection import detect_format
-
-    found = detect_format(source, reading.encoding).name
-    typer.echo(f"{source}: read as {found}.", err=True)
-    return found
-
-
-def _looks_like_path(source: str) -> bool:
-    endings = (*OF_CORPORA, *(ending for group in ENDINGS.values() for ending in group))
-    beginnings = ("/", "./", "../", "~/")
-    one_word = not any(c.isspace() for c in source)
-    return one_word and (_unpacked(source).endswith(endings) or source.startswith(beginnings))
-
-
-def _unpacked(source: str) -> str:
-    from ner.data.compressed import unpacked_name
-
-    return unpacked_name(source.lower())

@@ -1,4 +1,4 @@
-"""`ner eval`, `ner export` and `ner info`."""
+"""`ner eval`, `ner export`, `ner info` and `ner rename`."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +14,7 @@ from ner.cli.options import (
     Json,
     ModelArgument,
     list_skipped,
+    print_note,
     reading_gold,
     running,
     split_columns,
@@ -77,7 +78,7 @@ def eval_command(
     else:
         from ner.inference.evaluate import evaluate
 
-        report = evaluate(load(model), data, reading)
+        report = evaluate(load(model), data, reading, notify=print_note)
         list_skipped(reading.problems)
     typer.echo(json.dumps(report.to_dict(), indent=1) if as_json else str(report))
 
@@ -102,7 +103,7 @@ def export(
         require(module, "Exporting")
     from ner.exporting.model import export
 
-    cost = export(model, int8=int8, dev=dev, columns=split_columns(columns))
+    cost = export(model, int8=int8, dev=dev, columns=split_columns(columns), notify=print_note)
     if as_json:
         typer.echo(json.dumps({"model": str(model), "int8": asdict(cost) if cost else None}))
         return
@@ -115,23 +116,53 @@ def info(model: ModelArgument, as_json: Json = False) -> None:
     """Print what a model is: labels, sizes, versions, data and scores."""
     from ner.model_folder import load_model
 
-    parts = load_model(model)
-    store = parts.featurizer.vectors
+    folder = load_model(model)
+    store = folder.featurizer.vectors
     facts: dict[str, Any] = {
-        "task": parts.task.name,
-        "labels": list(parts.task.labels),
-        **{k: v for k, v in parts.task.to_dict().items() if k not in ("labels", "tags")},
-        "words": len(parts.featurizer.words.entries),
+        "task": folder.task.name,
+        "labels": list(folder.task.labels),
+        **{k: v for k, v in folder.task.to_dict().items() if k not in ("labels", "tags")},
+        "words": len(folder.featurizer.words.entries),
         "vectors for new words": 0 if store is None else len(store),
-        "weights": sum(array.size for array in parts.weights.values()),
+        "weights": sum(array.size for array in folder.weights.values()),
         "megabytes": round(sum(f.stat().st_size for f in model.rglob("*") if f.is_file()) / 1e6, 1),
-        **parts.record,
+        **folder.record,
     }
+    facts.get("data", {}).get("train", {}).pop("sample", None)
     if as_json:
         typer.echo(json.dumps(facts, indent=1))
         return
     for name, value in _flattened(facts):
         typer.echo(f"{name:24} {value}")
+
+
+def rename(
+    model: ModelArgument,
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="OLD=NEW", help="New names of labels, such as PER=PERSON."),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FOLDER", help="New folder for the renamed model."),
+    ],
+) -> None:
+    """Copy a model under other names of labels. Its answers stay the same otherwise."""
+    from ner.model_folder import rename
+
+    pairs: dict[str, str] = {}
+    for given in names:
+        old, separator, new = given.partition("=")
+        if not (old and separator and new):
+            raise ConfigError(
+                "ner rename: new names must be given as OLD=NEW, such as PER=PERSON. "
+                f"Got {given!r}."
+            )
+        if pairs.setdefault(old, new) != new:
+            raise ConfigError(f"{old}: must get one new name. Got {pairs[old]} and {new}.")
+    rename(model, pairs, out)
+    shown = ", ".join(f"{old} is now {new}" for old, new in pairs.items())
+    typer.echo(f"{out}: the model of {model} with other labels: {shown}.")
 
 
 def _flattened(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,6 +1,7 @@
 """Options that several commands share, and what commands make of them."""
 
 import inspect
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import wraps
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ner.choices import OnError, Precision, RuntimeName
+from ner.choices import OffsetUnit, OnError, Precision, RuntimeName
 from ner.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
+    from ner.data.spans import Notes
     from ner.inference.predictor import Predictor
 
 READING, RUNNING = "Options for reading", "Options for running the model"
@@ -48,7 +50,8 @@ Columns = Annotated[
     typer.Option(
         rich_help_panel=READING,
         help="Names of the columns of a CoNLL file, such as 'token pos - ner'; - skips a column. "
-        "By default, the first is token and the last is ner.",
+        "By default, the first is token and the last is ner. For a table with a header, JSON or a "
+        "Hugging Face data set, what columns hold, such as 'text=review label=\"Star rating\"'.",
     ),
 ]
 
@@ -74,6 +77,23 @@ Pretokenized = Annotated[
         "--pretokenized",
         rich_help_panel=READING,
         help="Text is already tokenized; split it on whitespace.",
+    ),
+]
+
+LabelSeparator = Annotated[
+    str | None,
+    typer.Option(
+        rich_help_panel=READING,
+        help="What separates several labels in one cell of a CSV or TSV file, such as '|'.",
+    ),
+]
+
+Offsets = Annotated[
+    OffsetUnit,
+    typer.Option(
+        rich_help_panel=READING,
+        help="What the offsets of spans count: characters; utf16 for UTF-16 units, as in "
+        "JavaScript; bytes of UTF-8; or crlf where the file counts other line breaks than it has.",
     ),
 ]
 
@@ -108,6 +128,8 @@ DEVICE = typer.Option(
 )
 
 Device = Annotated[str, DEVICE]
+
+SEED = typer.Option(help="Random seed.")
 
 Threads = Annotated[
     int | None,
@@ -165,22 +187,33 @@ def reading_corpora(
     tags: Tags = None,
     target: Target = None,
     pretokenized: Pretokenized = False,
+    label_separator: LabelSeparator = None,
+    offsets: Offsets = "characters",
 ) -> "ReadOptions":
     """Read the options of the commands of `ner data`."""
     from ner.data.formats.records import cut_at_blanks
 
-    tokenize = cut_at_blanks if pretokenized else None
-    return read_options(format_, encoding, columns, tags=tags, target=target, tokenize=tokenize)
+    return read_options(
+        format_,
+        encoding,
+        columns,
+        tags=tags,
+        target=target,
+        tokenize=cut_at_blanks if pretokenized else None,
+        label_separator=label_separator,
+        offsets=offsets,
+    )
 
 
 def reading_gold(
     format_: Format = None,
     encoding: Encoding = "utf-8",
     columns: Columns = None,
+    tags: Tags = None,
     on_error: OnErrorOption = "raise",
 ) -> "ReadOptions":
     """Read the options of a command that compares a model with gold annotation."""
-    return read_options(format_, encoding, columns, problems=error_list(on_error))
+    return read_options(format_, encoding, columns, tags=tags, problems=error_list(on_error))
 
 
 def reading_texts(
@@ -220,8 +253,19 @@ def running(
 
 
 def split_columns(columns: str | None) -> tuple[str, ...] | None:
-    """Read the names of columns."""
-    return tuple(columns.replace(",", " ").split()) if columns else None
+    """Read the names of columns; a name with blanks stands in quotes.
+
+    Raises:
+        ConfigError: A quotation mark has no second one.
+    """
+    words = shlex.shlex(columns or "", posix=True, punctuation_chars="")
+    words.whitespace, words.whitespace_split, words.commenters = " \t\n,", True, ""
+    try:
+        return tuple(words) or None
+    except ValueError:
+        raise ConfigError(
+            f"--columns: must have quotation marks in pairs. Got {columns!r}."
+        ) from None
 
 
 def error_list(on_error: OnError) -> list[DataError] | None:
@@ -240,12 +284,23 @@ def refuse_own_input(source: str, out: str) -> None:
             raise ConfigError(f"OUT: must be another file than the input. Got {out!r}.")
 
 
+def print_note(line: str) -> None:
+    """Print on stderr what a user should know beside the result."""
+    typer.echo(line, err=True)
+
+
 def list_skipped(problems: Sequence[DataError] | None) -> None:
     """List on stderr what `--on-error skip` left out."""
     for problem in problems or ():
         typer.echo(f"skipped: {problem}", err=True)
     if problems:
         typer.echo(f"Skipped {len(problems)} in total.", err=True)
+
+
+def list_notes(notes: "Notes", name: str) -> None:
+    """List on stderr the warnings of reading a file, and sum up its changes."""
+    for line in notes.summary(name):
+        print_note(line)
 
 
 def list_lost(lost: Mapping[str, int], format_: str) -> None:

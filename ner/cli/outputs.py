@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import typer
 
 from ner.choices import Spelling
 
 if TYPE_CHECKING:
+    from ner.cli.record_fields import RecordFields
     from ner.data.sentence import PredictedSentence, Prediction
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
@@ -26,11 +27,28 @@ class Result(NamedTuple):
 
     Args:
         sentence: The sentence.
+        fields: Other fields of its record.
         source: The file that it comes from; None if there is only one source, or it is a text.
+        row: The line on which it begins there; None unless others may be skipped.
     """
 
     sentence: "PredictedSentence"
+    fields: "RecordFields"
     source: str | None = None
+    row: int | None = None
+
+
+class Failure(NamedTuple):
+    """A text that cannot be read, with the line on which it begins, as far as that is known."""
+
+    error: str
+    source: str | None = None
+    row: int | None = None
+
+
+def place_fields(source: str | None, row: int | None) -> dict[str, Any]:
+    """Return a source and a row, as far as they are known, as fields of a JSON object."""
+    return {n: v for n, v in (("source", source), ("row", row)) if v is not None}
 
 
 def coloured() -> bool:
@@ -48,11 +66,12 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def tagged_lines(
-    results: Iterable[Result],
+    results: "Iterable[Result | Failure]",
     output: Literal["jsonl", "tsv", "pretty"],
     column: str | None,
     *,
     has_sources: bool,
+    has_rows: bool,
 ) -> Iterator[str]:
     """Yield lines for predicted spans, or for a predicted column.
 
@@ -61,41 +80,53 @@ def tagged_lines(
         output: The form of the lines; `conll_rows` writes CoNLL.
         column: The name of the column; None for spans.
         has_sources: Whether a table has a column of sources.
+        has_rows: Whether a table has a column of rows.
     """
-    match output:
-        case "jsonl":
-            return _json_rows(results)
-        case "tsv":
-            header = ("start", "end", "label", "score", "text")
-            rows = _span_rows if column is None else partial(_token_rows, column=column)
-            return _table(results, header, rows, has_sources)
-        case "pretty":
-            return _marked_spans(results) if column is None else _marked_tokens(results, column)
+    if output == "jsonl":
+        return _json_rows(results)
+    found = _without_failures(results)
+    if output == "pretty":
+        return _marked_spans(found) if column is None else _marked_tokens(found, column)
+    header = ("start", "end", "label", "score", "text")
+    rows = _span_rows if column is None else partial(_token_rows, column=column)
+    return _table(found, header, rows, has_sources, has_rows)
 
 
 def class_lines(
-    results: Iterable[Result], output: ClassOutput, *, has_sources: bool
+    results: "Iterable[Result | Failure]",
+    output: ClassOutput,
+    *,
+    has_sources: bool,
+    has_rows: bool,
 ) -> Iterator[str]:
     """Yield lines for predicted labels of texts; the arguments are those of `tagged_lines`."""
-    match output:
-        case "jsonl":
-            return _json_rows(results)
-        case "tsv":
-            return _table(results, ("label", "probability", "text"), _class_rows, has_sources)
-        case "pretty":
-            return _shaded_lines(results)
-        case "html":
-            return _shaded_page(results)
+    if output == "jsonl":
+        return _json_rows(results)
+    found = _without_failures(results)
+    if output == "pretty":
+        return _shaded_lines(found)
+    if output == "html":
+        return _shaded_page(found)
+    header = ("label", "probability", "text")
+    return _table(found, header, _class_rows, has_sources, has_rows)
 
 
-def _json_rows(results: Iterable[Result]) -> Iterator[str]:
-    """Yield a JSON object for each result."""
+def _json_rows(results: "Iterable[Result | Failure]") -> Iterator[str]:
+    """Yield a JSON object for each result, and for each text that cannot be read."""
     from ner.data.formats.json_text import dump
     from ner.data.formats.jsonl import jsonl_record
 
-    for sentence, source in results:
-        record = jsonl_record(sentence)
-        yield dump(record if source is None else {"source": source, **record})
+    for result in results:
+        place = place_fields(result.source, result.row)
+        if isinstance(result, Failure):
+            yield dump({**place, "error": result.error})
+        else:
+            record = {**place, **jsonl_record(result.sentence)}
+            yield dump(result.fields.add_to(record, result.sentence))
+
+
+def _without_failures(results: "Iterable[Result | Failure]") -> Iterator[Result]:
+    return (result for result in results if isinstance(result, Result))
 
 
 def conll_rows(
@@ -152,19 +183,23 @@ def _table(
     header: Sequence[str],
     rows: "Callable[[PredictedSentence], Iterable[Sequence[str]]]",
     has_sources: bool,
+    has_rows: bool,
 ) -> Iterator[str]:
-    """Write the rows of each text behind its number and, if there are several, its source."""
-    yield "\t".join((*(["source"] if has_sources else []), "number", *header))
-    for number, (sentence, source) in enumerate(results, 1):
-        place = (*([source or ""] if has_sources else []), str(number))
-        for row in rows(sentence):
+    """Write the rows of each text behind its number and, if asked for, its source and row."""
+    sources, numbers = ["source"] * has_sources, ["row"] * has_rows
+    yield "\t".join((*sources, "number", *numbers, *header))
+    for number, result in enumerate(results, 1):
+        source = [result.source or ""] * has_sources
+        line = ["" if result.row is None else str(result.row)] * has_rows
+        place = (*source, str(number), *line)
+        for row in rows(result.sentence):
             yield "\t".join(field.translate(ESCAPED) for field in (*place, *row))
 
 
 def _marked_spans(results: Iterable[Result]) -> Iterator[str]:
     """Yield texts with marked entities: coloured on a terminal, in brackets elsewhere."""
     paint = _Painter()
-    for sentence, _ in results:
+    for sentence in (result.sentence for result in results):
         pieces, end = [], 0
         for e in sentence.entities:
             pieces.append(sentence.text[end : e.start])
@@ -176,7 +211,7 @@ def _marked_spans(results: Iterable[Result]) -> Iterator[str]:
 def _marked_tokens(results: Iterable[Result], column: str) -> Iterator[str]:
     """Yield texts with the label of each token behind it."""
     paint = _Painter()
-    for sentence, _ in results:
+    for sentence in (result.sentence for result in results):
         pairs = zip(sentence.tokens, sentence.column(column), strict=True)
         yield " ".join(f"{token}/{paint(label, label)}" for token, label in pairs)
 
@@ -186,7 +221,7 @@ def _shaded_lines(results: Iterable[Result]) -> Iterator[str]:
     from ner.inference.attention_view import shade_terminal
 
     paint, color = _Painter(), coloured()
-    for sentence, _ in results:
+    for sentence in (result.sentence for result in results):
         found = sentence.prediction
         shown = paint(_labels(found), ", ".join(found.labels or ()))
         yield f"{shown}  {shade_terminal(sentence, _weights(sentence), color)}"
@@ -197,8 +232,12 @@ def _shaded_page(results: Iterable[Result]) -> Iterator[str]:
     from ner.inference.attention_view import html_page, shade_html
 
     def paragraphs() -> Iterator[str]:
-        for number, (sentence, source) in enumerate(results, 1):
-            place = f"{number}." if source is None else f"{number}. {source}:"
+        for number, (sentence, _, source, row) in enumerate(results, 1):
+            named = [
+                *([] if source is None else [source]),
+                *([] if row is None else [f"row {row}"]),
+            ]
+            place = f"{number}. {', '.join(named)}:" if named else f"{number}."
             caption = f"{place} {_labels(sentence.prediction)}"
             yield shade_html(sentence, _weights(sentence), caption)
 

@@ -1,36 +1,33 @@
 """`ner tag` and `ner classify`."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ner.choices import Spelling
-from ner.cli.inputs import CONLL, Input, Sources, is_typed, open_inputs
-from ner.cli.options import list_skipped, reading_texts, running, with_options
+from ner.cli.inputs import Input, Sources, open_inputs
+from ner.cli.looking import CONLL
+from ner.cli.options import list_skipped, print_note, reading_texts, running, with_options
 from ner.cli.outputs import (
     ClassOutput,
     Output,
-    Result,
-    Watch,
     class_lines,
     concatenated,
-    conll_rows,
     print_lines,
     progress,
     tagged_lines,
 )
+from ner.cli.streams import Stream
 from ner.errors import ConfigError
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
-    from ner.data.sentence import PredictedSentence, Sentence
     from ner.inference.predictor import Predictor
 
     Load = Callable[[Path], Predictor]
-    Pipe = Callable[[Iterable[str | Sentence]], Iterator[PredictedSentence]]
 
 Model = Annotated[
     Path | None,
@@ -40,6 +37,15 @@ Model = Annotated[
 BatchTokens = Annotated[
     int | None,
     typer.Option(min=1, help="Number of tokens in a batch, padding included."),
+]
+
+
+ErrorRows = Annotated[
+    bool,
+    typer.Option(
+        "--error-rows",
+        help="Skip what cannot be read, and write a row with its error in JSON lines.",
+    ),
 ]
 
 
@@ -69,30 +75,31 @@ def tag(
         ),
     ] = False,
     batch_tokens: BatchTokens = None,
+    error_rows: ErrorRows = False,
     reading: "ReadOptions",
     load: "Load",
 ) -> None:
     """Find entities in texts, or label their tokens."""
     folder = _required(model, "tag")
+    reading = _with_error_rows(reading, error_rows)
     inputs = open_inputs(sources, reading, "tag")
-    if output is None:
-        is_conll = all(given.format == CONLL for given in inputs)
-        output = "pretty" if sys.stdout.isatty() else "conll" if is_conll else "jsonl"
 
     from ner.data.sentence_splitter import SentenceSplitter
 
-    tagger = _load_for("tag", folder, load)
+    tagger = _load_for("tag", folder, inputs, load)
+    if output is None:
+        is_conll = all(given.format == CONLL for given in inputs)
+        output = "pretty" if sys.stdout.isatty() else "conll" if is_conll else "jsonl"
+    _check_error_rows(error_rows, output)
     split = SentenceSplitter(language, lines=not hard_wrapped) if split_sentences else None
     column = tagger.task.column
     with progress() as watch:
-        pipe = _make_pipe(tagger, inputs, watch, batch_tokens, split=split)
+        stream = Stream(inputs, tagger, watch, output, error_rows, batch_tokens, split=split)
         if output == "conll":
-            files = (_conll_file(given, tagger, pipe, scheme) for given in inputs)
-            print_lines(concatenated(files))
+            print_lines(concatenated(stream.conll_file(given, scheme) for given in inputs))
         else:
-            results = _annotated(inputs, tagger, pipe)
-            print_lines(tagged_lines(results, output, column, has_sources=len(inputs) > 1))
-    list_skipped(reading.problems)
+            print_lines(tagged_lines(stream.results(), output, column, **stream.places))
+    _report(inputs, reading, output)
 
 
 @with_options(reading=reading_texts, load=running)
@@ -108,19 +115,21 @@ def classify(
         ),
     ] = None,
     batch_tokens: BatchTokens = None,
+    error_rows: ErrorRows = False,
     reading: "ReadOptions",
     load: "Load",
 ) -> None:
     """Label whole texts, with probabilities and the attention that each token got."""
     folder = _required(model, "classify")
-    inputs = open_inputs(sources, reading, "classify")
     output = output or ("pretty" if sys.stdout.isatty() else "jsonl")
-    classifier = _load_for("classify", folder, load)
+    _check_error_rows(error_rows, output)
+    reading = _with_error_rows(reading, error_rows)
+    inputs = open_inputs(sources, reading, "classify")
+    classifier = _load_for("classify", folder, inputs, load)
     with progress() as watch:
-        pipe = _make_pipe(classifier, inputs, watch, batch_tokens)
-        results = _annotated(inputs, classifier, pipe)
-        print_lines(class_lines(results, output, has_sources=len(inputs) > 1))
-    list_skipped(reading.problems)
+        stream = Stream(inputs, classifier, watch, output, error_rows, batch_tokens)
+        print_lines(class_lines(stream.results(), output, **stream.places))
+    _report(inputs, reading, output)
 
 
 def _required(model: Path | None, command: str) -> Path:
@@ -132,12 +141,13 @@ def _required(model: Path | None, command: str) -> Path:
     return model
 
 
-def _load_for(command: str, folder: Path, load: "Load") -> "Predictor":
-    """Load a model that the command can use.
+def _load_for(command: str, folder: Path, inputs: Sequence[Input], load: "Load") -> "Predictor":
+    """Load a model that the command can use, and warn if it knows other tokens than raw text has.
 
     Raises:
         ConfigError: It is for another command, which is named.
     """
+    from ner.data.agreement import low_agreement
     from ner.tasks import TASKS
 
     predictor = load(folder)
@@ -148,46 +158,34 @@ def _load_for(command: str, folder: Path, load: "Load") -> "Predictor":
             f"{folder}: ner {command} needs a {nouns[command]}. Got a {task.noun}: "
             f"use ner {task.verb}."
         )
+    agreement = predictor.record.get("tokenizer", {}).get("agreement", 1.0)
+    line = low_agreement(agreement)
+    if line is not None and any(given.format != CONLL for given in inputs):
+        typer.echo(f"Warning: {folder}: {line}", err=True)
     return predictor
 
 
-def _make_pipe(
-    model: "Predictor",
-    inputs: Sequence[Input],
-    watch: Watch,
-    batch_tokens: int | None,
-    **options: Any,
-) -> "Pipe":
-    """Return a function that annotates the texts of one source."""
-    from ner.inference.batching import BATCH_TOKENS
-    from ner.inference.predictor import WINDOW
-
-    window = 1 if is_typed(inputs) else WINDOW
-    size = batch_tokens or BATCH_TOKENS
-    return lambda items: watch(model.pipe(items, batch_tokens=size, window=window, **options))
+def _with_error_rows(reading: "ReadOptions", error_rows: bool) -> "ReadOptions":
+    """Return options that skip what cannot be read, if errors become rows."""
+    skips = error_rows and reading.problems is None
+    return reading.updated(problems=[]) if skips else reading
 
 
-def _annotated(inputs: Sequence[Input], model: "Predictor", pipe: "Pipe") -> Iterator[Result]:
-    """Yield the results of all sources in order."""
+def _check_error_rows(error_rows: bool, output: str) -> None:
+    if error_rows and output != "jsonl":
+        raise ConfigError(f"--error-rows: needs --output jsonl. Got {output}.")
+
+
+def _report(inputs: Sequence[Input], reading: "ReadOptions", output: str) -> None:
+    """List on stderr what was skipped, and what of the sources is not in the output."""
+    list_skipped(reading.problems)
     for given in inputs:
-        source = given.name if given.is_file and len(inputs) > 1 else None
-        for sentence in pipe(given.items(model)):
-            yield Result(sentence, source)
-
-
-def _conll_file(given: Input, model: "Predictor", pipe: "Pipe", scheme: Spelling) -> Iterator[str]:
-    """Yield the rows of a CoNLL file with predictions as last column, or those of tagged texts."""
-    from ner.data.formats.conll import annotate_conll
-
-    column = model.task.column
-    if given.format != CONLL:
-        return conll_rows(pipe(given.items(model)), column, scheme)
-    return annotate_conll(
-        given.lines,
-        pipe,
-        given.name,
-        scheme,
-        columns=given.columns(model),
-        problems=given.reading.problems,
-        predicted=column,
-    )
+        for warning in given.fields.notes.warnings:
+            print_note(f"Warning: {warning}")
+        # What people read on a terminal is not meant to hold all fields.
+        for line in given.fields.lost(given.name) if output != "pretty" else ():
+            print_note(line)
+        if given.num_replaced:
+            print_note(
+                f"{given.name}: predictions replace the annotation of {given.num_replaced} texts."
+            )

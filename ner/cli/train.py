@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,11 +11,13 @@ from ner.cli.options import (
     DEVICE,
     ENCODING,
     ON_ERROR,
+    SEED,
     Columns,
     Format,
     Json,
     split_columns,
 )
+from ner.errors import ConfigError
 from ner.extras import require_training
 
 
@@ -52,13 +54,23 @@ def train(
             help="Setting to change, such as encoder.size=100. Repeat it to change several.",
         ),
     ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of passes over the training sentences."),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Number of sentences in a batch.")
+    ] = None,
+    seed: Annotated[int | None, SEED] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue from the last checkpoint in --out.")
     ] = False,
     seeds: Annotated[
         int,
         typer.Option(
-            min=1, help="Number of trainings with different seeds; their mean and spread is shown."
+            min=1,
+            help="Number of trainings with different seeds, from --seed on; their mean and spread "
+            "is shown.",
         ),
     ] = 1,
     task: Annotated[
@@ -96,15 +108,24 @@ def train(
         "data.dev": dev,
         "data.test": test,
         "task": task,
+        "seed": seed,
         "data.target": target,
+        "training.epochs": epochs,
+        "training.batch_size": batch_size,
         "training.device": device,
         "data.format": format_,
         "data.encoding": encoding,
         "data.columns": split_columns(columns),
         "data.on_error": on_error,
     }
-    changes = dict(parse_setting(text) for text in set_ or ())
-    changes |= {name: value for name, value in options.items() if value is not None}
+    changes: dict[str, Any] = {}
+    given = (item for item in options.items() if item[1] is not None)
+    for name, value in (*map(parse_setting, set_ or ()), *given):
+        if name in changes:
+            raise ConfigError(
+                f"ner train: {name} must be given only once. Got {changes[name]!r} and {value!r}."
+            )
+        changes[name] = value
     arguments = {"out": out, "set": changes, "init": init, "resume": resume}
     if seeds > 1:
         summary = train_seeds(config, seeds=seeds, **arguments)

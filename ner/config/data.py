@@ -2,16 +2,16 @@
 
 from typing import Literal
 
-from ner.choices import Misaligned, OnError, Overlapping
+from ner.choices import Misaligned, OffsetUnit, OnError, Overlapping
 from ner.config.base import Names, Section
 
 
 class DataConfig(Section):
     """Where the sentences are, and how they are read.
 
-    A corpus is a file or a folder in any format that `ner data convert` reads, plain, `.gz` or
-    `.zst`; `hub:NAME` or `hub:NAME:SPLIT` for a data set of Hugging Face; or `sample:train`,
-    `sample:dev` and `sample:test` for the sample corpus inside the package.
+    A corpus is a file or a folder in any format that `ner data convert` reads, plain or packed
+    (`.gz`, `.bz2`, `.xz`, `.zst`); `hub:NAME` or `hub:NAME:SPLIT` for a data set of Hugging Face;
+    or `sample:train`, `sample:dev` and `sample:test` for the sample corpus inside the package.
     """
 
     train: str = ""
@@ -38,7 +38,8 @@ class DataConfig(Section):
     """Names of the columns of a CoNLL file, or of a CSV or TSV file without a header, in order; `-`
     ignores a column. Example: `["token", "pos", "-", "ner"]`. Empty: the first column is `token`
     and the last holds what is learned. Set it when that is wrong, or to name a column for
-    `inputs.columns`."""
+    `inputs.columns`. For a table with a header, JSON, or a data set of Hugging Face, it may
+    say what columns hold, such as `["text=review", "label=stars"]`; usual names are known."""
 
     tags: str | None = None
     """Column of the entity tags in CoNLL, CSV and TSV files, or their key in the MISC column of
@@ -50,19 +51,30 @@ class DataConfig(Section):
 
     misaligned: Misaligned = "refuse"
     """What happens to an annotated span that does not start and end at token boundaries: `refuse`
-    reports an error, `snap` widens it to the tokens that it touches, `drop` leaves it out. Changed
-    spans are listed. Change it when a few spans of a corpus cut through tokens."""
+    reports an error, `snap` widens it to the tokens that it touches, `split` splits the tokens that
+    it cuts, `drop` leaves it out. Changes are listed. Change it when a few spans of a corpus cut
+    through tokens."""
 
     overlapping: Overlapping = "refuse"
     """What happens to spans that overlap, nest or have gaps, which tags cannot express: `refuse`
     reports an error, `drop` keeps the longest of those that overlap and leaves out spans with gaps.
     Dropped spans are listed."""
 
-    tokenizer: Literal["conll", "ud"] = "conll"
+    offsets: OffsetUnit = "characters"
+    """What the offsets of annotated spans count: `characters`, `utf16` for UTF-16 units, as in
+    JavaScript and Java, `bytes` for bytes of UTF-8, or `crlf` for characters counted with other
+    line breaks than the text has. Set it when spans are refused because they are elsewhere."""
+
+    label_separator: str | None = None
+    """What separates several labels in one cell of a CSV or TSV file, such as `|`. Unset: a cell is
+    one label, or a list in JSON. Set it together with `head.multi_label`."""
+
+    tokenizer: Literal["auto", "conll", "ud", "character"] = "auto"
     """Rules that split raw text into tokens, in training and later when the model tags: `conll` as
     in CoNLL-2003 and the Penn Treebank, `ud` as in the English Web Treebank of Universal
-    Dependencies. Choose the rules that your corpus follows; `ner info MODEL` shows how well they
-    agree with the training tokens."""
+    Dependencies, `character` a token a character, as in many Chinese corpora. `auto` takes
+    `character` if that agrees better with the training tokens, and else `conll`. Choose the rules
+    that your corpus follows; `ner info MODEL` shows how well they agree with its tokens."""
 
     hub_tokens: str | None = None
     """Column of the tokens, or of the texts, in a data set of Hugging Face. Unset: the usual names

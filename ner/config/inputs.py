@@ -28,7 +28,11 @@ class WordsConfig(Section):
 
 
 class VectorsConfig(Section):
-    """Pretrained word vectors in a text file of GloVe, word2vec or fastText, plain, .gz or .zip."""
+    """Pretrained word vectors, in text files of GloVe, word2vec or fastText.
+
+    Binary files of word2vec are read, too. A file may be plain, packed (`.gz`, `.bz2`, `.xz`,
+    `.zst`) or in an archive (`.zip`, `.tar`).
+    """
 
     path: str = ""
     """The file of vectors; `words.size` must be set to their size. Empty: none, and word vectors

@@ -118,7 +118,9 @@ def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> C
     except OSError as error:
         raise ConfigError(f"{path}: {(error.strerror or 'cannot be read').lower()}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: must be TOML. Got an error: {error}.") from None
+        raise ConfigError(
+            f"{path}: must be TOML. Got an error: {error}. If it is a corpus, name it with --train."
+        ) from None
     return parse_config(tree, where=f"{path}: ").updated(changes or {})
 
 

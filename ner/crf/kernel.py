@@ -69,10 +69,17 @@ def log_likelihood(
     Returns:
         Scores of paths less log partitions (B), and what `gradients` needs. None where there is no
         compiled kernel, or where the scores of a sentence leave the range of its sums.
+
+    Raises:
+        ValueError: The arrays do not fit together, or a tag or a length is out of range.
     """
     if library is None or 0 in emissions.shape:
         return None
     B, T, C = emissions.shape
+    _check_edges(edges, C)
+    _check_lengths(lengths, emissions)
+    if tags is not None:
+        _check_tags(tags, lengths, emissions)
     scores, start, transitions, end = _contiguous(np.float64, emissions, *edges)
     (lengths,) = _contiguous(np.int64, lengths)
     if tags is not None:
@@ -98,9 +105,13 @@ def gradients(weights: Floats, state: State) -> tuple[Floats, Edges]:
 
     Returns:
         Gradients of the emissions (B T C), and of the other scores.
+
+    Raises:
+        ValueError: There is not one factor for each sentence.
     """
     assert library is not None
     B, T, C = state.scaled.shape
+    _check_shape("weights", weights, (B,))
     lengths, end, steps, *rest = state
     tokens = np.zeros((B, T, C))
     edges = Edges(np.zeros(C), np.zeros((C, C)), np.zeros(C))
@@ -113,10 +124,16 @@ def gradients(weights: Floats, state: State) -> tuple[Floats, Edges]:
 def viterbi(
     emissions: Scores, lengths: Integers, edges: Edges
 ) -> tuple[Integers, NDArray[np.bool_]] | None:
-    """Find the best path of each sentence, see `ner.crf.paths.viterbi`; None without a kernel."""
+    """Find the best path of each sentence, see `ner.crf.paths.viterbi`; None without a kernel.
+
+    Raises:
+        ValueError: The arrays do not fit together, or a length is out of range.
+    """
     if library is None or 0 in emissions.shape:
         return None
     B, T, C = emissions.shape
+    _check_edges(edges, C)
+    _check_lengths(lengths, emissions)
     scores, start, transitions, end = _contiguous(np.float64, emissions, *edges)
     (lengths,) = _contiguous(np.int64, lengths)
     paths = np.zeros((B, T), dtype=np.int64)
@@ -135,12 +152,21 @@ class SpanDecoder:
         goes_on: Whether each tag belongs to the span before it (C).
         continuing: The tag that would continue a span after each tag, -1 where none would (C); see
             `ner.crf.span_lattice.SpanTags`.
+
+    Raises:
+        ValueError: The arrays do not fit together, or one names a tag that there is not.
     """
 
     def __init__(
         self, edges: Edges, outside: int, goes_on: NDArray[np.bool_], continuing: Integers
     ) -> None:
         self._given = (edges, outside, goes_on, continuing)
+        C = len(edges.start)
+        _check_edges(edges, C)
+        _check_shape("goes_on", goes_on, (C,))
+        _check_shape("continuing", continuing, (C,))
+        if outside >= C or (continuing >= C).any():
+            raise ValueError(f"outside and continuing: must be tags below {C}.")
         start, transitions, end = _contiguous(np.float64, *edges)
         top = highest_of(transitions)
         steps = np.exp(transitions - top)
@@ -167,12 +193,16 @@ class SpanDecoder:
             token, the token after its last and its first tag; their probabilities (N), NaN in a
             sentence whose scores leave the range of its sums. None where there is no compiled
             kernel.
+
+        Raises:
+            ValueError: The arrays do not fit together, or a length is out of range.
         """
         if library is None or 0 in emissions.shape:
             return None
         B, T, C = emissions.shape
         if self._arguments[0] != C:
-            raise ValueError(f"emissions: {self._arguments[0]} tags. Got {C}.")
+            raise ValueError(f"emissions: must score {self._arguments[0]} tags. Got {C}.")
+        _check_lengths(lengths, emissions)
         scores = np.ascontiguousarray(emissions, np.float64)
         lengths = np.ascontiguousarray(lengths, np.int64)
         # There are at most as many spans as tokens.
@@ -182,6 +212,36 @@ class SpanDecoder:
         found = library.ner_decode(B, T, *self._arguments, *arrays)
         counts_and_spans = integers[: B + 3 * found].tolist()
         return counts_and_spans[:B], counts_and_spans[B:], numbers[:found].tolist()
+
+
+# C trusts sizes, lengths and tags. Whatever does not fit is refused before an address is handed on,
+# so that no array, not even one from a damaged model, is read or written beyond its end.
+
+
+def _check_shape(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{name}: must have the shape {shape}. Got {array.shape}.")
+
+
+def _check_edges(edges: Edges, count: int) -> None:
+    shapes = (count,), (count, count), (count,)
+    for name, array, shape in zip(edges._fields, edges, shapes, strict=True):
+        _check_shape(name, array, shape)
+
+
+def _check_lengths(lengths: Integers, emissions: Scores) -> None:
+    size, longest, _ = emissions.shape
+    _check_shape("lengths", lengths, (size,))
+    if lengths.min() < 0 or lengths.max() > longest:
+        raise ValueError(f"lengths: must be from 0 to {longest}. Got {lengths.tolist()}.")
+
+
+def _check_tags(tags: Integers, lengths: Integers, emissions: Scores) -> None:
+    size, longest, count = emissions.shape
+    _check_shape("tags", tags, (size, longest))
+    used = tags[np.arange(longest) < lengths[:, None]]  # padding may hold any number
+    if used.size and not 0 <= used.min() <= used.max() < count:
+        raise ValueError(f"tags: must be from 0 to {count - 1}. Got {used.min()} to {used.max()}.")
 
 
 def _contiguous(dtype: type[np.generic], *arrays: NDArray[Any]) -> list[NDArray[Any]]:

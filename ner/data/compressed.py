@@ -1,7 +1,8 @@
-"""Read and write files that may be packed with gzip or Zstandard."""
+"""Read and write files that may be packed with gzip, bzip2, xz or Zstandard."""
 
 import importlib
 import io
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +13,22 @@ from ner.errors import DataError
 from ner.extras import require
 from ner.files import replacing
 
-GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+GZIP, XZ, ZSTD = b"\x1f\x8b", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
+
+# A text may begin with the first letters of bzip2. A block, or the end of the file, follows them.
+BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
+
+# The endings of packed files, with which they are also written.
+PACKED_ENDINGS = (".gz", ".bz2", ".xz", ".zst")
+
+# How files begin that no reader of this package can unpack, and what they are.
+OTHER_PACKINGS = {
+    b"PK\x03\x04": "a zip archive or an office document",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a rar archive",
+    b"\x1f\x9d": "a file of compress (.Z)",
+    b"\x04\x22\x4d\x18": "an lz4 file",
+}
 
 # The number of packed bytes to unpack at once. It is small, because a byte may become thousands.
 PACKED_CHUNK = 1 << 14
@@ -24,7 +40,32 @@ def unpacked_name(name: str) -> str:
     >>> unpacked_name("train.conll.gz")
     'train.conll'
     """
-    return name[: -len(Path(name).suffix)] if name.endswith((".gz", ".zst")) else name
+    return name[: -len(Path(name).suffix)] if name.endswith(PACKED_ENDINGS) else name
+
+
+def is_tar(start: bytes) -> bool:
+    """Whether content that begins like this is a tar archive."""
+    return start[257:262] == b"ustar"
+
+
+def check_unpacked(start: bytes, path: Path) -> None:
+    """Refuse text that begins as an archive does, or as a file that is packed in an unknown way.
+
+    Args:
+        start: The first bytes of the content.
+        path: The file.
+
+    Raises:
+        DataError: It must be unpacked first.
+    """
+    found = next((what for mark, what in OTHER_PACKINGS.items() if start.startswith(mark)), None)
+    if is_tar(start):
+        found = "a tar archive"
+    if found is not None:
+        raise DataError(
+            f"{path}: must be a file of its own, plain or packed as {' '.join(PACKED_ENDINGS)}. "
+            f"Got {found}. Unpack it first."
+        )
 
 
 @contextmanager
@@ -44,10 +85,19 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     try:
         with ExitStack() as stack:
             file = stack.enter_context(path.open("rb"))
-            start = file.peek(4)
+            start = file.peek(10)
             content: Any = file
             if start.startswith(GZIP):
                 content = stack.enter_context(gzip.GzipFile(fileobj=file))
+            elif BZIP2.match(start):
+                import bz2
+
+                content = stack.enter_context(bz2.BZ2File(file))
+            elif start.startswith(XZ):
+                import lzma
+
+                damaged += (lzma.LZMAError,)
+                content = stack.enter_context(lzma.LZMAFile(file))
             elif start.startswith(ZSTD):
                 zstd = _zstd()
                 damaged += (zstd.ZstdError,)
@@ -56,6 +106,8 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     except damaged as error:
         raise DataError(f"{path}: must be readable to its end. Got: {error}.") from None
     except OSError as error:
+        if error.errno is None:  # what bz2 raises for damaged content
+            raise DataError(f"{path}: must be readable to its end. Got: {error}.") from None
         raise DataError(f"{path}: cannot be read. {error.strerror or error}.") from None
 
 
@@ -77,6 +129,14 @@ def created(path: Path) -> Iterator[IO[bytes]]:
             if path.suffix == ".gz":
                 # Without a time and a name, equal content becomes equal bytes.
                 content = stack.enter_context(gzip.GzipFile("", "wb", fileobj=content, mtime=0))
+            elif path.suffix == ".bz2":
+                import bz2
+
+                content = stack.enter_context(bz2.BZ2File(content, "w"))
+            elif path.suffix == ".xz":
+                import lzma
+
+                content = stack.enter_context(lzma.LZMAFile(content, "w"))
             elif path.suffix == ".zst":
                 content = stack.enter_context(_pack_zstd(_zstd(), content))
             yield content

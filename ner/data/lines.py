@@ -1,14 +1,18 @@
-"""Lines of text files, exactly as they are: unpacked, split only at newlines, strictly decoded."""
+"""Lines of text files, exactly as they are: unpacked, split only at newlines, strictly decoded.
+
+A file that begins with carriage returns and no newline, as on old Macs, is split at those.
+"""
 
 import codecs
 import itertools
 import re
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, Protocol
 
-from ner.data.compressed import opened
+from ner.data.compressed import check_unpacked, opened
+from ner.data.stdin import standard_input
 from ner.errors import ConfigError, DataError
 
 # The byte order mark: its bytes in UTF-8, and its character.
@@ -26,27 +30,59 @@ WIDE_MARKS = {
 }
 
 CHUNK = 1 << 16
+
+# How much of a file shows its encoding and the ends of its lines.
+PEEKED = 1 << 12
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read_lines(path: str | Path, encoding: str = "utf-8") -> Iterator[bytes]:
+class BinaryFile(Protocol):
+    """An open file of bytes. It also has `read1` or `read`, and perhaps `peek`."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the lines."""
+        ...
+
+
+def read_lines(
+    path: str | Path, encoding: str = "utf-8", *, keep_returns: bool = False
+) -> Iterator[bytes]:
     """Yield the lines of a file, or of standard input for "-", in UTF-8.
 
-    A file may be packed (.gz, .zst). A file in UTF-8 is yielded as it is, and `decode_lines` checks
-    it. A byte order mark of UTF-16 or UTF-32 takes precedence over `encoding`.
+    A file may be packed (.gz, .bz2, .xz, .zst). A file in UTF-8 is yielded as it is, and
+    `decode_lines` checks it. A byte order mark of UTF-16 or UTF-32 takes precedence over
+    `encoding`. Lines that end in carriage returns alone are yielded with newlines instead.
+
+    Args:
+        path: The file.
+        encoding: The encoding of the file.
+        keep_returns: Whether carriage returns stay as they are, and end no line by themselves.
 
     Raises:
         ConfigError: Python does not know the encoding.
-        DataError: The file does not exist, is a folder, cannot be read, or is in another encoding.
-            A missing file is an error of the call; the file is opened for the first line.
+        DataError: The file does not exist, is a folder, cannot be read, is an archive, or is in
+            another encoding. A missing file is an error of the call; the file is opened for the
+            first line.
     """
     encoding = text_encoding(encoding)
     if str(path) == "-":
-        lines = iter(sys.stdin.buffer)
-        return lines if encoding in UTF8 else _recoded(lines, input_name(path), encoding)
+        return decoded_lines(standard_input(), input_name(path), encoding, keep_returns)
     path = Path(path)
     check_file(path)
-    return _lines_of(path, encoding)
+    return _lines_of(path, encoding, keep_returns)
+
+
+def decoded_lines(
+    file: BinaryFile, name: str, encoding: str, keep_returns: bool = False
+) -> Iterator[bytes]:
+    """Yield the lines of an open file in UTF-8; `text_encoding` returns the encoding."""
+    start = _peek(file)
+    encoding = _wide_encoding(start) or encoding
+    has_returns = _ends_in_returns(start) and not keep_returns
+    if encoding in UTF8 and not has_returns:
+        yield from file
+    else:
+        yield from _recoded(_chunks(file), name, encoding, has_returns)
 
 
 def input_name(path: str | Path) -> str:
@@ -59,8 +95,14 @@ def read_head(path: Path, encoding: str = "utf-8", size: int = CHUNK) -> str:
     check_file(path)
     with opened(path) as file:
         start = file.read(size)
+    return decode_head(start, encoding)
+
+
+def decode_head(start: bytes, encoding: str = "utf-8") -> str:
+    """Decode the start of a file. Undecodable bytes are replaced."""
     text = start.decode(_wide_encoding(start) or text_encoding(encoding), "replace")
-    return text.removeprefix(MARK)
+    text = text.removeprefix(MARK)
+    return text.replace("\r", "\n") if _ends_in_returns(start[:PEEKED]) else text
 
 
 def text_encoding(name: str) -> str:
@@ -139,6 +181,11 @@ def checked_lines(
         yield number, line
 
 
+def is_wide(start: bytes) -> bool:
+    """Whether content that begins like this is in UTF-16 or UTF-32."""
+    return _wide_encoding(start) is not None
+
+
 def replace_surrogates(text: str) -> str:
     """Replace halves of UTF-16 pairs, which no file can hold, by U+FFFD. The length stays."""
     return LONE_SURROGATE.sub("\ufffd", text)
@@ -160,26 +207,52 @@ def short(value: object) -> str:
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Show the first of some names in a message, and how many more there are.
+
+    >>> listed(["a", "b", "c", "d"], 2)
+    'a, b and 2 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def reason(error: Exception) -> str:
     """Return the first line of another library's exception, or its type, without a period."""
     return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
 
 
-def _lines_of(path: Path, encoding: str) -> Iterator[bytes]:
+def _lines_of(path: Path, encoding: str, keep_returns: bool) -> Iterator[bytes]:
     with opened(path) as file:
-        start = file.peek(4) if hasattr(file, "peek") else b""  # pyright: ignore[reportAttributeAccessIssue]
-        encoding = _wide_encoding(start) or encoding
-        if encoding in UTF8:
-            yield from file
-        else:
-            yield from _recoded(iter(lambda: file.read(CHUNK), b""), str(path), encoding)
+        check_unpacked(_peek(file), path)
+        yield from decoded_lines(file, str(path), encoding, keep_returns)
+
+
+def _peek(file: BinaryFile) -> bytes:
+    """Return some bytes of a file without reading past them; none of a file that cannot do so."""
+    return file.peek(PEEKED) if hasattr(file, "peek") else b""  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _chunks(file: BinaryFile) -> Iterator[bytes]:
+    """Yield the content as it comes: a pipe is not kept waiting for a full chunk."""
+    whole: Any = file
+    read: Callable[[int], bytes] = whole.read1 if hasattr(file, "read1") else whole.read
+    return iter(lambda: read(CHUNK), b"")
+
+
+def _ends_in_returns(start: bytes) -> bool:
+    """Whether the lines of a file end in carriage returns alone, by how it begins."""
+    return b"\r" in start.rstrip(b"\r\0") and b"\n" not in start
 
 
 def _wide_encoding(start: bytes) -> str | None:
     return next((name for mark, name in WIDE_MARKS.items() if start.startswith(mark)), None)
 
 
-def _recoded(chunks: Iterable[bytes], name: str, encoding: str) -> Iterator[bytes]:
+def _recoded(
+    chunks: Iterable[bytes], name: str, encoding: str, has_returns: bool
+) -> Iterator[bytes]:
+    """Yield the lines of a text in UTF-8; carriage returns become newlines if `has_returns`."""
     decoder = codecs.getincrementaldecoder(encoding)()
     offset, lines, line = 0, 0, ""
     for chunk in itertools.chain(chunks, [b""]):
@@ -191,7 +264,7 @@ def _recoded(chunks: Iterable[bytes], name: str, encoding: str) -> Iterator[byte
             before = ""
             with suppress(UnicodeError):  # decoders of whole files see no part of one
                 before = decoder.decode(chunk[: max(0, error.start - waiting)])
-            number = lines + 1 + before.count("\n")
+            number = lines + 1 + before.count("\r" if has_returns else "\n")
             raise DataError(
                 f"{name}:{number}: not {encoding}: byte 0x{error.object[error.start]:02x} "
                 f"(byte {place} of the file): {error.reason}. Is it in another encoding?"
@@ -201,6 +274,8 @@ def _recoded(chunks: Iterable[bytes], name: str, encoding: str) -> Iterator[byte
                 f"{name}:{lines + 1}: not {encoding}: {error}. Is it in another encoding?"
             ) from None
         offset += len(chunk)
+        if has_returns:
+            text = text.replace("\r", "\n")
         *whole_lines, line = (line + text).split("\n")
         lines += len(whole_lines)
         for whole in whole_lines:

@@ -137,4 +137,7 @@ def _check_reachable(table: NDArray[np.bool_], tags: Sequence[str], scheme: Sche
     for t, row in enumerate(table):
         reached = (reached @ legal if t else reached) & row
     if not any(is_legal(tags[i], "O", scheme) for i in np.flatnonzero(reached).tolist()):
-        raise ValueError("allowed: some sequence of the allowed tags must be legal. Got none.")
+        raise ValueError(
+            f"some sequence of the allowed tags must be legal in the scheme {scheme}. Got none. "
+            "Mend the tags, or write ? where the tag is not known."
+        )

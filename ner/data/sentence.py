@@ -1,16 +1,20 @@
 """The sentence: what was read, what is known about it, and what a model predicts."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar, cast, get_args
 
-from ner.data.schemes import Span
+from ner.choices import Spelling
+from ner.data.frozen_dict import FrozenDict, plain
+from ner.data.lines import listed, short
+from ner.data.partial import tags_from_allowed
+from ner.data.schemes import Span, spelled_tags
+from ner.errors import ConfigError, DataError, suggestion
 
-NO_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-NO_SCORES: Mapping[str, tuple[float, ...]] = MappingProxyType({})
-NO_PROBABILITIES: Mapping[str, float] = MappingProxyType({})
+NO_COLUMNS: Mapping[str, tuple[str, ...]] = FrozenDict()
+NO_SCORES: Mapping[str, tuple[float, ...]] = FrozenDict()
+NO_PROBABILITIES: Mapping[str, float] = FrozenDict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,19 @@ class Entity:
     start: int
     end: int
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by name, as JSON can hold them."""
+        return plain(self)
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` returned.
+
+        Raises:
+            DataError: A field is missing or unknown.
+        """
+        return _build(cls, facts)
+
 
 @dataclass(frozen=True, slots=True)
 class PredictedEntity(Entity):
@@ -36,9 +53,11 @@ class PredictedEntity(Entity):
     score: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Prediction:
     """What a model says about a sentence.
+
+    Lists and arrays become tuples, so that predictions can be compared and hashed.
 
     Args:
         spans: The spans of tokens; None if the model does not predict spans.
@@ -49,30 +68,79 @@ class Prediction:
         labels: The labels of the whole sentence; None if the model does not predict any.
         probabilities: The probability of each label of the whole sentence that the model knows.
         attention: The weight of each token (T) in these labels: a row for each attention head.
+
+    >>> Prediction([Span(0, 2, "LOC")], [0.75])
+    Prediction(spans=(Span(start=0, end=2, label='LOC'),), scores=(0.75,))
     """
 
-    spans: tuple[Span, ...] | None = None
-    scores: tuple[float, ...] = ()
+    spans: Sequence[Span] | None = None
+    scores: Sequence[float] = ()
     probability: float | None = None
-    columns: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_COLUMNS)
-    column_scores: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: NO_SCORES)
+    columns: Mapping[str, tuple[str, ...]] = NO_COLUMNS
+    column_scores: Mapping[str, tuple[float, ...]] = NO_SCORES
     labels: tuple[str, ...] | None = None
-    probabilities: Mapping[str, float] = field(default_factory=lambda: NO_PROBABILITIES)
+    probabilities: Mapping[str, float] = NO_PROBABILITIES
     attention: tuple[tuple[float, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        # Bulk tagging comes by here with tuples; each line costs only where there is work to do.
+        fix = object.__setattr__
+        if self.spans is not None and self.spans != ():
+            fix(self, "spans", as_spans(self.spans))
+        if type(self.scores) is not tuple:
+            fix(self, "scores", as_floats(self.scores))
+        if type(self.columns) is not FrozenDict:
+            fix(self, "columns", as_columns(self.columns))
+        if type(self.column_scores) is not FrozenDict:
+            scores = {name: as_floats(values) for name, values in self.column_scores.items()}
+            fix(self, "column_scores", FrozenDict(scores))
+        if self.labels is not None and type(self.labels) is not tuple:
+            fix(self, "labels", tuple(self.labels))
+        if type(self.probabilities) is not FrozenDict:
+            shares = {label: float(share) for label, share in self.probabilities.items()}
+            fix(self, "probabilities", FrozenDict(shares))
+        if type(self.attention) is not tuple:
+            fix(self, "attention", tuple(map(as_floats, self.attention)))
+
+    def __repr__(self) -> str:
+        fields = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
+        # No spans or labels is an answer as well.
+        known = (
+            f"{name}={short(value)}"
+            for name, value in fields
+            if value or (value is not None and name in ("spans", "labels"))
+        )
+        return f"Prediction({', '.join(known)})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields that are known by name, as JSON can hold them; no number is rounded."""
+        return _known(self)
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` returned, also after a way through JSON.
+
+        Raises:
+            DataError: A field is unknown, or holds something else.
+        """
+        return _build(cls, facts)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a sentence was read: a file, and the line (from 1) of its first token."""
+    """Where a sentence was read: a file, and the line (from 1) of its first token.
+
+    Line 0 means none: `path` is then the item of a list, such as `train[3]`.
+    """
 
     path: str
-    line: int
+    line: int = 0
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}"
+        return f"{self.path}:{self.line}" if self.line else self.path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sentence:
     """Tokens with their places in a text. Everything else is optional.
 
@@ -94,12 +162,14 @@ class Sentence:
 
     >>> Sentence(["New", "York"], spans=[Span(0, 2, "LOC")]).entities
     (Entity(text='New York', label='LOC', start=0, end=8),)
+    >>> Sentence(["New", "York"], spans=[Span(0, 2, "LOC")])
+    <Sentence 'New York': LOC 'New York'>
     """
 
     tokens: Sequence[str]
     text: str = ""
     offsets: Sequence[tuple[int, int]] = ()
-    columns: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_COLUMNS)
+    columns: Mapping[str, tuple[str, ...]] = NO_COLUMNS
     spans: Sequence[Span] | None = None
     allowed: Sequence[tuple[str, ...]] | None = None
     labels: Sequence[str] | None = None
@@ -118,14 +188,17 @@ class Sentence:
         if self.tokens and not self.text:
             fix(self, "text", " ".join(self.tokens))
             fix(self, "offsets", joined_offsets(self.tokens))
-        fix(self, "offsets", tuple(self.offsets))
+        elif self.offsets and type(self.offsets[0]) is not tuple:
+            fix(self, "offsets", tuple((start, end) for start, end in self.offsets))
+        else:
+            fix(self, "offsets", tuple(self.offsets))
         if len(self.offsets) != len(self.tokens):
             raise ValueError(
                 "offsets: must be a range for each token. "
                 f"Got {len(self.offsets)} for {len(self.tokens)} tokens."
             )
         if self.spans is not None:
-            fix(self, "spans", tuple(Span(*span) for span in self.spans))
+            fix(self, "spans", as_spans(self.spans))
             check_spans(self.spans, len(self.tokens))
         if self.allowed is not None:
             fix(self, "allowed", tuple(map(tuple, self.allowed)))
@@ -136,6 +209,8 @@ class Sentence:
                 )
         if self.labels is not None:
             fix(self, "labels", tuple(self.labels))
+        if type(self.columns) is not FrozenDict:
+            fix(self, "columns", as_columns(self.columns))
         for name, values in self.columns.items():
             if len(values) != len(self.tokens):
                 raise ValueError(
@@ -145,6 +220,36 @@ class Sentence:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    def __repr__(self) -> str:
+        known = "; ".join(self._facts()) or "not annotated"
+        return f"<{type(self).__name__} {short(self.text)}: {known}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields that are known by name, as JSON can hold them; no number is rounded.
+
+        >>> Sentence(["New", "York"], spans=[Span(0, 2, "LOC")]).to_dict()["spans"]
+        [[0, 2, 'LOC']]
+        """
+        nested = {name: getattr(self, name) for name in ("prediction", "source")}
+        return _known(self) | {name: _known(it) for name, it in nested.items() if it is not None}
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> "Sentence":
+        """Read what `to_dict` returned, also after a way through JSON.
+
+        Returns:
+            A sentence that equals the old one; a `PredictedSentence` if it has a prediction.
+
+        Raises:
+            DataError: A field is unknown, or holds something else.
+        """
+        fields = dict(facts)
+        if (prediction := fields.get("prediction")) is not None:
+            fields["prediction"] = Prediction.from_dict(prediction)
+        if (source := fields.get("source")) is not None:
+            fields["source"] = _build(Source, source)
+        return _build(Sentence if prediction is None else PredictedSentence, fields)
 
     def replace(self, **changes: Any) -> "Sentence":
         """Return a copy in which some fields have other values."""
@@ -156,6 +261,13 @@ class Sentence:
         copy = object.__new__(PredictedSentence)
         copy.__dict__.update(self.__dict__)
         copy.__dict__["prediction"] = prediction
+        return copy
+
+    def located(self, source: Source) -> Self:
+        """Return a copy with another source. It is faster than `replace`."""
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy.__dict__["source"] = source
         return copy
 
     @property
@@ -186,6 +298,48 @@ class Sentence:
         predicted = self.prediction.columns if self.prediction is not None else NO_COLUMNS
         return predicted[name] if name in predicted else self.columns[name]
 
+    def tags(self, scheme: Spelling = "BIO") -> list[str]:
+        """Return the tag of each token (T): of the predicted spans, or of the gold spans.
+
+        Args:
+            scheme: The scheme of the tags. Partial annotation is returned as it was read.
+
+        Raises:
+            ConfigError: There is no such scheme.
+            DataError: The sentence has no spans, predicted or gold.
+
+        >>> Sentence(["New", "York", "calls"], spans=[Span(0, 2, "LOC")]).tags("BIOES")
+        ['B-LOC', 'E-LOC', 'O']
+        """
+        known = get_args(Spelling)
+        if scheme not in known:
+            raise ConfigError(
+                f"scheme: must be one of {', '.join(known)}. Got {scheme!r}."
+                f"{suggestion(scheme, known)}"
+            )
+        spans = self.found_spans
+        if spans is not None:
+            return spelled_tags(spans, len(self), scheme)
+        if self.allowed is not None:
+            return tags_from_allowed(self.allowed)
+        raise DataError(f"{self.source or 'tags'}: the sentence must have spans. Got none.")
+
+    def _facts(self) -> Iterator[str]:
+        """Say in some words each what is known: spans, columns that are predicted, labels."""
+        predicted = self.prediction or NO_PREDICTION
+        if self.found_spans is not None:
+            entities = [f"{e.label} {short(e.text)}{_rounded(e)}" for e in self.found_entities]
+            yield listed(entities) or "no entities"
+        elif self.allowed is not None:
+            yield "partial annotation"
+        for name, values in predicted.columns.items():
+            yield f"{name} {listed(values)}"
+        labels = self.labels if predicted.labels is None else predicted.labels
+        if labels is not None:
+            shares = predicted.probabilities
+            shown = [f"{one} {shares[one]:.2f}" if one in shares else one for one in labels]
+            yield f"label {listed(shown)}" if labels else "no labels"
+
     def _scored(
         self, spans: Sequence[Span], scores: Sequence[float]
     ) -> tuple[PredictedEntity, ...]:
@@ -201,11 +355,26 @@ class Sentence:
 FIELDS = tuple(field.name for field in dataclasses.fields(Sentence))
 
 
-@dataclass(frozen=True)
+NO_PREDICTION = Prediction()
+
+
+@dataclass(frozen=True, repr=False)
 class PredictedSentence(Sentence):
     """A sentence with what a model said about it."""
 
-    prediction: Prediction = Prediction()
+    prediction: Prediction = NO_PREDICTION
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> "PredictedSentence":
+        """Read what `to_dict` returned, also after a way through JSON.
+
+        Raises:
+            DataError: There is no prediction; or a field is unknown, or holds something else.
+        """
+        found = super().from_dict(facts)
+        if not isinstance(found, PredictedSentence):
+            raise DataError("prediction: must be there. Got a sentence without one.")
+        return found
 
     @property
     def entities(self) -> tuple[PredictedEntity, ...]:
@@ -221,9 +390,10 @@ def joined_offsets(tokens: Iterable[str]) -> tuple[tuple[int, int], ...]:
     """
     offsets: list[tuple[int, int]] = []
     start = 0
-    for token in tokens:
-        offsets.append((start, start + len(token)))
-        start += len(token) + 1
+    for length in map(len, tokens):
+        end = start + length
+        offsets.append((start, end))
+        start = end + 1
     return tuple(offsets)
 
 
@@ -237,3 +407,48 @@ def check_spans(spans: Iterable[Span], length: int) -> None:
                 f"Got {tuple(span)} after token {before} of {length}."
             )
         before = span.end
+
+
+def as_spans(spans: Iterable[Sequence[Any]]) -> tuple[Span, ...]:
+    """Return spans, which may be `(start, end, label)`, as a tuple of `Span`."""
+    found: tuple[Any, ...] = tuple(spans)
+    return found if set(map(type, found)) <= {Span} else tuple(Span(*span) for span in found)
+
+
+def as_columns(columns: Mapping[str, Iterable[str]]) -> Mapping[str, tuple[str, ...]]:
+    """Return columns of strings by their names, which cannot be changed."""
+    return FrozenDict(zip(columns, map(tuple, columns.values()), strict=True))
+
+
+def as_floats(values: Iterable[Any]) -> tuple[float, ...]:
+    """Return numbers as a tuple, those of an array as numbers of Python; a tuple stays."""
+    return values if type(values) is tuple else tuple(map(float, values))
+
+
+def _known(value: Any) -> dict[str, Any]:
+    """Return the fields of a data class that differ from their defaults, as JSON can hold them."""
+    fields = ((field, getattr(value, field.name)) for field in dataclasses.fields(value))
+    return {field.name: plain(each) for field, each in fields if each != field.default}
+
+
+Result = TypeVar("Result")
+
+
+def _build(kind: type[Result], facts: Mapping[str, Any]) -> Result:
+    """Build a data class from its fields by name.
+
+    Raises:
+        DataError: A field is unknown or missing, or holds something else.
+    """
+    known = [field.name for field in dataclasses.fields(cast(Any, kind))]
+    for name in facts:
+        if name not in known:
+            raise DataError(f"{name}: unknown field of a {kind.__name__}.{suggestion(name, known)}")
+    try:
+        return kind(**facts)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{kind.__name__}: {error}") from None
+
+
+def _rounded(entity: Entity) -> str:
+    return f" {entity.score:.2f}" if isinstance(entity, PredictedEntity) else ""

@@ -1,15 +1,25 @@
 """Character spans to token spans. A span that does not fit is refused, or changed and noted."""
 
 import bisect
+import itertools
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ner.choices import Misaligned, Overlapping
+from ner.choices import Misaligned, OffsetUnit, Overlapping
 from ner.data.lines import replace_surrogates, short
+from ner.data.offsets import character_at
 from ner.data.schemes import Span
+
+# What offsets may count besides characters, for messages; the most frequent first.
+OTHER_UNITS: dict[OffsetUnit, str] = {
+    "utf16": "UTF-16 units",
+    "crlf": "characters with other line breaks",
+    "bytes": "bytes of UTF-8",
+}
 
 
 class FieldError(Exception):
@@ -45,17 +55,32 @@ class Notes:
     Args:
         changes: A line for each span that was moved or dropped, and each text left out.
         ignored: How often something occurred that no `Sentence` holds, such as a relation.
+        guesses: A line for each guess about the whole file, such as what its columns hold.
+        warnings: A line for each sign that something is read in another way than it was meant.
     """
 
     changes: list[str] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
+    guesses: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def guess(self, line: str) -> None:
+        """Note a guess about the file, once."""
+        if line not in self.guesses:
+            self.guesses.append(line)
 
     def warn(self, name: str) -> None:
-        """Warn of the changes in one line, for users who did not ask for the list."""
+        """Warn of guesses and changes, for users who did not ask for the list."""
+        for line in self.summary(name):
+            warnings.warn(line.removeprefix("Warning: "), stacklevel=3)
+
+    def summary(self, name: str) -> Iterator[str]:
+        """Yield the warnings, the guesses, and a line that sums up the changes in a file."""
+        yield from (f"Warning: {warning}" for warning in self.warnings)
+        for guess in self.guesses:
+            yield f"{name}: {guess}"
         if self.changes:
-            warnings.warn(
-                f"{name}: {len(self.changes)} changes. The first: {self.changes[0]}", stacklevel=3
-            )
+            yield f"{name}: {len(self.changes)} changes. The first: {self.changes[0]}"
 
 
 @dataclass(frozen=True)
@@ -64,15 +89,18 @@ class SpanRules:
 
     Args:
         misaligned: What to do with spans that do not start and end at token borders: "refuse" the
-            sentence, "snap" them outwards to the tokens that they touch, or "drop" them.
+            sentence, "snap" them outwards to the tokens that they touch, "split" the tokens that
+            they cut, or "drop" them.
         overlapping: What to do with spans that overlap, nest or have gaps: "refuse" the sentence,
             or "drop" those with gaps and, of others, all but the longest.
         notes: Gets what is changed or dropped.
+        offsets: What the offsets of the file count.
     """
 
     misaligned: Misaligned = "refuse"
     overlapping: Overlapping = "refuse"
     notes: Notes = field(default_factory=Notes)
+    offsets: OffsetUnit = "characters"
 
 
 def align_spans(
@@ -85,7 +113,7 @@ def align_spans(
     """Turn ranges of characters into ranges of tokens.
 
     If the text that a range repeats is elsewhere, the range is tried again with offsets that count
-    UTF-16 units, as programs in JavaScript and Java do.
+    something else, such as UTF-16 units, as programs in JavaScript and Java do.
 
     Args:
         spans: The ranges, in any order.
@@ -102,7 +130,7 @@ def align_spans(
     for span in spans:
         place = span.where or where
         try:
-            located = _locate(span, text, rules.notes)
+            located = _locate(span, text, rules)
         except FieldError as error:
             if rules.misaligned != "drop":
                 raise
@@ -112,6 +140,22 @@ def align_spans(
         if pair is not None:
             aligned.append(pair)
     return _flat(aligned, text, rules, where)
+
+
+def has_gaps(text: str, starts: Sequence[int], ends: Sequence[int], unit: OffsetUnit) -> bool:
+    """Whether there is more than white space between the pieces of a span.
+
+    Args:
+        text: The text of the span.
+        starts: Where its pieces start, in their order.
+        ends: Where they end.
+        unit: What these offsets count.
+    """
+    for end, start in zip(ends, starts[1:], strict=False):
+        first, last = character_at(text, end, unit), character_at(text, start, unit)
+        if first is not None and last is not None and text[first:last].strip():
+            return True
+    return False
 
 
 def refuse_gaps(span: str, rules: SpanRules, where: str) -> None:
@@ -126,19 +170,52 @@ def refuse_gaps(span: str, rules: SpanRules, where: str) -> None:
     rules.notes.changes.append(f"{where}: dropped: {message}")
 
 
-def _locate(span: CharSpan, text: str, notes: Notes) -> CharSpan:
-    """Return the span where the file means it to be in the text."""
+def split_tokens(
+    spans: Iterable[CharSpan],
+    text: str,
+    offsets: Sequence[tuple[int, int]],
+    rules: SpanRules,
+    where: str,
+) -> list[tuple[int, int]]:
+    """Return the ranges of the tokens after a cut wherever a span starts or ends inside a token.
+
+    The arguments are those of `align_spans`, which later refuses or drops spans that are nowhere.
+    """
+    quiet = SpanRules(offsets=rules.offsets)
+    borders: set[int] = set()
+    for span in spans:
+        with suppress(FieldError):
+            located = _locate(span, text, quiet)
+            borders.update((located.start, located.end))
+    ordered = sorted(borders)
+    pieces: list[tuple[int, int]] = []
+    for start, end in offsets:
+        first, last = bisect.bisect_right(ordered, start), bisect.bisect_left(ordered, end)
+        inside = ordered[first:last]
+        pieces += itertools.pairwise((start, *inside, end))
+        if inside:
+            shown = " ".join(text[s:e] for s, e in itertools.pairwise((start, *inside, end)))
+            rules.notes.changes.append(
+                f"{where}: split: token [{start}, {end}) {short(text[start:end])} "
+                f"into {short(shown)}."
+            )
+    return pieces
+
+
+def _locate(span: CharSpan, text: str, rules: SpanRules) -> CharSpan:
+    """Return the span where the file means it to be in the text, in characters."""
+    if rules.offsets != "characters":
+        span = _converted(span, text, rules.offsets)
     in_text = 0 <= span.start < span.end <= len(text)
     if in_text and (span.text is None or _is_at(span, text)):
         return span
-    units = text.encode("utf-16-le", "surrogatepass")
-    if span.text is not None and 0 <= span.start < span.end <= len(units) // 2:
-        before = units[: 2 * span.start].decode("utf-16-le", "surrogatepass")
-        inside = units[2 * span.start : 2 * span.end].decode("utf-16-le", "surrogatepass")
-        moved = span._replace(start=len(before), end=len(before) + len(inside))
-        if moved.end <= len(text) and _is_at(moved, text):
-            notes.ignored["offsets in UTF-16 units, which were converted"] += 1
-            return moved
+    if span.text is not None and rules.offsets == "characters":
+        for unit, name in OTHER_UNITS.items():
+            with suppress(FieldError):
+                moved = _converted(span, text, unit)
+                if moved.start < moved.end and _is_at(moved, text):
+                    rules.notes.ignored[f"offsets in {name}, which were converted"] += 1
+                    return moved
     if not in_text:
         raise FieldError(
             f"span [{span.start}, {span.end}): must not be empty, and be within a text of "
@@ -148,6 +225,18 @@ def _locate(span: CharSpan, text: str, notes: Notes) -> CharSpan:
     raise FieldError(
         f"span {_shown(span, text)}: the file says that {short(span.text)} is there.", span.where
     )
+
+
+def _converted(span: CharSpan, text: str, unit: OffsetUnit) -> CharSpan:
+    """Return a span whose offsets count some unit with offsets that count characters."""
+    start, end = character_at(text, span.start, unit), character_at(text, span.end, unit)
+    if start is None or end is None:
+        raise FieldError(
+            f"span [{span.start}, {span.end}): must be within the text and not cut a character, "
+            f"counted in {OTHER_UNITS[unit]}.",
+            span.where,
+        )
+    return span._replace(start=start, end=end)
 
 
 def _is_at(span: CharSpan, text: str) -> bool:

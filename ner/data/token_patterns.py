@@ -9,6 +9,8 @@ A token that begins inside a word is what an earlier rule left of the word: a ru
 matches its first part, and sees the rest in a lookahead.
 """
 
+from html.entities import name2codepoint
+
 # Scripts without blanks between words: each character is a token.
 UNSPACED = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
@@ -29,8 +31,20 @@ AT_END = r"\s*+\z"
 # The largest number of parts of one token: Oniguruma gives up (and `tokenizers` panics) after ten
 # million steps in one match.
 MOST_PARTS = 1000
-CLITIC = rf"['’](?i:s|m|d|re|ve|ll){ENDS}"
-NOT = rf"(?i:n['’]t){ENDS}"
+
+# HTML entities, as they are written. One for a letter is part of its word, one for an apostrophe is
+# read as an apostrophe, and each of the others is a token.
+NAMED = {name: chr(code) for name, code in name2codepoint.items()} | {"apos": "'"}
+LETTER_NAMES = "|".join(name for name, character in NAMED.items() if character.isalpha())
+MARK_NAMES = "|".join(name for name, character in NAMED.items() if not character.isalpha())
+
+# The numbers from À (192) up to 7999 are letters, with few exceptions.
+LETTER_NUMBER = r"(?!215|247)(?:19[2-9]|[2-9]\d\d|[1-7]\d{3})|[xX]0?(?:[C-Fc-f]\h|[1-9A-Fa-f]\h\h)"
+LETTER_ENTITY = rf"&(?:{LETTER_NAMES}|\#(?:{LETTER_NUMBER}));"
+MARK = rf"&(?:{MARK_NAMES}|\#(?!(?:{LETTER_NUMBER});)(?:\d{{2,7}}|[xX]\h{{2,6}}));"
+APOSTROPHE = r"(?:['’]|&(?:apos|rsquo|\#0?39|\#8217|\#[xX](?:27|2019));)"
+CLITIC = rf"{APOSTROPHE}(?i:s|m|d|re|ve|ll){ENDS}"
+NOT = rf"[Nn]{APOSTROPHE}[Tt]{ENDS}"
 
 ABBREVIATIONS = (
     "Adm|Assn|Attn|Ave|Blvd|Bros|Capt|Cmdr|Co|Col|Corp|Cos|Dept|Drs?|Ft|Gen|Gov|Hon|Inc|Jr|Lt|Ltd|"
@@ -41,21 +55,47 @@ ABBREVIATIONS = (
     "approx|cf|dept|etc|ext|vol|vs"
 )
 
-# Closing punctuation belongs to an address only if the address continues after it. The bound is the
-# largest that Oniguruma accepts.
-ADDRESS = r"(?>[^\s\p{Cc}<>\"]{1,100000}(?<=[^'.,;:!?)\]]))"
-URL = rf"(?:(?i:https?|ftp)://|{STARTS}(?i:www)\.(?={ALNUM})){ADDRESS}"
-LABEL = rf"(?>(?:{ALNUM}|-){{1,63}})"
+# What follows an address, a name or a tag without a blank: the next sentence in scripts without
+# blanks, and a particle in Korean. They are no part of it.
+NAME = rf"[\p{{L}}\p{{N}}&&[^{UNSPACED}\p{{Hangul}}]]"
+IN_NAME = rf"[\p{{L}}\p{{N}}\p{{M}}_{JOINERS}&&[^{UNSPACED}\p{{Hangul}}]]"
+APART = rf"(?<!{IN_NAME})"
+
+# What no address holds, as it is: quotes, wide punctuation, emoji and invisible characters.
+NOT_IN_ADDRESS = (
+    rf"\s\p{{Cc}}<>\"“”„‟‘’‚‛«»‹›…{UNSPACED}\p{{Hangul}}\x{{3000}}-\x{{303F}}\x{{FE30}}-\x{{FE4F}}"
+    rf"\x{{FF01}}-\x{{FF65}}\p{{Extended_Pictographic}}\p{{Regional_Indicator}}"
+    rf"[\p{{Cf}}&&[^{JOINERS}]]"
+)
+
+# Closing punctuation belongs to an address only if the address continues after it, and a bracket
+# only if its partner does.
+CLOSING = rf"(?:[.,;:!?*`|]|'(?!(?i:s){ENDS})|&amp;|(?!{MARK})&)"
+BRACKETED = (
+    rf"\([^(){NOT_IN_ADDRESS}]{{0,{MOST_PARTS}}}\)|\[[^\[\]{NOT_IN_ADDRESS}]{{0,{MOST_PARTS}}}\]"
+)
+STRETCH = rf"(?>(?:[^.,;:!?*`|'&()\[\]{NOT_IN_ADDRESS}]++|{BRACKETED}){{1,{MOST_PARTS}}})"
+# The bound is the largest that Oniguruma accepts.
+ADDRESS = rf"{STRETCH}(?>(?:(?>{CLOSING}{{1,9}}){STRETCH}){{0,100000}})"
+SCHEME = r"(?i:https?|ftp)://"
+WWW = rf"(?i:www)\.(?={ALNUM})"
+FOREIGN_HOST = rf"(?>(?:[\p{{L}}\p{{N}}\-]{{1,63}}\.(?={ALNUM})){{0,9}})"
+URL = rf"(?:{SCHEME}{FOREIGN_HOST}|{APART}{WWW}){ADDRESS}"
+LABEL = rf"(?>(?:{NAME}|-){{1,63}})"
 HOST = rf"(?>(?:\.{LABEL}){{0,9}})"
-EMAIL = rf"(?>(?:{ALNUM}|[._%+\-]){{1,64}})@{LABEL}{HOST}"
-HANDLE = rf"{STARTS}(?:@{IN_WORD}++{HOST}|\#(?=[\p{{L}}_]){IN_WORD}++)"
+# A period before the @ belongs to an address with a whole host only: groups shorten ad...@x.org.
+EMAIL = (
+    rf"(?:{NAME}|_)(?>(?:{NAME}|[._%+\-]){{0,63}})(?:(?<!\.)@|@(?={LABEL}\.{NAME})){LABEL}{HOST}"
+)
+HANDLE = rf"{APART}@(?:{IN_NAME}++|{IN_WORD}++){HOST}|{STARTS}\#(?=[\p{{L}}_]){IN_WORD}++"
+BEFORE_ADDRESS = rf"\p{{Hangul}}++(?={SCHEME}|{WWW}|{EMAIL})"
 
 # The last parts of names of files, and of hosts in capitals.
 NAME_ENDINGS = "com|net|org|edu|gov|docx?|xlsx?|ppt|pdf|rtf|txt|csv|html?|exe|zip|jpe?g|gif|png|mp3"
 NAME_ENDING = rf"(?i:{NAME_ENDINGS}){ENDS}"
 
 # The start of a word before "n't". The English words with such an ending are short.
-NEGATED = rf"(?=(?>\p{{L}}{{2,13}})['’])\p{{L}}{{1,12}}?(?={NOT})"
+NEGATED = rf"(?=(?>\p{{L}}{{2,13}}){APOSTROPHE})\p{{L}}{{1,12}}?(?={NOT})"
 
 # U.S., a.m., J.; but an initial at the end of the text is a word and a period.
 LETTERS = rf"\p{{L}}\.(?>(?:\p{{L}}\.){{1,{MOST_PARTS}}})"
@@ -66,8 +106,8 @@ NUMBER = rf"{STARTS}[+\-−](?=\.?\p{{Nd}})\.?{RUN}|(?<![.\p{{L}}\p{{N}}])\.(?=\
 
 # What joins two runs of letters and digits into one word.
 LINK = (
-    r"(?:(?<=\p{L})&(?=\p{L})"
-    rf"|(?!{CLITIC})(?<=\p{{L}})['’](?=\p{{L}})"
+    rf"(?:(?<=\p{{L}})(?!{LETTER_ENTITY}|{MARK})&(?=\p{{L}})"
+    rf"|(?!{CLITIC})(?<=\p{{L}}){APOSTROPHE}(?=\p{{L}})"
     r"|(?<=\p{N})[.,:/](?=\p{N})"
     rf"|\.(?=[\p{{Ll}}\p{{Nd}}]|{NAME_ENDING}))"
 )
@@ -112,7 +152,8 @@ def _pattern(
         link: What joins a run of letters and digits to the word before it.
     """
     plain = r"[A-Za-z]++(?=[ ])"
-    tail = rf"(?>(?:{link}){{0,{MOST_PARTS}}})"
+    escaped = rf"{LETTER_ENTITY}{IN_WORD}*+"
+    tail = rf"(?>(?:{link}|{escaped}){{0,{MOST_PARTS}}})"
     rules = [
         rf"{plain}(?<!{ends})",  # most words; the rules below give the same, but are slower
         rf"{STARTS}(?=(?>[A-Za-z]{{2,8}})(?<={ends}){ENDS})(?i:{fused})",
@@ -122,6 +163,7 @@ def _pattern(
         special,
         EMAIL,
         HANDLE,
+        BEFORE_ADDRESS,
         NOT,
         NEGATED,
         rf"(?<={IN_WORD}|\.){clitic}|(?<=\s){clitic}(?=\s|\z)",
@@ -130,7 +172,8 @@ def _pattern(
         rf"{INITIALS}(?:-?{RUN}{tail})?+",
         rf"{STARTS}(?=(?>[A-Za-z]{{2,8}})\.)(?:{abbreviations})\.(?!{AT_END}|\.)(?:-{RUN}{tail})?+",
         rf"(?:{NUMBER}){tail}",
-        rf"{RUN}{tail}",
+        rf"(?:{RUN}|{escaped}){tail}",
+        MARK,
         EMOJI,
         EMOTICON,
         REPEATED,
@@ -164,6 +207,9 @@ NUMBERED = (
     rf"|{DIGITS}(?<=0)['’]s{ENDS})"
 )
 
+# The convention in which each character is a token.
+CHARACTER = "character"
+
 # The pattern of each convention.
 PATTERNS = {
     # As in the Penn Treebank and CoNLL-2003. No rule does harm in other languages.
@@ -186,7 +232,7 @@ PATTERNS = {
         ),
         ends="[NnTtOo][AaTt]|[MmVvRr][Ee]|[MmSs]",
         special=rf"\.{NAME_ENDING}|{SLASHED}|{NUMBERED}|{PREFIXED}",
-        clitic=rf"['’`](?i:s|m|d|re|ve|ll){ENDS}",
+        clitic=rf"(?:{APOSTROPHE}|`)(?i:s|m|d|re|ve|ll){ENDS}",
         abbreviations=(
             rf"{ABBREVIATIONS}|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun|[Aa]rrv|[Oo]z|[Ll]bs?|[Ll]v|Fax"
             r"|No(?=\.\s*+\p{Nd})"
@@ -194,4 +240,6 @@ PATTERNS = {
         ordinal=r"(?!)",
         link=rf"{LINK}{RUN}",
     ),
+    # As corpora of Chinese are cut: one character, also of digits and Latin words.
+    CHARACTER: rf"(?!\s)(?:{EMOJI}|{SYMBOL})",
 }

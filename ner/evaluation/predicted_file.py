@@ -1,15 +1,19 @@
 """Score a column file that has gold and predicted tags; this needs no model."""
 
 import itertools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ner.data.formats.columns import DOCUMENT_BOUNDARY
 from ner.data.formats.conll import read_conll
-from ner.data.schemes import PREFIXES, Scheme, is_legal, normalize_tag
+from ner.data.lines import MARK
+from ner.data.schemes import PREFIXES, Scheme, Span, is_legal, normalize_tag, spans_from_tags
 from ner.data.sentence import Sentence
 from ner.errors import DataError
-from ner.evaluation.report import SpanReport
+from ner.evaluation.conlleval import conlleval_spans, count_spans
+from ner.evaluation.report import Scores, SpanReport
 from ner.evaluation.span_metrics import evaluate_tags
 
 
@@ -26,6 +30,8 @@ class PredictionReport:
             them as O.
         mixed: Whether the gold tags are IOB1 and the predicted ones look like another scheme, so
             that the strict scores mean little.
+        documents: The number of rows with tags that begin a document. They count as tokens, as for
+            conlleval, but not as sentences.
     """
 
     default: SpanReport
@@ -34,6 +40,7 @@ class PredictionReport:
     scheme_inferred: bool
     foreign_tags: int
     mixed: bool
+    documents: int = 0
 
     @property
     def f1(self) -> float:
@@ -47,6 +54,7 @@ class PredictionReport:
             "scheme_inferred": self.scheme_inferred,
             "foreign_tags": self.foreign_tags,
             "mixed": self.mixed,
+            "documents": self.documents,
             "default": self.default.to_dict(),
             "strict": self.strict.to_dict(),
         }
@@ -61,6 +69,8 @@ class PredictionReport:
                 " The predicted tags are not in it, so the strict scores say little; the default "
                 "ones hold whatever the schemes."
             )
+        if self.documents:
+            note += f" {self.documents} {DOCUMENT_BOUNDARY} rows count as tokens, as in conlleval."
         return f"{self.default}\n\n{self.strict}\n\n{note}"
 
 
@@ -83,21 +93,41 @@ def score_predictions(
     Raises:
         DataError: The file holds no rows, a row lacks a column, or a tag is not a tag.
     """
-    gold_tags: list[list[str]] = []
-    predicted_tags: list[list[str]] = []
-    for sentence in read_conll(lines, name, tags=None):
-        gold_tags.append(_column(sentence, gold))
-        predicted_tags.append(_column(sentence, predicted))
-    if not gold_tags:
+    boundaries: list[list[str]] = []
+    raw_gold: list[Sequence[str]] = []
+    raw_predicted: list[Sequence[str]] = []
+    for sentence in read_conll(_watched(lines, boundaries), name, tags=None):
+        for column, side in ((gold, raw_gold), (predicted, raw_predicted)):
+            side.append(_checked_column(sentence, column))
+    if not raw_gold:
         raise DataError(
             f"{name}: a token, a gold tag and a predicted tag in each row. Got no rows."
         )
+    sentences = len(raw_gold)
+    # As conlleval does, count a row that begins a document as a token.
+    documents = [row for row in boundaries if _are_tags(row, gold, predicted)]
+    raw_gold += [[row[gold]] for row in documents]
+    raw_predicted += [[row[predicted]] for row in documents]
+    gold_tags, predicted_tags = (
+        [list(map(normalize_tag, tags)) for tags in side] for side in (raw_gold, raw_predicted)
+    )
     used = scheme or infer_scheme(gold_tags)
     default, strict = evaluate_tags(gold_tags, predicted_tags, used, name)
+    conlleval = _conlleval_scores(
+        raw_gold, raw_predicted, count_spans(_spans(gold_tags), _spans(predicted_tags))
+    )
     known = "O" + PREFIXES[used]
     foreign = sum(t[0] not in known for tags in (*gold_tags, *predicted_tags) for t in tags)
     mixed = used == "IOB1" != infer_scheme(predicted_tags)
-    return PredictionReport(default, strict, used, scheme is None, foreign, mixed)
+    return PredictionReport(
+        replace(default, sentences=sentences, conlleval=conlleval),
+        replace(strict, sentences=sentences),
+        used,
+        scheme is None,
+        foreign,
+        mixed,
+        len(documents),
+    )
 
 
 def infer_scheme(sentences: Sequence[Sequence[str]]) -> Scheme:
@@ -112,8 +142,55 @@ def infer_scheme(sentences: Sequence[Sequence[str]]) -> Scheme:
     return min(schemes, key=lambda scheme: sum(not is_legal(*pair, scheme) for pair in pairs))
 
 
-def _column(sentence: Sentence, index: int) -> list[str]:
-    """Read one column as tags with the prefixes B, I, E, S."""
+def _watched(lines: Iterable[bytes], boundaries: list[list[str]]) -> Iterator[bytes]:
+    """Pass lines on, and collect the fields of those that begin a document."""
+    for line in lines:
+        if DOCUMENT_BOUNDARY.encode() in line:
+            fields = line.decode("utf-8", "replace").removeprefix(MARK).split()
+            if fields[0] == DOCUMENT_BOUNDARY:
+                boundaries.append(fields)
+        yield line
+
+
+def _are_tags(row: Sequence[str], *columns: int) -> bool:
+    """Whether a row has tags in some columns."""
+    try:
+        return all(normalize_tag(row[column]) for column in columns)
+    except (IndexError, ValueError):
+        return False
+
+
+def _spans(sentences: Iterable[Sequence[str]]) -> list[list[Span]]:
+    return [spans_from_tags(tags) for tags in sentences]
+
+
+def _conlleval_scores(
+    gold: Sequence[Sequence[str]],
+    predicted: Sequence[Sequence[str]],
+    default: Mapping[str, Counter[str]],
+) -> Scores | None:
+    """Return the scores of conlleval over all labels; None if it counts like the default mode.
+
+    Args:
+        gold: The gold tags of each sentence, as they are in the file.
+        predicted: The predicted tags.
+        default: The counts of the default mode.
+    """
+    sides = ([list(conlleval_spans(tags)) for tags in side] for side in (gold, predicted))
+    counts = count_spans(*sides)
+    if counts == default:
+        return None
+    right, found, expected = (counts[kind].total() for kind in ("right", "predicted", "gold"))
+    return Scores(
+        right / max(found, 1),
+        right / max(expected, 1),
+        2 * right / max(found + expected, 1),
+        expected,
+    )
+
+
+def _checked_column(sentence: Sentence, index: int) -> Sequence[str]:
+    """Return one column of a sentence if it holds tags."""
     assert sentence.source is not None
     path, line = sentence.source.path, sentence.source.line
     columns = (None, *sentence.columns.values())  # the first one holds the tokens
@@ -123,10 +200,9 @@ def _column(sentence: Sentence, index: int) -> list[str]:
             f"{path}:{line}: a row holds a token and the tags; column {index} is not there. "
             f"Got {len(columns)} columns."
         )
-    tags: list[str] = []
     for i, tag in enumerate(column):
         try:
-            tags.append(normalize_tag(tag))
+            normalize_tag(tag)
         except ValueError as error:
             raise DataError(f"{path}:{line + i}: {error}. Got {tag!r}.") from None
-    return tags
+    return column

@@ -3,8 +3,9 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
+from ner.data.frozen_dict import FrozenDict, plain
 from ner.data.schemes import Scheme
 from ner.evaluation.calibration import BINS, Calibration
 
@@ -72,10 +73,35 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def freeze(report: "Report", *names: str) -> None:
+    """Make dictionaries of a report unchangeable, so that it can be hashed; called by the report.
+
+    Args:
+        report: The report.
+        names: The fields that hold them: numbers or dictionaries by label.
+    """
+    for name in names:
+        frozen = {
+            label: FrozenDict(each) if isinstance(each, Mapping) else each
+            for label, each in getattr(report, name).items()
+        }
+        object.__setattr__(report, name, FrozenDict(frozen))
+
+
+def report_fields(kind: type, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a kind of report from what its `to_dict` returned."""
+    known = {field.name: facts[field.name] for field in dataclasses.fields(kind)}
+    known |= {name: Scores(**known[name]) for name in (*AVERAGES, "strict") if name in known}
+    known["per_label"] = {label: Scores(**each) for label, each in facts["per_label"].items()}
+    if known.get("calibration") is not None:
+        known["calibration"] = Calibration(**known["calibration"])
+    return known
+
+
 MISSED, SPURIOUS = "(missed)", "(spurious)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SpanReport:
     """How well predicted spans agree with gold ones; printing it gives a table.
 
@@ -95,6 +121,8 @@ class SpanReport:
         mode: The mode of seqeval that computed the scores above. The default mode counts like
             `conlleval.pl`; strict mode counts only spans whose tags are legal.
         strict: The micro scores in strict mode.
+        conlleval: The micro scores of `conlleval.pl` for the same tags, if they differ from those
+            of the default mode for all labels or for one; None if they are equal.
     """
 
     name: str
@@ -109,8 +137,15 @@ class SpanReport:
     scheme: Scheme
     mode: Literal["default", "strict"]
     strict: Scores
+    conlleval: Scores | None = None
 
     metric: ClassVar[str] = "f1"
+
+    def __post_init__(self) -> None:
+        freeze(self, "per_label", "confusion")
+
+    def __repr__(self) -> str:
+        return summary(self)
 
     @property
     def score(self) -> float:
@@ -141,7 +176,16 @@ class SpanReport:
         """Return everything, as JSON can hold it."""
         head = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
         equal = {"strict_equals_default": self.strict_equals_default}
-        return head | dataclasses.asdict(self) | equal
+        return head | plain(self) | equal
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` returned, also after a way through JSON.
+
+        Raises:
+            KeyError: A field is missing.
+        """
+        return cls(**report_fields(cls, facts))
 
     def __str__(self) -> str:
         averages = {"micro": self.micro, "macro": self.macro, "weighted": self.weighted}
@@ -159,11 +203,19 @@ class SpanReport:
         strict = f"strict mode (scheme {self.scheme})"
         if self.mode == "strict":
             return f"seqeval in {strict}"
-        default = "seqeval in default mode (equal to conlleval)"
+        modes = "seqeval in default mode"
+        modes += " (equal to conlleval); " if self.conlleval is None else "; "
         if self.strict_equals_default:
-            return f"{default}; {strict} gives the same"
-        precision, recall, f1, _ = self.strict.cells()
-        return f"{default}; {strict} differs: precision {precision}, recall {recall}, F1 {f1}"
+            modes += f"{strict} gives the same"
+        else:
+            modes += f"{strict} differs: {_three(self.strict)}"
+        if self.conlleval is not None:
+            modes += (
+                f"; conlleval differs: {_three(self.conlleval)}, of {self.conlleval.support} gold "
+                "spans, because it knows no prefixes but B, I and E, and joins neighbours with one "
+                "label that have others"
+            )
+        return modes
 
     def _confusion(self) -> str:
         columns = list(next(iter(self.confusion.values())))
@@ -171,12 +223,17 @@ class SpanReport:
         return table([["", *columns], *rows])
 
 
+def _three(scores: Scores) -> str:
+    precision, recall, f1, _ = scores.cells()
+    return f"precision {precision}, recall {recall}, F1 {f1}"
+
+
 # With more labels the table is too large to read, and the most frequent mistakes are listed.
 MOST_LABELS, MOST_CONFUSIONS = 20, 20
 Confusion = Mapping[str, Mapping[str, int]]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LabelReport:
     """How well predicted labels agree with gold ones; printing it gives a table.
 
@@ -205,6 +262,12 @@ class LabelReport:
 
     metric: ClassVar[str] = "accuracy"
 
+    def __post_init__(self) -> None:
+        freeze(self, "per_label")
+
+    def __repr__(self) -> str:
+        return summary(self)
+
     @property
     def score(self) -> float:
         """The main score, which `metric` names."""
@@ -217,7 +280,25 @@ class LabelReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, as JSON can hold it."""
-        return {self.metric: self.score, "f1": self.f1} | dataclasses.asdict(self)
+        return {self.metric: self.score, "f1": self.f1} | plain(self)
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` returned, also after a way through JSON.
+
+        Returns:
+            A report of the class that has all these fields, which may be a subclass.
+
+        Raises:
+            KeyError: A field is missing.
+        """
+        names = {
+            kind: {field.name for field in dataclasses.fields(kind)}
+            for kind in (cls, *cls.__subclasses__())
+        }
+        fitting = [kind for kind in names if names[kind] <= facts.keys()]
+        kind = max(fitting, key=lambda kind: len(names[kind]), default=cls)
+        return kind(**report_fields(kind, facts))
 
     def __str__(self) -> str:
         averages = {"micro": self.micro, "macro": self.macro, "weighted": self.weighted}
@@ -236,7 +317,7 @@ class LabelReport:
         return {"Accuracy": self.accuracy}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SingleLabelReport(LabelReport):
     """One label a sentence.
 
@@ -246,11 +327,14 @@ class SingleLabelReport(LabelReport):
 
     confusion: Confusion
 
+    def __post_init__(self) -> None:
+        freeze(self, "per_label", "confusion")
+
     def __str__(self) -> str:
         return super().__str__() + _show(self.confusion, "Sentences")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class MultiLabelReport(LabelReport):
     """Any number of labels a sentence; `accuracy` is the share with exactly the gold labels.
 
@@ -268,7 +352,7 @@ class MultiLabelReport(LabelReport):
         return {"Subset accuracy": self.accuracy, "Hamming loss": self.hamming_loss}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class TokenReport(LabelReport):
     """One label a token.
 
@@ -286,6 +370,9 @@ class TokenReport(LabelReport):
     unseen: int | None
     unseen_accuracy: float | None
     confusion: Confusion
+
+    def __post_init__(self) -> None:
+        freeze(self, "per_label", "confusion")
 
     def _size(self) -> str:
         return f"{self.sentences} sentences, {self.tokens} tokens"
@@ -323,3 +410,10 @@ def _show(confusion: Confusion, items: str) -> str:
 
 
 Report = SpanReport | LabelReport
+
+
+def summary(report: Report) -> str:
+    """Say in a line what a report is about, and its main score in percent."""
+    name = f" {report.name}" if report.name else ""
+    size, score = f"{report.sentences} sentences", 100 * report.score
+    return f"<{type(report).__name__}{name}: {report.metric} {score:.2f}, {size}>"

@@ -48,7 +48,7 @@ def check_graphs(
             other best paths, whose scores differ by more than that.
     """
     torch = TorchRuntime(load_network(model))
-    onnx = OnnxRuntime(folder, len(model.task.outputs), threads=1)
+    onnx = OnnxRuntime(folder, model.task, threads=1)
     if sentences is None:
         sentences = make_sentences(model.featurizer)
     filled = [sentence for sentence in sentences if len(sentence)]

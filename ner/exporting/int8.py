@@ -135,8 +135,7 @@ def measure_int8(
     if not sum(map(len, sentences)):
         raise DataError("sentences: at least one must have tokens. Got none.")
     fp32, int8 = (
-        OnnxRuntime(folder, len(task.outputs), precision=precision, threads=1)
-        for precision in ("fp32", "int8")
+        OnnxRuntime(folder, task, precision=precision, threads=1) for precision in ("fp32", "int8")
     )
 
     exact, rounded = (predict(r, model.featurizer, task, sentences) for r in (fp32, int8))

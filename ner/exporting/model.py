@@ -12,6 +12,7 @@ from ner.errors import ConfigError, ModelFolderError
 from ner.exporting.check import check_graphs
 from ner.exporting.int8 import Int8Cost, measure_int8
 from ner.exporting.network import write_graphs
+from ner.inference.reading import options_for
 from ner.model_folder import INT8_GRAPH, ModelFolder, load_model, save_model
 from ner.nn.building import Build
 
@@ -26,6 +27,7 @@ def export(
     dev: CorpusSource | None = None,
     options: ReadOptions | None = None,
     build: Build | None = None,
+    notify: Callable[[str], None] | None = None,
     **changes: Unpack[ReadKeywords],
 ) -> Int8Cost | None:
     """Write model.onnx and words.onnx into a model folder if their results equal those of torch.
@@ -39,6 +41,7 @@ def export(
             training.
         build: The function that replaced components of the network when it was trained, if any did;
             see `ner.train`.
+        notify: Called with a line for everything that a user should know.
         changes: Fields of `ReadOptions` by their names, in place of those in `options`.
 
     Returns:
@@ -54,13 +57,8 @@ def export(
     int8 = int8 or INT8_GRAPH in model.files
     sentences: list[Sentence] | None = None
     if dev is not None:
-        columns = tuple(model.record.get("columns", ())) or None
-        chosen = (
-            (options or ReadOptions())
-            .updated(**changes)
-            .filled(
-                columns=columns, target=model.task.column, split="dev", tokenize=model.tokenizer
-            )
+        chosen = options_for(
+            model, dev, (options or ReadOptions()).updated(**changes), split="dev", notify=notify
         )
         sentences = read_sentences(dev, chosen)
     add = partial(_add_graphs, model=model, sentences=sentences, int8=int8)

@@ -1,13 +1,10 @@
-"""Pretrained word vectors: read from text files, kept in a compact file of our own."""
+"""Pretrained word vectors: read from files of other tools, kept in a compact file of our own."""
 
-import gzip
 import hashlib
-import io
+import itertools
 import math
-import zipfile
-import zlib
-from collections.abc import Iterable, Sequence, Set
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -16,12 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from ner.data.lines import BOM, check_file
+from ner.data.lines import BOM, check_file, short
 from ner.errors import DataError, ModelFolderError
+from ner.features.vector_files import (
+    CHUNK,
+    check_is_text,
+    is_word2vec,
+    line_batches,
+    opened_vectors,
+    peeked,
+)
 from ner.files import SafetensorsHeader, replacing
 
-# Bytes of text that are parsed at a time.
-CHUNK = 1 << 22
+# The most bytes of a word in a binary file.
+LONGEST_WORD = 1 << 16
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
 # The arrays of a store, with their types in safetensors and in numpy.
@@ -55,9 +60,10 @@ def read_vectors(
 ) -> Vectors:
     """Read a text file of GloVe, word2vec or fastText: each line has a word and its numbers.
 
-    The file may be compressed with gzip or zip; of a zip archive, the first file is read. It may
-    start with a line that has the number of words and of dimensions. Words may contain spaces. If a
-    word occurs twice, its first line counts.
+    The file may be packed (.gz, .bz2, .xz, .zst) or be in an archive (.zip, .tar, .tar.gz), of
+    which the first file is read. It may start with a line that has the number of words and of
+    dimensions. Words may contain spaces. If a word occurs twice, its first line counts. The binary
+    format of word2vec is read, too.
 
     Args:
         path: The file.
@@ -66,16 +72,19 @@ def read_vectors(
         always: Words whose vectors are read wherever they are.
 
     Raises:
-        DataError: The file is missing, damaged or empty, or a line differs from the first one.
+        DataError: The file is missing, damaged, without words or in another format, or a line
+            differs from the first one.
+        MissingExtraError: It is packed with Zstandard, and the package for it is not installed.
     """
     path = Path(path)
     check_file(path)
-    try:
-        with ExitStack() as stack:
-            return _read_lines(_open(path, stack), path, math.inf if keep is None else keep, always)
-    # RuntimeError is what an encrypted zip raises.
-    except (OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: must be readable to its end. Got: {error}.") from None
+    wanted = math.inf if keep is None else keep
+    with opened_vectors(path) as file:
+        start = peeked(file)
+        if is_word2vec(start):
+            return _read_word2vec(file, path, wanted, always)
+        check_is_text(start, path)
+        return _read_lines(line_batches(file, start, path), path, wanted, always)
 
 
 class VectorStore:
@@ -174,22 +183,48 @@ class VectorStore:
         return self._vectors[ids].astype(np.float32)
 
 
-def _open(path: Path, stack: ExitStack) -> IO[bytes]:
-    """Open a file for its text; the first bytes show how it is compressed."""
-    file = stack.enter_context(path.open("rb"))
-    start = file.peek(4)
-    packed: Any = None
-    if start.startswith(b"\x1f\x8b"):
-        packed = stack.enter_context(gzip.GzipFile(fileobj=file))
-    elif start.startswith(b"PK\x03\x04"):
-        archive = stack.enter_context(zipfile.ZipFile(file))
-        packed = stack.enter_context(archive.open(archive.infolist()[0]))
-    # A buffer splits lines in C, where gzip and zipfile do so in Python.
-    return io.BufferedReader(packed, CHUNK) if packed else file
+def _read_word2vec(file: IO[bytes], path: Path, keep: float, always: Set[str]) -> Vectors:
+    """Read a binary file: each word, a blank, and its numbers in four bytes each."""
+    count, size = map(int, file.readline().split())
+    words: dict[str, None] = {}
+    vectors: list[bytes] = []
+    skipped, content, place = 0, b"", 0
+    for number in range(count):
+        if len(content) - place < LONGEST_WORD + 4 * size:
+            content, place = content[place:] + file.read(CHUNK), 0
+        blank = content.find(b" ", place)
+        vector = content[blank + 1 : blank + 1 + 4 * size]
+        if blank < 0 or len(vector) < 4 * size:
+            raise DataError(f"{path}: {count} words, as its first line says. Got {number}.")
+        raw, place = content[place:blank], blank + 1 + 4 * size
+        try:
+            word = raw.lstrip(b"\n").decode()
+        except UnicodeDecodeError:
+            skipped += 1
+            continue
+        if (number < keep or word in always) and word not in words:
+            words[word] = None
+            vectors.append(vector)
+    matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(words), size)
+    for word, is_finite in zip(words, np.isfinite(matrix).all(axis=1), strict=True):
+        if not is_finite:
+            raise DataError(f"{path}: the numbers of {short(word)} must be finite. Got others.")
+    _check_found(count, skipped, path)
+    return Vectors(tuple(words), matrix.astype(np.float32), skipped)
 
 
-def _read_lines(file: IO[bytes], path: Path, keep: float, always: Set[str]) -> Vectors:
-    first = file.readline().removeprefix(BOM)
+def _check_found(count: int, skipped: int, path: Path) -> None:
+    """Refuse a file of which no word can be read."""
+    if count == skipped:
+        found = f"{count} that are not in UTF-8" if count else "none"
+        raise DataError(f"{path}: at least one word with its numbers. Got {found}.")
+
+
+def _read_lines(
+    batches: Iterator[list[bytes]], path: Path, keep: float, always: Set[str]
+) -> Vectors:
+    lines = next(batches, [b""])
+    first = lines[0] = lines[0].removeprefix(BOM)
     fields = first.split()
     has_header = len(fields) == 2 and all(field.isdigit() for field in fields)
     size = int(fields[1]) if has_header else len(fields) - 1
@@ -200,10 +235,9 @@ def _read_lines(file: IO[bytes], path: Path, keep: float, always: Set[str]) -> V
     matrices: list[NDArray[np.float32]] = []
     skipped = 0
     num_read = int(has_header)
-    lines = [] if has_header else [first]
-    while lines := lines + file.readlines(CHUNK):
+    for batch in itertools.chain([lines[num_read:]], batches):
         taken: dict[int, bytes] = {}
-        for line_number, line in enumerate(lines, start=num_read + 1):
+        for line_number, line in enumerate(batch, start=num_read + 1):
             word, _, numbers = line.rstrip().partition(b" ")
             if not numbers or numbers.count(b" ") != size - 1:
                 word, numbers = _split(line, size, f"{path}:{line_number}")
@@ -218,12 +252,12 @@ def _read_lines(file: IO[bytes], path: Path, keep: float, always: Set[str]) -> V
                 taken[line_number] = numbers
         if taken:
             matrices.append(_parse(taken, size, path))
-        num_read += len(lines)
-        lines = []
+        num_read += len(batch)
     if has_header and num_read - 1 != int(fields[0]):
         raise DataError(
             f"{path}: {int(fields[0])} words, as its first line says. Got {num_read - 1}."
         )
+    _check_found(num_read - has_header, skipped, path)
     matrix = np.concatenate(matrices) if matrices else np.zeros((0, size), dtype=np.float32)
     return Vectors(tuple(words), matrix, skipped)
 

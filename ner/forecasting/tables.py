@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.data.formats.csv_tables import delimited_rows
+from ner.data.formats.delimited import delimited_rows
 from ner.data.lines import read_lines, short
 from ner.errors import ConfigError, DataError
 
@@ -91,7 +91,7 @@ def read_table(path: str | Path, header: Header = "auto", delimiter: str = ",") 
     """Read a CSV file, or one with other delimiters and without quotes.
 
     Args:
-        path: The file. It may be compressed (.gz, .zst).
+        path: The file. It may be packed (.gz, .bz2, .xz, .zst).
         header: Whether the first row names the columns. With `auto`, it does if none of its cells
             is a number.
         delimiter: The character between cells.
@@ -107,7 +107,7 @@ def read_table(path: str | Path, header: Header = "auto", delimiter: str = ",") 
     rows: list[list[str]] = []
     lines: list[int] = []
     blank: int | None = None
-    for line, row in delimited_rows(read_lines(path), where, delimiter):
+    for line, row, _ in delimited_rows(read_lines(path), where, delimiter):
         if not any(cell.strip() for cell in row):
             blank = blank or line
             continue

@@ -106,19 +106,20 @@ def train_network(
         ConfigError: The run in the folder has other settings or data.
         TrainingError: The loss is not a finite number.
         KeyboardInterrupt: After Ctrl-C, once the state is saved.
+        SystemExit: After SIGTERM or SIGHUP, likewise.
     """
     trainer = build_trainer(coding, values, splits, seed, device)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoints = folder / "checkpoints"
     found = restore_newest(checkpoints, trainer, identity) if resume else None
-    history: list[dict[str, Any]] = found.record["history"] if found else []
+    history: list[dict[str, Any]] = found[0].record["history"] if found else []
     record = {"identity": identity, "history": history}
     minutes = coding.settings.training["checkpoint_minutes"]
     try:
         for event in run_and_save(trainer, checkpoints, record, minutes=minutes, each_epoch=False):
             if isinstance(event, Epoch):
                 history.append({"epoch": event.epoch + 1, **event.metrics})
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         notify(f"Interrupted; go on with --resume --out {folder.parent}")
         raise
     write_json(folder / "metrics.json", history)

@@ -5,11 +5,17 @@ from pathlib import Path
 from typing import Unpack
 
 from ner.data.formats.options import ReadKeywords, ReadOptions
-from ner.data.formats.read import CorpusSource, read_sentences
+from ner.data.formats.read import CorpusSource, file_digest, read_sentences, source_name
+from ner.data.overlap import SentenceSample, shared_warning
 from ner.data.sentence import Sentence
+from ner.data.spans import Notes
 from ner.evaluation.report import Report
 from ner.inference.predictor import Predictor
+from ner.inference.reading import Notify, options_for
 from ner.tasks import Task
+
+# Labels that a warning names.
+MOST_SHOWN = 10
 
 
 def evaluate_predictions(
@@ -42,6 +48,7 @@ def evaluate(
     options: ReadOptions | None = None,
     *,
     name: str | None = None,
+    notify: Notify | None = None,
     **changes: Unpack[ReadKeywords],
 ) -> Report:
     """Predict for annotated sentences, and compare with their gold annotation.
@@ -52,6 +59,8 @@ def evaluate(
         options: How the data are read. What it leaves open, such as the names of columns, is as in
             training.
         name: The name of the data, for the report; by default that of the file.
+        notify: Called with a line for everything that a user should know: how the data are read,
+            whether they are the training data, and which of their labels the model lacks.
         changes: Fields of `ReadOptions` by their names, in place of those in `options`.
 
     Raises:
@@ -59,24 +68,55 @@ def evaluate(
     """
     if not isinstance(model, Predictor):
         raise TypeError(f"model: must come from load() or train(). Got {model!r}.")
-    chosen = (
-        (options or ReadOptions())
-        .updated(**changes)
-        .filled(
-            columns=model.columns, target=model.task.column, split="test", tokenize=model.tokenizer
-        )
+    chosen = options_for(
+        model, data, (options or ReadOptions()).updated(**changes), split="test", notify=notify
     )
-    if isinstance(data, str | Path) and chosen.format is None:
-        from ner.data.formats.detection import detect_format
-
-        is_labelled = not model.task.is_per_token
-        found = detect_format(data, chosen.encoding, is_labelled=is_labelled)
-        chosen = chosen.updated(format=found.name)
-    gold = read_sentences(data, chosen)
+    notes = chosen.notes or (None if notify is None else Notes())
+    gold = read_sentences(data, chosen.updated(notes=notes))
+    if notify is not None:
+        for line in notes.summary(source_name(data)) if notes else ():
+            notify(line)
+        warn_of_data(model, data, gold, notify)
     return evaluate_predictions(
         model.task,
         gold,
         model.tag_sentences(gold),
         name or (Path(data).name if isinstance(data, str | Path) else "sentences"),
         model.featurizer.words.known(token for s in gold for token in s.tokens),
+    )
+
+
+def warn_of_data(
+    model: Predictor, data: CorpusSource, gold: Sequence[Sentence], notify: Notify
+) -> None:
+    """Say whether data are those of training, and which of their labels the model lacks.
+
+    Args:
+        model: Has a record of its training data.
+        data: Where the data come from.
+        gold: The annotated sentences.
+        notify: Called with a line for each of these facts that holds.
+    """
+    name, train = source_name(data), model.record.get("data", {}).get("train", {})
+    digest = train.get("sha256")
+    if digest is not None and file_digest(data) == digest:
+        share: float | None = 1.0
+    else:
+        share = SentenceSample.from_text(train.get("sample", "")).share(gold)
+    for warning in (shared_warning(share), unknown_labels_warning(model.task, gold)):
+        if warning:
+            notify(f"Warning: {name}: {warning}")
+
+
+def unknown_labels_warning(task: Task, gold: Sequence[Sentence]) -> str | None:
+    """Word a warning of gold labels that a task does not know; None if it knows all."""
+    counts = task.count_labels(gold)
+    unknown = {label: n for label, n in counts.most_common() if label not in task.labels}
+    if not unknown:
+        return None
+    shown = ", ".join(f"{label} ({n})" for label, n in list(unknown.items())[:MOST_SHOWN])
+    more = f" and {len(unknown) - MOST_SHOWN} others" if len(unknown) > MOST_SHOWN else ""
+    return (
+        f"{sum(unknown.values())} of {counts.total()} labels are ones that the training data lack, "
+        f"so no model can find them: {shown}{more}."
     )

@@ -11,7 +11,6 @@ from ner.inference.tagger import Tagger
 from ner.inference.token_tagger import TokenTagger
 from ner.model_folder import ModelFolder
 from ner.tasks import Task
-from ner.tasks.base import Runtime
 
 if TYPE_CHECKING:
     from ner.nn.building import Build
@@ -52,7 +51,7 @@ def load(
         ModelFolderError: Something is missing, changed, or from a newer version.
         MissingExtraError: torch is needed, and not installed.
     """
-    model, chosen = open_model(
+    opened = open_model(
         Path(path),
         runtime=runtime,
         precision=precision,
@@ -60,15 +59,9 @@ def load(
         threads=threads,
         build=build,
     )
-    return make_predictor(model, chosen)
+    return PREDICTORS[type(opened.model.task)].of(*opened)
 
 
 def build_predictor(model: ModelFolder, *, device: str = "cpu") -> Predictor:
     """Make a model in memory ready for use, on torch."""
-    return make_predictor(model, torch_runtime(model, device=device))
-
-
-def make_predictor(model: ModelFolder, runtime: Runtime) -> Predictor:
-    """Join a model with what runs its network."""
-    predictor = PREDICTORS[type(model.task)]
-    return predictor(model.task, model.featurizer, runtime, model.tokenizer, {**model.record})
+    return PREDICTORS[type(model.task)].of(model, torch_runtime(model, device=device))

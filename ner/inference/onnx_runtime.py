@@ -26,13 +26,22 @@ from ner.errors import ConfigError, ModelFolderError
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
 from ner.files import SafetensorsHeader
 from ner.model_folder import GRAPHS, WEIGHTS, WORDS_GRAPH, StoredWeights
+from ner.tasks import Task
+from ner.tasks.base import HeadName
 
 # The key in a graph for the digest of the header of the weights that it was made with.
 WEIGHTS_KEY = "weights"
 
 # Only crashes are logged; all else raises an exception.
 FATAL = 4
-TYPES = {"tensor(int32)": np.int32, "tensor(int64)": np.int64, "tensor(float)": np.float32}
+# The inputs that a graph may have, and their types.
+INPUTS: dict[str, type[np.generic]] = {
+    **dict.fromkeys(("words", "characters", "shapes", "affixes"), np.int32),
+    **dict.fromkeys(("lengths", "columns", "bigrams", "sentence_ids"), np.int32),
+    "tokens": np.int64,
+    "vectors": np.float32,
+    "rows": np.float32,
+}
 
 
 class Graph:
@@ -41,12 +50,13 @@ class Graph:
     Args:
         folder: The folder of the model.
         name: The name of the file.
+        result: The output that the graph must have.
 
     Raises:
         ModelFolderError: The file is missing or damaged, or was made with other weights.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, result: str) -> None:
         if not (folder / name).is_file():
             raise ModelFolderError(f"{folder}: {name} must be there. Got no such file.")
         options = onnxruntime.SessionOptions()
@@ -60,29 +70,78 @@ class Graph:
             )
         # The exceptions of ONNX Runtime have no base class of their own.
         except Exception as error:
-            reason = " ".join(str(error).split())
             raise ModelFolderError(
                 f"{folder}: {name} must be a whole graph. Got one of which ONNX Runtime says: "
-                f"{reason}"
+                f"{_one_line(error)}"
             ) from None
         facts = self._session.get_modelmeta().custom_metadata_map
         if facts.get(WEIGHTS_KEY) != SafetensorsHeader.read(folder / WEIGHTS).digest:
             raise ModelFolderError(
                 f"{folder}: {name} must have been made with {WEIGHTS}. Got one made with another."
             )
-        self.inputs = {x.name: (TYPES[x.type], x.shape) for x in self._session.get_inputs()}
+        self._file = f"{folder}: {name}"
+        unknown = [x.name for x in self._session.get_inputs() if x.name not in INPUTS]
+        if unknown:
+            raise ModelFolderError(
+                f"{self._file} must read what a sentence has. Got the input {unknown[0]!r}."
+            )
+        self.inputs = {x.name: (INPUTS[x.name], x.shape) for x in self._session.get_inputs()}
         outputs = self._session.get_outputs()
-        self.size: int = outputs[0].shape[-1]
-        self._outputs = [output.name for output in outputs]
+        self.sizes = {output.name: output.shape[-1] for output in outputs}
+        if result not in self.sizes:
+            raise ModelFolderError(
+                f"{self._file} must compute {result}. Got {', '.join(self.sizes)}."
+            )
 
-    def run(self, arrays: Mapping[str, Any]) -> dict[str, Floats]:
-        """Compute the outputs by name from the inputs, which may stand among other arrays."""
+    def run(
+        self, arrays: Mapping[str, Any], shapes: Mapping[str, tuple[int | None, ...]]
+    ) -> dict[str, Floats]:
+        """Compute the outputs by name.
+
+        Args:
+            arrays: The inputs by name, and maybe others.
+            shapes: The shape that each output must have, by its name; None for any size.
+
+        Raises:
+            ModelFolderError: The graph cannot be computed, or an output has another shape.
+        """
         feed = {
             name: np.ascontiguousarray(arrays[name], dtype=dtype)
             for name, (dtype, _) in self.inputs.items()
         }
-        return dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))  # pyright: ignore[reportReturnType]
+        try:
+            found: Any = self._session.run(list(self.sizes), feed)
+        except Exception as error:
+            raise ModelFolderError(
+                f"{self._file} must be computable. Got from ONNX Runtime: {_one_line(error)}"
+            ) from None
+        results = dict(zip(self.sizes, found, strict=True))
+        for name, array in results.items():
+            if not _fits(array, shapes.get(name)):
+                raise ModelFolderError(
+                    f"{self._file}: {name} must be float32 of the shape {shapes.get(name)}. "
+                    f"Got {getattr(array, 'dtype', type(array).__name__)} of the shape "
+                    f"{getattr(array, 'shape', None)}."
+                )
+        return results
 
+
+def _fits(array: Any, shape: tuple[int | None, ...] | None) -> bool:
+    return (
+        isinstance(array, np.ndarray)
+        and array.dtype == np.float32
+        and shape is not None
+        and len(array.shape) == len(shape)
+        and all(size in (None, found) for size, found in zip(shape, array.shape, strict=True))
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+# The output that each head computes.
+SCORES: dict[HeadName, str] = {"tags": "emissions", "classes": "logits"}
 
 # The scores of first tags, steps and last tags under pytorch-crf's names.
 STEPS = tuple(f"head.crf.{name}transitions" for name in ("start_", "", "end_"))
@@ -96,7 +155,7 @@ class OnnxRuntime:
 
     Args:
         folder: The folder of the model.
-        num_outputs: The number of tags or classes.
+        task: What the model predicts.
         precision: With int8 the recurrent layers are faster, and a tag differs now and then, see
             `ner.exporting.measure_int8`.
         threads: The number of batches to run at once; None means one for each core that this
@@ -111,7 +170,7 @@ class OnnxRuntime:
     def __init__(
         self,
         folder: str | Path,
-        num_outputs: int,
+        task: Task,
         *,
         precision: Precision = "fp32",
         threads: int | None = None,
@@ -122,13 +181,16 @@ class OnnxRuntime:
         if self.workers < 1:
             raise ConfigError(f"threads: must be at least 1. Got {threads}.")
         folder = Path(folder)
-        self._again = (folder.absolute(), num_outputs, precision, threads)
-        self._words, self._model = Graph(folder, WORDS_GRAPH), Graph(folder, GRAPHS[precision])
+        self._again = (folder.absolute(), task, precision, threads)
+        self._num_outputs = num_outputs = len(task.outputs)
+        scores = SCORES[task.head]
+        self._words = Graph(folder, WORDS_GRAPH, "rows")
+        self._model = Graph(folder, GRAPHS[precision], scores)
         self.edges: Edges | None = read_edges(folder, num_outputs)
-        if self._model.size != num_outputs:
+        if self._model.sizes[scores] != num_outputs:
             raise ModelFolderError(
                 f"{folder}: {GRAPHS[precision]} must score {num_outputs} tags or classes. "
-                f"Got {self._model.size}."
+                f"Got {self._model.sizes[scores]}."
             )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -139,14 +201,20 @@ class OnnxRuntime:
         if "vectors" in self._words.inputs and "vectors" not in words:
             size = self._words.inputs["vectors"][1][-1]
             words = {**words, "vectors": np.zeros((len(words["words"]), size), dtype=np.float32)}
-        return self._words.run(words)["rows"]
+        return self._words.run(words, {"rows": (len(words["words"]), None)})["rows"]
 
     def outputs(self, batch: BatchArrays) -> OutputArrays:
         """Compute what a task decodes, for a batch of `TaggingBatches`.
 
         Positions past the end of a sentence are padding and are ignored.
         """
-        return cast(OutputArrays, self._model.run(batch))
+        size, longest = batch["tokens"].shape
+        shapes = {
+            "emissions": (size, longest, self._num_outputs),
+            "logits": (size, self._num_outputs),
+            "attention": (size, None, longest),
+        }
+        return cast(OutputArrays, self._model.run(batch, shapes))
 
 
 def read_edges(folder: Path, num_tags: int) -> Edges | None:
@@ -157,6 +225,8 @@ def read_edges(folder: Path, num_tags: int) -> Edges | None:
     """
     edge, square = (num_tags,), (num_tags, num_tags)
     weights = StoredWeights(folder / WEIGHTS)
+    for name in weights:
+        _ = weights[name]  # refuses what is not finite, also in tables that the graphs map
     if set(weights).isdisjoint(STEPS):
         return None
     lacking = [name for name in STEPS if name not in weights]
@@ -171,10 +241,8 @@ def read_edges(folder: Path, num_tags: int) -> Edges | None:
     return found
 
 
-def _reopen(
-    folder: Path, num_outputs: int, precision: Precision, threads: int | None
-) -> OnnxRuntime:
-    return OnnxRuntime(folder, num_outputs, precision=precision, threads=threads)
+def _reopen(folder: Path, task: Task, precision: Precision, threads: int | None) -> OnnxRuntime:
+    return OnnxRuntime(folder, task, precision=precision, threads=threads)
 
 
 def _count_cores() -> int:

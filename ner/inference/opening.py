@@ -1,18 +1,66 @@
 """From a model folder to what runs its network: ONNX Runtime or torch."""
 
 import importlib.util
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from ner.choices import Precision, RuntimeName
 from ner.errors import ConfigError, ModelFolderError
 from ner.extras import require
+from ner.files import read_unchanged
 from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
 from ner.tasks import Task
 from ner.tasks.base import Runtime
 
 if TYPE_CHECKING:
     from ner.nn.building import Build
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model was read and how: enough to open it again in another process.
+
+    Args:
+        folder: The absolute path of the folder.
+        digest: The digest of the folder, see `ModelFolder`.
+        runtime: As for `ner.load`, like the following ones.
+        precision: See there.
+        device: See there.
+        threads: See there.
+        build: See there.
+    """
+
+    folder: Path
+    digest: str
+    runtime: RuntimeName
+    precision: Precision
+    device: str
+    threads: int | None
+    build: "Build | None"
+
+    def open(self) -> "OpenedModel":
+        """Open the folder again.
+
+        Raises:
+            ModelFolderError: It is missing, or holds another model than before.
+        """
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        del options["folder"], options["digest"]
+        opened = open_model(self.folder, **options)
+        if opened.origin.digest != self.digest:
+            raise ModelFolderError(
+                f"{self.folder}: must hold the model that the copy was made of. Got another one."
+            )
+        return opened
+
+
+class OpenedModel(NamedTuple):
+    """A model, what runs its network, and where both come from."""
+
+    model: ModelFolder
+    runtime: Runtime
+    origin: Origin
 
 
 def open_model(
@@ -24,7 +72,7 @@ def open_model(
     device: str = "cpu",
     threads: int | None = None,
     build: "Build | None" = None,
-) -> tuple[ModelFolder, Runtime]:
+) -> OpenedModel:
     """Read a model folder, and start what runs its network.
 
     Args:
@@ -52,23 +100,39 @@ def open_model(
         raise ConfigError(f"device: must be cpu for ONNX Runtime. Got {device!r}.")
     if runtime == "torch" and precision != "fp32":
         raise ConfigError(f"precision: must be fp32 for torch. Got {precision!r}.")
-    model = load_model(folder, build)
+    origin = Origin(folder.absolute(), "", runtime, precision, device, threads, build)
+    return read_unchanged(folder, lambda: _open(folder, task, origin))
+
+
+def _open(folder: Path, task: type[Task] | None, origin: Origin) -> OpenedModel:
+    model = load_model(folder, origin.build)
     if task is not None and not isinstance(model.task, task):
         raise ModelFolderError(
             f"{folder}: must hold a model that {task.does}. Got one that {model.task.does}."
         )
-    if runtime == "onnx" or precision == "int8" or (runtime == "auto" and _suits(model, device)):
-        if GRAPHS[precision] not in model.files:
-            option = " --int8" if precision == "int8" else ""
-            raise ModelFolderError(
-                f"{folder}: {GRAPHS[precision]} must be there. Got no such file; write it with: "
-                f"ner export {folder}{option}"
-            )
-        from ner.inference.onnx_runtime import OnnxRuntime
+    origin = replace(origin, digest=model.digest)
+    if not _runs_on_onnx(model, origin):
+        chosen = torch_runtime(
+            model, device=origin.device, threads=origin.threads, where=str(folder)
+        )
+        return OpenedModel(model, chosen, origin)
+    graph = GRAPHS[origin.precision]
+    if graph not in model.files:
+        option = " --int8" if origin.precision == "int8" else ""
+        raise ModelFolderError(
+            f"{folder}: {graph} must be there. Got no such file; write it with: "
+            f"ner export {folder}{option}"
+        )
+    from ner.inference.onnx_runtime import OnnxRuntime
 
-        num_outputs = len(model.task.outputs)
-        return model, OnnxRuntime(folder, num_outputs, precision=precision, threads=threads)
-    return model, torch_runtime(model, device=device, threads=threads, where=str(folder))
+    onnx = OnnxRuntime(folder, model.task, precision=origin.precision, threads=origin.threads)
+    return OpenedModel(model, onnx, origin)
+
+
+def _runs_on_onnx(model: ModelFolder, origin: Origin) -> bool:
+    if origin.runtime == "auto" and origin.precision == "fp32":
+        return _suits(model, origin.device)
+    return origin.runtime != "torch"
 
 
 def _suits(model: ModelFolder, device: str) -> bool:

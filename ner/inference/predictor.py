@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex
 
 from ner.choices import Precision, RuntimeName
+from ner.data.frozen_dict import FrozenDict, plain
+from ner.data.lines import listed, short
 from ner.data.sentence import Entity, PredictedSentence, Sentence
 from ner.data.sentence_splitter import FindStarts, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
@@ -16,7 +18,8 @@ from ner.features.document_context import windows_with_context
 from ner.features.featurizer import Featurizer
 from ner.inference.attention_view import token_weights
 from ner.inference.batching import BATCH_TOKENS, BatchRunner
-from ner.inference.opening import open_model
+from ner.inference.opening import Origin, open_model
+from ner.model_folder import ModelFolder
 from ner.tasks import Task
 from ner.tasks.base import Decode, Runtime
 
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 
 # Sentences that `pipe` reads ahead, so that it can group those of like length.
 WINDOW = 1024
+
+# Models that a process keeps, of those that came to it from another one.
+REOPENED = 4
 
 # A labelled part of a text in characters: (start, end, label), or an entity.
 TextSpan = tuple[int, int, str] | Entity
@@ -43,7 +49,7 @@ class TokenWeight:
     weight: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Classification:
     """The labels that a classifier predicts for a text.
 
@@ -57,6 +63,26 @@ class Classification:
     labels: tuple[str, ...]
     probabilities: Mapping[str, float]
     sentence: PredictedSentence
+
+    def __repr__(self) -> str:
+        text, shares = short(self.sentence.text), self.probabilities
+        labels = ", ".join(f"{label} {shares[label]:.2f}" for label in self.labels) or "no label"
+        return f"<Classification {text}: {labels}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return labels, probabilities and the sentence, as JSON can hold them."""
+        return {**plain(self), "sentence": self.sentence.to_dict()}
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` returned, also after a way through JSON.
+
+        Raises:
+            DataError: The sentence has an unknown field.
+            KeyError: A field is missing.
+        """
+        labels, probabilities = tuple(facts["labels"]), FrozenDict(facts["probabilities"])
+        return cls(labels, probabilities, PredictedSentence.from_dict(facts["sentence"]))
 
     @property
     def label(self) -> str | None:
@@ -80,7 +106,8 @@ class Predictor:
     """A model that is ready for use: a `Tagger`, a `TokenTagger` or a `TextClassifier`.
 
     `ner.load` and `ner.train` return one. It has the methods of all three; one that the model
-    cannot do raises a `TaskError`, which names the right one.
+    cannot do raises a `TaskError`, which names the right one. It goes to other processes as the
+    path of its folder, which is opened again there.
 
     Args:
         task: What it predicts.
@@ -100,9 +127,12 @@ class Predictor:
     record: Mapping[str, Any] = field(default_factory=dict)
     runner: BatchRunner = field(init=False)
     decode: Decode = field(init=False)
+    origin: Origin | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "runner", BatchRunner(self.featurizer, self.runtime))
+        per_token = self.task.is_per_token
+        runner = BatchRunner(self.featurizer, self.runtime, is_per_token=per_token)
+        object.__setattr__(self, "runner", runner)
         object.__setattr__(self, "decode", self.task.decode(self.runtime.edges))
 
     @classmethod
@@ -126,7 +156,7 @@ class Predictor:
         """
         if cls is Predictor:
             raise TypeError("Predictor: has no load(). Call ner.load(), which finds the class.")
-        model, chosen = open_model(
+        opened = open_model(
             Path(path),
             task=cls.task_class,
             runtime=runtime,
@@ -135,17 +165,36 @@ class Predictor:
             threads=threads,
             build=build,
         )
-        return cls(model.task, model.featurizer, chosen, model.tokenizer, {**model.record})
+        return cls.of(*opened)
+
+    @classmethod
+    def of(cls, model: ModelFolder, runtime: Runtime, origin: Origin | None = None) -> Self:
+        """Join a model with what runs its network.
+
+        Args:
+            model: The model.
+            runtime: Runs its network.
+            origin: Where both come from; None if the model was never in a folder.
+        """
+        found = cls(model.task, model.featurizer, runtime, model.tokenizer, {**model.record})
+        object.__setattr__(found, "origin", origin)
+        return found
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        # A copy in another process opens the folder again, so that vectors stay mapped from there.
+        if self.origin is None:
+            return super().__reduce_ex__(protocol)
+        return _reopen, (type(self), self.origin)
+
+    def __repr__(self) -> str:
+        place = "in memory" if self.origin is None else self.origin.folder
+        runtime = type(self.runtime).__name__
+        return f"<{type(self).__name__} {place}: {listed(self.labels)}; {runtime}>"
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels that the model knows: types of entities, labels of tokens, or classes."""
         return self.task.labels
-
-    @property
-    def columns(self) -> tuple[str, ...] | None:
-        """The names of a column file's columns, if the model needs them to read one."""
-        return tuple(self.record.get("columns", ())) or None
 
     @property
     def column(self) -> str:
@@ -305,3 +354,9 @@ class Predictor:
         tokens = "_tokens" if what.endswith("_tokens()") else ""
         hint = f" Call {self.task.verb}{tokens}()." if what.endswith("()") else ""
         return TaskError(f"{what}: not for a model that {self.task.does}.{hint}")
+
+
+@lru_cache(REOPENED)
+def _reopen(kind: type[Predictor], origin: Origin) -> Predictor:
+    """Open a model again. It is kept, because a pool of processes sends it with every task."""
+    return kind.of(*origin.open())

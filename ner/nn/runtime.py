@@ -1,7 +1,7 @@
 """Runs a network in torch: with weights from a model folder, on a device."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -9,11 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from ner.crf.forward_backward import Edges
+from ner.data.lines import listed
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
 from ner.model_folder import WEIGHTS, ModelFolder
 from ner.nn.building import build_model, replace_components
 from ner.nn.model import Model
+
+# Repetitions of the same weights, and heads, of a network at most.
+MOST_REPETITIONS = 1000
 
 # Types of tensors, by the kind of numpy's type.
 DTYPES = {"i": torch.int64, "f": torch.float32, "b": torch.bool}
@@ -74,24 +78,50 @@ def load_network(stored: ModelFolder, where: str = "model") -> Model:
         ModelFolderError: A weight is missing, unexpected, or of another shape, or the network needs
             a function that `stored` lacks.
     """
+    weights = dict(stored.weights)
+    _check_counts(stored.network, len(weights), where)
+    if stored.build is None:
+        # Sizes are compared before memory is asked for them.
+        with torch.device("meta"):
+            planned = build_model(stored.network, stored.featurizer, stored.task)
+        _check_shapes(planned, weights, where)
     model = build_model(stored.network, stored.featurizer, stored.task)
     model = replace_components(model, stored.network, stored.build, where)
+    _check_shapes(model, weights, where)
+    model.load_state_dict({name: torch.from_numpy(a) for name, a in weights.items()})
+    return model
+
+
+def _check_counts(network: Mapping[str, Any], num_weights: int, where: str) -> None:
+    """Refuse more layers than there are weights, and repetitions that would take for ever."""
+    for section, key, limit in (
+        ("encoder", "layers", num_weights),
+        ("encoder", "iterations", MOST_REPETITIONS),
+        ("encoder", "attention_heads", MOST_REPETITIONS),
+        ("pooling", "heads", MOST_REPETITIONS),
+        ("pooling", "hops", MOST_REPETITIONS),
+    ):
+        found = network.get(section, {}).get(key, 0)
+        if found > limit:
+            raise ModelFolderError(
+                f"{where}: manifest.json: {section}.{key} must be at most {limit}. Got {found}."
+            )
+
+
+def _check_shapes(model: Model, weights: Mapping[str, np.ndarray], where: str) -> None:
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    weights = dict(stored.weights)
     file, hint = f"{where}: {WEIGHTS}", "Was a file of the model exchanged?"
     for names, fault in (
         (shapes.keys() - weights.keys(), " lacks"),
         (weights.keys() - shapes.keys(), ": unexpected weight"),
     ):
         if names:
-            raise ModelFolderError(f"{file}{fault} {_listed(sorted(names))}. {hint}")
+            raise ModelFolderError(f"{file}{fault} {listed(sorted(names), 3)}. {hint}")
     for name, array in weights.items():
         if array.shape != shapes[name]:
             raise ModelFolderError(
                 f"{file}: {name} must have the shape {shapes[name]}. Got {array.shape}. {hint}"
             )
-    model.load_state_dict({name: torch.from_numpy(a) for name, a in weights.items()})
-    return model
 
 
 def take_weights(model: nn.Module, stored: ModelFolder) -> None:
@@ -135,7 +165,3 @@ def set_threads(threads: int | None) -> None:
         if threads < 1:
             raise ConfigError(f"threads: must be at least 1. Got {threads}.")
         torch.set_num_threads(threads)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,5 +1,6 @@
 """What every task answers, so that the rest of the package asks it and never branches on it."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -165,11 +166,23 @@ class Task(Protocol):
         """List what was predicted: one item a token, or one for the whole sentence."""
         ...
 
+    def count_labels(self, sentences: Iterable[Sentence]) -> Counter[str]:
+        """Count the gold labels of sentences: of spans, of tokens or of texts."""
+        ...
+
     def extended(self, sentences: Sequence[Sentence]) -> Self:
         """Append the labels of training data.
 
         Raises:
             DataError: There are too few labels to learn anything.
+        """
+        ...
+
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return the task with other names of labels, in the same order.
+
+        Args:
+            names: New names by old ones; a label without any keeps its own.
         """
         ...
 

@@ -1,5 +1,6 @@
 """Labelled spans of tokens, such as named entities and chunks."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -109,16 +110,24 @@ class SpanTask:
         Raises:
             DataError: There are no labels, neither new nor old ones.
         """
-        new = sorted(_labels(sentences).difference(self.labels))
+        new = sorted(set(self.count_labels(sentences)).difference(self.labels))
         if not new and not self.labels:
             raise DataError("train: some entities to learn from. Got none.")
         return type(self)((*self.tags, *tag_set(new, self.scheme)[1:]), self.scheme)
+
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return the same tags with other labels."""
+        tags = (tag[:2] + names.get(tag[2:], tag[2:]) if tag != "O" else tag for tag in self.tags)
+        return type(self)(tuple(tags), self.scheme)
 
     def check(self, sentence: Sentence, split: str) -> None:
         """Refuse a sentence without spans; partial annotation is for training."""
         if sentence.spans is None and (sentence.allowed is None or split != "train"):
             kind = "partial ones" if sentence.allowed else "none"
-            raise DataError(f"{sentence.source or split}: {split} data must have tags. Got {kind}.")
+            hint = " Labels of texts are learned with --task classify." if sentence.labels else ""
+            raise DataError(
+                f"{sentence.source or split}: {split} data must have tags. Got {kind}.{hint}"
+            )
 
     def gold(
         self, sentences: Sequence[Sentence], *, is_partial: bool = False
@@ -126,6 +135,9 @@ class SpanTask:
         """Return the `tags` of all tokens end to end (N), or which tags each may have (N C).
 
         It is the latter where a sentence leaves a tag open, or other sentences of the corpus do.
+
+        Raises:
+            DataError: No legal sequence of tags is left for a sentence; with file and line.
         """
         ids = {tag: i for i, tag in enumerate(self.tags)}
         tags = [
@@ -139,9 +151,15 @@ class SpanTask:
         start = 0
         for s in sentences:
             if s.allowed is not None:
-                table[start : start + len(s)] = allowed_table(s.allowed, self.tags, self.scheme)
+                table[start : start + len(s)] = self._allowed(s)
             start += len(s)
         return {"tags": table}
+
+    def _allowed(self, sentence: Sentence) -> NDArray[np.bool_]:
+        try:
+            return allowed_table(sentence.allowed or (), self.tags, self.scheme)
+        except ValueError as error:
+            raise DataError(f"{sentence.source or 'train'}: {error}") from None
 
     def lattice(self, edges: Edges | None) -> SpanLattice:
         """Return the legal paths; without learnt scores of steps all of them score zero."""
@@ -175,6 +193,14 @@ class SpanTask:
         """Compute all scores; `known_words` is ignored."""
         return evaluate_sentences(gold, predicted, name)
 
+    def count_labels(self, sentences: Iterable[Sentence]) -> Counter[str]:
+        """Count the types of gold spans, and those that partial annotation allows."""
+        counts: Counter[str] = Counter()
+        for sentence in sentences:
+            counts.update(span.label for span in sentence.spans or ())
+            counts.update(allowed_labels(sentence.allowed or ()))
+        return counts
+
     def baseline(self, train: Iterable[Sentence]) -> Callable[[Sentence], Sentence]:
         """Learn the names in the training sentences by heart."""
         return NameDictionary(train).tag
@@ -184,8 +210,3 @@ def _decode(
     lattice: SpanLattice, outputs: OutputArrays, lengths: NDArray[np.int64]
 ) -> Sequence[Prediction]:
     return [Prediction(*found) for found in lattice.decode(outputs["emissions"], lengths)]
-
-
-def _labels(sentences: Iterable[Sentence]) -> set[str]:
-    labels = {span.label for s in sentences for span in s.spans or ()}
-    return labels | {label for s in sentences for label in allowed_labels(s.allowed or ())}

@@ -1,5 +1,6 @@
 """Labels of a whole text: one of several classes, or any number of them."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -110,20 +111,33 @@ class TextTask:
         Raises:
             DataError: There are too few labels to choose between.
         """
-        labels = (*self.outputs, *sorted(_labels(sentences).difference(self.outputs)))
+        labels = (
+            *self.outputs,
+            *sorted(set(self.count_labels(sentences)).difference(self.outputs)),
+        )
         needed = 1 if self.multi_label else 2
         if len(labels) < needed:
             raise DataError(f"train: at least {needed} labels to learn. Got {list(labels)}.")
         return replace(self, outputs=labels, temperature=1.0)
 
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return the task with other names of labels."""
+        return replace(self, outputs=tuple(names.get(label, label) for label in self.outputs))
+
     def check(self, sentence: Sentence, split: str) -> None:
         """Refuse a sentence without labels, or with several where it may have one."""
         where = sentence.source or split
         if sentence.labels is None:
-            raise DataError(f"{where}: {split} data must have labels. Got none.")
+            hint = "Leave the text out."
+            if sentence.spans is not None:
+                hint = "Tags of tokens are learned with --task ner."
+            elif self.multi_label:
+                hint = "For a text that has none, write an empty list: []."
+            raise DataError(f"{where}: {split} data must have labels. Got none. {hint}")
         if not self.multi_label and len(sentence.labels) != 1:
             raise DataError(
-                f"{where}: one label, unless head.multi_label is true. Got {list(sentence.labels)}."
+                f"{where}: a text must have one label. Got {list(sentence.labels)}. Texts with "
+                "several or none need --set head.multi_label=true."
             )
 
     def gold(
@@ -169,6 +183,10 @@ class TextTask:
         """Compute all scores; `known_words` is ignored."""
         return evaluate_classes(gold, predicted, self.multi_label, name)
 
+    def count_labels(self, sentences: Iterable[Sentence]) -> Counter[str]:
+        """Count the gold labels of texts."""
+        return Counter(label for s in sentences for label in s.labels or ())
+
     def baseline(self, train: Iterable[Sentence]) -> Callable[[Sentence], Sentence]:
         """Learn to predict the most frequent label, whatever the text."""
         return CommonClass(train).tag
@@ -201,7 +219,3 @@ def _decode(
             )
         )
     return found
-
-
-def _labels(sentences: Iterable[Sentence]) -> set[str]:
-    return {label for s in sentences for label in s.labels or ()}

@@ -1,5 +1,6 @@
 """One label a token, without prefixes, such as its part of speech: a named column."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -59,7 +60,8 @@ class TokenTask:
         column = settings["data"]["target"]
         if not column:
             raise ConfigError(
-                "data.target: the column that the task 'tag' learns, such as upos. Got none."
+                "data.target: the column that the task 'tag' learns, such as upos, must be named "
+                "with --target. Got none."
             )
         return cls(column, ())
 
@@ -99,8 +101,12 @@ class TokenTask:
 
     def extended(self, sentences: Sequence[Sentence]) -> Self:
         """Append the labels of training data."""
-        new = sorted(_labels(sentences, self.column).difference(self.outputs))
+        new = sorted(set(self.count_labels(sentences)).difference(self.outputs))
         return type(self)(self.column, (*self.outputs, *new))
+
+    def renamed(self, names: Mapping[str, str]) -> Self:
+        """Return the task with other names of labels."""
+        return type(self)(self.column, tuple(names.get(label, label) for label in self.outputs))
 
     def check(self, sentence: Sentence, split: str) -> None:
         """Refuse a sentence without the column."""
@@ -108,7 +114,8 @@ class TokenTask:
             known = ", ".join(sentence.columns) or "none"
             raise DataError(
                 f"{sentence.source or split}: {split} data must have a column {self.column!r}. "
-                f"Got the columns: {known}."
+                f"Got the columns: {known}. Name one of them with --target, or all of them with "
+                "--columns."
             )
 
     def gold(
@@ -150,6 +157,10 @@ class TokenTask:
         """Compute all scores, also on the words that the training data lack."""
         return evaluate_column(gold, predicted, self.column, name, known_words)
 
+    def count_labels(self, sentences: Iterable[Sentence]) -> Counter[str]:
+        """Count the gold labels of tokens."""
+        return Counter(label for s in sentences for label in s.columns[self.column])
+
     def baseline(self, train: Iterable[Sentence]) -> Callable[[Sentence], Sentence]:
         """Learn the most frequent label of each word."""
         return LabelDictionary(train, self.column).tag
@@ -165,7 +176,3 @@ def _decode(
         )
         for path, scores in lattice.decode(outputs["emissions"], lengths)
     ]
-
-
-def _labels(sentences: Iterable[Sentence], column: str) -> set[str]:
-    return {label for s in sentences for label in s.columns[column]}

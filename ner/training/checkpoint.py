@@ -5,16 +5,17 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ner.data.lines import short
 from ner.errors import ConfigError, ModelFolderError
 from ner.files import read_manifest, write_folder
 from ner.training.trainer import Epoch, Step, Trainer, TrainerState
@@ -22,6 +23,9 @@ from ner.training.weights import frozen_weights, trained_weights
 
 FORMAT = 1
 STATE = "state.safetensors"
+
+# Signals that ask a process to end, beside Ctrl-C; Windows has no SIGHUP.
+ENDING = [getattr(signal, name) for name in ("SIGHUP", "SIGTERM") if hasattr(signal, name)]
 
 # If the newest checkpoint is damaged, by a full disk for example, there is one before it.
 KEPT = 2
@@ -35,7 +39,7 @@ def run_and_save(
     minutes: float,
     each_epoch: bool = True,
 ) -> Generator[Step | Epoch, None, None]:
-    """Train, and save checkpoints: after each epoch, after `minutes`, at the end, and after Ctrl-C.
+    """Train, and save checkpoints: after each epoch and `minutes`, at the end, and on a signal.
 
     If the consumer closes the generator before its end, that saves a checkpoint too.
 
@@ -48,9 +52,11 @@ def run_and_save(
 
     Raises:
         KeyboardInterrupt: After Ctrl-C, when the state is saved.
+        SystemExit: After SIGTERM or SIGHUP, when the state is saved; its code is 128 and the number
+            of the signal.
     """
     saved = time.monotonic()
-    with interruptible() as interrupted:
+    with interruptible() as signals:
         for event in trainer.run():
             try:
                 yield event
@@ -59,30 +65,48 @@ def run_and_save(
                 raise
             is_end = isinstance(event, Epoch) and (each_epoch or trainer.state.finished)
             is_late = time.monotonic() - saved > 60 * minutes
-            if is_end or is_late or interrupted.is_set():
+            if is_end or is_late or signals:
                 save_checkpoint(folder, trainer, record)
                 saved = time.monotonic()
-            if interrupted.is_set():
-                raise KeyboardInterrupt
+            if signals:
+                stop_by(signals[0])
+
+
+def stop_by(number: int) -> NoReturn:
+    """Raise what ends a process after a signal: KeyboardInterrupt, or SystemExit."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
 
 
 @contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event, so that no step is cut in two; the next acts at once."""
-    interrupted = threading.Event()
+def interruptible() -> Iterator[Sequence[int]]:
+    """Note the first signal that asks to end, so that no step is cut in two; the next acts at once.
+
+    Yields a list that gets the number of the signal. SIGHUP and SIGTERM stay ignored where they
+    are, as under nohup. SIGINT ends a run even where it is ignored, as behind `&` in a shell.
+    """
+    signals: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield interrupted
+        yield signals
         return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
+    ignored = {n for n in ENDING if before[n] in (signal.SIG_IGN, None)}
+    handled = [number for number in before if number not in ignored]
 
-    def first(*_: object) -> None:
-        interrupted.set()
+    def first(number: int, _: object) -> None:
+        signals.append(number)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        for ending in handled[1:]:
+            signal.signal(ending, before[ending])
 
-    before = signal.signal(signal.SIGINT, first)
+    for number in handled:
+        signal.signal(number, first)
     try:
-        yield interrupted
+        yield signals
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number in handled:
+            signal.signal(number, before[number])
 
 
 def save_checkpoint(folder: Path, trainer: Trainer, record: Mapping[str, Any]) -> None:
@@ -128,17 +152,23 @@ class Checkpoint:
 
 
 def restore_newest(
-    folder: Path, trainer: Trainer, identity: Mapping[str, Any]
-) -> Checkpoint | None:
+    folder: Path,
+    trainer: Trainer,
+    identity: Mapping[str, Any],
+    may_change: Callable[[str, Any, Any], bool] = lambda *_: False,
+) -> tuple[Checkpoint, list[str]] | None:
     """Put a trainer into the state of the newest checkpoint that is whole.
 
     Args:
         folder: The folder of all checkpoints of the run.
         trainer: Gets the saved state.
         identity: Everything that must be the same as in the run that was saved.
+        may_change: Whether something may differ: gets its dotted key, its value in the saved run
+            and its value now.
 
     Returns:
-        The checkpoint; None where there is none yet.
+        The checkpoint, and the differences that may be, in words; None where there is no checkpoint
+        yet.
 
     Raises:
         ConfigError: The saved run had another identity.
@@ -146,14 +176,38 @@ def restore_newest(
     checkpoint = newest_checkpoint(folder)
     if checkpoint is None:
         return None
+    saved = _flattened(checkpoint.record["identity"])
     # As JSON returns it: with lists for tuples.
-    if checkpoint.record["identity"] != json.loads(json.dumps(identity)):
+    now = _flattened(json.loads(json.dumps(identity)))
+    changed = [key for key in saved | now if saved.get(key) != now.get(key)]
+    allowed = [key for key in changed if may_change(key, saved.get(key), now.get(key))]
+    words = {key: _in_words(key, saved.get(key), now.get(key)) for key in changed}
+    refused = dict.fromkeys(words[key] for key in changed if key not in allowed)
+    if refused:
         raise ConfigError(
-            f"{folder.parent}: a resumed run keeps its settings and data. Got others; "
-            "without --resume they start a new run."
+            f"{folder.parent}: a resumed run keeps its settings and data. Got "
+            f"{'; '.join(refused)}. Without --resume, and with another --out, they start a new run."
         )
     checkpoint.restore(trainer)
-    return checkpoint
+    return checkpoint, [words[key] for key in allowed]
+
+
+def _flattened(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested facts by their dotted keys."""
+    found: dict[str, Any] = {}
+    for name, value in facts.items():
+        inner = _flattened(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {}
+        found |= inner or {prefix + name: value}
+    return found
+
+
+def _in_words(key: str, saved: Any, now: Any) -> str:
+    """Say what differs: a setting with both values, or the content of something that was read."""
+    group, _, name = key.partition(".")
+    if group == "settings":
+        return f"{name} {short(now)} instead of {short(saved)}"
+    content = f"{name.partition('.')[0]} {group}" if name else group
+    return f"other content of {content}"
 
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:

@@ -3,14 +3,12 @@
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ner.config.loading import Config, to_toml
-from ner.data.tokenizer import Tokenizer, agreement
 from ner.evaluation.calibration import Calibration
-from ner.evaluation.report import LabelReport, Report
+from ner.evaluation.report import Report
 from ner.exporting.model import save_exported
 from ner.files import write_json
 from ner.inference.evaluate import evaluate
@@ -28,9 +26,6 @@ from ner.training.storage import ENCODED
 from ner.training.trainer import Trainer
 from ner.training.weights import frozen_weights
 
-# The tokens of this many sentences are compared with those of the tokenizer.
-AGREEMENT_SENTENCES = 20_000
-
 # The scores in a manifest, as far as a report has them.
 MANIFEST_METRICS = ("precision", "recall", "f1", "accuracy")
 
@@ -41,7 +36,6 @@ def finish(
     corpus: Corpus,
     prepared: Prepared,
     trainer: Trainer,
-    tokenizer: Tokenizer,
     *,
     seconds: float,
     notify: Notify,
@@ -51,15 +45,14 @@ def finish(
     Args:
         config: All settings.
         folder: The folder of the run.
-        corpus: All splits.
+        corpus: All splits, and the tokenizer of the model.
         prepared: What training started from.
         trainer: Holds the best weights.
-        tokenizer: The tokenizer of the model.
         seconds: The time that training took.
         notify: Called with a line for everything that a user should know.
     """
     device = str(trainer.device)
-    model = best_model(prepared, trainer, tokenizer, config)
+    model = best_model(prepared, trainer, corpus, config)
     predictor, calibration = build_predictor(model, device=device).calibrated(corpus.dev, notify)
     result = RunResult(
         predictor=predictor,
@@ -69,7 +62,7 @@ def finish(
         model=folder / "model",
         seconds=seconds,
     )
-    record = describe_model(config, corpus, prepared, tokenizer, result.reports)
+    record = describe_model(config, corpus, result.reports)
     assert trainer.state.best_epoch is not None
     record["best_epoch"] = trainer.state.best_epoch + 1
     card = model_card(config, corpus.record, result, prepared.network.get("build"))
@@ -113,9 +106,7 @@ def advice(config: Config, result: RunResult, steps: int) -> str:
     )
 
 
-def best_model(
-    prepared: Prepared, trainer: Trainer, tokenizer: Tokenizer, config: Config
-) -> ModelFolder:
+def best_model(prepared: Prepared, trainer: Trainer, corpus: Corpus, config: Config) -> ModelFolder:
     """Put the best weights together with all else that a model consists of."""
     weights = {**frozen_weights(trainer.model), **trainer.best_weights}
     return ModelFolder(
@@ -123,7 +114,7 @@ def best_model(
         prepared.task,
         prepared.network,
         {name: tensor.cpu().numpy() for name, tensor in weights.items()},
-        tokenizer,
+        corpus.tokenizer,
         config=to_toml(config),
         build=prepared.build,
     )
@@ -138,7 +129,7 @@ def evaluate_splits(
         if gold:
             title = f"{split} ({corpus.record[split]['source']})"
             reports[split] = evaluate(predictor, gold, name=title)
-    if isinstance(reports["dev"], LabelReport):
+    if calibration is not None:
         reports["dev"] = replace(reports["dev"], calibration=calibration)
     return reports
 
@@ -156,24 +147,19 @@ def evaluate_baseline(task: Task, corpus: Corpus) -> dict[str, float]:
 def describe_model(
     config: Config,
     corpus: Corpus,
-    prepared: Prepared,
-    tokenizer: Tokenizer,
     reports: Mapping[str, Report],
 ) -> dict[str, Any]:
     """Collect for the manifest how the model came about."""
-    record: dict[str, Any] = {
+    return {
         "versions": versions(),
         "seed": config.seed,
         "data": corpus.record,
         "tokenizer": {
-            "rules": tokenizer.rules,
-            "agreement": round(agreement(tokenizer, islice(corpus.train, AGREEMENT_SENTENCES)), 4),
+            "rules": corpus.tokenizer.rules,
+            "agreement": round(corpus.agreement, 4),
         },
         "metrics": {
             split: {k: v for k, v in report.to_dict().items() if k in MANIFEST_METRICS}
             for split, report in reports.items()
         },
     }
-    if prepared.featurizer.columns:
-        record["columns"] = list(config.data.columns)
-    return record

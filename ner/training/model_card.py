@@ -5,6 +5,7 @@ from typing import Any
 
 from ner.config import EncoderConfig
 from ner.config.loading import Config
+from ner.model_folder import label_lines
 from ner.training.result import METRIC_NAMES, RunResult
 
 # The spelling of papers.
@@ -28,7 +29,7 @@ def model_card(
     argument = f", build={build}" if build else ""
     return f"""# {card.title}
 
-- Labels: {", ".join(result.predictor.labels)}
+{label_lines(result.predictor.labels, {})}
 - Encoder: {encoder}
 - Seed: {config.seed}
 

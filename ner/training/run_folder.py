@@ -17,7 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 from ner.config.loading import Config, to_toml
 from ner.errors import TrainingError
 from ner.extras import DISTRIBUTION
-from ner.files import write_json
+from ner.files import write_json, write_text
 from ner.plots import learning_curve
 
 CONFIG, REPORT = "config.toml", "report.json"
@@ -99,7 +99,7 @@ class RunFolder:
 
     def describe(self, config: Config, inputs: Mapping[str, Any], device: torch.device) -> None:
         """Write config.toml, and run.json with everything else that the result depends on."""
-        (self.path / CONFIG).write_text(to_toml(config), encoding="utf-8")
+        write_text(self.path / CONFIG, to_toml(config))
         facts = {
             "seed": config.seed,
             "device": str(device),
@@ -142,13 +142,12 @@ class MetricLog:
         self.metric = metric
         self._drawn = -math.inf
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=len(history) + 1)
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in history), "utf-8")
+        self._write()
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add an epoch: its number from 1 as `epoch`, and its metrics."""
         self.rows.append(row)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        self._write()
         if time.monotonic() - self._drawn > SECONDS_BETWEEN_DRAWINGS:
             self._draw()
         for name, value in row.items():
@@ -160,6 +159,9 @@ class MetricLog:
         """Draw the last curve, and end the log for TensorBoard."""
         self._draw()
         self._board.close()
+
+    def _write(self) -> None:
+        write_text(self.path, "".join(json.dumps(row) + "\n" for row in self.rows))
 
     def _draw(self) -> None:
         learning_curve(self.rows, self.picture, self.metric)

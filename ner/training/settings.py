@@ -5,8 +5,10 @@ from math import ceil
 from typing import Any
 
 from ner.config.loading import Config
+from ner.data.formats.detection import detect_format
 from ner.errors import ConfigError
 from ner.features.counts import CorpusCounts
+from ner.inference.reading import training_options
 from ner.model_folder import ModelFolder
 from ner.tasks import TASKS, Task
 
@@ -113,10 +115,26 @@ def continue_from(config: Config, start: ModelFolder, where: str) -> Config:
                 raise ConfigError(f"{name}.{key}: comes from {where}: {value}. Got {given}.")
             changes[f"{name}.{key}"] = value
     changes |= _settings_of_task(config, start, where)
+    rules = start.tokenizer.rules
+    if config.data.tokenizer not in (rules, "auto"):
+        raise ConfigError(
+            f"data.tokenizer: comes from {where}: {rules}. Got {config.data.tokenizer}."
+        )
     changes["vectors.path"] = ""
-    if not config.data.columns:
-        changes["data.columns"] = list(start.record.get("columns", ()))
-    return config.updated(changes)
+    return config.updated(changes | _reading_of(config, start))
+
+
+def _reading_of(config: Config, start: ModelFolder) -> dict[str, Any]:
+    """Return the options that the model's own corpus was read with, if this one has its format."""
+    data = config.data
+    is_labelled = not start.task.is_per_token
+    format_ = data.format or (
+        detect_format(data.train, data.encoding, is_labelled=is_labelled).name
+        if data.train
+        else None
+    )
+    options = training_options(start.record, format_)
+    return {f"data.{n}": v for n, v in options.items() if n not in data.model_fields_set}
 
 
 def _settings_of_task(config: Config, start: ModelFolder, where: str) -> dict[str, Any]:

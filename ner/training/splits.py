@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,19 @@ import numpy as np
 
 from ner.config import DataConfig
 from ner.config.loading import Config
+from ner.data.agreement import SAMPLE
 from ner.data.formats.detection import detect_format
-from ner.data.formats.options import ReadOptions
+from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import CorpusSource, file_digest, source_name, stream_sentences
+from ner.data.overlap import SharedSentences, shared_warning
 from ner.data.sentence import Sentence
 from ner.data.spans import Notes
-from ner.data.tokenizer import Tokenizer
+from ner.data.tokenizer import DEFAULT, Tokenizer
 from ner.errors import ConfigError, DataError
 from ner.features.counts import CorpusCounts, count_corpus
+from ner.inference.evaluate import unknown_labels_warning
 from ner.tasks import Task, make_task
+from ner.training.choose_tokenizer import AUTO, choose_tokenizer
 from ner.training.storage import TrainingStorage, find_storage
 
 # Takes a line for the user.
@@ -34,6 +39,8 @@ class Corpus:
         dev: The development sentences, in memory.
         test: The test sentences, in memory.
         counts: Counts of the training split.
+        tokenizer: Cuts raw text as the training sentences are cut, as well as it can.
+        agreement: How well it does that, see `ner.data.agreement`.
         record: Source, digest and sizes of each split, for the model folder.
         storage: Where the encoded training sentences go; None keeps them in memory.
     """
@@ -42,6 +49,8 @@ class Corpus:
     dev: Sequence[Sentence]
     test: Sequence[Sentence]
     counts: CorpusCounts
+    tokenizer: Tokenizer = field(default_factory=Tokenizer)
+    agreement: float = 1.0
     record: Mapping[str, Any] = field(default_factory=dict)
     storage: TrainingStorage | None = None
 
@@ -57,9 +66,9 @@ class Corpus:
 def read_corpus(
     config: Config,
     sources: Mapping[str, CorpusSource],
-    tokenizer: Tokenizer,
     notify: Notify,
     *,
+    tokenizer: Tokenizer | None = None,
     folder: Path | None = None,
     init: str | None = None,
 ) -> Corpus:
@@ -67,9 +76,9 @@ def read_corpus(
 
     Args:
         config: Says where the splits are, how they are read, and what is counted.
-        sources: Lists of sentences by split, which win over the files that `config` names.
-        tokenizer: Splits texts that are not tokenized.
+        sources: Data in memory by split, which win over the files that `config` names.
         notify: Called with a line for everything that a user should know.
+        tokenizer: Splits texts that are not tokenized; None means the one of the settings.
         folder: The folder of the run; None keeps the training sentences in memory.
         init: Digest of the model that trains further, if there is one.
 
@@ -80,14 +89,21 @@ def read_corpus(
     task = make_task(config.model_dump())
     sources = find_sources(config.data, sources)
     storage = find_storage(config, sources, folder, init) if folder else None
+    rules = config.data.tokenizer
+    usual = tokenizer or Tokenizer(DEFAULT if rules == AUTO else rules)
     readers = {
-        split: SplitReader(split, source, config.data, task, tokenizer, notify)
+        split: SplitReader(split, source, config.data, task, usual, notify)
         for split, source in sources.items()
     }
     train: Iterable[Sentence] = readers["train"] if storage else list(readers["train"])
     stored = storage.corpus if storage else None
     if stored is not None:
         readers["train"].record = stored.facts
+    unheard = SplitReader("train", sources["train"], config.data, task, usual, _ignore)
+    sample = list(islice(unheard if storage else train, SAMPLE))
+    chosen, agreed = choose_tokenizer(rules, sample, notify, tokenizer)
+    for reader in readers.values():
+        reader.tokenizer = chosen
     splits = {split: list(reader) for split, reader in readers.items() if split != "train"}
     held_out: dict[str, Any] = {}
     if "dev" not in splits:
@@ -95,9 +111,57 @@ def read_corpus(
         train, splits["dev"] = hold_out(train, config.seed)
         held_out["dev"] = {"source": "a tenth of train", "sentences": len(splits["dev"])}
         notify(f"No development data: {len(splits['dev'])} sentences of training are held out.")
-    counts = count_training(config, task, train) if stored is None else stored.counts()
+    if stored is None:
+        shared = SharedSentences({s: splits[s] for s in splits if s not in held_out})
+        counts = count_training(config, task, shared.watch(train))
+        readers["train"].record["sample"] = shared.sample.to_text()
+        warn_of_shared(shared.shares(), readers, notify)
+    else:
+        counts = stored.counts()
     record = {split: reader.record for split, reader in readers.items()} | held_out
-    return Corpus(train, splits["dev"], splits.get("test", ()), counts, record, storage)
+    return Corpus(
+        train, splits["dev"], splits.get("test", ()), counts, chosen, agreed, record, storage
+    )
+
+
+def warn_of_shared(
+    shares: Mapping[str, float], readers: Mapping[str, "SplitReader"], notify: Notify
+) -> None:
+    """Say which splits are the training data, or have many of its sentences.
+
+    Args:
+        shares: Which share of each split's sentences the training split has.
+        readers: The readers of all splits, which have read them.
+        notify: Called with a line for each of these splits.
+    """
+    digest = readers["train"].record["sha256"]
+    for split, reader in readers.items():
+        if split == "train":
+            continue
+        is_same = digest is not None and reader.record["sha256"] == digest
+        if warning := shared_warning(1.0 if is_same else shares.get(split)):
+            notify(f"Warning: {split} ({source_name(reader.source)}): {warning}")
+
+
+def warn_of_labels(corpus: Corpus, task: Task, start: Task | None, notify: Notify) -> None:
+    """Say which labels of other splits training lacks, and which of an older model it lacks.
+
+    Args:
+        corpus: All splits.
+        task: Has the labels of the training split, and those of the model that trains on.
+        start: The task of the model that trains on, if there is one.
+        notify: Called with a line for each of these facts that holds.
+    """
+    for split, gold in (("dev", corpus.dev), ("test", corpus.test)):
+        if warning := unknown_labels_warning(task, gold):
+            notify(f"Warning: {split}: {warning}")
+    if start is not None:
+        found = task.count_labels(corpus.counts.examples)
+        if lost := [label for label in start.labels if label not in found]:
+            notify(
+                f"Warning: train: has none of the labels {', '.join(lost)}, which the model knows "
+                "so far. It will forget them, unless some of its old training data are added."
+            )
 
 
 def find_sources(data: DataConfig, sources: Mapping[str, CorpusSource]) -> dict[str, CorpusSource]:
@@ -105,15 +169,16 @@ def find_sources(data: DataConfig, sources: Mapping[str, CorpusSource]) -> dict[
 
     Args:
         data: Names files and data sets.
-        sources: Lists of sentences by split, which win.
+        sources: Data in memory by split, which win.
 
     Raises:
         ConfigError: There is no training split.
     """
-    found = {split: sources.get(split, getattr(data, split)) for split in SPLITS}
-    if found["train"] == "":
+    named = {split: name for split in SPLITS if (name := getattr(data, split)) != ""}
+    found = {**named, **sources}
+    if "train" not in found:
         raise ConfigError("data.train: a file, a folder, hub:NAME or sample:train. Got none.")
-    return {split: source for split, source in found.items() if source != ""}
+    return {split: found[split] for split in SPLITS if split in found}
 
 
 def hold_out(sentences: Sequence[Sentence], seed: int) -> tuple[list[Sentence], list[Sentence]]:
@@ -177,11 +242,18 @@ class SplitReader:
         """
         notify = _ignore if self.record else self.notify
         tally = _Tally(self.tokenizer, notify, [] if self.data.on_error == "skip" else None)
-        for sentence in stream_sentences(self.source, self._options(tally)):
+        # Data in memory may be there only once.
+        kept: list[Sentence] = []
+        options = self.options.updated(
+            tokenize=tally.tokenize, problems=tally.problems, notes=tally.notes
+        )
+        for sentence in stream_sentences(self.source, options):
             tally.report()
             if sentence.tokens:
                 self.task.check(sentence, self.split)
                 tally.add(sentence)
+                if not isinstance(self.source, str | Path):
+                    kept.append(sentence)
                 yield sentence
         tally.report()
         totals = tally.totals
@@ -192,24 +264,17 @@ class SplitReader:
             )
         if totals["skipped"]:
             notify(f"{totals['skipped']} skipped in {self.split} data.")
-        self._finish(totals, notify)
+        self._finish(totals, notify, kept)
 
-    def _options(self, tally: "_Tally") -> ReadOptions:
-        data = self.data
-        return ReadOptions(
+    @property
+    def options(self) -> ReadOptions:
+        """How the source is read."""
+        named: Any = {name: v for name, v in self.data if name in ReadKeywords.__annotations__}
+        return ReadOptions(**named).updated(
             format=self._format(),
-            encoding=data.encoding,
-            misaligned=data.misaligned,
-            overlapping=data.overlapping,
+            columns=self.data.columns or None,
             split=self.split,
-            columns=data.columns or None,
-            tags=data.tags,
             target=self.task.column,
-            tokenize=tally.tokenize,
-            hub_tokens=data.hub_tokens,
-            hub_tags=data.hub_tags,
-            problems=tally.problems,
-            notes=tally.notes,
         )
 
     def _format(self) -> str | None:
@@ -219,7 +284,7 @@ class SplitReader:
         is_labelled = not self.task.is_per_token
         return detect_format(self.source, self.data.encoding, is_labelled=is_labelled).name
 
-    def _finish(self, totals: Mapping[str, int], notify: Notify) -> None:
+    def _finish(self, totals: Mapping[str, int], notify: Notify, kept: Sequence[Sentence]) -> None:
         """Say how the source was read, and keep a record."""
         source = self.source
         if isinstance(source, str) and not (self.data.format or source.startswith("sample:")):
@@ -227,7 +292,8 @@ class SplitReader:
         if not self.record:
             self.record = {
                 "source": str(source) if isinstance(source, str | Path) else "sentences",
-                "sha256": file_digest(source),
+                "sha256": file_digest(source if isinstance(source, str | Path) else kept),
+                "reading": self.options.to_dict(),
                 **totals,
             }
 
@@ -248,6 +314,7 @@ class _Tally:
         self.notify = notify
         self.problems = problems
         self.notes = Notes()
+        self.guessed = 0
         self.totals: dict[str, int] = dict.fromkeys(
             ("sentences", "tokens", "entities", "skipped", "changed", "texts_cut_into_tokens"), 0
         )
@@ -263,6 +330,12 @@ class _Tally:
 
     def report(self) -> None:
         """Pass on what was noted, and forget it: a long corpus has many notes."""
+        for warning in self.notes.warnings:
+            self.notify(f"Warning: {warning}")
+        self.notes.warnings.clear()
+        for guess in self.notes.guesses[self.guessed :]:
+            self.notify(f"guessed: {guess}")
+        self.guessed = len(self.notes.guesses)
         for change in self.notes.changes:
             self.notify(f"changed: {change}")
         self.totals["changed"] += len(self.notes.changes)

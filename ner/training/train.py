@@ -14,7 +14,6 @@ from ner.config import TrainingConfig
 from ner.config.loading import Config, read_config
 from ner.data.formats.read import CorpusSource, file_digest
 from ner.data.sentence import Sentence
-from ner.data.tokenizer import Tokenizer
 from ner.errors import TrainingError
 from ner.evaluation.report import Report
 from ner.features.batches import TrainingBatches
@@ -31,7 +30,7 @@ from ner.training.progress import Progress
 from ner.training.result import RunResult
 from ner.training.run_folder import CONFIG, VECTORS, MetricLog, RunFolder, choose_folder
 from ner.training.settings import check_task, continue_from, fit_to_corpus
-from ner.training.splits import Corpus, Notify, read_corpus
+from ner.training.splits import Corpus, Notify, read_corpus, warn_of_labels
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
 from ner.training.weights import Penalty, shrinkable
 
@@ -62,7 +61,8 @@ def train(
         config: A TOML file or a `Config`; the defaults if there is none.
         out: Folder of the run; by default `runs/NAME`, with a number if that is taken.
         train: Training data: a file, a folder, a name such as `hub:conll2003` or `sample:train`, or
-            a list of sentences.
+            data in memory: a list or generator of `Sentence` or of pairs `(tokens, tags)`, a data
+            set of Hugging Face or a DataFrame. See `ner.read_sentences`.
         dev: Development data, which choose the best weights; by default a tenth of the training
             data.
         test: Test data, which are scored once, at the end.
@@ -87,6 +87,7 @@ def train(
     Raises:
         NerError: A setting, a file or the folder of the run is wrong.
         KeyboardInterrupt: After Ctrl-C, when a checkpoint is written.
+        SystemExit: After SIGTERM or SIGHUP, likewise.
     """
     changes = dict(set or {})
     for name, value in sections.items():
@@ -125,7 +126,7 @@ def run_training(
 ) -> RunResult:
     """Train a model, and return it with all reports.
 
-    The arguments are those of `train`. `sources` holds the splits that are lists, by their names.
+    The arguments are those of `train`. `sources` holds the splits that are in memory, by name.
     """
     path = choose_folder(out, config, resume=resume)
     if config is None and resume and (path / CONFIG).is_file():
@@ -144,9 +145,13 @@ def run_training(
 
     with folder.taken_back_on_failure():
         # Read.
-        tokenizer = start.tokenizer if start else Tokenizer(config.data.tokenizer)
         corpus = read_corpus(
-            config, sources or {}, tokenizer, shown.note, folder=path, init=start_digest
+            config,
+            sources or {},
+            shown.note,
+            tokenizer=start.tokenizer if start else None,
+            folder=path,
+            init=start_digest,
         )
         # Prepare.
         config = fit_to_corpus(config, corpus.counts, shown.note)
@@ -154,6 +159,7 @@ def run_training(
         if start is None:
             vectors = read_word_vectors(config, corpus, path / VECTORS, shown.note)
         prepared = prepare(config, corpus.counts, vectors, start, build)
+        warn_of_labels(corpus, prepared.task, start.task if start else None, shown.note)
         batches = make_batches(config, corpus, prepared)
         trainer = build_trainer(config.training, prepared, batches, corpus.dev, device)
         inputs = describe_inputs(config, corpus, prepared, start_digest)
@@ -173,9 +179,7 @@ def run_training(
         raise TrainingError(f"{error} Sentences of the step: {names}.") from None
     seconds = time.perf_counter() - began
 
-    return finish(
-        config, path, corpus, prepared, trainer, tokenizer, seconds=seconds, notify=shown.note
-    )
+    return finish(config, path, corpus, prepared, trainer, seconds=seconds, notify=shown.note)
 
 
 def build_trainer(
@@ -242,7 +246,7 @@ def describe_inputs(
 
 
 def identify(config: Config, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Name everything that must not change between a run and its resumption."""
+    """Name everything that makes a run, so that its resumption can be compared with it."""
     settings = config.model_dump(mode="json")
     for free in ("checkpoint_minutes", "device"):
         del settings["training"][free]
@@ -253,12 +257,26 @@ def restore(
     trainer: Trainer, folder: RunFolder, record: dict[str, Any], notify: Notify
 ) -> dict[str, Any]:
     """Go back to the last checkpoint of a run, and return its record; the given one without any."""
-    checkpoint = restore_newest(folder.checkpoints, trainer, record["identity"])
-    if checkpoint is None:
+    found = restore_newest(folder.checkpoints, trainer, record["identity"], may_change)
+    if found is None:
         notify(f"{folder.path}: no checkpoint yet, so training starts at the beginning.")
         return record
+    checkpoint, changes = found
     notify(f"Resumed from {checkpoint.path}")
-    return checkpoint.record
+    if changes:
+        notify(
+            f"Changed: {'; '.join(changes)}. From here on this is another run: its weights differ "
+            "from those of one that had these settings from its start."
+        )
+        trainer.extend()
+    return {**checkpoint.record, "identity": record["identity"]}
+
+
+def may_change(key: str, saved: Any, now: Any) -> bool:
+    """Whether a resumed run may have another value of a setting: threads, or more epochs."""
+    if key == "settings.training.epochs":
+        return isinstance(saved, int) and isinstance(now, int) and now > saved
+    return key == "settings.training.threads"
 
 
 def summarize(corpus: Corpus, prepared: Prepared, device: torch.device) -> str:
@@ -291,6 +309,7 @@ def train_epochs(
     Raises:
         NonFiniteLossError: The loss of a step is not a number.
         KeyboardInterrupt: After Ctrl-C, when a checkpoint is written.
+        SystemExit: After SIGTERM or SIGHUP, likewise.
     """
     history = record["history"]
     log = MetricLog(folder.path, history, trainer.metric)
@@ -315,7 +334,7 @@ def train_epochs(
                 if handle(event):
                     stopped_at = event
                     break
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         shown.note(f"Interrupted; go on with --resume --out {folder.path}")
         raise
     if stopped_at is not None:

@@ -110,6 +110,7 @@ def test_everything_is_also_said_in_json(tmp_path):
         "lost": {"documents": 1},
         "changes": [],
         "ignored": {"relations": 1},
+        "guesses": [],
         "skipped": [],
     }
 

@@ -93,7 +93,7 @@ def test_stats_refuse_what_cannot_be_read_and_say_what_is_not_counted(write):
     with pytest.raises(DataError, match=r"a\.conll:2: a tag must be O"):
         call("stats", write("a.conll", "a O\nb PER\n\nc O\n"))
     path = write("a.jsonl", '{"text": "Ada", "spans": [[0, 2, "PER"]]}\n')
-    assert "1 spans are not counted. The first: " in call("stats", path)[2]
+    assert "1 changes. The first: " in call("stats", path)[2]
 
 
 def test_a_split_says_what_is_where(write, tmp_path):

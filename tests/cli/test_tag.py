@@ -1,11 +1,13 @@
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 import ner
-from ner.cli.inputs import ENDINGS
+from ner.cli.looking import ENDINGS
 from ner.data.formats.registry import FORMATS
+from ner.model_folder import load_model, save_model
 from tests.cli.helpers import CONLL, fails, records, write
 from tests.tolerance import small_model_bound
 
@@ -104,6 +106,18 @@ def test_conll_keeps_its_rows_whatever_its_line_ends(tag):
     assert tag("-", "--format", "conll", stdin=CONLL.encode())[1] == expected
 
 
+def test_a_model_that_learned_other_tokens_warns_where_text_is_raw(run, tiny_model, tmp_path):
+    model, known = tmp_path / "model", load_model(tiny_model)
+    save_model(model, replace(known, record={**known.record, "tokenizer": {"agreement": 0.07}}))
+    for source in ("Awa Badjie left.", write("x.txt", "Awa Badjie left.\n")):
+        code, out, err = run("tag", "--model", model, source)
+        assert (code, len(records(out))) == (0, 1)
+        (line,) = (line for line in err.splitlines() if line.startswith("Warning: "))
+        assert line.startswith(f"Warning: {model}: raw text is cut into other tokens")
+        assert "they agree to 7.0 %. Give the model tokens, " in line
+    assert "Warning" not in run("tag", "--model", model, write("x.conll", CONLL))[2]
+
+
 def test_conll_becomes_any_other_output(tag):
     name = write("x.conll", CONLL)
     _, out, _ = tag(name, "--output", "jsonl")
@@ -170,8 +184,9 @@ def test_halves_of_pairs_can_be_printed(tag, output):
 )
 def test_bad_input_is_one_line_and_code_1_or_skipped(tag, name, content, words):
     write(name, content)
-    fails(tag(name), 1, words)
-    code, _, err = tag(name, "--on-error", "skip")
+    named = ("--format", "lines") if name == "a.txt" else ()
+    fails(tag(name, *named), 1, words)
+    code, _, err = tag(name, "--on-error", "skip", *named)
     assert code == 0
     assert err.startswith(f"skipped: {words}")
     assert err.endswith("Skipped 1 in total.\n")
@@ -245,7 +260,7 @@ def test_any_format_of_corpora_can_be_tagged(tag):
 def test_several_sources_are_tagged_in_their_order(tag):
     files = [write("a.txt", "Awa left.\nBadjie\n"), write("b.jsonl", '{"text": "ZIGUINCHOR"}\n')]
     code, out, err = tag(*files, "Awa Badjie", "-", stdin=b"left\n")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "a.txt: read as lines.\nstdin: read as lines.\n")
     assert [(r.get("source"), r["text"]) for r in records(out)] == [
         ("a.txt", "Awa left."),
         ("a.txt", "Badjie"),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ner.crf import forward_backward, kernel, paths
+from ner.crf.forward_backward import Edges
 from ner.nn import crf_gradient, crf_scan
 from ner.nn.crf_gradient import log_likelihood
 from tests.tolerance import float32_bound
@@ -360,3 +361,98 @@ def test_a_kernel_that_is_missing_or_of_another_version_is_done_without(monkeypa
     assert kernel.load() is None
     monkeypatch.setattr(kernel, "__file__", "/nowhere/kernel.py")
     assert kernel.load() is None
+
+
+def compiled_arguments():
+    """Emissions of two sentences of three tokens and two tags, lengths, edges, and paths."""
+    edges = Edges(np.zeros(2), np.zeros((2, 2)), np.zeros(2))
+    return np.zeros((2, 3, 2)), np.array([3, 1]), edges, np.array([[0, 1, 1], [1, 99, -99]])
+
+
+MISFITS = {
+    "length beyond the end": (1, np.array([3, 4]), "lengths: must be from 0 to 3. Got [3, 4]."),
+    "negative length": (1, np.array([-1, 3]), "lengths: must be from 0 to 3. Got [-1, 3]."),
+    "length too few": (1, np.array([3]), "lengths: must have the shape (2,). Got (1,)."),
+    "fewer tokens": (0, np.zeros((2, 1, 2)), "lengths: must be from 0 to 1. Got [3, 1]."),
+    "more tags": (0, np.zeros((2, 3, 5)), "start: must have the shape (5,). Got (2,)."),
+    "small table": (
+        2,
+        Edges(np.zeros(2), np.zeros((1, 2)), np.zeros(2)),
+        "transitions: must have the shape (2, 2). Got (1, 2).",
+    ),
+    "short end": (
+        2,
+        Edges(np.zeros(2), np.zeros((2, 2)), np.zeros(1)),
+        "end: must have the shape (2,). Got (1,).",
+    ),
+    "tag beyond the last": (
+        3,
+        np.array([[0, 1, 2], [1, 0, 0]]),
+        "tags: must be from 0 to 1. Got 0 to 2.",
+    ),
+    "short paths": (
+        3,
+        np.zeros((2, 2), dtype=int),
+        "tags: must have the shape (2, 3). Got (2, 2).",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_the_kernel_gets_no_arrays_that_do_not_fit(name):
+    if kernel.library is None:
+        pytest.skip("needs the compiled kernel: python scripts/build_kernel.py")
+    place, wrong, message = MISFITS[name]
+    arguments = list(compiled_arguments())
+    assert kernel.log_likelihood(*arguments) is not None
+    arguments[place] = wrong
+    for call in (kernel.log_likelihood, lambda *given: kernel.viterbi(*given[:3])):
+        if place == 3 and call is not kernel.log_likelihood:
+            continue
+        with pytest.raises(ValueError) as error:
+            call(*arguments)
+        assert str(error.value) == message
+
+
+def test_the_kernel_gets_one_weight_a_sentence():
+    if kernel.library is None:
+        pytest.skip("needs the compiled kernel: python scripts/build_kernel.py")
+    _, state = kernel.log_likelihood(*compiled_arguments())
+    with pytest.raises(ValueError, match=r"^weights: must have the shape \(2,\). Got \(1,\).$"):
+        kernel.gradients(np.ones(1), state)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lengths", "message"),
+    [
+        ((0, np.zeros(2, bool), np.full(2, -1)), [4], "lengths: must be from 0 to 3. Got [4]."),
+        (
+            (0, np.zeros(1, bool), np.full(2, -1)),
+            [3],
+            "goes_on: must have the shape (2,). Got (1,).",
+        ),
+        (
+            (0, np.zeros(2, bool), np.full(3, -1)),
+            [3],
+            "continuing: must have the shape (2,). Got (3,).",
+        ),
+        (
+            (2, np.zeros(2, bool), np.full(2, -1)),
+            [3],
+            "outside and continuing: must be tags below 2.",
+        ),
+        (
+            (0, np.zeros(2, bool), np.full(2, 2)),
+            [3],
+            "outside and continuing: must be tags below 2.",
+        ),
+    ],
+    ids=["length", "goes on", "continuing", "outside", "continuing beyond"],
+)
+def test_the_span_decoder_gets_no_arrays_that_do_not_fit(arguments, lengths, message):
+    if kernel.library is None:
+        pytest.skip("needs the compiled kernel: python scripts/build_kernel.py")
+    edges = compiled_arguments()[2]
+    with pytest.raises(ValueError) as error:
+        kernel.SpanDecoder(edges, *arguments)(np.zeros((1, 3, 2)), np.array(lengths))
+    assert str(error.value) == message

@@ -1,6 +1,11 @@
+import bz2
 import gzip
 import io
+import lzma
+import os
 import sys
+import tarfile
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +21,12 @@ from tests.data.corpora import error_line, write
 zstandard = pytest.importorskip("zstandard")
 
 ROWS = "Ada B-PER\nleft O\n\nGötz B-PER\n"
-COMPRESS = {"gz": partial(gzip.compress, mtime=0), "zst": zstandard.ZstdCompressor().compress}
+COMPRESS = {
+    "gz": partial(gzip.compress, mtime=0),
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": zstandard.ZstdCompressor().compress,
+}
 
 
 def lines_of(path, **options):
@@ -67,9 +77,36 @@ def test_zstandard_that_is_not_installed_says_what_to_install(tmp_path, monkeypa
         list(read_lines(path))
 
 
-@pytest.mark.parametrize("ending", ["", ".gz", ".zst"], ids=["plain", "gz", "zst"])
-def test_what_is_created_appears_whole_or_not_at_all(tmp_path, ending):
-    path = tmp_path / f"x{ending}"
+@pytest.mark.parametrize(
+    "text", ["BZh9\n", "BZh5 O\nBZh1 O\n", "BZ\n"], ids=["a word", "rows", "two letters"]
+)
+def test_a_text_that_begins_like_a_packed_file_is_a_text(tmp_path, text):
+    assert lines_of(write(tmp_path / "x", text)) == text.splitlines()
+
+
+def test_an_empty_file_of_bzip2_is_empty(tmp_path):
+    assert lines_of(write(tmp_path / "x", bz2.compress(b""))) == []
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tgz", "7z"])
+def test_an_archive_is_refused_by_name(tmp_path, kind):
+    inside, path = write(tmp_path / "a.conll", ROWS), tmp_path / f"x.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.write(inside)
+    elif kind == "7z":
+        write(path, b"7z\xbc\xaf\x27\x1c\x00\x04")
+    else:
+        with tarfile.open(path, "w:gz" if kind == "tgz" else "w") as archive:
+            archive.add(inside)
+    message = error_line(lambda: lines_of(path), tmp_path)
+    named = {"zip": "zip archive or an office document", "tgz": "tar archive"}
+    assert f"Got a {named.get(kind, f'{kind} archive')}. Unpack it first." in message
+
+
+@pytest.mark.parametrize("kind", ["plain", *COMPRESS])
+def test_what_is_created_appears_whole_or_not_at_all(tmp_path, kind):
+    path = tmp_path / f"x.{kind}"
     with created(path) as file:
         file.write(b"old\n")
     with pytest.raises(ZeroDivisionError), created(path) as file:
@@ -79,11 +116,13 @@ def test_what_is_created_appears_whole_or_not_at_all(tmp_path, ending):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_equal_content_gives_equal_packed_files(tmp_path):
-    for name in ("a.gz", "b.gz"):
-        with created(tmp_path / name) as file:
-            file.write(b"x")
-    assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+@pytest.mark.parametrize("kind", COMPRESS)
+def test_equal_content_gives_equal_packed_files(tmp_path, kind):
+    for name in ("a", "b"):
+        with created(tmp_path / f"{name}.{kind}") as file:
+            file.write(b"x" * 99)
+    content = (tmp_path / f"a.{kind}").read_bytes()
+    assert content == (tmp_path / f"b.{kind}").read_bytes() != b"x" * 99
 
 
 def test_a_place_that_is_not_there_cannot_be_written(tmp_path):
@@ -108,6 +147,41 @@ def test_a_device_is_written_to_and_not_replaced():
 def test_files_are_read_in_the_encoding_that_is_named(tmp_path, encoding, end):
     path = write(tmp_path / "x", ROWS.replace("\n", end) * 9999, encoding)
     assert lines_of(path, encoding=encoding) == ROWS.splitlines() * 9999
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("kind", ["plain", *COMPRESS])
+def test_lines_may_end_in_carriage_returns_alone(tmp_path, encoding, kind):
+    content = (ROWS.replace("\n", "\r") * 9999).encode(encoding)
+    path = write(tmp_path / "x", COMPRESS.get(kind, bytes)(content))
+    assert lines_of(path, encoding=encoding) == ROWS.splitlines() * 9999
+    assert read_head(path, encoding, 400).startswith(ROWS)
+    assert read_sentences(path, encoding=encoding)[1].tokens == ("Götz", "Ada", "left")
+
+
+@pytest.mark.parametrize("text", ["a\rb\nc\n", "a\r\nb\rc\r\n", "a\r"], ids=["LF", "CRLF", "none"])
+def test_carriage_returns_inside_lines_end_none(tmp_path, text):
+    path = write(tmp_path / "x", text)
+    assert b"".join(read_lines(path)) == text.encode()
+
+
+def test_a_wrong_byte_is_named_with_its_line_where_carriage_returns_end_lines(tmp_path):
+    path = write(tmp_path / "x", b"a O\rb O\r\xe9 O\r")
+    message = error_line(lambda: lines_of(path), tmp_path)
+    assert message.startswith("x:3: not utf-8: byte 0xe9 (byte 8 of the file)")
+
+
+def test_standard_input_is_read_as_it_comes(monkeypatch):
+    reader, writer = os.pipe()
+    with io.TextIOWrapper(os.fdopen(reader, "rb")) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        lines = read_lines("-")  # nothing is there yet
+        os.write(writer, b"a\n")
+        assert next(lines) == b"a\n"
+        os.write(writer, b"b\rc\n")
+        assert next(lines) == b"b\rc\n"
+        os.close(writer)
+        assert list(lines) == []
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "shift_jis", "iso2022_jp", "euc_jp", "utf-7"])
@@ -175,8 +249,8 @@ def test_standard_input_may_have_any_encoding(monkeypatch):
 
 
 def test_only_the_ending_of_a_packed_file_is_taken_off():
-    assert [unpacked_name(n) for n in ("a.conll.gz", "a.b.zst", "a.conll")] == [
-        "a.conll", "a.b", "a.conll"
+    assert [unpacked_name(n) for n in ("a.conll.gz", "a.b.zst", "a.conll", "a.xz", "b.c.bz2")] == [
+        "a.conll", "a.b", "a.conll", "a", "b.c"
     ]  # fmt: skip
 
 

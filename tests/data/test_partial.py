@@ -9,7 +9,6 @@ from ner.data.formats.conll import read_conll, write_conll
 from ner.data.formats.jsonl import read_jsonl, write_jsonl
 from ner.data.partial import allowed_from_tags, allowed_table, normalize_partial
 from ner.data.schemes import PREFIXES, is_legal, spans_from_tags, tag_set, tags_from_spans
-from ner.data.tokenizer import Tokenizer
 from ner.errors import DataError
 
 LABELS = ("X", "Y")
@@ -64,7 +63,7 @@ def test_a_bad_tag_among_several_is_an_error():
 def test_partial_json_lines_leave_the_rest_unknown():
     span = b'{"start": 0, "end": 12, "label": "PER"}'
     record = b'{"text": "Ada Lovelace met Bo", "partial": true, "spans": [' + span + b"]}"
-    (sentence,) = read_jsonl([record], "x", Tokenizer())
+    (sentence,) = read_jsonl([record], "x")
     assert sentence.allowed == (("B-PER",), ("E-PER",), (), ())
     assert sentence.spans is None
 
@@ -73,13 +72,13 @@ def test_partial_sentences_and_columns_survive_json_lines():
     lines = [b"Ada N B-PER|B-ORG\n", b"met V ?\n", b"Bo N O\n"]
     (sentence,) = read_conll(lines, "x", ("token", "pos", "ner"))
     (line,) = write_jsonl([sentence])
-    (again,) = read_jsonl([line.encode()], "x", Tokenizer())
+    (again,) = read_jsonl([line.encode()], "x")
     assert (again.allowed, again.columns) == (sentence.allowed, sentence.columns)
 
 
 def test_partial_must_be_true_or_false():
     with pytest.raises(DataError, match=r"x:1: partial: must be true or false\. Got 1"):
-        list(read_jsonl([b'{"text": "a", "partial": 1}'], "x", Tokenizer()))
+        list(read_jsonl([b'{"text": "a", "partial": 1}'], "x"))
 
 
 def test_tags_that_leave_no_legal_sequence_are_refused():

@@ -1,6 +1,8 @@
 import doctest
 import itertools
+import time
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from ner.data.schemes import (
     PREFIXES,
     Span,
     is_legal,
+    legal_steps,
     legal_transitions,
     normalize_tag,
     spans_from_tags,
@@ -53,6 +56,25 @@ def test_the_table_of_transitions_holds_what_is_legal(scheme):
     assert table.shape == (len(tags), len(tags))
     for i, k in itertools.product(range(len(tags)), repeat=2):
         assert table[i, k] == is_legal(tags[i], tags[k], scheme)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "number"),
+    [
+        # O may precede O and each B. B and I may also precede the I of their label.
+        pytest.param("BIO", 1001 + 2000 * (1001 + 1), id="BIO"),
+        # O, E and S may precede O, B and S. B and I may precede the I and E of their label.
+        pytest.param("BIOES", 2001 * 2001 + 2000 * 2, id="BIOES"),
+    ],
+)
+def test_the_legal_steps_of_a_thousand_labels_are_there_at_once(scheme, number):
+    tags = tag_set([f"T{i}" for i in range(1000)], scheme)
+    start = time.process_time()
+    first, steps, last = legal_steps(tags, scheme)
+    assert time.process_time() - start < 1
+    assert steps.sum() == number
+    assert np.array_equal(first, steps[0])
+    assert np.array_equal(last, steps[:, 0])
 
 
 @pytest.mark.parametrize("spelling", ["BMES", "BILU"], ids=["BMES", "BILOU"])

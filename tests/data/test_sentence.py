@@ -1,6 +1,10 @@
+import copy
 import dataclasses
 import doctest
+import json
+import pickle
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +20,7 @@ from ner.data.sentence import (
     Source,
     joined_offsets,
 )
+from ner.errors import ConfigError, DataError
 
 
 def test_examples_in_docstrings():
@@ -111,3 +116,215 @@ def test_what_does_not_fit_together_is_refused(arguments, message):
     with pytest.raises((TypeError, ValueError)) as error:
         Sentence(**arguments)
     assert message in str(error.value)
+
+
+PREDICTION = Prediction(
+    (Span(0, 1, "PER"),),
+    (0.75,),
+    probability=0.5,
+    columns={"upos": ("PROPN", "VERB")},
+    column_scores={"upos": (0.5, 1 / 3)},
+    labels=("news",),
+    probabilities={"news": 2 / 3, "sport": 1 / 3},
+    attention=((0.25, 0.75),),
+)
+SENTENCES = {
+    "tokens alone": Sentence(["Ada", "left"]),
+    "none at all": Sentence([]),
+    "no spans": Sentence(["Ada"], spans=[]),
+    "gold": Sentence(
+        ["Ada", "left"],
+        text="Ada  left",
+        offsets=[[0, 3], [5, 9]],
+        columns={"pos": ["NNP", "VBD"]},
+        spans=[(0, 1, "PER")],
+        labels=["news"],
+        id="7",
+        document="d",
+        source=Source("a.conll", 3),
+    ),
+    "partial": Sentence(["Ada", "left"], allowed=[["B-PER", "B-ORG"], []]),
+    "half a pair": Sentence(["\ud83d", "\U0001f600"]),
+    "nothing predicted": Sentence(["Ada"]).predicted(Prediction()),
+    "all predicted": Sentence(["Ada", "left"], spans=[]).predicted(PREDICTION),
+}
+TRAVELS = {
+    "pickle": lambda value: pickle.loads(pickle.dumps(value)),
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "dict": lambda value: type(value).from_dict(value.to_dict()),
+    "json": lambda value: type(value).from_dict(json.loads(json.dumps(value.to_dict()))),
+}
+
+
+@pytest.mark.parametrize("travel", TRAVELS.values(), ids=TRAVELS)
+@pytest.mark.parametrize("sentence", SENTENCES.values(), ids=SENTENCES)
+def test_a_sentence_comes_back_from_wherever_it_went(sentence, travel):
+    back = travel(sentence)
+    assert (back, type(back), hash(back)) == (sentence, type(sentence), hash(sentence))
+    # Lists equal no tuples, but they would make a difference in hashes and in types.
+    assert back.__dict__.keys() == sentence.__dict__.keys()
+    assert all(type(back.__dict__[name]) is type(v) for name, v in sentence.__dict__.items())
+
+
+@pytest.mark.parametrize("travel", TRAVELS.values(), ids=TRAVELS)
+@pytest.mark.parametrize(
+    "result",
+    [
+        PREDICTION,
+        Prediction((), ()),
+        Entity("Ada", "PER", 0, 3),
+        PredictedEntity("Ada", "PER", 0, 3, 1 / 3),
+    ],
+    ids=["prediction", "no spans", "entity", "predicted entity"],
+)
+def test_a_result_comes_back_from_wherever_it_went(result, travel):
+    back = travel(result)
+    assert (back, type(back), hash(back)) == (result, type(result), hash(result))
+
+
+@pytest.mark.parametrize("sentence", SENTENCES.values(), ids=SENTENCES)
+def test_a_sentence_becomes_json_by_the_standard_library_too(sentence):
+    fields = dataclasses.asdict(sentence)
+    assert json.loads(json.dumps(fields))["tokens"] == list(sentence.tokens)
+    assert json.loads(json.dumps(sentence.to_dict())) == sentence.to_dict()
+
+
+def test_a_dict_says_only_what_is_known():
+    assert Sentence(["Ada"], spans=[]).to_dict() == {
+        "tokens": ["Ada"],
+        "text": "Ada",
+        "offsets": [[0, 3]],
+        "spans": [],
+    }
+
+
+def test_the_base_class_reads_dicts_of_both():
+    for sentence in SENTENCES.values():
+        assert type(Sentence.from_dict(sentence.to_dict())) is type(sentence)
+    with pytest.raises(DataError, match=r"^prediction: must be there\. Got a sentence"):
+        PredictedSentence.from_dict({"tokens": ["Ada"]})
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"tokenz": ["a"]}, "tokenz: unknown field of a Sentence. Did you mean 'tokens'?"),
+        ({"tokens": "a b"}, "Sentence: tokens: must be a list of strings. Got 'a b'."),
+        (
+            {"tokens": ["a"], "prediction": {"span": []}},
+            "span: unknown field of a Prediction. Did you mean 'spans'?",
+        ),
+    ],
+    ids=["unknown", "a string of tokens", "unknown in the prediction"],
+)
+def test_a_dict_of_something_else_is_refused(facts, message):
+    with pytest.raises(DataError) as error:
+        Sentence.from_dict(facts)
+    assert str(error.value) == message
+
+
+def test_sentences_differ_in_everything_that_they_hold():
+    sentences = [*SENTENCES.values(), SENTENCES["gold"].replace(columns={"pos": ("X", "VBD")})]
+    assert len(set(sentences)) == len(sentences)
+    assert {PREDICTION, Prediction()} != {PREDICTION, Prediction(())}
+
+
+def test_lists_and_arrays_in_a_prediction_become_tuples_of_numbers():
+    made = Prediction(
+        [[0, 1, "PER"]],
+        np.array([0.75], dtype=np.float32),
+        0.5,
+        {"upos": ["PROPN", "VERB"]},
+        {"upos": np.array([0.5, 1 / 3])},
+        ["news"],
+        {"news": np.float64(2 / 3), "sport": 1 / 3},
+        np.array([[0.25, 0.75]]),
+    )
+    assert made == PREDICTION
+    assert hash(made) == hash(PREDICTION)
+    assert json.dumps(made.to_dict()) == json.dumps(PREDICTION.to_dict())
+    assert made.spans[0].label == "PER"
+
+
+def test_columns_cannot_be_changed():
+    given = {"pos": ["NNP"]}
+    sentence = Sentence(["Ada"], columns=given)
+    given["pos"][0] = "X"
+    assert sentence.column("pos") == ("NNP",)
+    with pytest.raises(TypeError, match="must not be changed"):
+        sentence.columns["pos"] = ("X",)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tags"),
+    [
+        ("IOB1", ["I-A", "I-A", "B-A", "O", "I-B"]),
+        ("BIO", ["B-A", "I-A", "B-A", "O", "B-B"]),
+        ("IOB2", ["B-A", "I-A", "B-A", "O", "B-B"]),
+        ("BIOES", ["B-A", "E-A", "S-A", "O", "S-B"]),
+        ("BILOU", ["B-A", "L-A", "U-A", "O", "U-B"]),
+        ("BMES", ["B-A", "E-A", "S-A", "O", "S-B"]),
+    ],
+)
+def test_spans_become_tags_of_any_scheme(scheme, tags):
+    spans = (Span(0, 2, "A"), Span(2, 3, "A"), Span(4, 5, "B"))
+    gold = Sentence(["a", "b", "c", "d", "e"], spans=spans)
+    assert gold.tags(scheme) == tags
+    other = gold.replace(spans=())
+    assert other.predicted(Prediction(spans, (0.5,) * 3)).tags(scheme) == tags
+    assert other.tags(scheme) == ["O"] * 5
+
+
+def test_tags_are_bio_by_default_and_partial_ones_stay():
+    assert Sentence(["Ada"], spans=[(0, 1, "PER")]).tags() == ["B-PER"]
+    assert SENTENCES["partial"].tags("BIOES") == ["B-PER|B-ORG", "?"]
+
+
+def test_tags_need_spans_and_a_scheme():
+    with pytest.raises(DataError, match=r"^a.txt:1: the sentence must have spans. Got none.$"):
+        Sentence(["Ada"], source=Source("a.txt", 1)).tags()
+    with pytest.raises(ConfigError) as error:
+        Sentence(["Ada"], spans=[]).tags("BILUO")
+    assert str(error.value) == (
+        "scheme: must be one of IOB1, BIO, IOB2, BIOES, BILOU, BMES. Got 'BILUO'. "
+        "Did you mean 'BILOU'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        (SENTENCES["tokens alone"], "<Sentence 'Ada left': not annotated>"),
+        (SENTENCES["no spans"], "<Sentence 'Ada': no entities>"),
+        (SENTENCES["gold"], "<Sentence 'Ada  left': PER 'Ada'; label news>"),
+        (SENTENCES["partial"], "<Sentence 'Ada left': partial annotation>"),
+        (
+            SENTENCES["all predicted"],
+            "<PredictedSentence 'Ada left': PER 'Ada' 0.75; upos PROPN, VERB; label news 0.67>",
+        ),
+        (
+            Sentence(["word"] * 1000, spans=[(i, i + 1, "X") for i in range(1000)]),
+            f"<Sentence {repr('word ' * 12)[:57]}...: {', '.join(['X ' + repr('word')] * 5)} and "
+            "995 more>",
+        ),
+        (
+            Sentence(["a"]).predicted(Prediction(labels=())),
+            "<PredictedSentence 'a': no labels>",
+        ),
+    ],
+    ids=["plain", "no entities", "gold", "partial", "predicted", "long", "no labels"],
+)
+def test_a_sentence_is_shown_in_a_line(sentence, shown):
+    assert repr(sentence) == shown
+
+
+def test_a_prediction_shows_what_is_known():
+    assert repr(Prediction((), ())) == "Prediction(spans=())"
+    assert repr(Prediction(labels=())) == "Prediction(labels=())"
+    shown = "Prediction(columns=FrozenDict({'upos': ('X',)}))"
+    assert repr(Prediction(columns={"upos": ["X"]})) == shown
+
+
+def test_an_item_of_a_list_is_a_place_without_a_line():
+    assert str(Source("train[3]")) == "train[3]"

@@ -1,5 +1,18 @@
+import copy
 import json
+import pickle
 
+import pytest
+
+from ner.evaluation.calibration import Calibration
+from ner.evaluation.report import (
+    LabelReport,
+    MultiLabelReport,
+    Scores,
+    SingleLabelReport,
+    SpanReport,
+    TokenReport,
+)
 from ner.evaluation.span_metrics import evaluate_tags
 
 GOLD = [["B-PER", "I-PER", "O", "B-LOC"], ["B-LOC", "O"]]
@@ -61,3 +74,57 @@ def test_a_report_as_json_holds_fractions_and_all_counts():
     assert restored["confusion"]["LOC"] == {"LOC": 0, "PER": 1, "(missed)": 1}
     assert restored["strict_equals_default"] is True
     assert (restored["mode"], restored["scheme"]) == ("default", "BIO")
+
+
+def reports():
+    """Make a report of each kind."""
+    scores = Scores(0.5, 0.25, 1 / 3, 4)
+    averages = {"per_label": {"PER": scores}, "micro": scores, "macro": scores, "weighted": scores}
+    spans = SpanReport(
+        "dev",
+        2,
+        9,
+        **averages,
+        accuracy=0.75,
+        confusion={"PER": {"PER": 1}},
+        scheme="BIO",
+        mode="default",
+        strict=scores,
+    )
+    labels = {"name": "", "sentences": 3, **averages, "accuracy": 2 / 3, "ece": 0.1}
+    one = SingleLabelReport(
+        **labels, confusion={"a": {"a": 1}}, calibration=Calibration(0.9, 3, 0.2, 0.1, 2.0, 1.0)
+    )
+    several = MultiLabelReport(**labels, labels=2, hamming_loss=0.5)
+    tokens = TokenReport(
+        **labels,
+        tokens=9,
+        sentence_accuracy=0.5,
+        unseen=None,
+        unseen_accuracy=None,
+        confusion={"a": {"a": 1, "b": 2}},
+    )
+    return {"spans": spans, "one label": one, "several labels": several, "tokens": tokens}
+
+
+REPORTS = reports()
+
+
+@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+def test_a_report_comes_back_from_wherever_it_went(report):
+    facts = json.loads(json.dumps(report.to_dict()))
+    assert facts == report.to_dict()
+    base = SpanReport if isinstance(report, SpanReport) else LabelReport
+    for back in (
+        pickle.loads(pickle.dumps(report)),
+        copy.deepcopy(report),
+        type(report).from_dict(facts),
+        base.from_dict(facts),
+    ):
+        assert (back, type(back), hash(back)) == (report, type(report), hash(report))
+        assert str(back) == str(report)
+
+
+def test_a_report_is_shown_in_a_line():
+    assert repr(REPORTS["spans"]) == "<SpanReport dev: f1 33.33, 2 sentences>"
+    assert repr(REPORTS["one label"]) == "<SingleLabelReport: accuracy 66.67, 3 sentences>"

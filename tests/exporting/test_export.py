@@ -115,7 +115,7 @@ def saved(folder, model, *, int8=False):
 def both(folder, model):
     return (
         TorchRuntime(load_network(model)),
-        OnnxRuntime(folder, len(model.task.outputs), threads=1),
+        OnnxRuntime(folder, model.task, threads=1),
     )
 
 
@@ -340,7 +340,7 @@ def test_small_differences_that_add_up_to_other_tags_are_refused(store, tmp_path
 def test_int8_is_that_of_onnx_runtimes_own_quantizer(encoder, store, tmp_path):
     model = make_model({"encoder.layers": 2, "encoder.size": 20} | encoder, EVERYTHING, store)
     folder = saved(tmp_path / "model", model, int8=True)
-    ours = OnnxRuntime(folder, len(model.task.outputs), precision="int8")
+    ours = OnnxRuntime(folder, model.task, precision="int8")
     rows = ours.word_rows(model.featurizer.encode_words(NEW))
     batch = make_batch(rows, model.featurizer, [5, 1, 60, 17])
     found = ours.outputs(batch)["emissions"]
@@ -352,7 +352,7 @@ def test_int8_is_that_of_onnx_runtimes_own_quantizer(encoder, store, tmp_path):
         per_channel=True,
         reduce_range=True,
     )
-    theirs = OnnxRuntime(folder, len(model.task.outputs), precision="int8")
+    theirs = OnnxRuntime(folder, model.task, precision="int8")
     np.testing.assert_allclose(found, theirs.outputs(batch)["emissions"], rtol=0, atol=bound)
 
 
@@ -368,9 +368,7 @@ def test_int8_is_that_of_onnx_runtimes_own_quantizer(encoder, store, tmp_path):
 def test_int8_differs_little_and_knows_the_lengths(encoder, store, tmp_path):
     model = make_model({"encoder.size": 20} | encoder, EVERYTHING, store)
     folder = saved(tmp_path / "model", model, int8=True)
-    fp32, int8 = (
-        OnnxRuntime(folder, len(model.task.outputs), precision=name) for name in ("fp32", "int8")
-    )
+    fp32, int8 = (OnnxRuntime(folder, model.task, precision=name) for name in ("fp32", "int8"))
     rows = fp32.word_rows(model.featurizer.encode_words(NEW))
     lengths = [5, 1, 60, 17]
     batch = make_batch(rows, model.featurizer, lengths)
@@ -387,7 +385,7 @@ def test_units_whose_weights_are_all_zero_stay_so_in_int8(store, tmp_path):
     model = make_model({}, FEATURES[-1], store)
     weights = {name: np.zeros_like(array) for name, array in model.weights.items()}
     folder = saved(tmp_path / "model", replace(model, weights=weights), int8=True)
-    runtime = OnnxRuntime(folder, len(model.task.outputs), precision="int8")
+    runtime = OnnxRuntime(folder, model.task, precision="int8")
     rows = runtime.word_rows(model.featurizer.encode_words(NEW))
     assert not runtime.outputs(make_batch(rows, model.featurizer, [3, 2]))["emissions"].any()
 

@@ -1,5 +1,11 @@
+import bz2
 import gzip
+import io
 import json
+import lzma
+import pickle
+import struct
+import tarfile
 import zipfile
 
 import numpy as np
@@ -7,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ner.features.vector_files
 import ner.features.vectors
 from ner.errors import DataError, ModelFolderError
 from ner.features.vectors import VectorStore, read_vectors
@@ -20,6 +27,30 @@ def written(folder, content, name="vectors.txt"):
     path = folder / name
     path.write_bytes(content)
     return path
+
+
+def word2vec(words, matrix, end=b"\n"):
+    """Write the binary format of word2vec's own program, which ends each vector with a newline."""
+    rows = zip(words, matrix.astype("<f4"), strict=True)
+    content = b"".join(word.encode() + b" " + row.tobytes() + end for word, row in rows)
+    return b"%d %d\n" % matrix.shape + content
+
+
+def archive(files, mode="zip"):
+    """Write a zip or tar archive; names that end in a slash are folders."""
+    content = io.BytesIO()
+    if mode == "zip":
+        with zipfile.ZipFile(content, "w") as zipped:
+            for name, inside in files.items():
+                zipped.writestr(name, inside)
+        return content.getvalue()
+    with tarfile.open(fileobj=content, mode=mode) as tar:
+        for name, inside in files.items():
+            info = tarfile.TarInfo(name.removesuffix("/"))
+            info.type = tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE
+            info.size = len(inside)
+            tar.addfile(info, io.BytesIO(inside))
+    return content.getvalue()
 
 
 def random_store(folder, words, size=4):
@@ -44,6 +75,29 @@ def random_store(folder, words, size=4):
         pytest.param(TEXT.replace(b" ", b"  "), id="two blanks"),
         pytest.param(gzip.compress(TEXT, mtime=0), id="gzip"),
         pytest.param(gzip.compress(b"3 3\n" + TEXT, mtime=0), id="gzip with header"),
+        pytest.param(bz2.compress(TEXT), id="bzip2"),
+        pytest.param(lzma.compress(TEXT), id="xz"),
+        pytest.param(TEXT.decode().encode("utf-16"), id="UTF-16"),
+        pytest.param(gzip.compress(TEXT.decode().encode("utf-16"), mtime=0), id="UTF-16 in gzip"),
+        pytest.param(f"\ufeff3 3\r\n{TEXT.decode()}".encode("utf-32-be"), id="UTF-32 and header"),
+        pytest.param(word2vec(WORDS, MATRIX), id="word2vec's binary format"),
+        pytest.param(word2vec(WORDS, MATRIX, end=b""), id="the same without newlines"),
+        pytest.param(gzip.compress(word2vec(WORDS, MATRIX), mtime=0), id="the same in gzip"),
+        pytest.param(archive({"v.txt": TEXT}, "w"), id="tar"),
+        pytest.param(archive({"v.txt": TEXT}, "w:gz"), id="tar in gzip"),
+        pytest.param(archive({"v.txt": TEXT}, "w:xz"), id="tar in xz"),
+        pytest.param(archive({"vectors/": b"", "vectors/v.txt": TEXT}), id="a folder in a zip"),
+        pytest.param(archive({"d/": b"", "d/v.txt": TEXT}, "w:bz2"), id="a folder in a tar"),
+        pytest.param(
+            archive({"__MACOSX/v.txt": b"?", ".v": b"?", "README.md": b"?", "v.txt": TEXT}),
+            id="other files in a zip",
+        ),
+        pytest.param(
+            archive(
+                {"v/LICENSE": b"?", "v/._v.txt": b"?", "v/v.bin": word2vec(WORDS, MATRIX)}, "w"
+            ),
+            id="other files in a tar",
+        ),
     ],
 )
 def test_vectors_are_read_from_every_kind_of_file(tmp_path, content):
@@ -51,6 +105,93 @@ def test_vectors_are_read_from_every_kind_of_file(tmp_path, content):
     assert vectors.words == WORDS
     assert vectors.matrix.dtype == np.float32
     assert np.array_equal(vectors.matrix, MATRIX)
+
+
+def test_vectors_may_be_packed_with_zstandard(tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    packed = zstandard.ZstdCompressor().compress(TEXT)
+    assert read_vectors(written(tmp_path, packed)).words == WORDS
+
+
+FASTTEXT = struct.pack("<4i", 793712314, 12, 5, 5) + bytes(40)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(FASTTEXT, r"fastText's binary format \(\.bin\)\. Its text", id="fastText"),
+        pytest.param(gzip.compress(FASTTEXT), r"fastText's binary format", id="fastText in gzip"),
+        pytest.param(pickle.dumps({"a": [1.0]}), "a pickle, which is never opened", id="pickle"),
+        pytest.param(archive({"v.npy": b"\x93NUMPY\x01\x00v"}), "an array of numpy", id="npz"),
+        pytest.param(b"\x89HDF\r\n\x1a\n", "an HDF5 file", id="HDF5"),
+        pytest.param(b"SQLite format 3\x00", "a database, such as one of Magnitude", id="SQLite"),
+        pytest.param(b"PAR1\x15\x00", "a Parquet file", id="Parquet"),
+        pytest.param(TEXT.decode().encode("utf-16-le"), "text in UTF-16 without", id="no mark"),
+        pytest.param(bytes(99), "a binary file", id="zeros"),
+        pytest.param(
+            archive({"v.zip": archive({"v.txt": TEXT})}, "w"), "an archive inside", id="zip in tar"
+        ),
+    ],
+)
+def test_what_is_no_text_is_refused_by_name(tmp_path, content, message):
+    with pytest.raises(DataError, match=rf"vectors\.txt: must be vectors as text.*Got .*{message}"):
+        read_vectors(written(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(
+            b"0 4\n", "at least one word with its numbers. Got none.", id="a header alone"
+        ),
+        pytest.param(b"9 2\n", "9 words, as its first line says. Got 0.", id="a header that lies"),
+        pytest.param(
+            b"\xe9t\xe9 1 2\n\xe0 3 4\n",
+            "at least one word with its numbers. Got 2 that are not in UTF-8.",
+            id="no word in UTF-8",
+        ),
+        pytest.param(
+            archive({"d/": b"", "README": b"?"}),
+            "an archive with a file of vectors. Got none inside.",
+            id="a zip without files",
+        ),
+        pytest.param(
+            archive({"d/": b"", "README": b"?"}, "w:gz"),
+            "an archive with a file of vectors. Got none inside.",
+            id="a tar without files",
+        ),
+        pytest.param(
+            archive({"v.txt": TEXT}, "w")[:530], "must be readable to its end", id="a tar cut off"
+        ),
+        pytest.param(
+            word2vec(WORDS, MATRIX)[:-8], "3 words, as its first line says. Got 2.", id="word2vec"
+        ),
+        pytest.param(
+            word2vec(["a", "b"], np.array([[1], [np.nan]])),
+            "the numbers of 'b' must be finite",
+            id="a number that is none",
+        ),
+    ],
+)
+def test_a_file_without_vectors_is_never_an_empty_set(tmp_path, content, message):
+    with pytest.raises(DataError) as error:
+        read_vectors(written(tmp_path, content))
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("chunk", [20, ner.features.vectors.CHUNK])
+def test_words_of_a_binary_file_are_kept_and_skipped_as_those_of_a_text(
+    tmp_path, monkeypatch, chunk
+):
+    monkeypatch.setattr(ner.features.vectors, "CHUNK", chunk)
+    monkeypatch.setattr(ner.features.vectors, "LONGEST_WORD", chunk - 4)
+    content = word2vec(["a", "b", "a", "c"], np.array([[1.0], [2], [3], [4]]))
+    path = written(tmp_path, content.replace(b"\nb ", b"\n\xff "))
+    vectors = read_vectors(path)
+    assert (vectors.words, vectors.skipped) == (("a", "c"), 1)
+    assert vectors.matrix.tolist() == [[1], [4]]
+    assert read_vectors(path, keep=1).words == ("a",)
+    assert read_vectors(path, keep=1, always={"c"}).words == ("a", "c")
 
 
 def test_the_first_file_of_a_zip_is_read(tmp_path):
@@ -61,7 +202,7 @@ def test_the_first_file_of_a_zip_is_read(tmp_path):
 
 
 def test_a_file_longer_than_a_chunk_is_read_as_a_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(ner.features.vectors, "CHUNK", 20)
+    monkeypatch.setattr(ner.features.vector_files, "CHUNK", 20)
     vectors = read_vectors(written(tmp_path, TEXT))
     assert vectors.words == WORDS
     assert np.array_equal(vectors.matrix, MATRIX)

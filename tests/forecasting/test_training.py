@@ -131,7 +131,16 @@ def test_a_run_that_is_interrupted_goes_on_to_the_same_model(tmp_path):
     assert [m["loss"] for m in histories[0]] == [m["loss"] for m in histories[1]]
 
 
-def test_a_checkpoint_is_written_when_a_step_is_interrupted(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("number", "error"),
+    [
+        (signal.SIGINT, KeyboardInterrupt),
+        (signal.SIGTERM, SystemExit),
+        (signal.SIGHUP, SystemExit),
+    ],
+    ids=["SIGINT", "SIGTERM", "SIGHUP"],
+)
+def test_a_checkpoint_is_written_when_a_step_is_interrupted(tmp_path, monkeypatch, number, error):
     table, settings = as_table(wave(90)), settings_of(epochs=5)
     whole = train_series(table, settings, out=tmp_path / "whole")
     decode, calls = Coding.decode, []
@@ -139,13 +148,19 @@ def test_a_checkpoint_is_written_when_a_step_is_interrupted(tmp_path, monkeypatc
     def interrupting(*arguments):
         calls.append(arguments)
         if len(calls) == 2:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
         return decode(*arguments)
 
     monkeypatch.setattr(Coding, "decode", interrupting)
     lines = []
-    with pytest.raises(KeyboardInterrupt):
-        train_series(table, settings, out=tmp_path / "cut", notify=lines.append)
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(error) as raised:
+            train_series(table, settings, out=tmp_path / "cut", notify=lines.append)
+    finally:
+        assert signal.signal(number, before) is signal.default_int_handler
+    if error is SystemExit:
+        assert raised.value.code == 128 + number
     assert lines[-1] == f"Interrupted; go on with --resume --out {tmp_path / 'cut'}"
     assert newest_checkpoint(tmp_path / "cut" / "seed-1" / "checkpoints").path.name.startswith(
         "epoch-00002"
@@ -154,6 +169,22 @@ def test_a_checkpoint_is_written_when_a_step_is_interrupted(tmp_path, monkeypatc
     resumed = train_series(table, settings, out=tmp_path / "cut", resume=True)
     weights = [(run.model / "model.safetensors").read_bytes() for run in (whole, resumed)]
     assert weights[0] == weights[1]
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path, monkeypatch):
+    decode = Coding.decode
+
+    def hanging_up(*arguments):
+        signal.raise_signal(signal.SIGHUP)
+        return decode(*arguments)
+
+    monkeypatch.setattr(Coding, "decode", hanging_up)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
+    try:
+        train_series(as_table(wave(90)), settings_of(epochs=2), out=tmp_path)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_run_is_resumed_with_its_own_settings_and_data_alone(tmp_path):

@@ -11,8 +11,9 @@ from ner.data.sentence import Sentence
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, ModelFolderError, NerError, TaskError
 from ner.features.featurizer import build_featurizer
+from ner.inference import opening
 from ner.inference.loading import build_predictor
-from ner.model_folder import ModelFolder
+from ner.model_folder import ModelFolder, load_model, save_model
 from ner.nn.building import build_model
 from ner.nn.runtime import choose_device, load_network, take_weights
 from ner.tasks import SpanTask, TextTask, TokenTask
@@ -231,3 +232,22 @@ def test_what_a_model_cannot_do_names_the_right_method(task, call, message):
         call(untrained(TASKS[task]))
     assert str(error.value) == message.format(**does)
     assert isinstance(error.value, NerError) and isinstance(error.value, TypeError)
+
+
+def test_a_model_that_is_replaced_while_it_is_opened_is_no_mixture(tiny_model, tmp_path):
+    first, second = load_model(tiny_model), make_parts(labels=("LOC", "PER"))
+    folder = tmp_path / "model"
+    save_model(folder, first)
+    opened = []
+
+    def replace_once(model):
+        opened.append(model)
+        if len(opened) == 1:
+            save_model(folder, second)
+        return model
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(opening, "load_model", lambda *given: replace_once(load_model(*given)))
+        tagger = ner.load(folder)
+    assert tagger.labels == ("LOC", "PER")
+    assert len(opened) == 2

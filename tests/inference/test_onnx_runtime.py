@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
+import onnx
 import pytest
 from safetensors.numpy import load_file, save_file
 
@@ -18,6 +20,7 @@ from ner.features.word_features import LONGEST
 from ner.inference.onnx_runtime import OnnxRuntime
 from ner.model_folder import INT8_GRAPH, MODEL_GRAPH, WEIGHTS, WORDS_GRAPH, load_model, save_model
 from ner.nn.runtime import load_network
+from ner.tasks.texts import TextTask
 from tests.tolerance import small_model_bound
 
 GRAPHS = (WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH)
@@ -33,9 +36,8 @@ def folder(tiny_model, tmp_path_factory):
     return path
 
 
-def open_runtime(folder, num_outputs=None, **options):
-    parts = load_model(folder)
-    return OnnxRuntime(folder, num_outputs or len(parts.task.outputs), **options)
+def open_runtime(folder, task=None, **options):
+    return OnnxRuntime(folder, task or load_model(folder).task, **options)
 
 
 def make_batch(folder, runtime, lengths=(7, 1, 30)):
@@ -132,11 +134,10 @@ def test_options_that_there_are_not_are_refused(folder, options, message):
 @pytest.mark.parametrize("name", GRAPHS)
 def test_a_damaged_graph_is_refused_in_one_line(folder, tmp_path, capfd, name):
     folder, parts = copied(folder, tmp_path), load_model(folder)
-    options = {"num_outputs": len(parts.task.outputs)}
-    options["precision"] = "int8" if name == INT8_GRAPH else "fp32"
+    precision = "int8" if name == INT8_GRAPH else "fp32"
 
     def load(folder):
-        return OnnxRuntime(folder, **options)
+        return OnnxRuntime(folder, parts.task, precision=precision)
 
     whole = (folder / name).read_bytes()
     for content in (b"", b"\xff" * 99, whole[:-100], whole[: len(whole) // 2], b"x" + whole[1:]):
@@ -151,7 +152,7 @@ def test_a_graph_of_other_weights_is_refused(folder, tmp_path):
     folder, parts = copied(folder, tmp_path), load_model(folder)
 
     def load(folder):
-        return OnnxRuntime(folder, len(parts.task.outputs))
+        return OnnxRuntime(folder, parts.task)
 
     # The same arrays, but at other places: what the graph maps would be other numbers.
     save_file(load_file(folder / WEIGHTS), folder / WEIGHTS, metadata={"by": "hand"})
@@ -159,6 +160,78 @@ def test_a_graph_of_other_weights_is_refused(folder, tmp_path):
     assert words == f"{WORDS_GRAPH} must have been made with {WEIGHTS}. Got one made with another."
     (folder / WEIGHTS).unlink()
     assert refusal(folder, load).startswith(f"{WORDS_GRAPH} must be a whole graph. Got one of ")
+
+
+def rename(graph, old, new):
+    for node in graph.node:
+        node.input[:] = [new if name == old else name for name in node.input]
+        node.output[:] = [new if name == old else name for name in node.output]
+
+
+def cut_output(graph):
+    """Leave one token, or one word, of what the graph computes."""
+    name = graph.output[0].name
+    rename(graph, name, "whole")
+    axis = 1 if name == "emissions" else 0
+    for key, number in (("from", 0), ("to", 1), ("axis", axis)):
+        graph.initializer.append(onnx.numpy_helper.from_array(np.array([number]), key))
+    graph.node.append(onnx.helper.make_node("Slice", ["whole", "from", "to", "axis"], [name]))
+
+
+def double_output(graph):
+    name = graph.output[0].name
+    rename(graph, name, "whole")
+    graph.node.append(onnx.helper.make_node("Cast", ["whole"], [name], to=onnx.TensorProto.DOUBLE))
+    graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+
+
+def rename_output(graph):
+    rename(graph, graph.output[0].name, "other")
+    graph.output[0].name = "other"
+
+
+def rename_input(graph):
+    rename(graph, graph.input[0].name, "other")
+    graph.input[0].name = "other"
+
+
+def retype_input(graph):
+    graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.STRING
+
+
+def fail_in_the_middle(graph):
+    """Add up arrays that fit together only by chance."""
+    name = graph.output[0].name
+    rename(graph, name, "whole")
+    graph.initializer.append(onnx.numpy_helper.from_array(np.ones(3, np.float32), "three"))
+    graph.node.append(onnx.helper.make_node("Add", ["whole", "three"], [name]))
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize(
+    "change",
+    [cut_output, double_output, rename_output, rename_input, retype_input, fail_in_the_middle],
+)
+def test_a_graph_that_computes_something_else_is_refused_in_one_line(
+    folder, tmp_path, name, change
+):
+    parts, folder = load_model(folder), copied(folder, tmp_path)
+    graph = onnx.load(folder / name, load_external_data=False)
+    change(graph.graph)
+    (folder / name).write_bytes(graph.SerializeToString())
+
+    def run(folder):
+        runtime = OnnxRuntime(
+            folder, parts.task, precision="int8" if name == INT8_GRAPH else "fp32"
+        )
+        runtime.outputs(make_batch(folder, runtime))
+
+    assert refusal(folder, run).startswith(f"{name}")
+
+
+def test_the_graph_of_another_head_is_refused(folder):
+    words = refusal(folder, task=TextTask(load_model(folder).task.outputs))
+    assert words == f"{MODEL_GRAPH} must compute logits. Got emissions."
 
 
 def reheaded(folder, tmp_path, change):
@@ -193,7 +266,7 @@ def spoil(weights):
 )
 def test_steps_that_do_not_fit_are_refused(folder, tmp_path, change, message):
     folder, parts = reheaded(folder, tmp_path, change)
-    words = refusal(folder, lambda folder: OnnxRuntime(folder, len(parts.task.outputs)))
+    words = refusal(folder, lambda folder: OnnxRuntime(folder, parts.task))
     assert words.removeprefix(WEIGHTS).lstrip(" ") == message
 
 
@@ -203,12 +276,12 @@ def test_a_head_without_steps_has_all_of_them_alike(folder, tmp_path):
             del weights[name]
 
     folder, parts = reheaded(folder, tmp_path, change)
-    assert OnnxRuntime(folder, len(parts.task.outputs)).edges is None
+    assert OnnxRuntime(folder, parts.task).edges is None
     for array in parts.task.lattice(None).edges:
         assert set(np.unique(array)) <= {0, -np.inf}
         assert (array == 0).any()
     with pytest.raises(ModelFolderError) as error:
-        OnnxRuntime(folder, 5)
+        OnnxRuntime(folder, replace(parts.task, tags=parts.task.tags[:5]))
     assert str(error.value) == f"{folder}: {MODEL_GRAPH} must score 5 tags or classes. Got 17."
 
 

@@ -1,5 +1,7 @@
 """A script as users write it, for type checkers: every public call, and what comes of it."""
 
+import multiprocessing
+
 import ner
 
 sentences: list[ner.Sentence] = ner.read_sentences("sample:train")
@@ -39,6 +41,15 @@ doc = model.tag_tokens(["Ada", "won"], required=[(0, 1, "PER")], forbidden=[(1, 
 best: list[ner.PredictedSentence] = model.nbest("Jordan won.", k=3)
 if best[0].prediction.probability is not None:
     print(best[0].prediction.probability + 0.5)
+tags: list[str] = doc.tags("BIOES") + sentences[0].tags()
+record: dict[str, object] = doc.to_dict()
+copied: ner.PredictedSentence = ner.PredictedSentence.from_dict(record)
+copy: ner.Sentence = ner.Sentence.from_dict(sentences[0].to_dict())
+prediction: ner.Prediction = ner.Prediction.from_dict(doc.prediction.to_dict())
+found_entity: ner.PredictedEntity = ner.PredictedEntity.from_dict(doc.entities[0].to_dict())
+distinct: set[ner.Sentence] = {doc, copied, copy}
+with multiprocessing.Pool(2) as pool:
+    mapped: list[ner.PredictedSentence] = pool.map(model.tag, ["Ada won.", "Nobody won."])
 streamed: list[float] = [e.score for doc in model.pipe(["Ada won."]) for e in doc.entities]
 tagged: list[ner.PredictedSentence] = model.tag_sentences(sentences, batch_tokens=4096)
 
@@ -46,7 +57,7 @@ answer: ner.Classification = model.classify("Which river flows through Geneva ?"
 answer = model.classify_tokens(["Which", "river", "?"])
 print((answer.label or "").upper(), answer.labels[0].upper(), answer.probabilities["LOC"] + 0.5)
 print([(weight.text.upper(), weight.weight + 0.5) for weight in answer.attention])
-print(model.labels[0].upper(), model.column.upper(), model.columns)
+print(model.labels[0].upper(), model.column.upper())
 
 tagger: ner.Tagger = ner.Tagger.load("runs/mine/model")
 print(tagger.tag("Ada won.").entities[0].score + 0.5)
@@ -58,6 +69,16 @@ models: list[ner.Predictor] = [model, tagger, token_tagger, classifier]
 
 found: ner.SpanReport | ner.LabelReport = ner.evaluate(tagger, "sample:test", name="test")
 found = ner.evaluate(tagger, tagged)
+pairs = [(["Ada", "won"], ["B-PER", "O"]), (["Nobody", "won"], ["O", "O"])]
+found = ner.evaluate(tagger, pairs)
+found = ner.evaluate(tagger, (pair for pair in pairs))
+found = ner.SpanReport.from_dict(found.to_dict())
+texts = [("Nice film.", "pos"), ("Not so nice.", "neg")]
+records = [{"tokens": ["Ada", "won"], "ner_tags": ["B-PER", "O"]}]
+model, report = ner.train(train=pairs, dev=iter(pairs), test=records)
+model, report = ner.train(train=texts, task="classify")
+read: list[ner.Sentence] = ner.read_sentences(pairs)
+ner.rename("runs/mine/model", {"PER": "PERSON"}, "runs/mine/renamed")
 with open("tagged.conll", "rb") as lines:
     print(ner.score_predictions(lines, "tagged.conll").f1 + 0.5)
 cost = ner.export("runs/mine/model", int8=True, dev="sample:dev")

@@ -33,7 +33,7 @@ from ner.data.lines import (
     short,
 )
 from ner.data.sentence import Sentence, Source
-from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, refuse_gaps
+from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, has_gaps, refuse_gaps
 from ner.errors import DataError
 
 TEXT_ENDING, ANNOTATION_ENDING = ".txt", ".ann"
@@ -142,8 +142,7 @@ def _text_bound(line: str, text: str, rules: SpanRules, where: str) -> Iterator[
             "a span must have a label, a blank, a start and an end (several are separated by ;). "
             f"Got {short(line)}."
         ) from None
-    gaps = [text[end:start] for end, start in zip(ends, starts[1:], strict=False)]
-    if any(gap.strip() for gap in gaps):
+    if has_gaps(text, starts, ends, rules.offsets):
         refuse_gaps(f"{places!r} {label}", rules, where)
         return
     span = char_span(starts[0], ends[-1], label, line, covered or None)
@@ -177,6 +176,11 @@ def _annotation_lines(sentence: Sentence, where: str) -> Iterator[str]:
         yield f"T{i}\t{entity.label} {entity.start} {entity.end}\t{covered}\n"
 
 
+def _lost(sentence: Sentence) -> Iterator[str]:
+    if sentence.id is not None and _file_name(sentence.id) is None:
+        yield IDS
+
+
 FORMAT = Format(
     "brat",
     "standoff files of brat: a folder, or a pair of .txt and .ann",
@@ -184,4 +188,6 @@ FORMAT = Format(
     read_brat,
     save=write_brat,
     endings=(ANNOTATION_ENDING,),
+    options=frozenset({"offsets"}),
+    loses=_lost,
 )

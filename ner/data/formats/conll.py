@@ -3,8 +3,9 @@
 The scheme of the tags, the separators and the ends of lines may be any. Single tabs separate the
 columns if the first row holds a tab; otherwise runs of blanks and tabs do. A row of `-DOCSTART-`
 begins a document, whose name is a running number; sentences before the first such row have no
-document. If the tag of a token is left open (see `ner.data.partial`), the sentence has `allowed`
-instead of `spans`.
+document. Lines before a sentence that begin with # are comments, unless they look like its rows
+(see `Layout.count_comments`): a token may be a #, or begin with one. If the tag of a token is left
+open (see `ner.data.partial`), the sentence has `allowed` instead of `spans`.
 """
 
 import itertools
@@ -25,6 +26,7 @@ from ner.data.formats.base import (
 )
 from ner.data.formats.columns import (
     BLANKS,
+    COMMENTS,
     DOCUMENT_BOUNDARY,
     RUN_OF_BLANKS,
     Layout,
@@ -32,9 +34,11 @@ from ner.data.formats.columns import (
     sentence_tags,
     token_columns,
 )
-from ner.data.formats.options import ReadOptions
+from ner.data.formats.misread import watch_tokens
+from ner.data.formats.options import DEFAULT_TAGS, ReadOptions
 from ner.data.lines import decode_lines, input_name, read_lines, replace_surrogates
 from ner.data.sentence import Sentence, Source
+from ner.data.spans import Notes
 from ner.errors import ConfigError, DataError
 
 
@@ -45,6 +49,7 @@ def read_conll(
     tags: str | None = "ner",
     problems: list[DataError] | None = None,
     last: str | None = None,
+    notes: Notes | None = None,
 ) -> Iterator[Sentence]:
     """Yield the sentences of a column file.
 
@@ -59,15 +64,32 @@ def read_conll(
         problems: A list for the errors of sentences that cannot be read, which are left out; None
             raises the first error.
         last: The name of the last column if `columns` is None; by default `tags`.
+        notes: Counts the comments, and gets a warning if the tokens look like another column.
 
     Raises:
         ConfigError: `columns` does not name exactly one token column, or repeats a name.
         DataError: A row is not UTF-8, has too many or too few columns, an empty token or a tag
             without prefix.
     """
-    for block in _read_blocks(lines, name, Layout(columns, tags, last), problems):
-        if block.sentence is not None:
-            yield block.sentence
+    blocks = _read_blocks(lines, name, Layout(columns, tags, last), problems)
+    if notes is None:
+        yield from (block.sentence for block in blocks if block.sentence is not None)
+        return
+
+    def sentences() -> Iterator[Sentence]:
+        for block in blocks:
+            if block.comments:
+                notes.ignored[COMMENTS] += block.comments
+            if block.sentence is not None:
+                yield block.sentence
+
+    yield from watch_tokens(sentences(), notes, name)
+
+
+def comment_lines(lines: Iterable[bytes], name: str, layout: Layout) -> Iterator[int]:
+    """Yield the number of each line of a column file that is a comment, from 1."""
+    for block in _read_blocks(lines, name, layout, []):
+        yield from range(block.start, block.start + block.comments)
 
 
 def write_conll(
@@ -89,12 +111,13 @@ def write_conll(
 
     Raises:
         DataError: A token, label or value is empty or holds a tab or a newline, a token is
-            `-DOCSTART-`, or a sentence lacks a column.
+            `-DOCSTART-`, a sentence lacks a column, or its first row would be read as a comment.
 
     >>> list(write_conll([Sentence(["New", "York"], spans=[(0, 2, "LOC")])], "BIOES"))
     ['New\tB-LOC', 'York\tE-LOC', '']
     """
     document: str | None = None
+    layout = Layout(None, DEFAULT_TAGS if tagged else None)
     for number, sentence in enumerate(sentences, 1):
         where = sentence_name(sentence, number)
         if sentence.document != document:
@@ -102,8 +125,16 @@ def write_conll(
             yield f"{DOCUMENT_BOUNDARY}\tO"
             yield ""
         fields = token_columns(sentence, columns, scheme if tagged else None, where)
-        for row in zip(*fields, strict=True):
-            yield _row([replace_surrogates(field) for field in row], where)
+        rows = [
+            _row([replace_surrogates(field) for field in row], where)
+            for row in zip(*fields, strict=True)
+        ]
+        if rows and layout.count_comments(rows):
+            raise DataError(
+                f"{where}: without tags, this row would be read as a comment. Got {rows[0]!r}. "
+                "Write another format, such as jsonl."
+            )
+        yield from rows
         yield ""
 
 
@@ -116,12 +147,13 @@ def annotate_conll(
     tags: str | None = None,
     problems: list[DataError] | None = None,
     predicted: str | None = None,
+    notes: Notes | None = None,
 ) -> Iterator[str]:
     """Yield the lines of a column file, without newline, with the predicted tag as last column.
 
-    Everything else stays as it is: separators, blank lines and `-DOCSTART-` rows. These rows get an
-    O, or a `_` if a column is predicted, and so do the rows of a sentence that cannot be read. A
-    line waits only until its sentence is tagged.
+    Everything else stays as it is: separators, comments, blank lines and `-DOCSTART-` rows. These
+    rows get an O, or a `_` if a column is predicted, and so do the rows of a sentence that cannot
+    be read. A line waits only until its sentence is tagged.
 
     Args:
         lines: The lines of the file, undecoded.
@@ -132,6 +164,7 @@ def annotate_conll(
         tags: As for `read_conll`, but by default no column is taken for tags, nor checked.
         problems: As for `read_conll`.
         predicted: The predicted column to write instead of tags.
+        notes: Gets a warning if the tokens look like another column.
     """
     layout = Layout(columns, tags)
     nothing = itertools.repeat("O" if predicted is None else "_")
@@ -143,11 +176,11 @@ def annotate_conll(
             if block.sentence is not None:
                 yield block.sentence
 
-    for tagged in tag_sentences(sentences()):
+    for tagged in tag_sentences(watch_tokens(sentences(), notes or Notes(), name)):
         while waiting[0].sentence is None:
             yield from _annotated(waiting.popleft(), nothing, layout)
         block = waiting.popleft()
-        assert len(tagged) == len(block.lines), "tag_sentences changed the tokens or their order"
+        assert len(tagged) == len(block.rows), "tag_sentences changed the tokens or their order"
         values = sentence_tags(tagged, scheme) if predicted is None else tagged.column(predicted)
         yield from _annotated(block, values, layout)
     for block in waiting:
@@ -157,10 +190,20 @@ def annotate_conll(
 
 @dataclass
 class _Block:
-    """The lines of one sentence, which may be unreadable, or one line between two sentences."""
+    """The lines of one sentence, which may be unreadable, or lines between two sentences.
+
+    The first line has the number `start`. The first lines may be comments.
+    """
 
     lines: list[str]
+    start: int = 1
+    comments: int = 0
     sentence: Sentence | None = None
+
+    @property
+    def rows(self) -> list[str]:
+        """The lines that are not comments."""
+        return self.lines[self.comments :] if self.comments else self.lines
 
 
 def _read_blocks(
@@ -172,14 +215,15 @@ def _read_blocks(
     undecoded: dict[int, DataError] = {}
     document_names = map(str, itertools.count())
     document: str | None = None
-    start = 1
 
     def finished() -> _Block:
-        rows = None if undecoded else layout.read_plain_rows(block.lines)
+        block.comments = layout.count_comments(block.lines)
+        rows = None if undecoded else layout.read_plain_rows(block.rows)
         if rows is None:
-            rows = _read_rows(block.lines, undecoded, layout, name, start, problems)
-        if rows is not None:
-            block.sentence = layout.sentence(rows, document=document, source=Source(name, start))
+            rows = _read_rows(block, undecoded, layout, name, problems)
+        if rows:
+            source = Source(name, block.start + block.comments)
+            block.sentence = layout.sentence(rows, document=document, source=source)
         return block
 
     for number, text, problem in decode_lines(lines, name):
@@ -189,12 +233,12 @@ def _read_blocks(
             if block.lines:
                 yield finished()
                 block, undecoded = _Block([]), {}
-            yield _Block([line])
+            yield _Block([line], number)
             if is_boundary:
                 document = next(document_names)
             continue
         if not block.lines:
-            start = number
+            block.start = number
         if problem is not None:
             undecoded[len(block.lines)] = problem
         block.lines.append(line)
@@ -203,20 +247,21 @@ def _read_blocks(
 
 
 def _read_rows(
-    lines: Sequence[str],
+    block: _Block,
     undecoded: Mapping[int, DataError],
     layout: Layout,
     name: str,
-    start: int,
     problems: list[DataError] | None,
 ) -> list[Row] | None:
     """Read the rows of a sentence one by one, up to the first that cannot be read."""
     rows: list[Row] = []
-    for i, line in enumerate(lines):
+    for i, line in enumerate(block.lines):
         try:
             if i in undecoded:
                 raise undecoded[i]
-            rows.append(layout.read_row(line, f"{name}:{start + i}", is_first=not rows))
+            if i >= block.comments:
+                where = f"{name}:{block.start + i}"
+                rows.append(layout.read_row(line, where, is_first=not rows))
         except DataError as error:
             if problems is None:
                 raise
@@ -226,7 +271,8 @@ def _read_rows(
 
 
 def _annotated(block: _Block, values: Iterable[str], layout: Layout) -> Iterator[str]:
-    for line, value in zip(block.lines, values, strict=False):
+    yield from block.lines[: block.comments]
+    for line, value in zip(block.rows, values, strict=False):
         yield f"{line}{layout.separator}{value}" if line else ""
 
 
@@ -252,12 +298,24 @@ def _read_conll(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
             f"tags: must be one of the named columns ({' '.join(options.columns)}). Got {tags!r}."
         )
     return read_conll(
-        lines, input_name(source), options.columns, tags, options.problems, options.target
+        lines,
+        input_name(source),
+        options.columns,
+        tags,
+        options.problems,
+        options.target,
+        options.rules.notes,
     )
 
 
 def _lines_conll(sentences: Iterable[Sentence], options: WriteOptions) -> Iterator[str]:
     return write_conll(sentences, options.scheme, options.columns, options.tagged)
+
+
+def _lost(sentence: Sentence) -> Iterator[str]:
+    """Only where documents begin is written; reading numbers them."""
+    if sentence.document is not None and not sentence.document.isdigit():
+        yield f"names of {DOCUMENTS}"
 
 
 FORMAT = Format(
@@ -268,6 +326,8 @@ FORMAT = Format(
     _lines_conll,
     columns=None,
     is_table=True,
+    options=frozenset({"columns", "tags"}),
+    loses=_lost,
     endings=(
         *(".conll", ".iob", ".bio", ".bioes", ".bmes", ".bilou", ".col"),
         *(".testa", ".testb"),  # as in eng.testa

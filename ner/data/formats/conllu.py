@@ -31,7 +31,7 @@ from ner.data.formats.base import (
     WriteOptions,
     sentence_name,
 )
-from ner.data.formats.columns import BLANKS, count_columns, sentence_tags
+from ner.data.formats.columns import BLANKS, COMMENTS, count_columns, sentence_tags
 from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import build_sentences
 from ner.data.lines import decode_lines, input_name, read_lines, replace_surrogates
@@ -182,7 +182,7 @@ class _Reader:
             name = comment.removeprefix(DOCUMENT_COMMENT).strip().removeprefix("id").lstrip(" =")
             self.document = name or next(self.numbers)
         else:
-            self.notes.ignored["comments"] += 1
+            self.notes.ignored[COMMENTS] += 1
 
     def _read_row(self, words: _Words, line: str, where: str, number: int) -> None:
         row = line.split("\t")
@@ -420,4 +420,5 @@ FORMAT = Format(
     _lines_conllu,
     columns=frozenset(COLUMN_NAMES),
     endings=(".conllu",),
+    options=frozenset({"tags"}),
 )

@@ -8,22 +8,22 @@ from ner.data.formats.base import Format
 from ner.data.formats.brat import is_brat
 from ner.data.formats.columns import (
     BLANKS,
-    LABEL_NAMES,
     RUN_OF_BLANKS,
-    SENTENCE_NAMES,
-    SPAN_NAMES,
-    TEXT_NAMES,
-    TOKEN_NAMES,
+    TAG,
 )
+from ner.data.formats.csv_tables import kind_of_table
+from ner.data.formats.labelled_lines import LABEL_PREFIX
 from ner.data.formats.registry import FORMATS
-from ner.data.lines import CHUNK, is_folder, read_head
+from ner.data.lines import CHUNK, decode_head, is_folder, read_head
+from ner.data.stdin import standard_input
 from ner.errors import DataError
 
-TAG = re.compile(r"O|[BIESLUM]-.+")
+PUBTATOR_TITLE = re.compile(r"\s*[^|\t\n]+\|t\|")
 CONLLU_ROW = re.compile(r"1(?:-[0-9]+)?\t(?:[^\t]*\t){8}[^\t]*")
 
 # How the kinds of JSON begin. The first pattern that matches decides.
 JSON_BEGINNINGS = (
+    (re.compile(r'\s*[\[{].*"passages"\s*:\s*\[\s*\{.*"offset"\s*:', re.DOTALL), "bioc"),
     (re.compile(r'\s*\{\s*"(?:[^"\\]|\\.)*"\s*:.*"examples"\s*:\s*\[', re.DOTALL), "lighttag"),
     (re.compile(r'\s*\{\s*"examples"\s*:\s*\[', re.DOTALL), "lighttag"),
     (re.compile(r'\s*\{.*"annotations"\s*:\s*\[\s*(?:\[|null)', re.DOTALL), "spacy-json"),
@@ -43,7 +43,7 @@ def detect_format(
 ) -> Format:
     """Detect the format of a file, of a folder, or of a name as `read_sentences` takes it.
 
-    Standard input has columns, or labels and texts. So has a file that looks like no other format.
+    A file that looks like no other format has columns, or labels and texts.
 
     Args:
         source: The file, folder or name.
@@ -57,10 +57,11 @@ def detect_format(
     name = str(source)
     if not name:
         raise DataError("FILE: must be a name. Got ''.")
-    if name == "-" and is_labelled:
-        return FORMATS["labels"]
-    if name == "-" or name.startswith("sample:"):
+    if name.startswith("sample:"):
         return FORMATS["conll"]
+    if name == "-":
+        head = decode_head(standard_input().peek(), encoding)
+        return detect_content(head, is_labelled=is_labelled)
     path = Path(source)
     if name.startswith("hub:"):
         return FORMATS["hub"]
@@ -72,7 +73,17 @@ def detect_format(
     for entry in FORMATS.values():
         if ending in entry.endings:
             return entry
-    head = read_head(path, encoding)
+    return detect_content(read_head(path, encoding), ending, is_labelled=is_labelled)
+
+
+def detect_content(head: str, ending: str = "", *, is_labelled: bool = False) -> Format:
+    """Detect the format of a file by how it begins.
+
+    Args:
+        head: The start of its content.
+        ending: The ending of its name, in small letters.
+        is_labelled: As for `detect_format`.
+    """
     lines = [line.rstrip("\r") for line in head.split("\n")]
     if len(head) >= CHUNK // 4:
         lines.pop()  # it may be cut off
@@ -102,17 +113,14 @@ def _json_name(head: str) -> str | None:
 def _table_name(lines: list[str], ending: str) -> str | None:
     """Detect a table by its header. Only the ending .csv makes a table of any header."""
     header = next((line for line in lines if line), "")
-    kind, delimiter = ("tsv", "\t") if "\t" in header and ending != ".csv" else ("csv", ",")
-    names = {name.strip(' "').lower() for name in header.split(delimiter)}
-    if names.intersection(TOKEN_NAMES) and names.intersection(SENTENCE_NAMES):
-        return f"{kind}-long"
-    is_wide = names.intersection(TEXT_NAMES) and names.intersection((*SPAN_NAMES, *LABEL_NAMES))
-    return kind if is_wide or ending == ".csv" else None
+    return kind_of_table(header, any_header=ending == ".csv")
 
 
 def _lines_name(lines: list[str], is_labelled: bool) -> str:
-    """Tell CoNLL-U, columns, and labels with texts apart."""
+    """Tell PubTator, CoNLL-U, columns, and labels with texts apart."""
     first = next((line for line in lines if line and not line.startswith("#")), "")
+    if PUBTATOR_TITLE.match(first):
+        return "pubtator"
     if CONLLU_ROW.fullmatch(first):
         return "conllu"
     while lines and not lines[-1].strip(BLANKS):
@@ -120,11 +128,20 @@ def _lines_name(lines: list[str], is_labelled: bool) -> str:
     if is_labelled:
         lines = [line for line in lines if line.strip(BLANKS)]
     rows = [RUN_OF_BLANKS.split(line.strip(BLANKS)) for line in lines]
+    if rows and all(row[0].startswith(LABEL_PREFIX) for row in rows):
+        return "labels"
     have_texts = all(len(row) > 1 for row in rows)
     have_tags = all(TAG.fullmatch(row[-1]) for row in rows)
-    are_texts = is_labelled or (
-        len(rows) >= FEWEST_TEXTS
-        and len({len(row) for row in rows}) > FEWEST_TEXTS - 1
-        and len({row[0] for row in rows}) <= len(rows) / 2 + 1
+    # A column of texts beside one of labels: fields with several words are no tokens and tags.
+    are_pairs = all(line.count("\t") == 1 for line in lines)
+    with_words = sum(max(len(field.split()) for field in line.split("\t")) > 2 for line in lines)
+    are_texts = (
+        is_labelled
+        or (are_pairs and 2 * with_words > len(lines))
+        or (
+            len(rows) >= FEWEST_TEXTS
+            and len({len(row) for row in rows}) > FEWEST_TEXTS - 1
+            and len({row[0] for row in rows}) <= len(rows) / 2 + 1
+        )
     )
     return "labels" if have_texts and not have_tags and are_texts else "conll"

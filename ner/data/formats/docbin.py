@@ -11,6 +11,7 @@ from typing import Any
 
 from ner.data.compressed import created, opened
 from ner.data.formats.base import (
+    BLANK_TOKENS,
     DOCUMENTS,
     IDS,
     TEXT_CONTENT,
@@ -20,9 +21,11 @@ from ner.data.formats.base import (
     sentence_name,
 )
 from ner.data.formats.options import ReadOptions
+from ner.data.formats.records import note_unknown
 from ner.data.formats.spacy_json import LABEL_THRESHOLD
 from ner.data.lines import check_file, reason, replace_surrogates
 from ner.data.sentence import Sentence, Source
+from ner.data.spans import Notes
 from ner.errors import DataError
 from ner.extras import require
 
@@ -53,7 +56,9 @@ def read_docbin(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
         documents = list(tokens.DocBin().from_bytes(content).get_docs(vocabulary))
     except Exception as error:
         raise DataError(f"{path}: must be a DocBin of spaCy. {reason(error)}.") from None
+    notes = options.rules.notes
     for number, document in enumerate(documents, 1):
+        _note_unread(document, notes)
         yield _sentence(document, Source(str(path), number))
 
 
@@ -81,6 +86,17 @@ def write_docbin(sentences: Iterable[Sentence], path: Path, options: WriteOption
 def _spacy() -> tuple[Any, Any]:
     spacy = require("spacy", PURPOSE, extra="spacy")
     return spacy, require("spacy.tokens", PURPOSE, extra="spacy")
+
+
+def _note_unread(document: Any, notes: Notes) -> None:
+    """Count what no `Sentence` holds: groups of spans, and ids of entities."""
+    for name, group in document.spans.items():
+        notes.ignored[f"spans of the group {name!r}"] += len(group)
+    for entity in document.ents:
+        ids = {"kb_id": entity.kb_id_, "id": entity.ent_id_}
+        note_unknown(ids, (), notes, "of spans")
+    own = ("id", "document", BETWEEN, ANNOTATED)
+    note_unknown({str(key): value for key, value in document.user_data.items()}, own, notes)
 
 
 def _sentence(document: Any, source: Source) -> Sentence:
@@ -173,7 +189,7 @@ def _words(sentence: Sentence) -> tuple[list[str], list[bool], list[int], list[i
 FORMAT = Format(
     "spacy",
     "spaCy's DocBin",
-    TEXT_CONTENT | {TOKENS, IDS, DOCUMENTS},
+    TEXT_CONTENT | {TOKENS, BLANK_TOKENS, IDS, DOCUMENTS},
     read_docbin,
     save=write_docbin,
     columns=frozenset(ATTRIBUTES),

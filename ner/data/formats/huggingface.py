@@ -12,12 +12,13 @@ tags, as strings.
 import itertools
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ner.data.compressed import created
 from ner.data.formats.base import (
+    BLANK_TOKENS,
     IDS,
     SPANS,
     TOKENS,
@@ -29,18 +30,28 @@ from ner.data.formats.columns import (
     DOCUMENT_BOUNDARY,
     TAG_LIST_NAMES,
     TOKEN_LIST_NAMES,
+    guess_of,
     token_columns,
 )
-from ner.data.formats.huggingface_columns import TokenRows, choose_rows
+from ner.data.formats.huggingface_columns import (
+    NamedColumns,
+    TextRows,
+    TokenRows,
+    choose_rows,
+)
 from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import Tokenize, build_sentences
 from ner.data.lines import check_file, is_folder, reason, replace_surrogates
 from ner.data.sentence import Sentence, Source
+from ner.data.spans import Notes, SpanRules
 from ner.data.tokenizer import Tokenizer
 from ner.errors import DataError
 from ner.extras import require
 
 DEVELOPMENT_SPLITS = ("validation", "dev", "valid")
+
+# The number of rows that show which lists have an item for each token.
+PROBED_ROWS = 100
 
 # The number of sentences in memory at once, while they are written.
 WRITTEN_AT_ONCE = 1000
@@ -49,11 +60,10 @@ WRITTEN_AT_ONCE = 1000
 def read_hub(
     source: str | Path,
     split: str,
-    tokens: str | None = None,
-    tags: str | None = None,
+    named: NamedColumns | None = None,
     problems: list[DataError] | None = None,
-    target: str | None = None,
     tokenize: Tokenize | None = None,
+    rules: SpanRules | None = None,
 ) -> Iterator[Sentence]:
     """Yield the sentences of a data set, with the label names that the data set itself states.
 
@@ -61,28 +71,61 @@ def read_hub(
         source: A parquet file, a folder written by `save_to_disk`, or else a name on the hub. Code
             that comes with a data set is never run.
         split: The split to read, if there are several; "dev" also finds "validation" and "valid".
-        tokens: The column of tokens or of texts. By default tokens are "tokens", "words", or the
-            only list of strings whose name is not a usual name of labels; else texts are "text",
-            "sentence", "review", "content", or the only column of strings.
-        tags: The column of tags, or of the labels of texts (a string, a number or a class, or a
-            list of them). By default tags are "ner_tags", "tags", or the only list of classes;
-            labels are "label", "labels", "class", "category", "sentiment", "target", or the only
-            column of classes (if "label" holds numbers without names, "label_text" replaces it).
-            If there is no such column, the sentences are not annotated.
+        named: What some of the columns hold. By default tokens are "tokens", "words", or the only
+            list of strings whose name is not a usual name of labels; else texts are "text",
+            "sentence", "review" or another usual name, or the only column of strings. Tags are
+            "ner_tags", "tags", or the only list of classes. Spans of texts are "spans", "entities",
+            or the only list of structures with a start, an end and a label. Labels are "label",
+            "labels" or another usual name, or the only column of classes (if "label" holds numbers
+            without names, "label_text" replaces it). If there is no such column, the sentences are
+            not annotated.
         problems: A list for the errors of rows that cannot be read, which are left out; None
             raises the first error.
-        target: A column of classes or strings to learn as it is. Then no column is taken for tags
-            unless `tags` names it.
         tokenize: Cuts texts into tokens; by default `Tokenizer()`.
+        rules: What to do with spans of texts that are not whole tokens, or overlap. Its notes get
+            the columns that are not read; None refuses such spans.
 
     Raises:
         DataError: The data set, its split or a column does not exist, tags are numbers without
             names, or a row is malformed.
         MissingExtraError: `datasets` is not installed.
     """
-    dataset, name = _choose_split(_load(source), split, str(source))
-    kind = choose_rows(dataset.features, name, tokens, tags, target, tokenize or Tokenizer())
+    named, rules = named or NamedColumns(), rules or SpanRules()
+    dataset, name = choose_split(_load(source), split, str(source))
+    places = (Source(name, number) for number in itertools.count(1))
+    tokenize = tokenize or Tokenizer()
+    yield from dataset_sentences(dataset, name, places, named, problems, tokenize, rules)
+
+
+def dataset_sentences(
+    dataset: Any,
+    name: str,
+    places: Iterator[Source],
+    named: NamedColumns,
+    problems: list[DataError] | None,
+    tokenize: Tokenize,
+    rules: SpanRules,
+) -> Iterator[Sentence]:
+    """Yield the sentences of a data set that is loaded.
+
+    Args:
+        dataset: The data set, without splits.
+        name: What messages call it.
+        places: What messages call each of its rows.
+        named: As for `read_hub`, like the following ones.
+        problems: See there.
+        tokenize: See there.
+        rules: See there.
+
+    Raises:
+        DataError: A column does not exist, tags are numbers without names, or a row is malformed.
+    """
+    kind = choose_rows(dataset.features, name, named, tokenize, rules)
+    if isinstance(kind, TokenRows):
+        head = dataset.select_columns(list(dict.fromkeys(kind.columns))).with_format(None)
+        kind = kind.fitting(list(itertools.islice(head, PROBED_ROWS)), named.target)
     columns = dict.fromkeys([*kind.columns, *({"id"} & dataset.features.keys())])
+    _note_columns(kind, dataset, columns, named, rules.notes)
     rows = dataset.select_columns(list(columns)).with_format(None)
     document_names = map(str, itertools.count())
     document: str | None = None
@@ -94,8 +137,23 @@ def read_hub(
             return None
         return kind.sentence(row, place).replace(document=document)
 
-    records = ((Source(name, number), row) for number, row in enumerate(rows, 1))
-    yield from build_sentences(records, build, problems)
+    yield from build_sentences(zip(places, rows, strict=False), build, problems)
+
+
+def _note_columns(
+    kind: TokenRows | TextRows,
+    dataset: Any,
+    read: Collection[str],
+    named: NamedColumns,
+    notes: Notes,
+) -> None:
+    """Note what the columns are taken for, and those that are not read."""
+    asked = vars(named).values()
+    known = [role for role, column in kind.roles.items() if column in asked]
+    for line in guess_of(kind.roles, known, [c for c in dataset.features if c != "id"]):
+        notes.guess(line)
+    for column in dataset.features.keys() - read:
+        notes.ignored[f"fields {column!r}"] += len(dataset)
 
 
 def write_parquet(sentences: Iterable[Sentence], path: Path, options: WriteOptions) -> None:
@@ -156,7 +214,12 @@ def _load(source: str | Path) -> Any:
         raise DataError(f"{source}: cannot be loaded as a data set. {reason(error)}.") from None
 
 
-def _choose_split(loaded: Any, split: str, name: str) -> tuple[Any, str]:
+def choose_split(loaded: Any, split: str, name: str) -> tuple[Any, str]:
+    """Return the split of a data set, and what messages call it; "dev" also finds "validation".
+
+    Raises:
+        DataError: There is no such split.
+    """
     if not isinstance(loaded, dict):
         return loaded, name
     wanted = [split, *(DEVELOPMENT_SPLITS if split in DEVELOPMENT_SPLITS else ())]
@@ -172,17 +235,31 @@ def _read_hub(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
     if str(source).startswith("hub:"):
         name, _, named_split = str(source).removeprefix("hub:").partition(":")
         split = named_split or split
-    chosen = (options.hub_tokens, options.hub_tags)
-    return read_hub(name, split, *chosen, options.problems, options.target, options.tokenizer)
+    named = named_columns(options)
+    return read_hub(name, split, named, options.problems, options.tokenizer, options.rules)
+
+
+def named_columns(options: ReadOptions) -> NamedColumns:
+    """Return what options say about the columns of a data set."""
+    roles = options.roles
+    return NamedColumns(
+        options.hub_tokens or roles.get("tokens", roles.get("text")),
+        options.hub_tags or options.tags or roles.get("tags"),
+        roles.get("label"),
+        roles.get("spans"),
+        options.target,
+    )
 
 
 FORMAT = Format(
     "hub",
     "Hugging Face datasets: hub:NAME, a folder, or .parquet",
-    frozenset({SPANS, TOKENS, IDS}),
+    frozenset({SPANS, TOKENS, BLANK_TOKENS, IDS}),
     _read_hub,
     save=write_parquet,
     columns=None,
     is_table=True,
     endings=(".parquet",),
+    options=frozenset({"tags", "offsets"}),
+    roles=frozenset({"tokens", "text", "tags", "label", "spans"}),
 )

@@ -1,20 +1,30 @@
 """What the columns of a data set of Hugging Face hold, and its rows as sentences."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ner.data.formats.columns import (
     LABEL_NAMES,
+    SPAN_NAMES,
     TAG_LIST_NAMES,
     TEXT_NAMES,
     TOKEN_LIST_NAMES,
 )
-from ner.data.formats.records import Tokenize, label_list, text_sentence
+from ner.data.formats.json_text import cell_value
+from ner.data.formats.records import (
+    SPAN_KEYS,
+    SPAN_LABEL_KEYS,
+    Tokenize,
+    is_span_list,
+    label_list,
+    list_spans,
+    text_sentence,
+)
 from ner.data.lines import short
 from ner.data.schemes import normalize_tag, spans_from_tags
 from ner.data.sentence import Sentence, Source
-from ner.data.spans import FieldError, SpanRules
+from ner.data.spans import CharSpan, FieldError, Notes, SpanRules
 from ner.errors import DataError
 
 STRING_TYPES = ("string", "large_string")
@@ -22,6 +32,65 @@ INTEGER_TYPES = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 1
 
 # A row of a data set: its values by the names of the columns.
 DatasetRow = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class NamedColumns:
+    """The columns that the caller names; None leaves the choice to their names and types.
+
+    Args:
+        tokens: The column of tokens, or of texts.
+        tags: The column of tags, or of labels of texts, or of spans.
+        label: The column of labels of texts, if `tags` names another one.
+        spans: The column of spans of texts.
+        target: A column of labels of tokens to learn as they are; no column is taken for tags then.
+    """
+
+    tokens: str | None = None
+    tags: str | None = None
+    label: str | None = None
+    spans: str | None = None
+    target: str | None = None
+
+
+@dataclass(frozen=True)
+class SpanColumn:
+    """A column with the spans of a text: a list of structures, or JSON.
+
+    Args:
+        name: The name of the column.
+        classes: The names of the numbers that are labels; None if labels are strings.
+    """
+
+    name: str
+    classes: Sequence[str] | None
+
+    def spans(self, row: DatasetRow, notes: Notes) -> list[CharSpan] | None:
+        """Read the spans of a row; None if it is not annotated.
+
+        Raises:
+            FieldError: The row holds something else.
+        """
+        value = row[self.name]
+        if value is None or value == "":
+            return None
+        if isinstance(value, str):
+            value = cell_value(value)
+        if isinstance(value, dict):  # a list for each field
+            fields = list(value)
+            value = [
+                dict(zip(fields, one, strict=True)) for one in zip(*value.values(), strict=True)
+            ]
+        if not is_span_list(value):
+            raise FieldError(f"{self.name}: must be a list of spans. Got {short(row[self.name])}.")
+        return list(list_spans(map(self._with_label, value), notes))
+
+    def _with_label(self, item: Any) -> Any:
+        """Replace a number by the name of its class."""
+        if self.classes is None or not isinstance(item, dict):
+            return item
+        key = next(key for key in SPAN_LABEL_KEYS if key in item)
+        return {**item, key: _class_names([item[key]], self.classes, f"{self.name}.{key}")[0]}
 
 
 @dataclass(frozen=True)
@@ -70,13 +139,32 @@ class TokenRows:
     label: LabelColumn | None
 
     @property
+    def roles(self) -> dict[str, str]:
+        """The names of columns by what they hold."""
+        label = None if self.label is None else self.label.name
+        return _known(tokens=self.tokens, tags=self.tags, label=label)
+
+    @property
     def columns(self) -> list[str]:
         """The columns that are read."""
-        return [
-            self.tokens,
-            *self.other_columns,
-            *([] if self.label is None else [self.label.name]),
-        ]
+        return [*self.roles.values(), *self.other_columns]
+
+    def fitting(self, rows: Sequence[DatasetRow], target: str | None) -> "TokenRows":
+        """Leave out lists of strings that hold nothing for each token, by the first rows.
+
+        WikiANN, for example, lists the entities of a sentence in such a column.
+        """
+
+        def fits(column: str) -> bool:
+            counts = [len(row[column] or ()) == len(row[self.tokens] or ()) for row in rows]
+            return 2 * sum(counts) >= len(counts)
+
+        kept = {
+            column: classes
+            for column, classes in self.other_columns.items()
+            if classes is not None or column in (self.tags, target) or fits(column)
+        }
+        return replace(self, other_columns=kept)
 
     def sentence(self, row: DatasetRow, source: Source) -> Sentence:
         """Make a sentence of a row.
@@ -108,17 +196,27 @@ class TextRows:
     Args:
         text: The column of texts.
         label: The column of their labels; None if there is none.
+        spans: The column of their spans; None if there is none.
         tokenize: Cuts the texts into tokens.
+        rules: What to do with spans that are not whole tokens, or overlap.
     """
 
     text: str
     label: LabelColumn | None
+    spans: SpanColumn | None
     tokenize: Tokenize
+    rules: SpanRules
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The names of columns by what they hold."""
+        label, spans = (c and c.name for c in (self.label, self.spans))
+        return _known(text=self.text, label=label, spans=spans)
 
     @property
     def columns(self) -> list[str]:
         """The columns that are read."""
-        return [self.text, *([] if self.label is None else [self.label.name])]
+        return list(self.roles.values())
 
     def sentence(self, row: DatasetRow, source: Source) -> Sentence:
         """Make a sentence of a row.
@@ -130,45 +228,58 @@ class TextRows:
         if not isinstance(text, str):
             raise FieldError(f"{self.text}: must be a string. Got {short(text)}.")
         labels = None if self.label is None else self.label.labels(row)
-        rules = SpanRules()
-        return text_sentence(text, None, source, self.tokenize, rules, labels=labels, id=_id(row))
+        spans = None if self.spans is None else self.spans.spans(row, self.rules.notes)
+        return text_sentence(
+            text, spans, source, self.tokenize, self.rules, labels=labels, id=_id(row)
+        )
 
 
 def choose_rows(
     features: Mapping[str, Any],
     name: str,
-    tokens: str | None,
-    tags: str | None,
-    target: str | None,
+    named: NamedColumns,
     tokenize: Tokenize,
+    rules: SpanRules,
 ) -> TokenRows | TextRows:
     """Find out what the columns of a data set hold.
 
     Args:
         features: The features of `datasets`, by column.
         name: What messages call the data set.
-        tokens: The column of tokens or texts; `read_hub` explains this argument and the next ones.
-        tags: The column of tags or labels.
-        target: The column of labels of tokens to learn.
+        named: The columns that the caller names.
         tokenize: Cuts texts into tokens.
+        rules: What to do with spans of texts that are not whole tokens, or overlap.
 
     Raises:
         DataError: A column does not exist, or holds something else.
     """
-    for column in (tokens, tags):
+    for column in (named.tokens, named.tags, named.label, named.spans):
         if column is not None and column not in features:
             raise DataError(
                 f"{name}: the column must be one of {' '.join(features)}. Got {column!r}."
             )
     lists = {c: kind for c, f in features.items() if (kind := _token_kind(f)) is not None}
     word_lists = [column for column, kind in lists.items() if kind == "strings"]
-    fitting = [column for column in word_lists if column not in LABEL_NAMES]
-    chosen = tokens or _choose(TOKEN_LIST_NAMES, features, fitting)
+    fitting = [column for column in word_lists if column not in (*LABEL_NAMES, *SPAN_NAMES)]
+    chosen = named.tokens or _choose(TOKEN_LIST_NAMES, features, fitting)
     if chosen in word_lists:
-        return _token_rows(features, name, chosen, lists, tags, target)
-    label = _label_column(features, name, tags, lists=True)
-    texts = [c for c, f in features.items() if _is_text(f) and not (label and c == label.name)]
-    text = tokens or next((c for c in TEXT_NAMES if c in texts), None)
+        return _token_rows(features, name, chosen, lists, named)
+    return _text_rows(features, name, named, tokenize, rules)
+
+
+def _text_rows(
+    features: Mapping[str, Any],
+    name: str,
+    named: NamedColumns,
+    tokenize: Tokenize,
+    rules: SpanRules,
+) -> TextRows:
+    spans = _span_column(features, name, named)
+    tags = None if spans is not None and spans.name == named.tags else named.tags
+    others = {c: f for c, f in features.items() if spans is None or c != spans.name}
+    label = _label_column(others, name, named.label or tags, lists=True)
+    texts = [c for c, f in others.items() if _is_text(f) and not (label and c == label.name)]
+    text = named.tokens or next((c for c in TEXT_NAMES if c in texts), None)
     if text is None and len(unnamed := [c for c in texts if c != "id"]) == 1:
         text = unnamed[0]
     if text not in texts:
@@ -176,7 +287,7 @@ def choose_rows(
             f"{name}: a column of tokens (lists of strings) or of texts (strings) must be named. "
             f"Got the columns {' '.join(features)}."
         )
-    return TextRows(text, label, tokenize)
+    return TextRows(text, label, spans, tokenize, rules)
 
 
 def _token_rows(
@@ -184,12 +295,12 @@ def _token_rows(
     name: str,
     tokens: str,
     lists: Mapping[str, Any],
-    tags: str | None,
-    target: str | None,
+    named: NamedColumns,
 ) -> TokenRows:
+    tags = named.tags
     labels_texts = tags is not None and _label_of(tags, features[tags], lists=False) is not None
     tag_column = None if labels_texts else tags
-    if tags is None and target is None:
+    if tags is None and named.target is None:
         classes = [column for column, kind in lists.items() if kind != "strings"]
         tag_column = _choose(TAG_LIST_NAMES, features, classes)
     if tag_column is not None and tag_column not in lists:
@@ -200,8 +311,43 @@ def _token_rows(
     other_columns = {
         c: None if kind == "strings" else kind for c, kind in lists.items() if c != tokens
     }
-    label = _label_column(features, name, tags if labels_texts else None, lists=False)
+    named_label = named.label or (tags if labels_texts else None)
+    label = _label_column(features, name, named_label, lists=False)
     return TokenRows(tokens, other_columns, tag_column, label)
+
+
+def _span_column(features: Mapping[str, Any], name: str, named: NamedColumns) -> SpanColumn | None:
+    """Choose the column of spans that is named, else one with a usual name, else the only one."""
+    structures = {c: fields for c, f in features.items() if (fields := _span_fields(f)) is not None}
+    usual = [c for c in SPAN_NAMES if c in structures or _is_text(features.get(c))]
+    chosen = named.spans or (named.tags if named.tags in structures else None)
+    if chosen is None and named.tags is None:
+        chosen = _choose(usual, features, structures)
+    if chosen is None:
+        return None
+    if chosen not in structures and not _is_text(features[chosen]):
+        raise DataError(
+            f"{name}: spans must be lists of structures with start, end and label, or JSON. "
+            f"Got {features[chosen]} in {chosen!r}."
+        )
+    fields = structures.get(chosen, {})
+    label = next((fields[key] for key in SPAN_LABEL_KEYS if key in fields), None)
+    classes = getattr(label, "feature", label)  # that of a list, if each field is one
+    return SpanColumn(chosen, getattr(classes, "names", None))
+
+
+def _span_fields(feature: Any) -> Mapping[str, Any] | None:
+    """Return the fields of the spans that a column holds; None if it holds something else."""
+    # A list of structures, or a structure of lists.
+    fields = feature if isinstance(feature, dict) else getattr(feature, "feature", None)
+    if not isinstance(fields, dict):
+        return None
+    has = [any(key in fields for key in keys) for keys in (SPAN_KEYS[:2], SPAN_KEYS[2:4])]
+    return fields if all(has) and any(key in fields for key in SPAN_LABEL_KEYS) else None
+
+
+def _known(**columns: str | None) -> dict[str, str]:
+    return {role: column for role, column in columns.items() if column is not None}
 
 
 def _token_kind(feature: Any) -> Any:

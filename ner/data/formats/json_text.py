@@ -1,8 +1,10 @@
 """JSON to values and back: a value on each line, or the items of one long list with their lines."""
 
+import ast
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,34 @@ def json_items(
     yield from reader.items()
 
 
+def json_documents(
+    lines: Iterable[bytes], name: str, keys: Sequence[str]
+) -> Iterator[tuple[Source, Any]]:
+    """Yield the items of a list, or values that follow each other, with the line of each.
+
+    Args:
+        lines: The lines of the file, undecoded.
+        name: What messages call the file.
+        keys: Where an object may hold the list, if that is the whole file.
+
+    Raises:
+        DataError: The file is not JSON.
+    """
+    reader = _Reader("\n".join(line for _, line in checked_lines(lines, name)), name)
+    for key in keys:
+        with suppress(DataError):
+            if reader.peek() == "{":
+                reader.enter(key)
+            if reader.peek() == "[":
+                break
+        reader.position = reader.counted = 0
+        reader.line = 1
+    if reader.peek() == "[":
+        yield from reader.items()
+    else:
+        yield from reader.values()
+
+
 def list_reader(
     build: Callable[[Any, Source, ReadOptions], Sentence | None], key: str | None = None
 ) -> Callable[[str | Path, ReadOptions], Iterator[Sentence]]:
@@ -74,6 +104,16 @@ def list_reader(
         )
 
     return read
+
+
+def cell_value(cell: str) -> Any:
+    """Read a cell of JSON, or of a Python list as pandas writes it; None if it is neither."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(cell)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    return None
 
 
 def dump(value: Any) -> str:
@@ -133,6 +173,11 @@ class _Reader:
             yield source, self._value()
             if self.peek() != "]":
                 self._expect(",")
+
+    def values(self) -> Iterator[tuple[Source, Any]]:
+        """Yield the values that follow each other up to the end."""
+        while self.peek():
+            yield Source(self.name, self._line_at(self.position)), self._value()
 
     def _value(self) -> Any:
         try:

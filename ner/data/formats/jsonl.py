@@ -12,8 +12,8 @@ unknown instead of outside of all entities. Instead of spans, "allowed" may hold
 token, `?`, or several tags with `|` between them.
 
 "tokens" may also be a list of strings instead of "text", which is then these strings joined by
-blanks; "ner_tags" or "tags" may hold the tags of such tokens, in any scheme. Beside "text", the
-list "words" holds the tokens if they differ from the text at their places.
+blanks; "ner_tags", "tags" or "labels" may hold the tags of such tokens, in any scheme. Beside
+"text", the list "words" holds the tokens if they differ from the text at their places.
 
 A span may also be `[start, end, label]`, have "start_offset" and "end_offset", and be in "label" or
 "labels", as in files of doccano. Tokens may be objects with "start" and "end", as in files of
@@ -23,26 +23,29 @@ that there are neither spans nor labels. Other fields are counted in the notes.
 """
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ner.choices import OffsetUnit
 from ner.data.formats.base import (
     ALL_CONTENT,
+    BLANK_TOKENS,
     IDS,
+    RECORD_ROLES,
     TEXT_CONTENT,
     TOKENS,
     Format,
     sentence_name,
     without_options,
 )
-from ner.data.formats.columns import SPAN_NAMES, TAG_LIST_NAMES
+from ner.data.formats.columns import SPAN_NAMES, TAG, TAG_LIST_NAMES
 from ner.data.formats.json_text import dump, dump_list, json_items, json_lines
 from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import (
     Offsets,
-    Tokenize,
     build_sentences,
+    by_roles,
     is_integers,
     is_span_list,
     is_strings,
@@ -53,6 +56,7 @@ from ner.data.formats.records import (
     text_sentence,
 )
 from ner.data.lines import input_name, read_lines, replace_surrogates, short
+from ner.data.offsets import character_at
 from ner.data.partial import (
     allowed_from_spans,
     allowed_from_tags,
@@ -61,7 +65,7 @@ from ner.data.partial import (
     tags_from_allowed,
 )
 from ner.data.sentence import PredictedEntity, Prediction, Sentence, Source
-from ner.data.spans import CharSpan, FieldError, SpanRules
+from ner.data.spans import CharSpan, FieldError, Notes
 from ner.errors import DataError
 
 LABEL_KEYS = ("label", "labels", "accept")
@@ -79,32 +83,33 @@ NO_PREDICTION = Prediction()
 
 
 def read_jsonl(
-    lines: Iterable[bytes],
-    name: str,
-    tokenize: Tokenize,
-    problems: list[DataError] | None = None,
-    rules: SpanRules | None = None,
-    whole: bool = False,
+    lines: Iterable[bytes], name: str, options: ReadOptions | None = None, *, whole: bool = False
 ) -> Iterator[Sentence]:
     """Yield the sentences of a JSON lines file. Blank lines are skipped.
 
     Args:
         lines: The lines of the file, undecoded.
         name: What messages call the file.
-        tokenize: Cuts the texts without "tokens" into tokens.
-        problems: A list for the errors of records that cannot be read, which are left out; None
-            raises the first error.
-        rules: What to do with spans that are not whole tokens, or overlap; None refuses them.
+        options: How it is read; by default `ReadOptions()`.
         whole: Whether the file is one JSON list of records.
 
     Raises:
         DataError: A line is not a JSON object in UTF-8, a field has the wrong type, or a span does
             not fit.
     """
-    span_rules = rules or SpanRules()
     records = json_items(lines, name) if whole else json_lines(lines, name)
+    return read_records(records, options)
+
+
+def read_records(
+    records: Iterable[tuple[Source, Any]], options: ReadOptions | None = None
+) -> Iterator[Sentence]:
+    """Yield the sentences of records with their places, or with the errors of reading them."""
+    chosen = options or ReadOptions()
+    if chosen.notes is None:
+        chosen = chosen.updated(notes=Notes())
     return build_sentences(
-        records, lambda record, source: _sentence(record, tokenize, span_rules, source), problems
+        records, lambda record, source: _sentence(record, source, chosen), chosen.problems
     )
 
 
@@ -180,27 +185,41 @@ def write_prodigy(sentences: Iterable[Sentence]) -> Iterator[str]:
         yield dump(record | {"answer": "accept"})
 
 
-def _sentence(record: Any, tokenize: Tokenize, rules: SpanRules, source: Source) -> Sentence | None:
+def _sentence(record: Any, source: Source, options: ReadOptions) -> Sentence | None:
     if not isinstance(record, dict):
         raise FieldError(f"a record must be a JSON object. Got {short(record)}.")
+    rules = options.rules
     if record.get("answer") in REJECTED:
         rules.notes.changes.append(f"{source}: left out: its answer is {record['answer']!r}.")
         return None
+    if options.roles:
+        record = by_roles(record, options.roles, rules.notes)
     fields = {"id": name_field(record, "id"), "document": name_field(record, "document")}
-    text, offsets, words = _tokens(record)
-    spans, labels = _spans_and_labels(record)
+    text, offsets, words = _tokens(record, options.offsets)
+    key = ALLOWED_KEY if record.get(ALLOWED_KEY) is not None else _tag_key(record, options)
+    lists = _lists_of_tokens(record, options.target)
+    spans, labels = _spans_and_labels(record, {key, *lists}, rules.notes, key is not None)
     partial = record.get("partial", False)
     if not isinstance(partial, bool):
         raise FieldError(f"partial: must be true or false. Got {short(partial)}.")
     sentence = text_sentence(
-        text, spans, source, tokenize, rules, offsets, tokens=words, labels=labels, **fields
+        text,
+        spans,
+        source,
+        options.tokenizer,
+        rules,
+        offsets,
+        tokens=words,
+        labels=labels,
+        **fields,
     )
-    columns = _columns(record, sentence)
-    key = ALLOWED_KEY if record.get(ALLOWED_KEY) is not None else _tag_key(record)
+    if offsets is not None and len(sentence) != len(offsets) and (record.get("columns") or lists):
+        raise FieldError("tokens: must not be split if columns have a value for each of them.")
+    columns = _columns(record, sentence) | lists
     tags = None if key is None else _tags(record, key, len(sentence))
     if tags is not None and (partial or spans is not None):
         raise FieldError(f"{key}: must not be combined with spans or partial. Got both.")
-    known_keys = [*KNOWN_KEYS, key or ""]
+    known_keys = [*KNOWN_KEYS, key or "", *lists]
     if isinstance(relations := record.get("relations"), list) and relations:
         rules.notes.ignored["relations"] += len(relations)
         known_keys.append("relations")
@@ -215,7 +234,9 @@ def _sentence(record: Any, tokenize: Tokenize, rules: SpanRules, source: Source)
     return sentence.replace(**annotation_from_tags(tags), columns=columns)
 
 
-def _tokens(record: dict[str, Any]) -> tuple[str, Offsets | None, list[str] | None]:
+def _tokens(
+    record: dict[str, Any], unit: OffsetUnit
+) -> tuple[str, Offsets | None, list[str] | None]:
     """Return the text, the ranges of its tokens, and the tokens if they differ from the text."""
     text, tokens = record.get("text", record.get("data")), record.get("tokens")
     if text is None and tokens is not None:
@@ -236,6 +257,8 @@ def _tokens(record: dict[str, Any]) -> tuple[str, Offsets | None, list[str] | No
         raise FieldError(
             f"tokens: beside text, must be a list of [start, end]. Got {short(tokens)}."
         )
+    if unit != "characters" and all(is_integers(*token) for token in tokens):
+        tokens = [[character_at(text, place, unit) for place in token] for token in tokens]
     before = (0, 0)
     for start, end in tokens:
         is_range = is_integers(start, end) and start < end <= len(text)
@@ -256,21 +279,26 @@ def _tokens(record: dict[str, Any]) -> tuple[str, Offsets | None, list[str] | No
 
 
 def _spans_and_labels(
-    record: dict[str, Any],
+    record: dict[str, Any], of_tokens: Collection[str | None], notes: Notes, has_tags: bool
 ) -> tuple[list[CharSpan] | None, tuple[str, ...] | None]:
-    """Find the annotation: spans in any field, labels of the text in the fields for labels."""
+    """Find the annotation: spans in any field, labels of the text in the fields for labels.
+
+    Fields in `of_tokens` hold something for each token, and are no labels of the text. An empty
+    list of labels says that there are no spans either, unless the record has tags.
+    """
     spans: list[CharSpan] | None = None
     labels: tuple[str, ...] | None = None
     for key in (*SPAN_NAMES, *LABEL_KEYS):
-        value = record.get(key)
+        value = None if key in of_tokens else record.get(key)
         if value is None:
             continue
         if value == [] and key in LABEL_KEYS:
-            spans, labels = spans or [], labels or ()
+            labels = labels or ()
+            spans = spans if has_tags else spans or []
         elif key in SPAN_NAMES or is_span_list(value):
             if not is_span_list(value):
                 raise FieldError(f"spans: must be a list of objects. Got {short(value)}.")
-            spans = [*(spans or ()), *list_spans(value)]
+            spans = [*(spans or ()), *list_spans(value, notes)]
         else:
             labels = (*(labels or ()), *label_list(value, key))
     return spans, labels
@@ -285,13 +313,43 @@ def _columns(record: dict[str, Any], sentence: Sentence) -> dict[str, tuple[str,
     return {name: tuple(values) for name, values in columns.items()}
 
 
-def _tag_key(record: dict[str, Any]) -> str | None:
-    """Find the field of tags beside a list of tokens. It has as many items as the list."""
+def _tag_key(record: dict[str, Any], options: ReadOptions) -> str | None:
+    """Find the field of tags beside a list of tokens. It has as many items as the list.
+
+    Raises:
+        FieldError: Labels, one for each token, are neither tags nor labels of the text.
+    """
+    named = "tags" if "tags" in options.roles else options.tags
+    if named is not None and named not in record:
+        options.rules.notes.ignored[f"records without {short(named)}"] += 1
     tokens = record.get("tokens")
     if record.get("text", record.get("data")) is not None or not isinstance(tokens, list):
         return None
-    lists = ((key, record.get(key)) for key in TAG_LIST_NAMES)
-    return next((k for k, v in lists if isinstance(v, list) and len(v) == len(tokens)), None)
+    lists = {key: v for key, v in record.items() if isinstance(v, list) and len(v) == len(tokens)}
+    if named is not None:
+        return named if named in record else None
+    found = next((key for key in TAG_LIST_NAMES if key in lists), None)
+    if found is not None or not tokens:
+        return found
+    for key in LABEL_KEYS:
+        if key in lists and key != options.target:
+            if is_strings(lists[key]) and all(TAG.fullmatch(tag) for tag in lists[key]):
+                return key
+            if len(tokens) > 1 and (is_integers(*lists[key]) or "O" in lists[key]):
+                raise FieldError(
+                    f"{key}: beside as many tokens, must be tags such as B-PER and O. "
+                    f"Got {short(lists[key])}."
+                )
+    return None
+
+
+def _lists_of_tokens(record: dict[str, Any], target: str | None) -> dict[str, tuple[str, ...]]:
+    """Read the labels of tokens to learn if they are in a field beside a list of tokens."""
+    tokens = record.get("tokens")
+    if target is None or not is_strings(tokens) or not is_strings(record.get(target)):
+        return {}
+    _check_strings(record[target], target, len(tokens))
+    return {target: tuple(record[target])}
 
 
 def _tags(record: dict[str, Any], key: str, length: int) -> list[str]:
@@ -330,9 +388,9 @@ def jsonl_record(sentence: Sentence) -> dict[str, Any]:
             | ({"score": round(entity.score, 6)} if isinstance(entity, PredictedEntity) else {})
             for entity in sentence.found_entities
         ]
-    if sentence.allowed is not None:
-        record["allowed"] = tags_from_allowed(sentence.allowed)
     predicted = sentence.prediction or NO_PREDICTION
+    if sentence.allowed is not None and predicted.spans is None:
+        record["allowed"] = tags_from_allowed(sentence.allowed)
     labels = sentence.labels if predicted.labels is None else predicted.labels
     if labels is not None:
         record["labels"] = labels
@@ -355,11 +413,10 @@ def jsonl_record(sentence: Sentence) -> dict[str, Any]:
 
 def _read_records(source: str | Path, options: ReadOptions, *, whole: bool) -> Iterator[Sentence]:
     lines = read_lines(source, options.encoding)
-    return read_jsonl(
-        lines, input_name(source), options.tokenizer, options.problems, options.rules, whole
-    )
+    return read_jsonl(lines, input_name(source), options, whole=whole)
 
 
+READ_OPTIONS = frozenset({"tags", "offsets"})
 _read_lines = functools.partial(_read_records, whole=False)
 
 FORMATS = (
@@ -371,6 +428,8 @@ FORMATS = (
         without_options(write_jsonl),
         columns=None,
         endings=(".jsonl", ".ndjson"),
+        options=READ_OPTIONS,
+        roles=RECORD_ROLES,
     ),
     Format(
         "json",
@@ -379,6 +438,8 @@ FORMATS = (
         functools.partial(_read_records, whole=True),
         without_options(write_json),
         columns=None,
+        options=READ_OPTIONS,
+        roles=RECORD_ROLES,
     ),
     Format(
         "doccano",
@@ -386,12 +447,16 @@ FORMATS = (
         TEXT_CONTENT | {IDS},
         _read_lines,
         without_options(write_doccano),
+        options=READ_OPTIONS,
+        roles=RECORD_ROLES,
     ),
     Format(
         "prodigy",
         "JSON lines for Prodigy",
-        TEXT_CONTENT | {TOKENS, IDS},
+        TEXT_CONTENT | {TOKENS, BLANK_TOKENS, IDS},
         _read_lines,
         without_options(write_prodigy),
+        options=READ_OPTIONS,
+        roles=RECORD_ROLES,
     ),
 )

@@ -14,13 +14,15 @@ Source: https://labelstud.io/guide/task_format, https://labelstud.io/guide/expor
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ner.data.formats.base import DOCUMENTS, IDS, TEXT_CONTENT, Format, without_options
+from ner.data.formats.base import DOCUMENTS, IDS, NO_SPANS, TEXT_CONTENT, Format, without_options
 from ner.data.formats.json_text import dump_list, list_reader
 from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import (
     char_span,
     label_list,
     name_field,
+    note_span,
+    note_unknown,
     objects_field,
     text_sentence,
 )
@@ -33,13 +35,21 @@ TEXT_KEY = "text"
 # Versions before 1.0 wrote "completions".
 ANNOTATION_KEYS = ("annotations", "completions")
 
+# What is read of a task and of a result, and what only says again how they belong together.
+TASK_KEYS = (*ANNOTATION_KEYS, "predictions", "id", "data")
+RESULT_KEYS = ("value", "type", "from_name", "to_name")
+
 
 def _read_task(task: Any, source: Source, options: ReadOptions) -> Sentence:
     if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
         raise FieldError(f"a task must be an object with 'data'. Got {short(task)}.")
-    spans, labels = _annotation(task, options.rules.notes)
+    notes = options.rules.notes
+    spans, labels = _annotation(task, notes)
+    key = _text_key(task["data"])
+    note_unknown(task, TASK_KEYS, notes)
+    note_unknown(task["data"], (key, "document"), notes)
     return text_sentence(
-        _text(task["data"]),
+        task["data"][key],
         spans,
         source,
         options.tokenizer,
@@ -55,13 +65,13 @@ def write_label_studio(sentences: Iterable[Sentence]) -> Iterator[str]:
     return dump_list(map(_task, sentences))
 
 
-def _text(data: dict[str, Any]) -> str:
+def _text_key(data: dict[str, Any]) -> str:
     if isinstance(data.get(TEXT_KEY), str):
-        return data[TEXT_KEY]
-    texts = [value for value in data.values() if isinstance(value, str)]
-    if len(texts) != 1:
+        return TEXT_KEY
+    keys = [key for key, value in data.items() if isinstance(value, str)]
+    if len(keys) != 1:
         raise FieldError(f"data: must hold a 'text', or exactly one string. Got {short(data)}.")
-    return texts[0]
+    return keys[0]
 
 
 def _annotation(
@@ -97,6 +107,7 @@ def _results(annotation: dict[str, Any], notes: Notes) -> tuple[list[CharSpan], 
             labels += label_list(value.get("choices"), "choices")
         elif result.get("type") in ("labels", "hypertextlabels"):
             start, end = _offset(value, "start"), _offset(value, "end")
+            note_span(result, RESULT_KEYS, notes)
             for label in label_list(value.get("labels", value.get("hypertextlabels")), "labels"):
                 spans.append(char_span(start, end, label, value, value.get("text")))
         else:
@@ -136,10 +147,18 @@ def _task(sentence: Sentence) -> dict[str, Any]:
     return task
 
 
+def _lost(sentence: Sentence) -> Iterator[str]:
+    """Results that are choices alone do not say whether somebody looked for spans."""
+    if sentence.labels and sentence.found_spans == ():
+        yield NO_SPANS
+
+
 FORMAT = Format(
     "label-studio",
     "JSON of Label Studio",
     TEXT_CONTENT | {IDS, DOCUMENTS},
     list_reader(_read_task),
     without_options(write_label_studio),
+    options=frozenset({"offsets"}),
+    loses=_lost,
 )

@@ -15,6 +15,8 @@ from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import (
     char_span,
     name_field,
+    note_span,
+    note_unknown,
     objects_field,
     string_field,
     text_sentence,
@@ -22,6 +24,10 @@ from ner.data.formats.records import (
 from ner.data.lines import short
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import FieldError
+
+# What is read of an example and of its annotations.
+EXAMPLE_KEYS = ("content", "annotations", "classifications", "example_id")
+ANNOTATION_KEYS = ("start", "end", "value", "tag", "correct")
 
 
 def _read_example(example: Any, source: Source, options: ReadOptions) -> Sentence:
@@ -35,7 +41,9 @@ def _read_example(example: Any, source: Source, options: ReadOptions) -> Sentenc
                 f"{source}: left out: {short(text)} was reviewed as not correct."
             )
         else:
+            note_span(annotation, ANNOTATION_KEYS, options.rules.notes)
             spans.append(char_span(start, end, annotation.get("tag"), annotation, text))
+    note_unknown(example, EXAMPLE_KEYS, options.rules.notes)
     classes = [
         string_field(item, "classname") for item in objects_field(example, "classifications")
     ]
@@ -84,4 +92,5 @@ FORMAT = Format(
     TEXT_CONTENT | {IDS},
     list_reader(_read_example, key="examples"),
     without_options(write_lighttag),
+    options=frozenset({"offsets"}),
 )

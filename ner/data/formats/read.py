@@ -1,13 +1,13 @@
 """A corpus by its name: whatever form it has, sentences come out."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Protocol, Unpack
 
 from ner.data.formats.options import ReadKeywords, ReadOptions
-from ner.data.lines import check_file, is_folder, short
+from ner.data.lines import check_file, input_name, is_folder
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes
 from ner.errors import DataError
@@ -16,7 +16,35 @@ from ner.files import file_sha256, sha256
 # The two files of brat's.
 PAIR = (".ann", ".txt")
 SAMPLE_SPLITS = ("train", "dev", "test")
-CorpusSource = str | Path | Sequence[Sentence]
+
+# A sentence, a pair, or a record.
+Item = Sentence | tuple[str | Sequence[str], Any] | Mapping[str, Any]
+
+
+class Table(Protocol):
+    """A table in memory, such as a DataFrame of pandas."""
+
+    @property
+    def columns(self) -> Any:
+        """The names of its columns."""
+        ...
+
+    def to_dict(self, *arguments: Any, **options: Any) -> Any:
+        """Return its rows."""
+        ...
+
+
+class Dataset(Protocol):
+    """A data set of Hugging Face."""
+
+    @property
+    def features(self) -> Any:
+        """What each of its columns holds."""
+        ...
+
+
+# What may be given as a corpus: the name of one, or data in memory.
+CorpusSource = str | Path | Iterable[Item] | Table | Dataset
 
 
 def read_sentences(
@@ -25,10 +53,13 @@ def read_sentences(
     """Read a corpus into a list; sentences without tokens are left out.
 
     Args:
-        source: Sentences; or "sample:train", "sample:dev", "sample:test" for the sample that comes
-            with the package; "hub:NAME" or "hub:NAME:SPLIT" for a data set of Hugging Face; a
-            folder or a file in any format that `ner data convert` reads, which may be compressed
-            (.gz, .zst); "-" for standard input.
+        source: Data in memory: a list or generator of `Sentence`, of pairs `(tokens, tags)` or
+            `(text, label)`, or of records as in JSON lines; a data set of Hugging Face; or a
+            DataFrame with a token or a text on each row. Otherwise the name of a corpus:
+            "sample:train", "sample:dev", "sample:test" for the sample that comes with the
+            package; "hub:NAME" or "hub:NAME:SPLIT" for a data set of Hugging Face; a
+            folder or a file in any format that `ner data convert` reads, which may be packed
+            (.gz, .bz2, .xz, .zst); "-" for standard input.
         options: How it is read; by default `ReadOptions()`.
         changes: Fields of `ReadOptions` by their names, in place of those in `options`.
 
@@ -57,7 +88,8 @@ def stream_sentences(
     binary file are held in memory as a whole.
     """
     chosen = (options or ReadOptions()).updated(**changes)
-    found = _read(source, chosen) if isinstance(source, str | Path) else _checked(source)
+    is_name = isinstance(source, str | Path)
+    found = _read(source, chosen) if is_name else _noted(source, chosen)
     return found if chosen.target is None else _with_column(found, chosen.target)
 
 
@@ -68,6 +100,7 @@ def _read(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
 
     encoding, name = options.encoding, options.format
     found = detect_format(source, encoding) if name is None else find_format(name)
+    found.check_options(options)
     notes = Notes()
     noting = options.filled(notes=notes)
     kind, _, rest = str(source).partition(":")
@@ -78,17 +111,27 @@ def _read(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
     return _warned(sentences, notes, source_name(source)) if options.notes is None else sentences
 
 
-def file_digest(source: CorpusSource) -> str | None:
-    """Give the SHA-256 of a corpus in hexadecimal digits, or None where there is nothing to hash.
+def _noted(source: CorpusSource, options: ReadOptions) -> Iterator[Sentence]:
+    from ner.data.formats.objects import read_objects
 
-    A folder counts with the names of its files, and so do the two files of brat's. Data sets on
-    the hub and standard input have none.
+    notes = Notes()
+    sentences = read_objects(source, options.filled(notes=notes))
+    return _warned(sentences, notes, source_name(source)) if options.notes is None else sentences
+
+
+def file_digest(source: CorpusSource) -> str | None:
+    """Return the SHA-256 of a corpus in hexadecimal, or None where there is nothing to hash.
+
+    A folder counts with the names of its files, and so do the two files of brat's. A list has one
+    if it holds sentences. Other data in memory, data sets on the hub and standard input have none.
 
     Raises:
         DataError: There is no such file.
     """
     if not isinstance(source, str | Path):
-        return sha256(map(_digested, source))
+        items = source if isinstance(source, Sequence) else [None]
+        sentences = [item for item in items if isinstance(item, Sentence)]
+        return sha256(map(_digested, sentences)) if len(sentences) == len(items) else None
     scheme, _, rest = str(source).partition(":")
     if scheme == "hub" or str(source) == "-":
         return None
@@ -108,19 +151,8 @@ def file_digest(source: CorpusSource) -> str | None:
 
 
 def source_name(source: CorpusSource) -> str:
-    """Say what messages call a corpus."""
-    if not isinstance(source, str | Path):
-        return "sentences"
-    return "stdin" if str(source) == "-" else str(source)
-
-
-def _checked(sentences: Sequence[Sentence]) -> Iterator[Sentence]:
-    if not isinstance(sentences, Sequence):
-        raise DataError(f"sentences: a list of Sentence, or a name. Got {short(sentences)}.")
-    for sentence in sentences:
-        if not isinstance(sentence, Sentence):
-            raise DataError(f"sentences: a list of Sentence. Got {short(sentence)}.")
-    return iter(sentences)
+    """Return what messages call a corpus."""
+    return input_name(source) if isinstance(source, str | Path) else "sentences"
 
 
 def _with_column(sentences: Iterator[Sentence], column: str) -> Iterator[Sentence]:
@@ -128,7 +160,8 @@ def _with_column(sentences: Iterator[Sentence], column: str) -> Iterator[Sentenc
         if column not in sentence.columns and sentence.tokens:
             has = f"the columns {' '.join(sentence.columns)}" if sentence.columns else "none"
             raise DataError(
-                f"{sentence.source or 'sentences'}: a column {column!r} is needed. Got {has}."
+                f"{sentence.source or 'sentences'}: a column {column!r} is needed. Got {has}. "
+                "Name it with --columns, or choose another one with --target."
             )
         yield sentence
 
@@ -139,7 +172,7 @@ def _warned(sentences: Iterator[Sentence], notes: Notes, name: str) -> Iterator[
 
 
 def _digested(sentence: Sentence) -> bytes:
-    """Write what a sentence adds to a digest."""
+    """Return what a sentence adds to a digest."""
     known = [sentence.tokens, sentence.spans, sentence.labels, dict(sentence.columns)]
     return json.dumps(known).encode("ascii") + b"\n"
 
@@ -150,7 +183,7 @@ def _sha256(path: Path) -> str:
 
 
 def _named(sentences: Iterator[Sentence], name: str) -> Iterator[Sentence]:
-    """Say that sentences come from the sample, wherever that is installed."""
+    """Name the sample as the source of sentences, wherever it is installed."""
     for sentence in sentences:
         line = sentence.source.line if sentence.source else 1
         yield sentence.replace(source=Source(name, line))
@@ -158,5 +191,7 @@ def _named(sentences: Iterator[Sentence], name: str) -> Iterator[Sentence]:
 
 def _sample(split: str) -> Path:
     if split not in SAMPLE_SPLITS:
-        raise DataError(f"sample: its splits are {' '.join(SAMPLE_SPLITS)}. Got {split!r}.")
+        raise DataError(
+            f"sample: its split must be one of {' '.join(SAMPLE_SPLITS)}. Got {split!r}."
+        )
     return Path(str(resources.files("ner.data"))) / "sample" / f"{split}.conll"

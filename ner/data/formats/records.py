@@ -9,15 +9,20 @@ from typing import Any, TypeVar
 
 from ner.data.lines import replace_surrogates, short
 from ner.data.sentence import Sentence, Source
-from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, align_spans
+from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, align_spans, split_tokens
+from ner.data.tokenizer import Tokenize
 from ner.errors import DataError
 
 Offsets = list[tuple[int, int]]
-Tokenize = Callable[[str], tuple[list[str], Offsets]]
 Record = TypeVar("Record")
 
 # Values that say nothing: nothing is lost if they are not read.
 EMPTY_VALUES = (None, "", [], {})
+
+# The fields of a span that are read, and those that say again where its tokens are.
+SPAN_KEYS = ("start", "start_offset", "end", "end_offset", "text")
+SPAN_LABEL_KEYS = ("label", "labels", "type", "tag", "entity_type", "entity_group")
+TOKEN_PLACES = ("token_start", "token_end")
 
 
 def build_sentences(
@@ -75,14 +80,24 @@ def text_sentence(
     Raises:
         FieldError: A span does not fit and is refused.
     """
+    tokens: Sequence[str] | None = None
     if offsets is None:
         tokens, offsets = tokenize(text)
-    else:
+    given = fields.pop("tokens", None)
+    aligned = None
+    if spans is not None:
+        spans = list(spans)
+        if rules.misaligned == "split" and not given:
+            pieces = split_tokens(spans, text, offsets, rules, str(source))
+            tokens = tokens if len(pieces) == len(offsets) else None
+            offsets = pieces
+        aligned = align_spans(spans, text, offsets, rules, str(source))
+    if tokens is None:
         clean = replace_surrogates(text)
         tokens = [clean[start:end] for start, end in offsets]
-    tokens = fields.pop("tokens", None) or tokens
-    aligned = None if spans is None else align_spans(spans, text, offsets, rules, str(source))
-    return Sentence(tokens, text=text, offsets=offsets, spans=aligned, source=source, **fields)
+    return Sentence(
+        given or tokens, text=text, offsets=offsets, spans=aligned, source=source, **fields
+    )
 
 
 def cut_at_blanks(text: str) -> tuple[list[str], Offsets]:
@@ -122,7 +137,7 @@ def is_span_list(value: Any) -> bool:
     )
 
 
-def list_spans(items: Iterable[Any]) -> Iterator[CharSpan]:
+def list_spans(items: Iterable[Any], notes: Notes) -> Iterator[CharSpan]:
     """Read a list of spans. An item may have several labels, as in Label Studio's files."""
     for item in items:
         if isinstance(item, list):
@@ -130,9 +145,21 @@ def list_spans(items: Iterable[Any]) -> Iterator[CharSpan]:
             continue
         start = item.get("start", item.get("start_offset"))
         end = item.get("end", item.get("end_offset"))
-        labels = item.get("label", item.get("labels"))
+        key = next((key for key in SPAN_LABEL_KEYS if key in item), "label")
+        labels = item.get(key)
+        note_span(item, (*SPAN_KEYS, *TOKEN_PLACES, key), notes)
         for label in labels if isinstance(labels, list) else (labels,):
             yield char_span(start, end, label, item, item.get("text"))
+
+
+def note_span(item: Mapping[str, Any], known: Collection[str], notes: Notes) -> None:
+    """Count the fields of a span that are not read, such as its id or the id of its entity.
+
+    A score says that a model found the span, which is read as if a person had annotated it.
+    """
+    note_unknown(item, known, notes, "of spans")
+    if item.get("score") is not None:
+        notes.guess("Spans with scores are predictions of a model; they are read as annotation.")
 
 
 def string_field(record: dict[str, Any], key: str) -> str:
@@ -170,14 +197,49 @@ def label_list(value: Any, key: str) -> tuple[str, ...]:
     return tuple(map(str, values))
 
 
-def note_unknown(record: Mapping[str, Any], known: Collection[str], notes: Notes) -> None:
+def note_unknown(
+    record: Mapping[str, Any], known: Collection[str], notes: Notes, of: str = ""
+) -> None:
     """Count the fields of a record that are not read, unless they are empty or begin with `_`.
 
     Tools write fields with `_` for themselves, such as Prodigy's hashes.
+
+    Args:
+        record: The fields with their values.
+        known: The fields that are read, or say nothing.
+        notes: Gets the counts.
+        of: What the record is, if it is not that of a sentence.
     """
     for key, value in record.items():
         if key not in known and not key.startswith("_") and value not in EMPTY_VALUES:
-            notes.ignored[f"fields {short(key)}"] += 1
+            notes.ignored[f"fields {short(key)} {of}".rstrip()] += 1
+
+
+def by_roles(record: Mapping[str, Any], roles: Mapping[str, str], notes: Notes) -> dict[str, Any]:
+    """Return a record whose fields have the names of what they are said to hold.
+
+    A field that has such a name already and is not said to hold it counts as not read, and a
+    record without a field that was named is counted, too.
+
+    Args:
+        record: The fields with their values.
+        roles: The names of fields by what they hold.
+        notes: Gets the counts.
+
+    Raises:
+        FieldError: The field of the text is missing.
+    """
+    named = set(roles.values())
+    renamed = {key: v for key, v in record.items() if key not in named and key not in roles}
+    note_unknown({key: record[key] for key in roles if key in record.keys() - named}, (), notes)
+    for role, name in roles.items():
+        if name in record:
+            renamed[role] = record[name]
+        elif role == "text":
+            raise FieldError(f"{name}: must be the field of the text. Got {short(list(record))}.")
+        else:
+            notes.ignored[f"records without {short(name)}"] += 1
+    return renamed
 
 
 def is_integers(*values: Any) -> bool:

@@ -4,6 +4,7 @@
 """
 
 from ner.data.formats import (
+    bioc,
     brat,
     conll,
     conllu,
@@ -14,6 +15,7 @@ from ner.data.formats import (
     label_studio,
     labelled_lines,
     lighttag,
+    pubtator,
     spacy_json,
 )
 from ner.data.formats.base import Format
@@ -30,6 +32,8 @@ FORMATS: dict[str, Format] = {
         spacy_json.FORMAT,
         docbin.FORMAT,
         brat.FORMAT,
+        pubtator.FORMAT,
+        bioc.FORMAT,
         *csv_tables.FORMATS,
         labelled_lines.FORMAT,
         huggingface.FORMAT,

@@ -10,7 +10,7 @@ from typing import Any
 from ner.data.formats.base import TEXT_CONTENT, Format, without_options
 from ner.data.formats.json_text import dump_list, list_reader
 from ner.data.formats.options import ReadOptions
-from ner.data.formats.records import char_span, text_sentence
+from ner.data.formats.records import char_span, note_unknown, text_sentence
 from ner.data.lines import short
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import CharSpan, FieldError
@@ -28,6 +28,7 @@ def _read_item(item: Any, source: Source, options: ReadOptions) -> Sentence | No
         raise FieldError(f"an item must be a text and an object. Got {short(item)}.")
     text, annotation = item
     spans, labels = _spans(annotation), _labels(annotation)
+    note_unknown(annotation, ("entities", "cats"), options.rules.notes)
     return text_sentence(text, spans, source, options.tokenizer, options.rules, labels=labels)
 
 
@@ -71,4 +72,5 @@ FORMAT = Format(
     TEXT_CONTENT,
     list_reader(_read_item, key="annotations"),
     without_options(write_spacy_json),
+    options=frozenset({"offsets"}),
 )

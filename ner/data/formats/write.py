@@ -6,6 +6,7 @@ Annotation that a format cannot hold is refused, or dropped and counted. Other l
 import codecs
 import itertools
 import sys
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from pathlib import Path
 from ner.choices import Spelling
 from ner.data.compressed import created
 from ner.data.formats.base import (
+    BLANK_TOKENS,
     DOCUMENTS,
     EMPTY,
     IDS,
@@ -28,6 +30,7 @@ from ner.data.formats.base import (
     sentence_name,
 )
 from ner.data.formats.columns import TAG_NAMES
+from ner.data.formats.options import DEFAULT_TAGS
 from ner.data.formats.records import Tokenize
 from ner.data.lines import keep_mark, replace_surrogates, short, text_encoding
 from ner.data.partial import allowed_from_tags, is_partial, normalize_partial
@@ -39,15 +42,22 @@ from ner.errors import ConfigError, DataError
 ANNOTATION = (SPANS, LABELS, PARTIAL)
 SURROGATES = "lone surrogates"
 
+# What tokens are made of that no row of a column file can hold.
+WHITE_SPACE = " \t\r\n"
+
 
 @dataclass
 class Written:
-    """How much was written, and how many sentences lost what."""
+    """How much was written, and how many sentences lost what.
+
+    `columns` are the names of the columns of a file that has none in it; None for other files.
+    """
 
     sentences: int = 0
     tokens: int = 0
     entities: int = 0
     lost: Counter[str] = field(default_factory=Counter)
+    columns: tuple[str, ...] | None = None
 
 
 def write_sentences(
@@ -65,8 +75,8 @@ def write_sentences(
 
     Args:
         sentences: The sentences to write.
-        path: A file, which is packed if its name ends in .gz or .zst; a folder for brat; "-" for
-            standard output. The file appears when it is complete.
+        path: A file, which is packed if its name ends in .gz, .bz2, .xz or .zst; a folder for brat;
+            "-" for standard output. The file appears when it is complete.
         to: The format.
         scheme: The spelling of the tags.
         encoding: The encoding of the file.
@@ -87,6 +97,8 @@ def write_sentences(
         if first is not None:
             options = WriteOptions(scheme, _ordered(first, target), _is_annotated(first))
             kept = itertools.chain([first], kept)
+            if not to.roles:
+                written.columns = ("token", *options.columns, *([DEFAULT_TAGS] * options.tagged))
         kept = (_in_table(sentence, to, options, drop, written) for sentence in kept)
     if to.save is not None:
         if str(path) == "-":
@@ -159,6 +171,11 @@ def _fit(
     if not sentence.tokens and EMPTY not in to.holds:
         written.lost[EMPTY] += 1
         return None
+    if TOKENS in to.holds and BLANK_TOKENS not in to.holds:
+        sentence = _without_blank_tokens(sentence, number, to, drop, written)
+        if not sentence.tokens:
+            written.lost[EMPTY] += 1
+            return None
     spans = sentence.found_spans
     columns = {n: v for n, v in sentence.columns.items() if not _repeats_tags(n, v, sentence)}
     kept = {n: v for n, v in columns.items() if to.columns is None or n in to.columns}
@@ -166,13 +183,12 @@ def _fit(
     lost = [kind for kind, has_it in _contents(sentence, tokenize) if has_it]
     lost = [kind for kind in lost if kind not in to.holds]
     lost += [f"column {name!r}" for name in foreign]
-    refused = [kind for kind in lost if kind in ANNOTATION or kind.startswith("column ")]
-    if refused and not drop:
-        raise DataError(
-            f"{sentence_name(sentence, number)}: {to.name} cannot hold {refused[0]}. "
-            "Drop it, or choose another format."
-        )
-    written.lost.update(lost)
+    lost += [] if to.loses is None else to.loses(sentence)
+    for kind in lost:
+        if kind in ANNOTATION or kind.startswith("column "):
+            _refuse_or_count(kind, sentence, number, to, drop, written)
+        else:
+            written.lost[kind] += 1
     written.sentences += 1
     written.tokens += len(sentence)
     written.entities += len(spans or ()) if SPANS in to.holds else 0
@@ -183,6 +199,47 @@ def _fit(
         allowed=sentence.allowed if PARTIAL in to.holds else None,
         columns=kept,
     )
+
+
+def _without_blank_tokens(
+    sentence: Sentence, number: int, to: Format, drop: bool, written: Written
+) -> Sentence:
+    """Leave out tokens of white space, which annotation tools have between lines."""
+    kept = [i for i, token in enumerate(sentence.tokens) if token.strip(WHITE_SPACE)]
+    if len(kept) == len(sentence) or sentence.prediction is not None:
+        return sentence
+    spans = None
+    if sentence.spans is not None:
+        inside = (
+            (bisect_left(kept, s), bisect_left(kept, e), label) for s, e, label in sentence.spans
+        )
+        spans = [span for span in inside if span[0] < span[1]]
+        if len(spans) < len(sentence.spans):
+            _refuse_or_count(f"{SPANS} of white space", sentence, number, to, drop, written)
+    written.lost[BLANK_TOKENS] += 1
+    return sentence.replace(
+        tokens=[sentence.tokens[i] for i in kept],
+        offsets=[sentence.offsets[i] for i in kept],
+        columns={n: tuple(values[i] for i in kept) for n, values in sentence.columns.items()},
+        spans=spans,
+        allowed=None if sentence.allowed is None else [sentence.allowed[i] for i in kept],
+    )
+
+
+def _refuse_or_count(
+    kind: str, sentence: Sentence, number: int, to: Format, drop: bool, written: Written
+) -> None:
+    """Count a loss of annotation.
+
+    Raises:
+        DataError: Annotation may not be dropped.
+    """
+    if not drop:
+        raise DataError(
+            f"{sentence_name(sentence, number)}: {to.name} cannot hold {kind}. "
+            "Drop it, or choose another format."
+        )
+    written.lost[kind] += 1
 
 
 def _contents(sentence: Sentence, tokenize: Tokenize | None) -> Iterator[tuple[str, bool]]:

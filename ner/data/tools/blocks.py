@@ -6,7 +6,6 @@ own writer, which loses what no `Sentence` holds.
 """
 
 import codecs
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from ner.data.compressed import unpacked_name
 from ner.data.formats.columns import BLANKS, Layout
+from ner.data.formats.csv_tables import Table, open_table
 from ner.data.formats.write import write_bytes, write_sentences
 from ner.data.lines import checked_lines, keep_mark, read_lines, short, text_encoding
 from ner.data.sentence import Sentence
@@ -133,38 +133,23 @@ def _line_blocks(file: CorpusFile) -> Iterator[Block]:
 
 def _table_blocks(file: CorpusFile) -> Iterator[Block]:
     """Yield the rows of each sentence of a table, without its header."""
-    sentences, rows = _by_line(file), _raw_rows(file)
-    if not file.options.columns:
-        next(rows)
+    sentences, table = _by_line(file), _table(file)
     is_long = file.format.name.endswith("-long")
     block: list[str] = []
     sentence: Sentence | None = None
-    for number, raw in rows:
-        if block and (number in sentences or not is_long):
+    for row in table.rows:
+        if block and (row.line in sentences or not is_long):
             yield _block(sentence, "".join(block))
             block, sentence = [], None
-        block.append(_ended(raw))
-        sentence = sentence or sentences.get(number)
+        block.append(_ended(row.raw))
+        sentence = sentence or sentences.get(row.line)
     if block:
         yield _block(sentence, "".join(block))
 
 
-def _raw_rows(file: CorpusFile) -> Iterator[tuple[int, str]]:
-    """Yield the rows of a table as they are in the file, each with the number of its last line."""
-    if file.format.name.startswith("tsv"):
-        yield from _decoded(file)
-        return
-    lines_of_row: list[str] = []
-
-    def lines() -> Iterator[str]:
-        for _, text in _decoded(file):
-            lines_of_row.append(text)
-            yield text
-
-    reader = csv.reader(lines(), strict=True)
-    for _ in reader:
-        yield reader.line_num, "".join(lines_of_row)
-        lines_of_row.clear()
+def _table(file: CorpusFile) -> Table:
+    delimiter = "\t" if file.format.name.startswith("tsv") else ","
+    return open_table(file.source, file.options, delimiter)
 
 
 def _row_blocks(file: CorpusFile) -> Iterator[Block]:
@@ -174,7 +159,7 @@ def _row_blocks(file: CorpusFile) -> Iterator[Block]:
     boundaries = 0
     block: list[str] = []
     sentence: Sentence | None = None
-    is_finished = False
+    is_finished, waits_for_rows = False, False
 
     def finished() -> Block:
         # The last block of a file may lack its blank line, or even its newline.
@@ -185,16 +170,19 @@ def _row_blocks(file: CorpusFile) -> Iterator[Block]:
     for number, text in _decoded(file):
         line = text.rstrip(f"{BLANKS}\r\n")
         is_boundary = has_boundaries and layout.is_boundary(line)
-        if has_boundaries and line and not is_boundary:
+        is_comment = number in file.comments
+        if has_boundaries and line and not is_boundary and not is_comment:
             _check_separators(line, layout, f"{file.source}:{number}")
         if block and line and (is_finished or is_boundary):
             yield finished()
             block, sentence, is_finished = [], None, False
         boundaries += is_boundary
+        if not block or (line and not is_comment):
+            waits_for_rows = is_comment
         block.append(text)
         sentence = sentence or sentences.get(number)
-        # Rows may follow a boundary without a blank line.
-        is_finished = is_finished or not line or is_boundary
+        # Rows may follow a boundary without a blank line. Comments alone belong to the next rows.
+        is_finished = is_finished or (not line and not waits_for_rows) or is_boundary
     if block:
         yield finished()
 
@@ -213,8 +201,8 @@ def _check_separators(line: str, layout: Layout, where: str) -> None:
 def _copied_texts(blocks: Sequence[Block], file: CorpusFile) -> Iterator[str]:
     """Yield the lines of the blocks, with the header of a table and lost names of documents."""
     document: str | None = None
-    if file.format.name in TABLE_FORMATS and not file.options.columns:
-        yield next(_raw_rows(file))[1]
+    if file.format.name in TABLE_FORMATS and (header := _table(file).header):
+        yield _ended(header)
     for block in blocks:
         if file.format.name == "conllu" and block.document not in (None, document):
             if NEW_DOCUMENT.search(block.raw) is None:

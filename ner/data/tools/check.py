@@ -11,8 +11,17 @@ from ner.data.tools.check_duplicates import check_duplicates
 from ner.data.tools.check_labels import check_labels, check_surfaces
 from ner.data.tools.check_schemes import FoundScheme, check_schemes
 from ner.data.tools.check_text import check_characters, check_lengths, check_rows
+from ner.data.tools.check_tokens import check_tokens
 from ner.data.tools.corpus_file import CorpusFile, read_corpus_files
-from ner.data.tools.findings import UNFITTING_SPANS, UNREADABLE, Finding, Findings, Severity
+from ner.data.tools.findings import (
+    LEFT_OUT,
+    MISREAD_COLUMNS,
+    UNFITTING_SPANS,
+    UNREADABLE,
+    Finding,
+    Findings,
+    Severity,
+)
 
 
 @dataclass
@@ -51,11 +60,14 @@ class CheckReport:
         """Yield the lines to print, with this number of places of each finding; 0 means all."""
         for file in self.files:
             facts = self._facts(file)
+            partial = f"{facts['partial']} partly annotated, " if facts["partial"] else ""
             yield (
-                f"{file.name}: {file.format.name}, {facts['sentences']} sentences, "
+                f"{file.name}: {file.format.name}, {facts['sentences']} sentences, {partial}"
                 f"{facts['tokens']} tokens, {facts['entities']} entities, "
                 f"scheme: {self._scheme(file)}"
             )
+            for guess in file.notes.guesses:
+                yield f"        {guess}"
             for kind, count in file.notes.ignored.items():
                 yield f"        not checked: {count} {kind}"
         for finding in self.findings:
@@ -72,9 +84,11 @@ class CheckReport:
             "sentences": len(file.sentences),
             "tokens": sum(map(len, file.sentences)),
             "entities": sum(len(sentence.spans or ()) for sentence in file.sentences),
+            "partial": sum(sentence.allowed is not None for sentence in file.sentences),
             "scheme": None if found is None else found.spelling,
             "scheme_declared": found is not None and found.is_declared,
             "illegal_steps": None if found is None else found.illegal,
+            "guesses": file.notes.guesses,
             "ignored": file.notes.ignored,
         }
 
@@ -108,6 +122,7 @@ def check_corpus(
     for file in files:
         check_characters(file, findings)
         check_lengths(file, findings)
+        check_tokens(file, findings)
     check_duplicates(files, findings)
     check_labels(files, findings)
     check_surfaces(files, findings)
@@ -116,10 +131,15 @@ def check_corpus(
 
 def _check_reading(file: CorpusFile, ragged: set[str], findings: Findings) -> None:
     """Report what could not be read, except rows that are already reported as ragged."""
+    for warning in file.notes.warnings:
+        where, _, message = warning.partition(": ")
+        findings.add(MISREAD_COLUMNS, file.name, where, message)
     for problem in file.problems:
         where, _, message = str(problem).partition(": ")
         if where not in ragged:
             findings.add(UNREADABLE, file.name, where, message)
     for change in file.notes.changes:
         where, _, message = change.partition(": ")
-        findings.add(UNFITTING_SPANS, file.name, where, message.removeprefix("dropped: "))
+        kind = LEFT_OUT if message.startswith("left out: ") else UNFITTING_SPANS
+        example = message.removeprefix("left out: ").removeprefix("dropped: ")
+        findings.add(kind, file.name, where, example)

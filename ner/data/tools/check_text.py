@@ -31,6 +31,7 @@ from ner.data.tools.findings import (
     MOJIBAKE,
     RAGGED_ROWS,
     REPLACEMENT_CHARACTERS,
+    ROW_LIKE_COMMENTS,
     WHITE_SPACE_IN_TOKENS,
     Findings,
     Kind,
@@ -65,6 +66,7 @@ def check_rows(file: CorpusFile, findings: Findings) -> set[str]:
     lines = read_lines(file.source, file.options.encoding)
     for number, text, _ in decode_lines(lines, file.source, keep_ends=True):
         checker.check_line(number, text)
+    checker.check_comments()
     checker.check_documents()
     return checker.ragged
 
@@ -129,6 +131,7 @@ class _RowChecker:
         self.boundaries: list[int] = []
         self.filled: set[int] = set()
         self.last_row = 0
+        self.comments: list[tuple[int, str]] = []
 
     def check_line(self, number: int, text: str) -> None:
         body = text.rstrip("\r\n")
@@ -145,10 +148,19 @@ class _RowChecker:
                 self._add(BLANK_ENDS, number, short(body))
             self.boundaries.append(number)
             return
+        if number in self.file.comments:
+            self.comments.append((number, line))
+            return
         self.last_row = number
         if self.boundaries:
             self.filled.add(self.boundaries[-1])
         self._check_row(number, body, line)
+
+    def check_comments(self) -> None:
+        """Find comments that could be rows, after the last line."""
+        for number, line in self.comments:
+            if len(self.layout.cut(line)) == len(self.layout.names):
+                self._add(ROW_LIKE_COMMENTS, number, short(line))
 
     def check_documents(self) -> None:
         """Find documents without rows, after the last line."""

@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ner.data.formats.base import Format
-from ner.data.formats.columns import BLANKS, Layout
+from ner.data.formats.columns import BLANKS, COMMENTS, Layout
+from ner.data.formats.conll import comment_lines
 from ner.data.formats.detection import detect_format
 from ner.data.formats.options import DEFAULT_TAGS, ReadOptions
 from ner.data.formats.read import stream_sentences
@@ -37,6 +38,7 @@ class CorpusFile:
         problems: The errors of sentences that could not be read.
         notes: What was left out or changed.
         tag_rows: The tags of each sentence as the file spells them; None if it has no tags.
+        comments: The numbers of the lines of a column file that are comments.
     """
 
     name: str
@@ -48,6 +50,7 @@ class CorpusFile:
     problems: list[DataError] = field(default_factory=list)
     notes: Notes = field(default_factory=Notes)
     tag_rows: Sequence[Sequence[str]] | None = None
+    comments: Collection[int] = frozenset()
 
     def place(self, sentence: Sentence, token: int = 0) -> str:
         """Return the place of a token: its own line if it has one, else that of its sentence."""
@@ -90,8 +93,11 @@ def read_corpus_file(
     )
     for sentence in stream_sentences(source, reading):
         (file.sentences if sentence.tokens else file.empty).append(sentence)
-    if not (file.sentences or file.problems or file.empty):
+    if not (file.sentences or file.problems or file.empty or file.notes.changes):
         raise DataError(f"{source}: no sentences. At least one is needed.")
+    if format_.name == "conll" and file.notes.ignored[COMMENTS]:
+        lines = read_lines(source, options.encoding)
+        file.comments = frozenset(comment_lines(lines, file.source, file.layout()))
     column = _tag_column(file.sentences, options.tags or DEFAULT_TAGS)
     if format_.name == "conllu":
         file.tag_rows = _conllu_tags(file)

@@ -132,6 +132,21 @@ UNFITTING_SPANS = Kind(
     "Repair their offsets, or use --misaligned and --overlapping of ner data convert.",
 )
 
+LEFT_OUT = Kind(
+    "left-out",
+    Severity.NOTE,
+    "records that nobody annotated, or that an annotator rejected",
+    "They are not read. Finish them, or leave them as they are.",
+)
+
+MISREAD_COLUMNS = Kind(
+    "misread-columns",
+    Severity.WARNING,
+    "columns that do not hold what is read from them",
+    "Separate columns by tabs or blanks, and name them with --columns where their order is not "
+    "that of a token first and a tag last.",
+)
+
 ILLEGAL_TAGS = Kind(
     "illegal-tags",
     Severity.ERROR,
@@ -153,6 +168,13 @@ OTHER_SCHEME = Kind(
     Severity.WARNING,
     "files with another scheme than the first one",
     "All schemes are read by one rule here. Other programs need --scheme of ner data convert.",
+)
+
+ROW_LIKE_COMMENTS = Kind(
+    "row-like-comments",
+    Severity.NOTE,
+    "comments with as many columns as the rows",
+    "They are left out. If one is a row whose token is a # or begins with one, repair its tag.",
 )
 
 # White space and characters.
@@ -224,6 +246,14 @@ MIXED_NORMAL_FORMS = Kind(
     "tokens with decomposed characters, in a file with composed ones",
     "The same word becomes two different strings. Convert the file to one normal form, such as "
     "NFC.",
+)
+
+OTHER_TOKENS = Kind(
+    "other-tokens",
+    Severity.WARNING,
+    "files whose tokens are not those into which raw text is cut",
+    "A model that learns from such a file finds little in raw text. Give it tokens, in CoNLL files "
+    "or with tag_tokens(), or repair the tokens.",
 )
 
 # Repeated sentences.

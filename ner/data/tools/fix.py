@@ -87,7 +87,7 @@ def _fixed_lines(
         body = text.removesuffix("\n").removesuffix("\r")
         changes["line ends"] += text.endswith("\r\n")
         line = body.rstrip(BLANKS)
-        if not line or layout.is_boundary(line):
+        if not line or layout.is_boundary(line) or number in file.comments:
             changes["blanks"] += line != body
             yield line
             sentence, tags = None, None

@@ -42,6 +42,8 @@ class FileStats:
         tokens: The number of tokens.
         types: The number of distinct tokens.
         entities: The number of spans.
+        partial: The number of sentences whose annotation is partial, which have no spans.
+        unknown: The number of tokens in these sentences whose tag is left open.
         inside: The share of tokens inside spans.
         labels: The count of each label, of spans, sentences or the target column.
         sentence_lengths: The lengths of sentences in tokens.
@@ -55,6 +57,8 @@ class FileStats:
     tokens: int
     types: int
     entities: int
+    partial: int
+    unknown: int
     inside: float
     labels: dict[str, int]
     sentence_lengths: Lengths
@@ -108,6 +112,8 @@ class CorpusStats:
             if file.entities:
                 yield f"  entities          {file.entities}  ({file.entity_lengths} tokens)"
                 yield f"  in entities       {100 * file.inside:.1f} % of tokens"
+            if file.partial:
+                yield f"  partly annotated  {file.partial} sentences  ({file.unknown} tokens open)"
             total = max(1, sum(file.labels.values()))
             for label, count in file.labels.items():
                 yield f"    {label:16}{count:8}  {100 * count / total:5.1f} %"
@@ -132,6 +138,7 @@ def _stats(file: CorpusFile) -> FileStats:
     sentences = file.sentences
     words = Counter(token for sentence in sentences for token in sentence.tokens)
     lengths = [span.end - span.start for s in sentences for span in s.spans or ()]
+    open_tags = [[len(tags) != 1 for tags in s.allowed] for s in sentences if s.allowed is not None]
     # The sentences before the first document boundary count as a document, too.
     documents = {sentence.document for sentence in sentences}
     return FileStats(
@@ -141,6 +148,8 @@ def _stats(file: CorpusFile) -> FileStats:
         words.total(),
         len(words),
         len(lengths),
+        len(open_tags),
+        sum(map(sum, open_tags)),
         round(sum(lengths) / max(1, words.total()), 6),
         dict(count_labels(file).most_common()),
         Lengths.of([len(sentence) for sentence in sentences]),

@@ -359,7 +359,7 @@ def error_of(tmp_path, name, content, **options):
         pytest.param(
             "csv",
             "a,b\n1,2\n",
-            "x:1: the header must have a column 'token' or 'text', separated by com",
+            "x:1: the header must have a column 'text' or 'token', separated by com",
             id="csv, no column of text",
         ),
         pytest.param(

@@ -13,6 +13,7 @@ from ner.data.formats.conll import annotate_conll, read_conll, write_conll
 from ner.data.lines import read_lines
 from ner.data.schemes import PREFIXES, Span, normalize_tag, spans_from_tags, tags_from_spans
 from ner.data.sentence import Prediction, Sentence, Source
+from ner.data.spans import Notes
 from ner.errors import ConfigError, DataError
 from tests.data.corpora import error_line
 
@@ -226,6 +227,96 @@ def test_bad_sentences_are_left_out_whole_and_listed():
     ]
 
 
+NUMBERED = "1\tAnn\tB-PER\t-\n2\tsang\tO\t-\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "tokens", "comments"),
+    [
+        pytest.param(
+            f"# newdoc id = 7\n# text = Ann sang\n{NUMBERED}\n# sent_id = 2\n{NUMBERED}",
+            ["-", "token", "ner", "-"],
+            [("Ann", "sang"), ("Ann", "sang")],
+            3,
+            id="keys",
+        ),
+        pytest.param(
+            f"#\thttp://de.example.org/x\t[2009-10-17]\n{NUMBERED}",
+            ["-", "token", "ner", "-"],
+            [("Ann", "sang")],
+            1,
+            id="sources behind tabs",
+        ),
+        pytest.param(
+            "# id 5f domain=en\nAnn _ _ B-PER\n\n# id 5g domain=en\nsang _ _ O\n",
+            None,
+            [("Ann",), ("sang",)],
+            2,
+            id="as many columns as rows",
+        ),
+        pytest.param(
+            "# text = O\nAnn x y B-PER\n", None, [("Ann",)], 1, id="a key and what looks like a tag"
+        ),
+        pytest.param(
+            "###MEDLINE:7\n\nAnn\tB-PER\n\n###MEDLINE:8\n\nsang\tO\n",
+            None,
+            [("Ann",), ("sang",)],
+            2,
+            id="between blank lines",
+        ),
+        pytest.param(
+            "# O\nwins O\n\n#Ann B-PER\n# O\n", None, [("#", "wins"), ("#Ann", "#")], 0, id="tokens"
+        ),
+        pytest.param(
+            "Ann\tB-PER\n\n# b\n#\tO\n#1\tB-X|O\n", None, [("Ann",), ("#", "#1")], 1, id="both"
+        ),
+        pytest.param("# B-X\n\nAnn O\n", None, [("#",), ("Ann",)], 0, id="a token alone"),
+        pytest.param("Ann O\n\n# ?\n", None, [("Ann",), ("#",)], 0, id="a tag that is left open"),
+        pytest.param("#\n\n#Ann\n\nsang\n\n#\n", None, [("sang",), ("#",)], 2, id="one column"),
+        pytest.param("# = x\tO\n", None, [("# = x",)], 0, id="a token with blanks"),
+    ],
+)
+def test_comments_are_left_out_and_counted_and_tokens_may_look_like_them(
+    text, columns, tokens, comments
+):
+    notes = Notes()
+    sentences = read(text, columns=columns, notes=notes)
+    assert [sentence.tokens for sentence in sentences] == tokens
+    assert notes.ignored.total() == comments
+    lines = text.split("\n")
+    assert all(s.tokens[0] in lines[s.source.line - 1] for s in sentences)
+
+
+def test_a_row_inside_a_sentence_is_no_comment():
+    assert error_of("## a\n# b c\nAnn O\n# b c\n") == (
+        "x.conll:4: 3 columns, but the line before has 2. Columns are separated by spaces or tabs."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        pytest.param(
+            "# sent1\nAnn NNP\n\n# sent2\n# SYM\n1 CD\n", [("Ann",), ("#", "1")], id="comments"
+        ),
+        pytest.param(
+            "Ann NNP\n\n# sym\n1 CD\n\n#ff HT\n", [("Ann",), ("#", "1"), ("#ff",)], id="tokens"
+        ),
+        pytest.param("# #\n1 CD\n", [("#", "1")], id="a token at the start"),
+        pytest.param("# num\n# sym\n1 num\n", [("#", "#", "1")], id="the label of another row"),
+    ],
+)
+def test_without_tags_the_first_sentence_tells_whether_there_are_comments(text, tokens):
+    sentences = read(text, tags=None, last="pos")
+    assert [sentence.tokens for sentence in sentences] == tokens
+
+
+def test_a_comment_that_is_not_utf8_is_a_problem_of_its_sentence():
+    problems = []
+    assert [s.tokens for s in read(b"# \xe9\na O\n\nb O\n", problems=problems)] == [("b",)]
+    assert str(problems[0]).startswith("x.conll:1: not UTF-8")
+
+
 def test_sentences_are_read_as_they_are_asked_for():
     endless = itertools.cycle([b"a O\n", b"\n"])
     assert len(list(itertools.islice(read_conll(endless, "x"), 5))) == 5
@@ -258,6 +349,33 @@ def test_what_is_written_is_read_again(scheme, sentences):
     lines = [f"{line}\n".encode() for line in write_conll(sentences, scheme)]
     again = read_conll(lines, "x")
     assert [(s.tokens, s.spans) for s in again] == [(s.tokens, s.spans) for s in sentences]
+
+
+HASHES = st.sampled_from(["#", "##", "#a", "##a", "# a", "# a = b", "a"])
+
+
+@given(
+    sentences=st.lists(
+        st.lists(st.tuples(HASHES, st.sampled_from(["NN", "nn", "#", "x1"])), min_size=1)
+    ),
+    tagged=st.booleans(),
+)
+def test_a_token_that_looks_like_a_comment_is_read_again_or_refused(sentences, tagged):
+    written = [
+        Sentence([token for token, _ in rows], columns={"pos": tuple(p for _, p in rows)}, spans=[])
+        for rows in sentences
+    ]
+    try:
+        lines = list(write_conll(written, columns=["pos"], tagged=tagged))
+    except DataError as error:
+        assert "this row would be read as a comment" in str(error)
+        assert not tagged
+        return
+    again = read("\n".join(lines), tags="ner" if tagged else None, last=None if tagged else "pos")
+    pos = "column2" if tagged else "pos"
+    assert [(s.tokens, s.columns[pos]) for s in again] == [
+        (s.tokens, s.columns["pos"]) for s in written
+    ]
 
 
 def test_documents_survive_writing():
@@ -310,6 +428,25 @@ def test_annotated_rows_stay_as_they_were():
         "",
         "Paris a b S-CAP",
     ]
+
+
+@pytest.mark.parametrize("tags", [None, "ner"])
+def test_comments_pass_through_as_they_are(tags):
+    text = "# id 5 a=b\nAda x O\n\n# text = O\n\n#a\tb\n# x O\n\n# x\nA\xa0\n"
+    problems = []
+    assert annotate(text, tags=tags, problems=problems) == [
+        "# id 5 a=b",
+        "Ada x O B-CAP",
+        "",
+        "# text = O",
+        "",
+        "#a\tb",
+        "# x O O",
+        "",
+        "# x",
+        "A\xa0 O",
+    ]
+    assert [str(problem).partition(": ")[0] for problem in problems] == ["x.conll:10"]
 
 
 def test_annotated_tab_files_keep_their_tabs():

@@ -5,6 +5,7 @@ import datasets
 import pytest
 
 from ner.data.formats.huggingface import read_hub
+from ner.data.formats.huggingface_columns import NamedColumns
 from ner.data.formats.read import read_sentences
 from ner.data.schemes import Span
 from ner.data.sentence import Source
@@ -58,7 +59,8 @@ def check(sentences):
 
 def error_of(dataset, tmp_path, split="train", **options):
     folder = saved(tmp_path / "set", dataset)
-    return error_line(lambda: list(read_hub(folder, split, **options)), tmp_path)
+    named = NamedColumns(**options)
+    return error_line(lambda: list(read_hub(folder, split, named)), tmp_path)
 
 
 def test_a_saved_data_set_is_read_with_its_own_label_names(tmp_path):
@@ -114,7 +116,9 @@ def test_columns_may_be_named(tmp_path):
     rows = {"form": ROWS["tokens"], "tokens": ROWS["tokens"], "entities": ROWS["ner_tags"]}
     features = {"form": FEATURES["tokens"], "entities": FEATURES["ner_tags"]}
     folder = saved(tmp_path / "set", make(rows, **features))
-    assert next(read_hub(folder, "train", "form", "entities")).spans == (Span(0, 2, "PER"),)
+    assert next(read_hub(folder, "train", NamedColumns("form", "entities"))).spans == (
+        Span(0, 2, "PER"),
+    )
 
 
 def test_the_only_columns_that_fit_need_no_name(tmp_path):
@@ -236,10 +240,10 @@ def test_a_target_column_is_kept_and_nothing_is_taken_for_tags(tmp_path):
     folder = saved(tmp_path / "set", make({k: ROWS[k] for k in ("tokens", "pos_tags")}))
     with pytest.raises(DataError, match="a tag must be O or a prefix"):
         list(read_hub(folder, "train"))
-    first, *_ = read_hub(folder, "train", target="pos_tags")
+    first, *_ = read_hub(folder, "train", NamedColumns(target="pos_tags"))
     assert (first.spans, first.columns["pos_tags"]) == (None, ("NOUN", "NOUN", "VERB"))
     folder = saved(tmp_path / "both", make())
-    first, *_ = read_hub(folder, "train", tags="ner_tags", target="pos_tags")
+    first, *_ = read_hub(folder, "train", NamedColumns(tags="ner_tags", target="pos_tags"))
     assert first.spans == (Span(0, 2, "PER"),)
 
 
@@ -288,9 +292,11 @@ def test_columns_of_texts_and_labels_may_be_named_or_be_the_only_ones(tmp_path):
     rows = {"title": ["So so."], "body": ["A b."], "coarse": [1], "fine": [0]}
     features = {"title": STRING, "body": STRING, "coarse": CLASSES, "fine": CLASSES}
     folder = saved(tmp_path / "set", make(rows, **features))
-    (found,) = read_hub(folder, "", "body", "fine")
+    (found,) = read_hub(folder, "", NamedColumns("body", "fine"))
     assert (found.text, found.labels) == ("A b.", ("neg",))
-    (found,) = read_hub(folder, "", "body")  # of two columns of classes none is chosen
+    (found,) = read_hub(
+        folder, "", NamedColumns("body")
+    )  # of two columns of classes none is chosen
     assert found.labels is None
     only = make({"id": ["7"], "title": ["So so."], "coarse": [1]}, **features)
     (found,) = read_hub(saved(tmp_path / "only", only), "")
@@ -302,7 +308,7 @@ def test_tokens_may_have_a_label_for_all_of_them(tmp_path):
     folder = saved(tmp_path / "set", make(rows, label=CLASSES))
     (found,) = read_hub(folder, "")
     assert (found.labels, found.spans) == (("pos",), ())
-    (found,) = read_hub(folder, "", tags="label")
+    (found,) = read_hub(folder, "", NamedColumns(tags="label"))
     assert (found.labels, found.spans) == (("pos",), None)
 
 

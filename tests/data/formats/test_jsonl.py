@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ner.data.formats.jsonl import read_jsonl, write_jsonl
+from ner.data.formats.options import ReadOptions
 from ner.data.schemes import Span
 from ner.data.sentence import Prediction, Sentence, Source
 from ner.data.tokenizer import Tokenizer
@@ -16,7 +17,7 @@ tokenize = Tokenizer()
 
 def read(*records, **options):
     lines = (r if isinstance(r, bytes) else json.dumps(r).encode() for r in records)
-    return list(read_jsonl(io.BytesIO(b"\n".join(lines)), "x.jsonl", tokenize, **options))
+    return list(read_jsonl(io.BytesIO(b"\n".join(lines)), "x.jsonl", ReadOptions(**options)))
 
 
 def error_of(record):
@@ -236,7 +237,7 @@ def test_text_is_written_readably():
 def test_lone_surrogates_can_be_written_and_keep_all_places(text):
     tokens, offsets = tokenize(text)
     sentence = Sentence(tokens, text=text, offsets=offsets)
-    again = next(read_jsonl([next(write_jsonl([sentence])).encode("utf-8")], "x", tokenize))
+    again = next(read_jsonl([next(write_jsonl([sentence])).encode("utf-8")], "x"))
     assert again.offsets == sentence.offsets
     assert len(again.text) == len(text)
 
@@ -257,7 +258,7 @@ def test_what_is_written_is_read_again(text, data):
     written = Sentence(tokens, text=text, offsets=offsets, spans=spans, id="i", document="d")
     line = next(write_jsonl([written]))
     assert "\n" not in line
-    assert next(read_jsonl([line.encode()], "x", tokenize)).replace(source=None) == written
+    assert next(read_jsonl([line.encode()], "x")).replace(source=None) == written
     without_tokens = {key: value for key, value in json.loads(line).items() if key != "tokens"}
     assert read(without_tokens)[0].replace(source=None) == written
 

@@ -46,16 +46,18 @@ def test_a_corpus_is_read_with_options_keywords_or_both(rows, read):
         pytest.param({"xyz": 1}, "xyz: unknown option.", id="an unknown option"),
         pytest.param(
             {"misaligned": "snp"},
-            "misaligned: one of refuse snap drop. Got 'snp'. Did you mean 'snap'?",
+            "misaligned: must be one of refuse snap split drop. Got 'snp'. Did you mean 'snap'?",
             id="a mistyped choice",
         ),
         pytest.param(
             {"overlapping": None},
-            "overlapping: one of refuse drop. Got None.",
+            "overlapping: must be one of refuse drop. Got None.",
             id="no choice",
         ),
         pytest.param(
-            {"columns": "token ner"}, "columns: a list of names. Got 'token ner'.", id="columns"
+            {"columns": "token ner"},
+            "columns: must be a list of names. Got 'token ner'.",
+            id="columns",
         ),
         pytest.param(
             {"format": "conl"}, "Got 'conl'. Did you mean 'conll'?", id="a mistyped format"

@@ -37,6 +37,8 @@ CASES = {
     "unreadable": ("a O\nb PER\n\nc O\n", [2]),
     "illegal-tags": ("a B-PER\nb I-LOC\n\nc B-PER\nd I-PER\n\ne I-PER\n", [2, 7]),
     "mixed-schemes": ("a B-X\nb I-X\n\n" * 20 + "a B-X\nb E-X\nc S-X\n\n" * 5, None),
+    "misread-columns": ("\n1 a B-X\n2 b O\n", [2]),
+    "row-like-comments": ("# id 5 b=c\na x y O\n\n# id\nb x y O\n\n# x y O\n", [1]),
     "blank-ends": ("a O\nb O \n c O\t\n", [2, 3]),
     "blank-lines": ("a\tO\n\t\nb\tO\n\n \nc\tO\n", [2, 5]),
     "mixed-separators": ("a x O\nb\tx\tO\nc x\tO\n", [2, 3]),
@@ -48,6 +50,7 @@ CASES = {
     "control-characters": ("a O\nb\x07 O\nc\x85\x96 O\n", [2, 3]),
     "invisible-characters": ("\ufeffa O\nb\ufeff O\nc\u200bd O\ne\u200df O\n", [2, 3]),
     "mixed-normal-forms": ("caf\u00e9 O\nx O\ncafe\u0301 O\n", [3]),
+    "other-tokens": ("科0 O\n技1 O\n全2 O\n\n. O\n", [1]),
     "duplicates": (SENTENCE * 2 + PERSON * 2, [9]),
     "contradictions": (SENTENCE + OTHER, [9]),
     "near-duplicates": (SENTENCE + NEAR, [9]),
@@ -82,7 +85,7 @@ def found(path, *others, **options):
 
 def test_every_kind_of_problem_has_a_case():
     names = {kind.name for kind in vars(kinds).values() if isinstance(kind, Kind)}
-    assert names == {*CASES, *OF_SEVERAL, "unfitting-spans"}
+    assert names == {*CASES, *OF_SEVERAL, "unfitting-spans", "left-out"}
 
 
 @pytest.mark.parametrize("kind", CASES)
@@ -113,6 +116,31 @@ def test_spans_that_do_not_fit_are_all_found(tmp_path):
         "span [0, 2", "span [0, 99", "span [3, 4", "span [4, 8"
     ]  # fmt: skip
     assert [span[:2] for span in report.files[0].sentences[1].spans] == [(1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        pytest.param(
+            "a.jsonl",
+            "".join(f'{{"text": "a", "answer": "{answer}"}}\n' for answer in ("ignore", "reject")),
+            id="answers of Prodigy",
+        ),
+        pytest.param("a.json", '[["a", {"entities": []}],\nnull,\nnull]', id="null in a list"),
+    ],
+)
+def test_records_that_nobody_accepted_are_notes(tmp_path, name, text):
+    report = check_corpus([write(tmp_path / name, text)])
+    (finding,) = report.findings
+    assert (finding.kind.name, len(finding.places)) == ("left-out", 2)
+    assert report.passed(strict=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["Ann,B-PER\nleft,O\n", "Ann|B-PER\nleft|O\n"], ids=["commas", "bars"]
+)
+def test_a_row_that_is_read_as_a_token_is_a_warning(tmp_path, text):
+    assert found(write(tmp_path / "a.conll", text)) == {"misread-columns": [1]}
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])

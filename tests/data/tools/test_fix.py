@@ -135,6 +135,14 @@ def test_several_files_go_to_a_folder(tmp_path):
     }
 
 
+def test_comments_stay_and_the_rows_behind_them_are_mended(tmp_path):
+    text = "# id 1 \r\na  O \nb\tI-X\n\n###id: 2\n\n# id 3 z=1\n# O\nc I-Y\n"
+    path, out = write(tmp_path / "a.conll", text), tmp_path / "b.conll"
+    fix(path, out, "BIO")
+    assert out.read_text() == ("# id 1\na  O\nb B-X\n\n###id: 2\n\n# id 3 z=1\n# O\nc B-Y\n")
+    assert meaning(out) == meaning(path)
+
+
 def test_what_would_be_lost_is_refused(tmp_path):
     path = write(tmp_path / "a.conll", "a O \n")
     for out in (path, tmp_path):

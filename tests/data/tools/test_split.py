@@ -250,6 +250,14 @@ def test_a_sample_has_the_order_of_the_file_and_the_borders_of_its_documents(tmp
         sample_blocks(blocks, 5, 0)
 
 
+def test_comments_go_with_the_sentence_behind_them(tmp_path):
+    blocks = ["# id\t1\na O\n\n", "###id:2\n\n# x\tO\tO\n# O\n\n", "c O\n\n", "###end\n"]
+    path = write(tmp_path / "a.conll", "".join(blocks))
+    read = read_blocks(read_corpus_file("a", path))
+    assert [block.raw for block in read] == [*blocks[:3], "###end\n\n"]
+    assert [b.sentence and b.sentence.tokens for b in read] == [("a",), ("#",), ("c",), None]
+
+
 def test_a_sampled_sentence_of_conllu_names_its_document(tmp_path):
     second, out = CONLLU.format(1).partition("\n")[2], tmp_path / "b.conllu"
     path = write(tmp_path / "a.conllu", CONLLU.format(0) + CONLLU.format(1) + second)

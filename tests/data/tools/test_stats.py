@@ -30,6 +30,8 @@ def test_a_file_is_counted(tmp_path):
         "tokens": 7,
         "types": 6,
         "entities": 2,
+        "partial": 0,
+        "unknown": 0,
         "inside": round(3 / 7, 6),
         "labels": {"PER": 1, "LOC": 1},
         "sentence_lengths": {"mean": 2.33, "median": 2, "most": 4, "longest": 4},
@@ -37,6 +39,14 @@ def test_a_file_is_counted(tmp_path):
         "token_lengths": {"mean": round((3 + 8 + 4 + 6 + 3 + 4 + 3) / 7, 2), "median": 4}
         | {"most": 8, "longest": 8},
     }
+
+
+def test_partial_annotation_is_counted(tmp_path):
+    found = stats(tmp_path, "Ada B-PER|B-ORG\nleft ?\nParis O\n\nLondon B-LOC\n\nYes ?\n\n")
+    (file,) = found.files
+    assert (file.sentences, file.entities, file.partial, file.unknown) == (3, 1, 2, 3)
+    assert "  partly annotated  2 sentences  (3 tokens open)" in found.lines()
+    assert file.labels == {"PER": 1, "ORG": 1, "LOC": 1}
 
 
 def test_what_is_new_after_the_first_file_is_measured(tmp_path):

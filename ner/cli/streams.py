@@ -1,0 +1,156 @@
+"""Sources to results, in order; what somebody writes line by line is answered line by line."""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ner.choices import Spelling
+from ner.cli.inputs import Input
+from ner.cli.looking import CONLL
+from ner.cli.outputs import Failure, Result, Watch, conll_rows
+from ner.cli.record_fields import SKIPPED
+
+if TYPE_CHECKING:
+    from ner.cli.inputs import Item
+    from ner.data.sentence import PredictedSentence, Sentence
+    from ner.errors import DataError
+    from ner.inference.predictor import Predictor
+
+
+class Stream:
+    """The results of a command.
+
+    Args:
+        inputs: The sources.
+        model: Annotates their texts.
+        watch: Counts the results.
+        output: The form of the output.
+        error_rows: Whether there are results for texts that cannot be read.
+        batch_tokens: Tokens of a batch; None leaves that to the model.
+        options: Other arguments of the model's `pipe`.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        model: "Predictor",
+        watch: Watch,
+        output: str,
+        error_rows: bool,
+        batch_tokens: int | None,
+        **options: Any,
+    ) -> None:
+        from ner.inference.batching import BATCH_TOKENS
+
+        self.inputs = inputs
+        self.model = model
+        self.watch = watch
+        self.error_rows = error_rows
+        self.annotate = partial(model.pipe, batch_tokens=batch_tokens or BATCH_TOKENS, **options)
+        for given in inputs:
+            given.fields.is_kept = output == "jsonl"
+
+    @property
+    def places(self) -> dict[str, bool]:
+        """Which places of results are known, as arguments of `tagged_lines` and `class_lines`."""
+        skips = any(given.reading.problems is not None for given in self.inputs)
+        return {"has_sources": len(self.inputs) > 1, "has_rows": skips}
+
+    def results(self) -> Iterator[Result | Failure]:
+        """Yield the results of all sources in order."""
+        for given in self.inputs:
+            source = given.name if given.is_file and len(self.inputs) > 1 else None
+            problems = given.reading.problems if given.is_file else None
+            failures = Failures(given.name, source, problems if self.error_rows else None)
+            for burst in self._bursts(given, given.items(self.model)):
+                for sentence in self.watch(self.annotate(burst)):
+                    row = sentence.source.line if problems is not None and sentence.source else None
+                    yield from failures.before(row)
+                    given.num_replaced += _has_gold(sentence)
+                    yield Result(sentence, given.fields, source, row)
+                yield from failures.before(None)
+            yield from failures.before(None)
+
+    def conll_file(self, given: Input, scheme: Spelling) -> Iterator[str]:
+        """Yield the rows of a CoNLL file with predictions at the end, or those of tagged texts."""
+        from ner.data.formats.conll import annotate_conll
+
+        def annotate(items: "Iterable[Item]") -> "Iterator[PredictedSentence]":
+            bursts = map(self.annotate, self._bursts(given, items))
+            return self.watch(sentence for burst in bursts for sentence in burst)
+
+        column = self.model.task.column
+        if given.format != CONLL:
+            return conll_rows(annotate(given.items(self.model)), column, scheme)
+        return annotate_conll(
+            given.lines,
+            annotate,
+            given.name,
+            scheme,
+            columns=given.options(self.model).columns,
+            problems=given.reading.problems,
+            predicted=column,
+            notes=given.fields.notes,
+        )
+
+    def _bursts(
+        self, given: Input, items: "Iterable[Item]"
+    ) -> "Iterator[Iterator[str | Sentence]]":
+        """Cut a source where nobody has written more yet, so that all before it is answered."""
+        subwords = self.model.featurizer.subwords
+        if subwords is not None and subwords.context:
+            # A sentence waits for those that follow it in its document.
+            yield (item for item in items if item is not SKIPPED)
+            return
+        stream = iter(items)
+        for first in stream:
+            yield _burst(first, stream, given)
+            # What is printed arrives before anybody waits for more.
+            sys.stdout.flush()
+
+
+def _burst(item: "Item", stream: "Iterator[Item]", given: Input) -> "Iterator[str | Sentence]":
+    """Yield an item, and those after it that are there already."""
+    while item is not SKIPPED:
+        yield item
+        item = next(stream, SKIPPED) if given.is_ready() else SKIPPED
+
+
+class Failures:
+    """The errors of texts that cannot be read, as rows between those of others.
+
+    Args:
+        name: What messages call the source.
+        source: What its rows call it, if they do.
+        problems: The list to which reading appends errors; None if they do not become rows.
+    """
+
+    def __init__(self, name: str, source: str | None, problems: "list[DataError] | None") -> None:
+        self._place = re.compile(re.escape(name) + r":(\d+):")
+        self._source = source
+        self._problems = problems if problems is not None else []
+        self._seen = len(self._problems)
+
+    def before(self, row: int | None) -> Iterator[Failure]:
+        """Yield those before a row; None for all that there are."""
+        while self._seen < len(self._problems):
+            message = str(self._problems[self._seen])
+            place = self._place.match(message)
+            number = int(place[1]) if place else None
+            if row is not None and number is not None and number > row:
+                return
+            self._seen += 1
+            yield Failure(message, self._source, number)
+
+
+def _has_gold(sentence: "PredictedSentence") -> bool:
+    """Whether a sentence was annotated with what the model predicts."""
+    found = sentence.prediction
+    has_spans = sentence.spans is not None or sentence.allowed is not None
+    return (
+        (found.spans is not None and has_spans)
+        or (found.labels is not None and sentence.labels is not None)
+        or any(name in sentence.columns for name in found.columns)
+    )

@@ -1,0 +1,119 @@
+"""Models and their results in other processes, and what they say of themselves."""
+
+import copy
+import json
+import multiprocessing
+import pickle
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+
+import ner
+from ner.data.sentence import Prediction, Sentence
+from ner.features.vectors import VectorStore
+from ner.inference.predictor import Classification
+from ner.model_folder import VECTORS, load_model, save_model
+
+TEXTS = ["Awa Badjie was born in Ziguinchor.", "", "Nothing happened here."] * 7
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork"])
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+def test_a_pool_maps_texts_to_results(tiny_model, runtime, method):
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"needs a system that can {method}")
+    tagger = ner.load(tiny_model, runtime=runtime, threads=1)
+    expected = list(map(tagger.tag, TEXTS))
+    assert any(doc.entities for doc in expected)
+    with warnings.catch_warnings():
+        # Python warns of threads, here those of other tests, in a process that forks.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            found = pool.map(tagger.tag, TEXTS)
+    assert [doc.text for doc in found] == TEXTS
+    assert [doc.prediction.spans for doc in found] == [doc.prediction.spans for doc in expected]
+
+
+@pytest.fixture
+def with_vectors(tiny_model, tmp_path):
+    """Give a model folder with a megabyte of vectors for new words."""
+    words = [f"word{i}" for i in range(10_000)]
+    VectorStore.write(tmp_path / "vectors", words, np.ones((len(words), 50)))
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    model = load_model(folder)
+    object.__setattr__(model.featurizer, "vectors", VectorStore.open(tmp_path / "vectors"))
+    save_model(folder, model)
+    return folder
+
+
+def mapped_file(array):
+    """Find the file that an array is mapped from."""
+    while not isinstance(array, np.memmap):
+        array = array.base
+    return array.filename
+
+
+def test_a_model_with_vectors_is_sent_as_the_path_of_its_folder(with_vectors, monkeypatch):
+    monkeypatch.chdir(with_vectors.parent)
+    tagger = ner.load(with_vectors.name, runtime="torch")
+    sent = pickle.dumps(tagger)
+    assert len(sent) < 10_000
+    monkeypatch.chdir("/")
+    opened = pickle.loads(sent)
+    assert type(opened) is ner.Tagger
+    assert opened.tag(TEXTS[0]) == tagger.tag(TEXTS[0])
+    # Its vectors are mapped from the folder, and not copied into memory.
+    assert str(mapped_file(opened.featurizer.vectors.rows.__self__._vectors)) == str(
+        with_vectors / VECTORS
+    )
+
+
+def test_a_model_is_opened_once_in_a_process(tiny_model):
+    sent = pickle.dumps(ner.load(tiny_model).tag)
+    assert pickle.loads(sent).__self__ is pickle.loads(sent).__self__
+
+
+def test_a_copy_keeps_how_the_model_was_opened(tiny_model):
+    tagger = ner.Tagger.load(tiny_model, runtime="onnx", threads=3)
+    for copied in (copy.copy(tagger), copy.deepcopy(tagger)):
+        assert (copied.origin, copied.runtime.workers) == (tagger.origin, 3)
+
+
+def test_a_folder_that_holds_another_model_by_then_is_refused(tiny_model, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    sent = pickle.dumps(ner.load(folder))
+    ner.export(folder, int8=True)
+    assert pickle.loads(sent).tag(TEXTS[0]).entities  # an export changes no answer
+    again = pickle.dumps(ner.load(folder, threads=1))
+    model = load_model(folder)
+    save_model(folder, model.__class__(**{**model.__dict__, "card": "# Another one\n"}))
+    with pytest.raises(ner.ModelFolderError) as error:
+        pickle.loads(again)
+    assert str(error.value) == (
+        f"{folder}: must hold the model that the copy was made of. Got another one."
+    )
+    shutil.rmtree(folder)
+    with pytest.raises(ner.ModelFolderError, match="no such folder"):
+        pickle.loads(again)
+
+
+def test_a_model_says_where_it_comes_from_and_what_it_knows(tiny_model, tiny_tagger):
+    labels = ", ".join(tiny_tagger.labels)
+    assert repr(tiny_tagger) == f"<Tagger {tiny_model}: {labels}; OnnxRuntime>"
+
+
+def test_a_classification_comes_back_and_is_shown_in_a_line():
+    shares = {"PER": 0.75, "LOC": 0.25}
+    doc = Sentence(["Who", "?"]).predicted(Prediction(labels=("PER",), probabilities=shares))
+    answer = Classification(("PER",), doc.prediction.probabilities, doc)
+    assert repr(answer) == "<Classification 'Who ?': PER 0.75>"
+    for back in (
+        copy.deepcopy(answer),
+        pickle.loads(pickle.dumps(answer)),
+        Classification.from_dict(json.loads(json.dumps(answer.to_dict()))),
+    ):
+        assert (back, hash(back)) == (answer, hash(answer))
