@@ -17,7 +17,6 @@ import numpy as np
 
 from ner.config.loading import Config, load_config, parse_setting, read_config
 from ner.data.sentence import Sentence
-from ner.data.tokenizer import Tokenizer
 from ner.training.result import RunResult
 from ner.training.splits import read_corpus
 from ner.training.train import run_training
@@ -31,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     places = {"data.train": options.train, "data.dev": options.dev}
     changes = places | dict(parse_setting(text) for text in options.set)
     config = read_config(None, changes)
-    corpus = read_corpus(config, {}, Tokenizer(config.data.tokenizer), lambda _: None)
+    corpus = read_corpus(config, {}, lambda _: None)
     train, dev = (sample(list(split), seed=0) for split in (corpus.train, corpus.dev))
     print(HEADER)
     print("|".join(["", *["---"] * HEADER.count("| "), ""]))

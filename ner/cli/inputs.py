@@ -154,6 +154,10 @@ class Input:
             taken["columns"] = columns_without_gold(columns, self._first_row(), gold)
         if taken:
             self._say(f"{self.name}: {in_words(taken)}")
+        if self.reading.columns is not None:
+            from ner.data.formats.registry import find_format
+
+            find_format(self.format).check_options(self.reading)
         return options.updated(**taken)
 
     def _first_row(self) -> str:

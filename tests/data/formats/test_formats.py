@@ -268,7 +268,8 @@ def test_other_losses_are_counted(tmp_path, name):
         [sentence], path_of(name, tmp_path), one, tokenize=lambda text: ([text], [(0, len(text))])
     )
     kinds = {TOKENS, SPACING, IDS, DOCUMENTS} | ({SCORES} if sentence.prediction else set())
-    assert dict(written.lost) == dict.fromkeys(kinds - one.holds, 1)
+    lost = {*(kinds - one.holds), *(one.loses(sentence) if one.loses else ())}
+    assert dict(written.lost) == dict.fromkeys(lost, 1)
 
 
 def test_sentences_without_tokens_are_counted_where_they_cannot_be(tmp_path):
