@@ -363,7 +363,7 @@ def _label_cell(
     """
     if not cell:
         return None, None
-    value = cell_value(cell) if cell[0] in "[{" else None
+    value: Any = cell_value(cell) if cell[0] in "[{" else None
     if isinstance(value, dict) and set(value) == {"choices"}:
         value = value["choices"]
     if value == []:
