@@ -305,9 +305,10 @@ class Predictor:
             yield from list(tag(ahead))[places.start : places.stop]
 
     def tag_sentences(
-        self, sentences: Sequence[Sentence], *, batch_tokens: int = BATCH_TOKENS
+        self, sentences: Iterable[Sentence], *, batch_tokens: int = BATCH_TOKENS
     ) -> list[PredictedSentence]:
         """Return the sentences with their `prediction`, in the same order."""
+        sentences = list(sentences)
         for item in sentences:
             if not isinstance(item, Sentence):
                 raise TypeError(

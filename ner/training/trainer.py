@@ -79,6 +79,11 @@ class NonFiniteLossError(TrainingError):
             f"epoch {epoch + 1}, step {step + 1}: the loss must be finite. Got {loss}."
         )
         self.indices = indices
+        self._again = (epoch, step, indices, loss)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default, a copy in another process would be made of the message alone.
+        return type(self), self._again
 
 
 @dataclass

@@ -107,6 +107,7 @@ def test_everything_is_also_said_in_json(tmp_path):
         "sentences": 1,
         "tokens": 2,
         "entities": 1,
+        "columns": None,
         "lost": {"documents": 1},
         "changes": [],
         "ignored": {"relations": 1},

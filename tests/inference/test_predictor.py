@@ -1,6 +1,7 @@
 """Models and their results in other processes, and what they say of themselves."""
 
 import copy
+import dataclasses
 import json
 import multiprocessing
 import pickle
@@ -9,12 +10,14 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 
 import ner
 from ner.data.sentence import Prediction, Sentence
 from ner.features.vectors import VectorStore
 from ner.inference.predictor import Classification
 from ner.model_folder import VECTORS, load_model, save_model
+from tests.inference.test_loading import TASKS, untrained
 
 TEXTS = ["Awa Badjie was born in Ziguinchor.", "", "Nothing happened here."] * 7
 
@@ -24,8 +27,11 @@ TEXTS = ["Awa Badjie was born in Ziguinchor.", "", "Nothing happened here."] * 7
 def test_a_pool_maps_texts_to_results(tiny_model, runtime, method):
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"needs a system that can {method}")
-    tagger = ner.load(tiny_model, runtime=runtime, threads=1)
+    # More threads of torch than one would wait forever in a forked process.
+    tagger = ner.load(tiny_model, runtime=runtime, threads=2)
+    tagger.tag_sentences([Sentence(["a"] * 300)] * 30)
     expected = list(map(tagger.tag, TEXTS))
+    torch.set_num_threads(1)  # of this process, for other tests
     assert any(doc.entities for doc in expected)
     with warnings.catch_warnings():
         # Python warns of threads, here those of other tests, in a process that forks.
@@ -117,3 +123,30 @@ def test_a_classification_comes_back_and_is_shown_in_a_line():
         Classification.from_dict(json.loads(json.dumps(answer.to_dict()))),
     ):
         assert (back, hash(back)) == (answer, hash(answer))
+
+
+def test_a_generator_of_sentences_is_tagged(tiny_tagger):
+    sentences = [tiny_tagger.read(text) for text in TEXTS]
+    assert tiny_tagger.tag_sentences(s for s in sentences) == tiny_tagger.tag_sentences(sentences)
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_results_of_every_task_come_back_from_wherever_they_went(task):
+    model = untrained(task)
+    for doc in model.pipe([*TEXTS[:3], Sentence(["Ada"], columns={"pos": ["NNP"]}, spans=[])]):
+        for back in (
+            pickle.loads(pickle.dumps(doc)),
+            copy.deepcopy(doc),
+            Sentence.from_dict(json.loads(json.dumps(doc.to_dict()))),
+        ):
+            assert (back, type(back), hash(back)) == (doc, type(doc), hash(doc))
+        assert json.loads(json.dumps(dataclasses.asdict(doc)))["text"] == doc.text
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_a_model_that_was_never_in_a_folder_is_sent_whole(task):
+    model = untrained(task)
+    assert repr(model).startswith(f"<{type(model).__name__} in memory: ")
+    sent = pickle.loads(pickle.dumps(model))
+    expected = [doc.prediction for doc in model.pipe(TEXTS[:3])]
+    assert [doc.prediction for doc in sent.pipe(TEXTS[:3])] == expected

@@ -17,8 +17,8 @@ from ner.files import file_sha256, sha256
 PAIR = (".ann", ".txt")
 SAMPLE_SPLITS = ("train", "dev", "test")
 
-# A sentence, a pair, or a record.
-Item = Sentence | tuple[str | Sequence[str], Any] | Mapping[str, Any]
+# A sentence, a pair, a list of tokens with their tags, or a record.
+Item = Sentence | tuple[str | Sequence[str], Any] | Sequence[tuple[str, ...]] | Mapping[str, Any]
 
 
 class Table(Protocol):
@@ -44,7 +44,7 @@ class Dataset(Protocol):
 
 
 # What may be given as a corpus: the name of one, or data in memory.
-CorpusSource = str | Path | Iterable[Item] | Table | Dataset
+CorpusSource = str | Path | Iterable[Item] | Table | Dataset | Mapping[Any, Dataset]
 
 
 def read_sentences(
@@ -173,7 +173,8 @@ def _warned(sentences: Iterator[Sentence], notes: Notes, name: str) -> Iterator[
 
 def _digested(sentence: Sentence) -> bytes:
     """Return what a sentence adds to a digest."""
-    known = [sentence.tokens, sentence.spans, sentence.labels, dict(sentence.columns)]
+    annotation = [sentence.spans, sentence.allowed, sentence.labels]
+    known = [sentence.tokens, *annotation, dict(sentence.columns)]
     return json.dumps(known).encode("ascii") + b"\n"
 
 
