@@ -140,7 +140,9 @@ def conll_rows(
         scheme: The scheme of the tags.
     """
     from ner.data.formats.conll import write_conll
+    from ner.data.formats.line_breaks import without_line_breaks
 
+    tagged = map(without_line_breaks, tagged)
     if column is None:
         return write_conll(tagged, scheme)
     found = (s.replace(columns={column: s.column(column)}) for s in tagged)

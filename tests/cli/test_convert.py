@@ -111,6 +111,7 @@ def test_everything_is_also_said_in_json(tmp_path):
         "changes": [],
         "ignored": {"relations": 1},
         "guesses": [],
+        "warnings": [],
         "skipped": [],
     }
 

@@ -13,9 +13,10 @@ from ner.errors import ConfigError
 SPANS, LABELS, PARTIAL = "spans", "labels", "partial annotation"
 TOKENS, SPACING, IDS, DOCUMENTS, SCORES = "tokens", "spacing", "ids", "documents", "scores"
 EMPTY = "sentences without tokens"
+BREAK_TOKENS = "tokens of line breaks"
 
 # What every format of whole texts with character offsets can hold.
-TEXT_CONTENT = frozenset({SPANS, LABELS, SPACING, EMPTY})
+TEXT_CONTENT = frozenset({SPANS, LABELS, SPACING, EMPTY, BREAK_TOKENS})
 ALL_CONTENT = TEXT_CONTENT | {PARTIAL, TOKENS, IDS, DOCUMENTS, SCORES}
 
 # What may be said about the fields of a record.

@@ -346,7 +346,7 @@ def _rows(sentence: Sentence, scheme: Spelling, where: str) -> Iterator[str]:
     empty = ("_",) * len(sentence)
     columns = [sentence.columns.get(name, empty) for name in COLUMN_NAMES]
     is_annotated = sentence.found_spans is not None
-    tags = sentence_tags(sentence, scheme) if is_annotated else None
+    tags = sentence_tags(sentence, scheme, where) if is_annotated else None
     text = replace_surrogates(sentence.text)
     first = 0
     for (start, end), shared in itertools.groupby(sentence.offsets):
@@ -367,10 +367,6 @@ def _rows(sentence: Sentence, scheme: Spelling, where: str) -> Iterator[str]:
             values = [column[i] for column in columns]
             misc = [*([values[-1]] if values[-1] != "_" else []), *spacing]
             if tags is not None:
-                if "|" in tags[i]:
-                    raise DataError(
-                        f"{where}: in a CoNLL-U file, a label must not hold |. Got {tags[i]}."
-                    )
                 misc.append(f"{ENTITY_KEY}={tags[i]}")
             yield _row([str(i + 1), form, *values[:-1], "|".join(misc) or "_"], where)
         first = following

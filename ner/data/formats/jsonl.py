@@ -38,7 +38,7 @@ from ner.data.formats.base import (
     sentence_name,
     without_options,
 )
-from ner.data.formats.columns import SPAN_NAMES, TAG, TAG_LIST_NAMES
+from ner.data.formats.columns import SPAN_NAMES, TAG, TAG_LIST_NAMES, check_no_or
 from ner.data.formats.json_text import dump, dump_list, json_items, json_lines
 from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import (
@@ -387,6 +387,7 @@ def jsonl_record(sentence: Sentence) -> dict[str, Any]:
         ]
     predicted = sentence.prediction or NO_PREDICTION
     if sentence.allowed is not None and predicted.spans is None:
+        check_no_or(sentence, str(sentence.source or "sentences"))
         record["allowed"] = tags_from_allowed(sentence.allowed)
     labels = sentence.labels if predicted.labels is None else predicted.labels
     if labels is not None:

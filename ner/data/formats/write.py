@@ -14,6 +14,7 @@ from pathlib import Path
 from ner.choices import Spelling
 from ner.data.compressed import created
 from ner.data.formats.base import (
+    BREAK_TOKENS,
     DOCUMENTS,
     EMPTY,
     IDS,
@@ -28,6 +29,7 @@ from ner.data.formats.base import (
     sentence_name,
 )
 from ner.data.formats.columns import TAG_NAMES
+from ner.data.formats.line_breaks import without_line_breaks
 from ner.data.formats.records import Tokenize
 from ner.data.lines import keep_mark, replace_surrogates, short, text_encoding
 from ner.data.partial import allowed_from_tags, is_partial, normalize_partial
@@ -156,6 +158,10 @@ def _fit(
     written: Written,
 ) -> Sentence | None:
     """Leave out what a format cannot hold, or refuse the sentence."""
+    if TOKENS in to.holds and BREAK_TOKENS not in to.holds:
+        num_tokens, sentence = len(sentence), without_line_breaks(sentence)
+        if len(sentence) < num_tokens:
+            written.lost[BREAK_TOKENS] += 1
     if not sentence.tokens and EMPTY not in to.holds:
         written.lost[EMPTY] += 1
         return None
