@@ -16,8 +16,12 @@ SMALL = {
     "words": {"size": 4},
     "characters": {"size": 4, "output_size": 4},
     "affixes": {"rows": 16, "size": 4},
-    "encoder": {"size": 4},
-    "training": {"epochs": 8, "learning_rate": 0.02, "threads": 1, "device": "cpu"},
+    "encoder": {"size": 8, "dropout": 0.0},
+    "embedder": {"dropout": 0.0, "word_dropout": 0.0},
+    "training": {
+        **{"epochs": 20, "batch_size": 4, "learning_rate": 0.02, "ema": 0.0},
+        **{"threads": 1, "device": "cpu"},
+    },
 }
 DATA = {
     "ner": SENTENCES,

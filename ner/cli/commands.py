@@ -20,7 +20,8 @@ class Command(TyperCommand):
             ConfigError: An option that takes one value is given several times.
         """
         _, _, order = self.make_parser(ctx).parse_args(args=list(args))
-        for parameter, count in Counter(order).items():
+        given: Counter[Any] = Counter(order)
+        for parameter, count in given.items():
             takes_one = parameter.param_type_name == "option" and not (
                 parameter.multiple or parameter.is_flag or parameter.count
             )

@@ -13,9 +13,11 @@ from ner.cli.looking import (
     JSONL,
     LINES,
     TEXT,
+    columns_without_gold,
     format_by_name,
     look_into,
     looks_like_path,
+    read_start,
 )
 from ner.cli.record_fields import SKIPPED, RecordFields, Skipped
 from ner.errors import ConfigError, DataError, suggestion
@@ -136,7 +138,7 @@ class Input:
 
     def options(self, model: "Predictor") -> "ReadOptions":
         """Return how an annotated file is read: as the user says, or else as in training."""
-        from ner.inference.reading import as_in_training
+        from ner.inference.reading import as_in_training, in_words
 
         options = self.reading.updated(
             format=self.format,
@@ -146,7 +148,18 @@ class Input:
             overlapping="drop",
             notes=self.fields.notes,
         )
-        return as_in_training(model, self.name, options, self._say)
+        taken = as_in_training(model.record, options)
+        if self.format == CONLL and (columns := taken.get("columns")):
+            gold = model.task.column or taken.get("tags") or options.tag_column
+            taken["columns"] = columns_without_gold(columns, self._first_row(), gold)
+        if taken:
+            self._say(f"{self.name}: {in_words(taken)}")
+        return options.updated(**taken)
+
+    def _first_row(self) -> str:
+        """Return the first row of a column file that is part of a sentence; "" without any."""
+        rows = (line.strip(" \t") for line in read_start(self.source, self.reading.encoding))
+        return next((r for r in rows if r and not r.startswith(("#", "-DOCSTART-"))), "")
 
     def is_ready(self) -> bool:
         """Whether the next text is there, so that nobody has to wait for it."""

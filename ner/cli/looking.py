@@ -1,6 +1,7 @@
 """Look into a file or a pipe of texts, to find out what it is."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 # A file that is one text, a file of one text a line, and formats that the commands treat apart.
@@ -44,31 +45,57 @@ def look_into(source: str, encoding: str, *, is_columns: bool) -> tuple[str, boo
         The name of the format, and whether there was anything to see.
     """
     from ner.data.formats.plain_text import has_columns, may_have_format
-    from ner.data.lines import decode_head, read_head
-    from ner.data.stdin import standard_input
 
     ending = Path(_unpacked(source)).suffix
     if ending in BINARY:
         from ner.data.formats.detection import detect_format
 
         return detect_format(source, encoding).name, True
-    if source != "-":
-        head = read_head(Path(source), encoding)
-    elif sys.stdin.isatty():  # somebody types
+    if source == "-" and sys.stdin.isatty():  # somebody types
         return LINES, False
-    else:
-        head = decode_head(standard_input().peek(), encoding)
-    lines = [line.rstrip("\r") for line in head.split("\n")]
-    if len(lines) > 1:
-        lines.pop()  # it is empty, or it may be cut off
+    lines = read_start(source, encoding)
     if ending in READABLE or may_have_format(lines):
         from ner.data.formats.detection import detect_content
 
-        found = detect_content(head, ending).name
+        found = detect_content("\n".join([*lines, ""]), ending).name
         if found not in BY_DEFAULT:
             return found, True
     found = CONLL if is_columns or has_columns(lines) else LINES
-    return found, head != ""
+    return found, lines != [""]
+
+
+def read_start(source: str, encoding: str) -> list[str]:
+    """Return the first lines of a file, or of what has come from standard input ("-")."""
+    from ner.data.lines import decode_head, read_head
+    from ner.data.stdin import standard_input
+
+    if source == "-":
+        head = decode_head(standard_input().peek(), encoding)
+    else:
+        head = read_head(Path(source), encoding)
+    lines = [line.rstrip("\r") for line in head.split("\n")]
+    # The last one is empty, or it may be cut off.
+    return lines[:-1] if len(lines) > 1 else lines
+
+
+def columns_without_gold(columns: Sequence[str], row: str, gold: str | None) -> tuple[str, ...]:
+    """Return the names of columns for a file that may lack the tags, as files to tag often do.
+
+    Args:
+        columns: The names of the columns in training.
+        row: A row of the file.
+        gold: The name of the column of tags.
+
+    >>> columns_without_gold(["token", "pos", "ner"], "Ada NNP", "ner")
+    ('token', 'pos')
+    """
+    count = len(row.split("\t") if "\t" in row else row.split())
+    if count == 1:
+        return ("token",)
+    left = list(columns)
+    while len(left) > count and left[-1] in ("-", gold):
+        left.pop()
+    return tuple(left if len(left) == count and "token" in left else columns)
 
 
 def looks_like_path(source: str) -> bool:

@@ -139,10 +139,10 @@ def conll_rows(
         column: The name of the column; None for tags.
         scheme: The scheme of the tags.
     """
+    from ner.data.formats.blank_tokens import without_blank_tokens
     from ner.data.formats.conll import write_conll
-    from ner.data.formats.line_breaks import without_line_breaks
 
-    tagged = map(without_line_breaks, tagged)
+    tagged = map(without_blank_tokens, tagged)
     if column is None:
         return write_conll(tagged, scheme)
     found = (s.replace(columns={column: s.column(column)}) for s in tagged)

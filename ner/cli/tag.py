@@ -86,7 +86,7 @@ def tag(
 
     from ner.data.sentence_splitter import SentenceSplitter
 
-    tagger = _load_for("tag", folder, load)
+    tagger = _load_for("tag", folder, inputs, load)
     if output is None:
         is_conll = all(given.format == CONLL for given in inputs)
         output = "pretty" if sys.stdout.isatty() else "conll" if is_conll else "jsonl"
@@ -125,7 +125,7 @@ def classify(
     _check_error_rows(error_rows, output)
     reading = _with_error_rows(reading, error_rows)
     inputs = open_inputs(sources, reading, "classify")
-    classifier = _load_for("classify", folder, load)
+    classifier = _load_for("classify", folder, inputs, load)
     with progress() as watch:
         stream = Stream(inputs, classifier, watch, output, error_rows, batch_tokens)
         print_lines(class_lines(stream.results(), output, **stream.places))
@@ -141,12 +141,13 @@ def _required(model: Path | None, command: str) -> Path:
     return model
 
 
-def _load_for(command: str, folder: Path, load: "Load") -> "Predictor":
-    """Load a model that the command can use.
+def _load_for(command: str, folder: Path, inputs: Sequence[Input], load: "Load") -> "Predictor":
+    """Load a model that the command can use, and warn if it knows other tokens than raw text has.
 
     Raises:
         ConfigError: It is for another command, which is named.
     """
+    from ner.data.agreement import low_agreement
     from ner.tasks import TASKS
 
     predictor = load(folder)
@@ -157,6 +158,10 @@ def _load_for(command: str, folder: Path, load: "Load") -> "Predictor":
             f"{folder}: ner {command} needs a {nouns[command]}. Got a {task.noun}: "
             f"use ner {task.verb}."
         )
+    agreement = predictor.record.get("tokenizer", {}).get("agreement", 1.0)
+    line = low_agreement(agreement)
+    if line is not None and any(given.format != CONLL for given in inputs):
+        typer.echo(f"Warning: {folder}: {line}", err=True)
     return predictor
 
 

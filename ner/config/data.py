@@ -69,11 +69,12 @@ class DataConfig(Section):
     """What separates several labels in one cell of a CSV or TSV file, such as `|`. Unset: a cell is
     one label, or a list in JSON. Set it together with `head.multi_label`."""
 
-    tokenizer: Literal["conll", "ud"] = "conll"
+    tokenizer: Literal["auto", "conll", "ud", "character"] = "auto"
     """Rules that split raw text into tokens, in training and later when the model tags: `conll` as
     in CoNLL-2003 and the Penn Treebank, `ud` as in the English Web Treebank of Universal
-    Dependencies. Choose the rules that your corpus follows; `ner info MODEL` shows how well they
-    agree with the training tokens."""
+    Dependencies, `character` a token a character, as in many Chinese corpora. `auto` takes
+    `character` if that agrees better with the training tokens, and else `conll`. Choose the rules
+    that your corpus follows; `ner info MODEL` shows how well they agree with its tokens."""
 
     hub_tokens: str | None = None
     """Column of the tokens, or of the texts, in a data set of Hugging Face. Unset: the usual names

@@ -79,19 +79,21 @@ class AugmentationConfig(Section):
 class TrainingConfig(Section):
     """How the weights are learned."""
 
-    epochs: Count = 25
-    """Passes over the training sentences, at least 1; with `patience`, the most that are made. The
-    schedules `one-cycle` and `cosine` stretch over them. Raise it for small corpora; lower it when
-    the development score stops rising early."""
+    epochs: Literal["auto"] | Count = "auto"
+    """Passes over the training sentences: a number, at least 1, or `auto`, which takes 25, and more
+    where these would make fewer than 1,500 steps (at most 60). With `patience`, the most that are
+    made. The schedules `one-cycle` and `cosine` stretch over them. Lower it when the development
+    score stops rising early."""
 
     patience: Count | None = None
     """Epochs without a better development score after which training stops, at least 1. Unset: all
     epochs are run. Set it with the schedules `plateau`, `inverse-epoch` and `constant`; the others
     are best when they run to their end."""
 
-    batch_size: Count = 16
-    """Sentences in a batch, at least 1. Larger batches train faster, smaller ones take more steps
-    per epoch, which often helps with few sentences; the recipe for Chinese résumés uses 4."""
+    batch_size: Literal["auto"] | Count = "auto"
+    """Sentences in a batch: a number, at least 1, or `auto`, which takes 4 for fewer than 250
+    training sentences, 8 for fewer than 4,000, and 16 for more. Larger batches train faster;
+    smaller ones take more steps per epoch, which helps with few sentences."""
 
     batch_tokens: Count | None = None
     """Tokens in a batch, padding included, at least 1; it replaces `batch_size`. Unset: batches are

@@ -6,7 +6,7 @@ import stat
 import sys
 from collections import deque
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any, TextIO
 
 CHUNK = 1 << 16
 
@@ -24,7 +24,7 @@ class StandardInput:
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
-        self._file = stream.buffer
+        self._file: Any = stream.buffer
         # Whole lines that have come, and the pieces of one that has no end yet.
         self._lines: deque[bytes] = deque()
         self._pieces: list[bytes] = []

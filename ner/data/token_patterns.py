@@ -207,6 +207,9 @@ NUMBERED = (
     rf"|{DIGITS}(?<=0)['’]s{ENDS})"
 )
 
+# The convention in which each character is a token.
+CHARACTER = "character"
+
 # The pattern of each convention.
 PATTERNS = {
     # As in the Penn Treebank and CoNLL-2003. No rule does harm in other languages.
@@ -238,5 +241,5 @@ PATTERNS = {
         link=rf"{LINK}{RUN}",
     ),
     # As corpora of Chinese are cut: one character, also of digits and Latin words.
-    "character": rf"(?!\s)(?:{EMOJI}|{SYMBOL})",
+    CHARACTER: rf"(?!\s)(?:{EMOJI}|{SYMBOL})",
 }

@@ -1,16 +1,18 @@
 """Cut raw text into tokens with their places in the text, by the rules of a convention."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Self
 
 import tokenizers
 from tokenizers import pre_tokenizers
 
 from ner.data.lines import reason, replace_surrogates
-from ner.data.sentence import Sentence
 from ner.data.token_patterns import PATTERNS
 from ner.errors import ConfigError, DataError
+
+# Cuts a text into tokens and their half-open ranges in it.
+Tokenize = Callable[[str], tuple[list[str], list[tuple[int, int]]]]
 
 DEFAULT = "conll"
 
@@ -23,7 +25,7 @@ class Tokenizer:
 
     Args:
         rules: The convention: "conll" for that of CoNLL-2003 and the Penn Treebank, "ud" for that
-            of Universal Dependencies' English Web Treebank.
+            of Universal Dependencies' English Web Treebank, "character" for a token a character.
 
     Raises:
         ConfigError: No rules have this name.
@@ -32,6 +34,8 @@ class Tokenizer:
     (['Ada', "'s", 'U.S.', 'visit', '.'], [(0, 3), (3, 5), (6, 10), (11, 16), (16, 17)])
     >>> Tokenizer("ud")("a two-day visit")[0]
     ['a', 'two', '-', 'day', 'visit']
+    >>> Tokenizer("character")("生于1963年")[0]
+    ['生', '于', '1', '9', '6', '3', '年']
     """
 
     def __init__(self, rules: str = DEFAULT) -> None:
@@ -85,24 +89,3 @@ class Tokenizer:
         self = cls.__new__(cls)
         self._set(loaded, names[0] if names else CUSTOM)
         return self
-
-
-def agreement(
-    tokenize: Callable[[str], tuple[list[str], list[tuple[int, int]]]],
-    sentences: Iterable[Sentence],
-) -> float:
-    """Return how well a tokenizer reproduces the tokens of sentences from their texts.
-
-    Returns:
-        The F1 of character ranges, from 0 to 1; 1 if there are no tokens.
-
-    >>> agreement(Tokenizer(), [Sentence(["a", "two", "-", "day", "visit"], text="a two-day visit",
-    ...                                  offsets=[(0, 1), (2, 5), (5, 6), (6, 9), (10, 15)])])
-    0.5
-    """
-    same = total = 0
-    for sentence in sentences:
-        gold, found = set(sentence.offsets), set(tokenize(sentence.text)[1])
-        same += len(gold & found)
-        total += len(gold) + len(found)
-    return 2 * same / total if total else 1.0

@@ -1,5 +1,6 @@
 """Compare predicted spans with gold ones: own counts for each epoch, seqeval for reports."""
 
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -164,4 +165,7 @@ def _score(
     score: Callable[..., Any], gold_spans: SentenceSpans, predicted_spans: SentenceSpans
 ) -> _Scored:
     labels = {span.label for spans in (*gold_spans, *predicted_spans) for span in spans}
-    return _Scored(score_labels(score, sorted(labels)), gold_spans, predicted_spans)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # seqeval's words on tags are for its own callers
+        scores = score_labels(score, sorted(labels))
+    return _Scored(scores, gold_spans, predicted_spans)

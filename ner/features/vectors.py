@@ -206,9 +206,10 @@ def _read_word2vec(file: IO[bytes], path: Path, keep: float, always: Set[str]) -
             words[word] = None
             vectors.append(vector)
     matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(words), size)
-    for word, is_finite in zip(words, np.isfinite(matrix).all(axis=1), strict=True):
-        if not is_finite:
-            raise DataError(f"{path}: the numbers of {short(word)} must be finite. Got others.")
+    (others,) = np.nonzero(~np.isfinite(matrix).all(axis=1))
+    if others.size:
+        word = short(list(words)[others[0]])
+        raise DataError(f"{path}: the numbers of {word} must be finite. Got others.")
     _check_found(count, skipped, path)
     return Vectors(tuple(words), matrix.astype(np.float32), skipped)
 

@@ -112,7 +112,7 @@ def train_network(
     folder.mkdir(parents=True, exist_ok=True)
     checkpoints = folder / "checkpoints"
     found = restore_newest(checkpoints, trainer, identity) if resume else None
-    history: list[dict[str, Any]] = found.record["history"] if found else []
+    history: list[dict[str, Any]] = found[0].record["history"] if found else []
     record = {"identity": identity, "history": history}
     minutes = coding.settings.training["checkpoint_minutes"]
     try:

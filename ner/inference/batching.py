@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.data.sentence import PredictedSentence, Sentence
-from ner.features.arrays import OutputArrays
+from ner.features.arrays import Floats, OutputArrays
 from ner.features.batches import TaggingBatches
 from ner.features.distinct_words import WordRows
 from ner.features.featurizer import Featurizer
@@ -18,6 +18,11 @@ from ner.tasks.base import Runtime
 # Tokens of a batch, padding included: large enough to keep the processor busy, small enough to
 # stay in its cache.
 BATCH_TOKENS = 2048
+
+# Longer sentences go through the network in pieces, so that memory stays bounded. A piece has this
+# many tokens, those on either side included that neighbouring pieces have too: they let the states
+# of the network forget where it was cut.
+PIECE_TOKENS, OVERLAP = 2048, 256
 Result = TypeVar("Result")
 
 # Takes outputs of the network and lengths (B); returns one result a sentence.
@@ -30,11 +35,15 @@ class BatchRunner:
     Args:
         featurizer: Turns strings into arrays.
         runtime: Turns arrays into scores.
+        is_per_token: Whether each token has scores of its own, so that long sentences can be cut.
     """
 
-    def __init__(self, featurizer: Featurizer, runtime: Runtime) -> None:
+    def __init__(
+        self, featurizer: Featurizer, runtime: Runtime, *, is_per_token: bool = True
+    ) -> None:
         self.featurizer = featurizer
         self.runtime = runtime
+        self.is_per_token = is_per_token
         self.words = WordRows(featurizer, runtime.word_rows)
 
     def run(
@@ -55,6 +64,8 @@ class BatchRunner:
             empty: The result for a sentence without tokens.
             batch_tokens: Tokens of a batch, padding included.
         """
+        if self.is_per_token and any(len(sentence) > PIECE_TOKENS for sentence in sentences):
+            return self._run_with_long(sentences, decode, empty, batch_tokens)
         filled = [sentence for sentence in sentences if len(sentence)]
         batches = TaggingBatches(filled, self.featurizer, self.words)
         plan = batches.plan(batch_tokens)
@@ -78,6 +89,47 @@ class BatchRunner:
         ordered = iter(results)
         return [next(ordered) if len(sentence) else empty for sentence in sentences]
 
+    def _run_with_long(
+        self,
+        sentences: Sequence[Sentence],
+        decode: Decode[Result],
+        empty: Result,
+        batch_tokens: int,
+    ) -> list[Result]:
+        """Do the work of `run` where sentences are longer than a piece."""
+        short = [sentence for sentence in sentences if len(sentence) <= PIECE_TOKENS]
+        results = iter(self.run(short, decode, empty, batch_tokens))
+        return [
+            next(results)
+            if len(sentence) <= PIECE_TOKENS
+            else decode({"emissions": self._emissions(sentence, batch_tokens)}, _length(sentence))[
+                0
+            ]
+            for sentence in sentences
+        ]
+
+    def _emissions(self, sentence: Sentence, batch_tokens: int) -> Floats:
+        """Compute the scores of tags piece by piece: (1 T C)."""
+        step = PIECE_TOKENS - 2 * OVERLAP
+        pieces: list[Sentence] = []
+        inner: list[slice] = []
+        for start in range(0, len(sentence), step):
+            begin, end = max(0, start - OVERLAP), min(len(sentence), start + step + OVERLAP)
+            columns = {name: values[begin:end] for name, values in sentence.columns.items()}
+            pieces.append(Sentence(sentence.tokens[begin:end], columns=columns))
+            inner.append(slice(start - begin, min(len(sentence), start + step) - begin))
+        none = np.empty((0, 0), dtype=np.float32)
+        found = self.run(pieces, _emissions_of_each, none, batch_tokens)
+        return np.concatenate([f[i] for f, i in zip(found, inner, strict=True)])[np.newaxis]
+
+
+def _emissions_of_each(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Floats]:
+    return [outputs["emissions"][b, :length] for b, length in enumerate(lengths.tolist())]
+
+
+def _length(sentence: Sentence) -> NDArray[np.int64]:
+    return np.array([len(sentence)], dtype=np.int64)
+
 
 def predict(
     runtime: Runtime,
@@ -87,6 +139,6 @@ def predict(
     batch_tokens: int = BATCH_TOKENS,
 ) -> list[PredictedSentence]:
     """Return the sentences with their `prediction`, in the same order."""
-    runner = BatchRunner(featurizer, runtime)
+    runner = BatchRunner(featurizer, runtime, is_per_token=task.is_per_token)
     found = runner.run(sentences, task.decode(runtime.edges), task.empty, batch_tokens)
     return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]

@@ -130,7 +130,9 @@ class Predictor:
     origin: Origin | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "runner", BatchRunner(self.featurizer, self.runtime))
+        per_token = self.task.is_per_token
+        runner = BatchRunner(self.featurizer, self.runtime, is_per_token=per_token)
+        object.__setattr__(self, "runner", runner)
         object.__setattr__(self, "decode", self.task.decode(self.runtime.edges))
 
     @classmethod
@@ -303,9 +305,10 @@ class Predictor:
             yield from list(tag(ahead))[places.start : places.stop]
 
     def tag_sentences(
-        self, sentences: Sequence[Sentence], *, batch_tokens: int = BATCH_TOKENS
+        self, sentences: Iterable[Sentence], *, batch_tokens: int = BATCH_TOKENS
     ) -> list[PredictedSentence]:
         """Return the sentences with their `prediction`, in the same order."""
+        sentences = list(sentences)
         for item in sentences:
             if not isinstance(item, Sentence):
                 raise TypeError(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from ner.data.formats.options import ReadOptions
+from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import CorpusSource, source_name
 from ner.data.tokenizer import Tokenizer
 from ner.tasks import Task
@@ -56,31 +56,33 @@ def options_for(
         found = detect_format(source, options.encoding, is_labelled=not task.is_per_token)
         options = options.updated(format=found.name)
     options = options.filled(target=task.column, split=split, tokenize=model.tokenizer)
-    return as_in_training(model, source_name(source), options, notify)
+    taken = as_in_training(model.record, options)
+    if taken and notify is not None:
+        notify(f"{source_name(source)}: {in_words(taken)}")
+    return options.updated(**taken)
 
 
-def as_in_training(
-    model: Trained, name: str, options: ReadOptions, notify: Notify | None = None
-) -> ReadOptions:
-    """Take what options leave open from the training corpus, if it has their format.
+def as_in_training(record: Mapping[str, Any], options: ReadOptions) -> ReadKeywords:
+    """Return what options leave open, as it was for the training corpus.
 
     Args:
-        model: The model, which knows how its training corpus was read.
-        name: What messages call the corpus.
-        options: The options, with a format.
-        notify: Called with a line if something is taken.
+        record: What is known about a model.
+        options: The options, with a format. If the training corpus had another one, it tells
+            nothing.
     """
-    known = training_options(model.record, options.format)
     usual = ReadOptions()
     taken: Any = {
         option: tuple(value) if isinstance(value, list) else value
-        for option, value in known.items()
+        for option, value in training_options(record, options.format).items()
         if getattr(options, option) == getattr(usual, option)
     }
-    if taken and notify is not None:
-        shown = (f"{n} {' '.join(v) if isinstance(v, tuple) else v}" for n, v in taken.items())
-        notify(f"{name}: read as in training: {', '.join(shown)}.")
-    return options.updated(**taken)
+    return taken
+
+
+def in_words(taken: ReadKeywords) -> str:
+    """Say which options are those of training."""
+    shown = (f"{n} {' '.join(v) if isinstance(v, tuple) else v}" for n, v in taken.items())
+    return f"read as in training: {', '.join(shown)}."
 
 
 def training_options(record: Mapping[str, Any], format_: str | None) -> dict[str, Any]:

@@ -89,11 +89,13 @@ class CRF(torchcrf.CRF):
         self.cost = cost
         self._set_scheme(tags, scheme)
         if weights is not None:
-            weights = torch.as_tensor(weights, dtype=torch.float32)
-            if weights.shape != (num_tags,) or not (weights >= 0).all():
+            # Where a network is only planned, tensors that are made have no numbers to look at.
+            given = torch.as_tensor(weights, dtype=torch.float32, device="cpu")
+            if given.shape != (num_tags,) or not (given >= 0).all():
                 raise ValueError(
-                    f"weights: {num_tags} numbers, none negative. Got {weights.tolist()}."
+                    f"weights: {num_tags} numbers, none negative. Got {given.tolist()}."
                 )
+            weights = torch.as_tensor(weights, dtype=torch.float32)
         self.register_buffer("weights", weights, persistent=False)
 
     def _set_scheme(self, tags: Sequence[str] | None, scheme: Scheme | None) -> None:

@@ -1,5 +1,6 @@
 """Runs a network in torch: with weights from a model folder, on a device."""
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any, cast
@@ -158,10 +159,26 @@ def choose_device(name: str) -> torch.device:
 def set_threads(threads: int | None) -> None:
     """Set the number of threads that torch uses; None changes nothing.
 
+    A process that was forked from one that had torch stays with one thread.
+
     Raises:
         ConfigError: The number is less than 1.
     """
     if threads is not None:
         if threads < 1:
             raise ConfigError(f"threads: must be at least 1. Got {threads}.")
-        torch.set_num_threads(threads)
+        torch.set_num_threads(1 if _is_forked else threads)
+
+
+def _stay_with_one_thread() -> None:
+    global _is_forked
+    _is_forked = True
+    torch.set_num_threads(1)
+
+
+# After a fork, the OpenMP of GNU, which torch uses, waits forever for threads that only the parent
+# has. It needs none of them for one thread.
+# Source: https://gcc.gnu.org/bugzilla/show_bug.cgi?id=58378
+_is_forked = False
+if hasattr(os, "register_at_fork"):  # Windows has no forks
+    os.register_at_fork(after_in_child=_stay_with_one_thread)

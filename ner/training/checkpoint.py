@@ -5,7 +5,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ner.data.lines import short
 from ner.errors import ConfigError, ModelFolderError
 from ner.files import read_manifest, write_folder
 from ner.training.trainer import Epoch, Step, Trainer, TrainerState
@@ -151,17 +152,23 @@ class Checkpoint:
 
 
 def restore_newest(
-    folder: Path, trainer: Trainer, identity: Mapping[str, Any]
-) -> Checkpoint | None:
+    folder: Path,
+    trainer: Trainer,
+    identity: Mapping[str, Any],
+    may_change: Callable[[str, Any, Any], bool] = lambda *_: False,
+) -> tuple[Checkpoint, list[str]] | None:
     """Put a trainer into the state of the newest checkpoint that is whole.
 
     Args:
         folder: The folder of all checkpoints of the run.
         trainer: Gets the saved state.
         identity: Everything that must be the same as in the run that was saved.
+        may_change: Whether something may differ: gets its dotted key, its value in the saved run
+            and its value now.
 
     Returns:
-        The checkpoint; None where there is none yet.
+        The checkpoint, and the differences that may be, in words; None where there is no checkpoint
+        yet.
 
     Raises:
         ConfigError: The saved run had another identity.
@@ -169,14 +176,38 @@ def restore_newest(
     checkpoint = newest_checkpoint(folder)
     if checkpoint is None:
         return None
+    saved = _flattened(checkpoint.record["identity"])
     # As JSON returns it: with lists for tuples.
-    if checkpoint.record["identity"] != json.loads(json.dumps(identity)):
+    now = _flattened(json.loads(json.dumps(identity)))
+    changed = [key for key in saved | now if saved.get(key) != now.get(key)]
+    allowed = [key for key in changed if may_change(key, saved.get(key), now.get(key))]
+    words = {key: _in_words(key, saved.get(key), now.get(key)) for key in changed}
+    refused = dict.fromkeys(words[key] for key in changed if key not in allowed)
+    if refused:
         raise ConfigError(
-            f"{folder.parent}: a resumed run keeps its settings and data. Got others; "
-            "without --resume they start a new run."
+            f"{folder.parent}: a resumed run keeps its settings and data. Got "
+            f"{'; '.join(refused)}. Without --resume, and with another --out, they start a new run."
         )
     checkpoint.restore(trainer)
-    return checkpoint
+    return checkpoint, [words[key] for key in allowed]
+
+
+def _flattened(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested facts by their dotted keys."""
+    found: dict[str, Any] = {}
+    for name, value in facts.items():
+        inner = _flattened(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {}
+        found |= inner or {prefix + name: value}
+    return found
+
+
+def _in_words(key: str, saved: Any, now: Any) -> str:
+    """Say what differs: a setting with both values, or the content of something that was read."""
+    group, _, name = key.partition(".")
+    if group == "settings":
+        return f"{name} {short(now)} instead of {short(saved)}"
+    content = f"{name.partition('.')[0]} {group}" if name else group
+    return f"other content of {content}"
 
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:

@@ -3,12 +3,10 @@
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ner.config.loading import Config, to_toml
-from ner.data.tokenizer import Tokenizer, agreement
 from ner.evaluation.calibration import Calibration
 from ner.evaluation.report import Report
 from ner.exporting.model import save_exported
@@ -20,15 +18,13 @@ from ner.model_folder import ModelFolder, save_model
 from ner.tasks import Task
 from ner.training.model_card import model_card
 from ner.training.prepare import Prepared
-from ner.training.result import RunResult
+from ner.training.result import METRIC_NAMES, RunResult
 from ner.training.run_folder import REPORT, VECTORS, versions
+from ner.training.settings import FEWEST_STEPS
 from ner.training.splits import Corpus, Notify
 from ner.training.storage import ENCODED
 from ner.training.trainer import Trainer
 from ner.training.weights import frozen_weights
-
-# The tokens of this many sentences are compared with those of the tokenizer.
-AGREEMENT_SENTENCES = 20_000
 
 # The scores in a manifest, as far as a report has them.
 MANIFEST_METRICS = ("precision", "recall", "f1", "accuracy")
@@ -40,7 +36,6 @@ def finish(
     corpus: Corpus,
     prepared: Prepared,
     trainer: Trainer,
-    tokenizer: Tokenizer,
     *,
     seconds: float,
     notify: Notify,
@@ -50,15 +45,14 @@ def finish(
     Args:
         config: All settings.
         folder: The folder of the run.
-        corpus: All splits.
+        corpus: All splits, and the tokenizer of the model.
         prepared: What training started from.
         trainer: Holds the best weights.
-        tokenizer: The tokenizer of the model.
         seconds: The time that training took.
         notify: Called with a line for everything that a user should know.
     """
     device = str(trainer.device)
-    model = best_model(prepared, trainer, tokenizer, config)
+    model = best_model(prepared, trainer, corpus, config)
     predictor, calibration = build_predictor(model, device=device).calibrated(corpus.dev, notify)
     result = RunResult(
         predictor=predictor,
@@ -68,7 +62,7 @@ def finish(
         model=folder / "model",
         seconds=seconds,
     )
-    record = describe_model(config, corpus, tokenizer, result.reports)
+    record = describe_model(config, corpus, result.reports)
     assert trainer.state.best_epoch is not None
     record["best_epoch"] = trainer.state.best_epoch + 1
     card = model_card(config, corpus.record, result, prepared.network.get("build"))
@@ -82,12 +76,37 @@ def finish(
     (folder / VECTORS).unlink(missing_ok=True)
     shutil.rmtree(folder / ENCODED, ignore_errors=True)
     write_json(folder / REPORT, result.splits())
+    if result.is_below_baseline:
+        notify(advice(config, result, trainer.state.total_steps))
     return result
 
 
-def best_model(
-    prepared: Prepared, trainer: Trainer, tokenizer: Tokenizer, config: Config
-) -> ModelFolder:
+def advice(config: Config, result: RunResult, steps: int) -> str:
+    """Say in a line what can help a model that scores lower than its baseline.
+
+    Args:
+        config: All settings. What they use already is left out.
+        result: The model and its reports.
+        steps: The steps that training made.
+    """
+    report, baseline = result.reports["dev"], result.baselines["dev"]
+    helps = ["more annotated sentences"]
+    if steps < FEWEST_STEPS:
+        helps.append(
+            f"more than {steps:,} steps (training.epochs and training.batch_size as 'auto')"
+        )
+    if not config.vectors.path:
+        helps.append("pretrained vectors (vectors.path)")
+    if not config.transformer.path:
+        helps.append("a pretrained encoder (transformer.path)")
+    return (
+        f"Advice: the model scores less than {result.baseline_name} on the development data: "
+        f"{METRIC_NAMES[report.metric]} {100 * report.score:.2f}, not {100 * baseline:.2f}. "
+        f"What can help: {', '.join(helps)}."
+    )
+
+
+def best_model(prepared: Prepared, trainer: Trainer, corpus: Corpus, config: Config) -> ModelFolder:
     """Put the best weights together with all else that a model consists of."""
     weights = {**frozen_weights(trainer.model), **trainer.best_weights}
     return ModelFolder(
@@ -95,7 +114,7 @@ def best_model(
         prepared.task,
         prepared.network,
         {name: tensor.cpu().numpy() for name, tensor in weights.items()},
-        tokenizer,
+        corpus.tokenizer,
         config=to_toml(config),
         build=prepared.build,
     )
@@ -128,7 +147,6 @@ def evaluate_baseline(task: Task, corpus: Corpus) -> dict[str, float]:
 def describe_model(
     config: Config,
     corpus: Corpus,
-    tokenizer: Tokenizer,
     reports: Mapping[str, Report],
 ) -> dict[str, Any]:
     """Collect for the manifest how the model came about."""
@@ -137,8 +155,8 @@ def describe_model(
         "seed": config.seed,
         "data": corpus.record,
         "tokenizer": {
-            "rules": tokenizer.rules,
-            "agreement": round(agreement(tokenizer, islice(corpus.train, AGREEMENT_SENTENCES)), 4),
+            "rules": corpus.tokenizer.rules,
+            "agreement": round(corpus.agreement, 4),
         },
         "metrics": {
             split: {k: v for k, v in report.to_dict().items() if k in MANIFEST_METRICS}

@@ -175,7 +175,7 @@ def make_batches(config: Config, corpus: Corpus, prepared: Prepared) -> Training
         encoded,
         changes=augmentation.changes(encoded, prepared.task.outputs),
         seed=config.seed,
-        batch_size=config.training.batch_size,
+        batch_size=int(config.training.batch_size),
         batch_tokens=config.training.batch_tokens,
         replace=config.words.replace_singletons,
     )

@@ -36,6 +36,11 @@ class RunResult:
         """The report on the test data, or on the development data if there are none."""
         return self.reports.get("test", self.reports["dev"])
 
+    @property
+    def is_below_baseline(self) -> bool:
+        """Whether the baseline scores higher than the model on the development data."""
+        return self.reports["dev"].score < self.baselines["dev"]
+
     def splits(self) -> dict[str, Any]:
         """Return the report and the baseline of each split, as JSON can hold them."""
         return {

@@ -1,10 +1,13 @@
-"""The settings of a run: which of them a task uses, and which a model decides that trains on."""
+"""The settings of a run: which its task uses, and which its corpus or an older model decides."""
 
+from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 from ner.config.loading import Config
 from ner.data.formats.detection import detect_format
 from ner.errors import ConfigError
+from ner.features.counts import CorpusCounts
 from ner.inference.reading import training_options
 from ner.model_folder import ModelFolder
 from ner.tasks import TASKS, Task
@@ -43,6 +46,44 @@ CHANGEABLE = frozenset(
     )
 )
 
+# How training follows the size of the corpus. Measured on 50 to 2,000 sentences of four corpora,
+# see "Small corpora" in docs/benchmarks.md; more than 4,000 are trained like CoNLL-2003.
+BATCH_SIZES = {250: 4, 4_000: 8}  # for fewer sentences than the first number
+LARGEST_BATCH = 16
+FEWEST_EPOCHS, MOST_EPOCHS = 25, 60
+FEWEST_STEPS = 1_500
+
+
+def fit_to_corpus(config: Config, counts: CorpusCounts, notify: Callable[[str], None]) -> Config:
+    """Return a copy in which every `auto` that follows the size of the corpus has its value.
+
+    A small corpus gets small batches and more epochs, because steps are what a model learns from.
+
+    Args:
+        config: The settings that the user gave.
+        counts: Counts of the training split.
+        notify: Called with a line that says what was chosen, if anything was.
+    """
+    training = config.training
+    chosen: dict[str, int] = {}
+    batch_size, epochs = training.batch_size, training.epochs
+    if batch_size == "auto":
+        fitting = (size for limit, size in BATCH_SIZES.items() if counts.sentences < limit)
+        batch_size = chosen["batch_size"] = next(fitting, LARGEST_BATCH)
+    if epochs == "auto":
+        steps = ceil(counts.sentences / batch_size)
+        if training.batch_tokens is not None:
+            steps = ceil(counts.tokens / training.batch_tokens)
+        chosen["epochs"] = min(max(FEWEST_EPOCHS, ceil(FEWEST_STEPS / steps)), MOST_EPOCHS)
+    values = ", ".join(
+        f"{name} {value}"
+        for name, value in chosen.items()
+        if name == "epochs" or training.batch_tokens is None
+    )
+    if values:
+        notify(f"{values}: chosen for {counts.sentences:,} training sentences")
+    return config.updated({f"training.{name}": value for name, value in chosen.items()})
+
 
 def network_settings(config: Config) -> dict[str, Any]:
     """Return the sections that the network is built from, as JSON can hold them."""
@@ -74,6 +115,11 @@ def continue_from(config: Config, start: ModelFolder, where: str) -> Config:
                 raise ConfigError(f"{name}.{key}: comes from {where}: {value}. Got {given}.")
             changes[f"{name}.{key}"] = value
     changes |= _settings_of_task(config, start, where)
+    rules = start.tokenizer.rules
+    if config.data.tokenizer not in (rules, "auto"):
+        raise ConfigError(
+            f"data.tokenizer: comes from {where}: {rules}. Got {config.data.tokenizer}."
+        )
     changes["vectors.path"] = ""
     return config.updated(changes | _reading_of(config, start))
 

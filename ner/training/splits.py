@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,19 @@ import numpy as np
 
 from ner.config import DataConfig
 from ner.config.loading import Config
+from ner.data.agreement import SAMPLE
 from ner.data.formats.detection import detect_format
 from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import CorpusSource, file_digest, source_name, stream_sentences
 from ner.data.overlap import SharedSentences, shared_warning
 from ner.data.sentence import Sentence
 from ner.data.spans import Notes
-from ner.data.tokenizer import Tokenizer
+from ner.data.tokenizer import DEFAULT, Tokenizer
 from ner.errors import ConfigError, DataError
 from ner.features.counts import CorpusCounts, count_corpus
 from ner.inference.evaluate import unknown_labels_warning
 from ner.tasks import Task, make_task
+from ner.training.choose_tokenizer import AUTO, choose_tokenizer
 from ner.training.storage import TrainingStorage, find_storage
 
 # Takes a line for the user.
@@ -36,6 +39,8 @@ class Corpus:
         dev: The development sentences, in memory.
         test: The test sentences, in memory.
         counts: Counts of the training split.
+        tokenizer: Cuts raw text as the training sentences are cut, as well as it can.
+        agreement: How well it does that, see `ner.data.agreement`.
         record: Source, digest and sizes of each split, for the model folder.
         storage: Where the encoded training sentences go; None keeps them in memory.
     """
@@ -44,6 +49,8 @@ class Corpus:
     dev: Sequence[Sentence]
     test: Sequence[Sentence]
     counts: CorpusCounts
+    tokenizer: Tokenizer = field(default_factory=Tokenizer)
+    agreement: float = 1.0
     record: Mapping[str, Any] = field(default_factory=dict)
     storage: TrainingStorage | None = None
 
@@ -59,9 +66,9 @@ class Corpus:
 def read_corpus(
     config: Config,
     sources: Mapping[str, CorpusSource],
-    tokenizer: Tokenizer,
     notify: Notify,
     *,
+    tokenizer: Tokenizer | None = None,
     folder: Path | None = None,
     init: str | None = None,
 ) -> Corpus:
@@ -70,8 +77,8 @@ def read_corpus(
     Args:
         config: Says where the splits are, how they are read, and what is counted.
         sources: Data in memory by split, which win over the files that `config` names.
-        tokenizer: Splits texts that are not tokenized.
         notify: Called with a line for everything that a user should know.
+        tokenizer: Splits texts that are not tokenized; None means the one of the settings.
         folder: The folder of the run; None keeps the training sentences in memory.
         init: Digest of the model that trains further, if there is one.
 
@@ -82,14 +89,21 @@ def read_corpus(
     task = make_task(config.model_dump())
     sources = find_sources(config.data, sources)
     storage = find_storage(config, sources, folder, init) if folder else None
+    rules = config.data.tokenizer
+    usual = tokenizer or Tokenizer(DEFAULT if rules == AUTO else rules)
     readers = {
-        split: SplitReader(split, source, config.data, task, tokenizer, notify)
+        split: SplitReader(split, source, config.data, task, usual, notify)
         for split, source in sources.items()
     }
     train: Iterable[Sentence] = readers["train"] if storage else list(readers["train"])
     stored = storage.corpus if storage else None
     if stored is not None:
         readers["train"].record = stored.facts
+    unheard = SplitReader("train", sources["train"], config.data, task, usual, _ignore)
+    sample = list(islice(unheard if storage else train, SAMPLE))
+    chosen, agreed = choose_tokenizer(rules, sample, notify, tokenizer)
+    for reader in readers.values():
+        reader.tokenizer = chosen
     splits = {split: list(reader) for split, reader in readers.items() if split != "train"}
     held_out: dict[str, Any] = {}
     if "dev" not in splits:
@@ -105,7 +119,9 @@ def read_corpus(
     else:
         counts = stored.counts()
     record = {split: reader.record for split, reader in readers.items()} | held_out
-    return Corpus(train, splits["dev"], splits.get("test", ()), counts, record, storage)
+    return Corpus(
+        train, splits["dev"], splits.get("test", ()), counts, chosen, agreed, record, storage
+    )
 
 
 def warn_of_shared(

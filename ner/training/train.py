@@ -14,7 +14,6 @@ from ner.config import TrainingConfig
 from ner.config.loading import Config, read_config
 from ner.data.formats.read import CorpusSource, file_digest
 from ner.data.sentence import Sentence
-from ner.data.tokenizer import Tokenizer
 from ner.errors import TrainingError
 from ner.evaluation.report import Report
 from ner.features.batches import TrainingBatches
@@ -30,7 +29,7 @@ from ner.training.prepare import Prepared, make_batches, prepare, read_word_vect
 from ner.training.progress import Progress
 from ner.training.result import RunResult
 from ner.training.run_folder import CONFIG, VECTORS, MetricLog, RunFolder, choose_folder
-from ner.training.settings import check_task, continue_from
+from ner.training.settings import check_task, continue_from, fit_to_corpus
 from ner.training.splits import Corpus, Notify, read_corpus, warn_of_labels
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
 from ner.training.weights import Penalty, shrinkable
@@ -146,11 +145,16 @@ def run_training(
 
     with folder.taken_back_on_failure():
         # Read.
-        tokenizer = start.tokenizer if start else Tokenizer(config.data.tokenizer)
         corpus = read_corpus(
-            config, sources or {}, tokenizer, shown.note, folder=path, init=start_digest
+            config,
+            sources or {},
+            shown.note,
+            tokenizer=start.tokenizer if start else None,
+            folder=path,
+            init=start_digest,
         )
         # Prepare.
+        config = fit_to_corpus(config, corpus.counts, shown.note)
         vectors = None
         if start is None:
             vectors = read_word_vectors(config, corpus, path / VECTORS, shown.note)
@@ -175,9 +179,7 @@ def run_training(
         raise TrainingError(f"{error} Sentences of the step: {names}.") from None
     seconds = time.perf_counter() - began
 
-    return finish(
-        config, path, corpus, prepared, trainer, tokenizer, seconds=seconds, notify=shown.note
-    )
+    return finish(config, path, corpus, prepared, trainer, seconds=seconds, notify=shown.note)
 
 
 def build_trainer(
@@ -220,7 +222,7 @@ def build_trainer(
         evaluate,
         optimizers,
         schedule,
-        epochs=training.epochs,
+        epochs=int(training.epochs),
         metric=task.metric,
         clip_norm=training.clip_norm,
         ema=training.ema,
@@ -244,7 +246,7 @@ def describe_inputs(
 
 
 def identify(config: Config, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Name everything that must not change between a run and its resumption."""
+    """Name everything that makes a run, so that its resumption can be compared with it."""
     settings = config.model_dump(mode="json")
     for free in ("checkpoint_minutes", "device"):
         del settings["training"][free]
@@ -255,12 +257,26 @@ def restore(
     trainer: Trainer, folder: RunFolder, record: dict[str, Any], notify: Notify
 ) -> dict[str, Any]:
     """Go back to the last checkpoint of a run, and return its record; the given one without any."""
-    checkpoint = restore_newest(folder.checkpoints, trainer, record["identity"])
-    if checkpoint is None:
+    found = restore_newest(folder.checkpoints, trainer, record["identity"], may_change)
+    if found is None:
         notify(f"{folder.path}: no checkpoint yet, so training starts at the beginning.")
         return record
+    checkpoint, changes = found
     notify(f"Resumed from {checkpoint.path}")
-    return checkpoint.record
+    if changes:
+        notify(
+            f"Changed: {'; '.join(changes)}. From here on this is another run: its weights differ "
+            "from those of one that had these settings from its start."
+        )
+        trainer.extend()
+    return {**checkpoint.record, "identity": record["identity"]}
+
+
+def may_change(key: str, saved: Any, now: Any) -> bool:
+    """Whether a resumed run may have another value of a setting: threads, or more epochs."""
+    if key == "settings.training.epochs":
+        return isinstance(saved, int) and isinstance(now, int) and now > saved
+    return key == "settings.training.threads"
 
 
 def summarize(corpus: Corpus, prepared: Prepared, device: torch.device) -> str:

@@ -79,6 +79,11 @@ class NonFiniteLossError(TrainingError):
             f"epoch {epoch + 1}, step {step + 1}: the loss must be finite. Got {loss}."
         )
         self.indices = indices
+        self._again = (epoch, step, indices, loss)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default, a copy in another process would be made of the message alone.
+        return type(self), self._again
 
 
 @dataclass
@@ -206,10 +211,23 @@ class Trainer:
         ended = Epoch(state.epoch, metrics, better, state.best_score)
         state.epoch += 1
         state.step, state.loss_sum, state.tokens, state.seconds = 0, 0.0, 0, 0.0
-        waited = ended.epoch - state.best_epoch
-        is_exhausted = self.patience is not None and waited >= self.patience
+        is_exhausted = self.patience is not None and self._waited() >= self.patience
         state.finished = state.epoch >= self.epochs or is_exhausted
         return ended
+
+    def extend(self) -> None:
+        """Train on after the last epoch of a restored state, if there are more epochs by now.
+
+        Training that ended early, because its score did not rise any more, has ended for good.
+        """
+        state = self.state
+        if state.finished and self._waited() < (self.patience or math.inf):
+            state.finished = state.epoch >= self.epochs
+
+    def _waited(self) -> int:
+        """Count the epochs that ended since the best one."""
+        best = self.state.best_epoch
+        return 0 if best is None else self.state.epoch - 1 - best
 
     def read_losses(self) -> None:
         """Wait for the losses of the last steps, and add them up.

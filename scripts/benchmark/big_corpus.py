@@ -128,7 +128,6 @@ def measure(file: str, folder: Path, storage: str, steps: int) -> dict[str, Any]
     from ours import build_trainer
 
     from ner.config.loading import parse_config
-    from ner.data.tokenizer import Tokenizer
     from ner.training.prepare import prepare
     from ner.training.splits import read_corpus
     from ner.training.storage import ENCODED
@@ -140,7 +139,7 @@ def measure(file: str, folder: Path, storage: str, steps: int) -> dict[str, Any]
     config = parse_config({}).updated({**places, "training.batch_size": 32}).resolved()
     with Watch() as watch:
         with watch.phase("read"):
-            corpus = read_corpus(config, {}, Tokenizer(), say, folder=folder)
+            corpus = read_corpus(config, {}, say, folder=folder)
         with watch.phase("encode"):
             prepared = prepare(config, corpus.counts)
             trainer = build_trainer(config, corpus, prepared)

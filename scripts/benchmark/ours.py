@@ -160,12 +160,13 @@ class Learner:
     ) -> None:
         from ner.features.counts import count_corpus
         from ner.training.prepare import prepare
+        from ner.training.settings import fit_to_corpus
         from ner.training.splits import Corpus
 
         self.name, self.size = name, size
         self.taggers: Mapping[str, str] = {name: "ours:load"}
-        config = config.resolved()
         corpus = Corpus(train, (), (), count_corpus(train))
+        config = fit_to_corpus(config.resolved(), corpus.counts, lambda _: None)
         self.prepared = prepare(config, corpus.counts, vectors)
         self.prepared.model.autocast = config.training.precision == "bf16"
         self.trainer = build_trainer(config, corpus, self.prepared)

@@ -185,7 +185,7 @@ def measure(name: str, recipe: Config, folder: Path) -> dict[str, Any]:
         "f1": result.reports["dev"].f1,
         "parameters": sum(array.size for array in weights.values()),
         "encoder_parameters": sum(array.size for array in encoder),
-        "epochs": config.training.epochs,
+        "epochs": load_config(folder / "config.toml").training.epochs,
         "threads": config.training.threads,
         "settings": ROWS[name],
         "versions": versions(),

@@ -2,26 +2,26 @@
 
 python scripts/tokenizer/measure_tokenizer.py eng.testa en_ewt-ud-dev.conllu
 
-A CoNLL-U file contains its text. For other files, `running_text.py` writes it. Tokens are compared
-by the F1 of character ranges for each convention: of single sentences ("sentence"), of documents
-with a sentence a line ("document"), and of documents on one line ("running"). If sentencex is
-installed, the line "sentences" has the F1 of whole sentences, and of the borders between them, in
-documents on one line.
+A CoNLL-U file contains its text. For other files, it is written anew. Tokens are compared by the F1
+of character ranges for each convention: of single sentences ("sentence"), of documents with a
+sentence a line ("document"), and of documents on one line ("running"). If sentencex is installed,
+the line "sentences" has the F1 of whole sentences, and of the borders between them, in documents on
+one line.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from running_text import join_texts, with_text
-
+from ner.data.agreement import agreement
 from ner.data.formats.read import read_sentences
+from ner.data.running_text import as_written
 from ner.data.sentence import Sentence
 from ner.data.sentence_splitter import SentenceSplitter
 from ner.data.token_patterns import PATTERNS
-from ner.data.tokenizer import Tokenizer, agreement
+from ner.data.tokenizer import Tokenizer
 from ner.errors import MissingExtraError, NerError
 
 ROUNDS = 5
@@ -42,9 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def measure_file(file: Path, language: str) -> None:
     """Print the figures of one corpus."""
-    sentences = read_sentences(file)
-    if file.suffix != ".conllu":
-        sentences = [with_text(sentence) for sentence in sentences]
+    sentences = as_written(read_sentences(file))
     lines = [document for document, _ in join_texts(sentences, "\n")]
     running = list(join_texts(sentences, " "))
     layouts = {"sentence": sentences, "document": lines, "running": [d for d, _ in running]}
@@ -54,7 +52,7 @@ def measure_file(file: Path, language: str) -> None:
         figures = [f"{k} {100 * agreement(tokenizer, v):.2f}" for k, v in layouts.items()]
         tokens, characters = speed(tokenizer, sentences)
         rates = f"{tokens:,.0f} tokens/s, {characters:,.0f} characters/s"
-        print(f"  {rules:6} F1 {', '.join(figures)}; {rates}")
+        print(f"  {rules:9} F1 {', '.join(figures)}; {rates}")
     try:
         splitter = SentenceSplitter(language)
     except MissingExtraError as error:
@@ -62,6 +60,32 @@ def measure_file(file: Path, language: str) -> None:
         return
     ranges, borders = sentence_scores(splitter, running)
     print(f"  sentences F1 {100 * ranges:.2f}, borders {100 * borders:.2f}")
+
+
+def join_texts(sentences: Iterable[Sentence], between: str) -> Iterator[tuple[Sentence, list[int]]]:
+    """Yield each document as one sentence, with the offsets where later sentences begin."""
+    whole: list[Sentence] = []
+    for sentence in sentences:
+        if whole and (sentence.document is None or sentence.document != whole[0].document):
+            yield _join(whole, between)
+            whole = []
+        whole.append(sentence)
+    if whole:
+        yield _join(whole, between)
+
+
+def _join(sentences: Sequence[Sentence], between: str) -> tuple[Sentence, list[int]]:
+    tokens: list[str] = []
+    offsets: list[tuple[int, int]] = []
+    starts: list[int] = []
+    begin = 0
+    for sentence in sentences:
+        starts.append(begin)
+        tokens.extend(sentence.tokens)
+        offsets.extend((start + begin, end + begin) for start, end in sentence.offsets)
+        begin += len(sentence.text) + len(between)
+    text = between.join(sentence.text for sentence in sentences)
+    return Sentence(tokens, text=text, offsets=offsets), starts[1:]
 
 
 def speed(tokenizer: Tokenizer, sentences: Sequence[Sentence]) -> tuple[float, float]:

@@ -205,6 +205,82 @@ def test_bad_training_data_are_one_line_and_code_1(run):
     fails(run("train", "--train", write("y", "Paris\n")), 1, "y:1: train data must have tags.")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "content", "words"),
+    [
+        pytest.param(
+            "train --train a.conll",
+            "Paris PER\n",
+            "Got 'PER'. Labels without prefixes are learned with --task tag --target ner.",
+            id="tags without prefixes",
+        ),
+        pytest.param(
+            "data check a.conll",
+            "Paris PER\n",
+            "Labels without prefixes are learned with --task tag --target ner.",
+            id="tags without prefixes, checked",
+        ),
+        pytest.param(
+            "train --train a.txt",
+            "x Ada left.\ny Bob met Ada.\nx Bob left.\nx He met Bob at home.\n",
+            "a.txt:1: train data must have tags. Got none. Labels of texts are learned with "
+            "--task classify.",
+            id="no task for labels of texts",
+        ),
+        pytest.param(
+            "train --task classify --train a.conll",
+            "Paris B-LOC\n",
+            "Got none. Tags of tokens are learned with --task ner.",
+            id="no task for tags",
+        ),
+        pytest.param(
+            "train --task tag --train a.conll",
+            "Paris LOC\n",
+            "such as upos, must be named with --target. Got none.",
+            id="no target",
+        ),
+        pytest.param(
+            "train --task tag --target pos --columns token,upos --train a.conll",
+            "Paris LOC\n",
+            "a column 'pos' is needed. Got the columns upos. Name it with --columns, or choose "
+            "another one with --target.",
+            id="another column",
+        ),
+        pytest.param(
+            "train a.conll",
+            "Paris B-LOC\n",
+            "If it is a corpus, name it with --train.",
+            id="a corpus in place of a configuration",
+        ),
+        pytest.param(
+            "train --task classify --train a.jsonl",
+            '{"text": "a", "labels": ["x", "y"]}\n',
+            "Got ['x', 'y']. Texts with several or none need --set head.multi_label=true.",
+            id="several labels",
+        ),
+        pytest.param(
+            "train --task classify --train a.jsonl --set head.multi_label=true",
+            '{"text": "a", "labels": ["x"]}\n{"text": "b"}\n',
+            "a.jsonl:2: train data must have labels. Got none. For a text that has none, write an "
+            "empty list: [].",
+            id="no labels among several",
+        ),
+        pytest.param(
+            "train --task classify --train a.jsonl",
+            '{"text": "a", "labels": ["x"]}\n{"text": "b"}\n',
+            "a.jsonl:2: train data must have labels. Got none. Leave the text out.",
+            id="no label",
+        ),
+    ],
+)
+def test_a_message_says_what_to_do(run, arguments, content, words):
+    words_ = arguments.split()
+    write(next(word for word in words_ if word.startswith("a.")), content)
+    code, out, err = run(*words_)
+    assert code != 0
+    assert words in out + err
+
+
 def test_a_folder_that_is_taken_or_cannot_be_made_is_refused(run):
     os.mkdir("taken")  # noqa: PTH102
     write("taken/x", "")
@@ -238,6 +314,20 @@ def test_all_options_of_a_training_reach_its_settings(run):
         text = file.read()
     for line in ('columns = ["token", "pos", "ner"]', 'on_error = "skip"', 'device = "cpu"'):
         assert line in text
+
+
+def test_usual_settings_are_options(run):
+    settings = ["words.size=4", "affixes.rows=8", "encoder.size=4"]
+    options = [word for setting in settings for word in ("--set", setting)]
+    name = write("x.conll", CONLL)
+    words = ["--train", name, "--dev", name, "--epochs", 3, "--batch-size", 1, "--seed", 5]
+    code, out, err = run("train", *words, "--out", "o", "--json", *options)
+    assert (code, json.loads(out)["model"], err.count("epoch ")) == (0, "o/model", 3)
+    with open("o/config.toml", encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    assert {"seed = 5", "epochs = 3", "batch_size = 1"} <= set(lines)
+    code, out, _ = run("train", *words, "--out", "p", "--seeds", 2, *options)
+    assert (code, out.count("seed 5: "), out.count("seed 6: ")) == (0, 1, 1)
 
 
 def test_a_bug_keeps_its_traceback(run, tiny_model, monkeypatch):

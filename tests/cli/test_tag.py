@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 import ner
 from ner.cli.looking import ENDINGS
 from ner.data.formats.registry import FORMATS
+from ner.model_folder import load_model, save_model
 from tests.cli.helpers import CONLL, fails, records, write
 from tests.tolerance import small_model_bound
 
@@ -102,6 +104,18 @@ def test_conll_keeps_its_rows_whatever_its_line_ends(tag):
     windows = b"\xef\xbb\xbf" + CONLL.replace("\n", "\r\n").encode()
     assert tag(write("y.conll", windows))[1] == expected
     assert tag("-", "--format", "conll", stdin=CONLL.encode())[1] == expected
+
+
+def test_a_model_that_learned_other_tokens_warns_where_text_is_raw(run, tiny_model, tmp_path):
+    model, known = tmp_path / "model", load_model(tiny_model)
+    save_model(model, replace(known, record={**known.record, "tokenizer": {"agreement": 0.07}}))
+    for source in ("Awa Badjie left.", write("x.txt", "Awa Badjie left.\n")):
+        code, out, err = run("tag", "--model", model, source)
+        assert (code, len(records(out))) == (0, 1)
+        (line,) = (line for line in err.splitlines() if line.startswith("Warning: "))
+        assert line.startswith(f"Warning: {model}: raw text is cut into other tokens")
+        assert "they agree to 7.0 %. Give the model tokens, " in line
+    assert "Warning" not in run("tag", "--model", model, write("x.conll", CONLL))[2]
 
 
 def test_conll_becomes_any_other_output(tag):

@@ -20,21 +20,37 @@ SETTINGS = " ".join(f"--set {name}={value}" for name, value in QUICK.items())
 # Every command that writes results, and something of what it writes at the end.
 COMMANDS = {
     "tag": ("tag a.conll --model MODEL", "ZIGUINCHOR"),
+    "tag, columns": ("tag a.conll --model MODEL --output conll", "ZIGUINCHOR NNP B-LOC "),
+    "tag, marks": ("tag a.conll --model MODEL --output pretty", "left"),
+    "tag, lines": ("tag a.txt --model MODEL --output jsonl", '"text": "ZIGUINCHOR"'),
+    "tag, errors": ("tag a.txt --model MODEL --error-rows --output jsonl", '"row": 2'),
+    "tag, sentences": ("tag a.txt --model MODEL --split-sentences --output tsv", "number\t"),
     "tag, json": ("tag a.conll --model MODEL --output jsonl", '"text": "ZIGUINCHOR"'),
     "tag, table": ("tag a.conll --model MODEL --output tsv", "\tZIGUINCHOR\n"),
     "classify": ("classify Apples --model CLASSIFIER --output jsonl", '"text": "Apples"'),
+    "classify, page": ("classify Apples --model CLASSIFIER --output html", "</html>"),
+    "classify, marks": ("classify Apples --model CLASSIFIER --output pretty", "Apples"),
     "classify, table": ("classify Apples --model CLASSIFIER --output tsv", "\tApples\n"),
     "eval": ("eval MODEL a.conll", "\nweighted "),
     "eval, json": ("eval MODEL a.conll --json", '"micro"'),
+    "eval, file": ("eval --predictions p.conll", "\nScheme of strict mode: BIO"),
+    "eval, file, json": ("eval --predictions p.conll --json", '"strict"'),
+    "info, json": ("info MODEL --json", '"labels"'),
     "info": ("info MODEL", "\ndata.train.sentences"),
     "export": ("export MODEL --json", '"int8": null}\n'),
     "config show": ("config show", "\n[training]\n"),
     "data check": ("data check a.conll", " notes.\n"),
-    "data stats": ("data stats a.conll --json", '"labels"'),
+    "data check, json": ("data check a.conll --json", '"fixed"'),
+    "data stats": ("data stats a.conll", "\n    LOC "),
+    "data stats, json": ("data stats a.conll --json", '"labels"'),
     "data split": ("data split b.conll --out parts --ratios 1 1 0", " labels.\n"),
     "data sample": ("data sample a.conll -n 2", "ZIGUINCHOR NNP B-LOC\n"),
+    "data convert, columns": ("data convert a.conll - --to conll", "ZIGUINCHOR\t"),
+    "data convert, table": ("data convert a.conll - --to csv-long", ",ZIGUINCHOR,"),
+    "data convert, list": ("data convert a.conll - --to json", '"text": "ZIGUINCHOR"'),
     "data convert": ("data convert a.conll - --to jsonl", '"text": "ZIGUINCHOR"'),
-    "train": (f"train --train b.conll --json {SETTINGS}", '"model": "runs/'),
+    "train": (f"train --train b.conll {SETTINGS}", "\nTrained in "),
+    "train, json": (f"train --train b.conll --json {SETTINGS}", '"model": "runs/'),
 }
 
 
@@ -96,6 +112,8 @@ def words(request, tiny_model, classifier, tmp_path, monkeypatch):
     """The words of a command, in a folder with what they name."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.conll").write_text(CONLL)
+    (tmp_path / "a.txt").write_text("Awa Badjie left.\nZIGUINCHOR\n")
+    (tmp_path / "p.conll").write_text("Awa B-PER B-PER\nleft O O\n")
     (tmp_path / "b.conll").write_text(CONLL * 4)
     model = shutil.copytree(tiny_model, tmp_path / "model")
     names = {"MODEL": str(model), "CLASSIFIER": str(classifier)}

@@ -5,9 +5,8 @@ import pytest
 import tokenizers
 from hypothesis import given
 
-from ner.data.sentence import Sentence
 from ner.data.token_patterns import PATTERNS
-from ner.data.tokenizer import Tokenizer, agreement
+from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError
 from tests.data.corpora import seconds, texts_with
 
@@ -286,14 +285,6 @@ def test_unknown_rules_are_refused():
         ConfigError, match=r"^tokenizer: must be one of conll, ud, character\. Got 'un'\.$"
     ):
         Tokenizer("un")
-
-
-def test_agreement_is_the_f1_of_ranges():
-    words = Sentence(["two", "-", "day", "trip"], "two-day trip", [(0, 3), (3, 4), (4, 7), (8, 12)])
-    assert agreement(TOKENIZERS["ud"], [words]) == 1
-    # One of two tokens is right, and one of four is found.
-    assert agreement(tokenize, [words]) == pytest.approx(2 * (1 / 2) * (1 / 4) / (1 / 2 + 1 / 4))
-    assert agreement(tokenize, []) == 1
 
 
 @pytest.mark.parametrize(

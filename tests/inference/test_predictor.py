@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 
 import ner
 from ner.data.sentence import Prediction, Sentence
@@ -24,8 +25,11 @@ TEXTS = ["Awa Badjie was born in Ziguinchor.", "", "Nothing happened here."] * 7
 def test_a_pool_maps_texts_to_results(tiny_model, runtime, method):
     if method not in multiprocessing.get_all_start_methods():
         pytest.skip(f"needs a system that can {method}")
-    tagger = ner.load(tiny_model, runtime=runtime, threads=1)
+    # More threads of torch than one would wait forever in a forked process.
+    tagger = ner.load(tiny_model, runtime=runtime, threads=2)
+    tagger.tag_sentences([Sentence(["a"] * 300)] * 30)
     expected = list(map(tagger.tag, TEXTS))
+    torch.set_num_threads(1)  # of this process, for other tests
     assert any(doc.entities for doc in expected)
     with warnings.catch_warnings():
         # Python warns of threads, here those of other tests, in a process that forks.
@@ -117,3 +121,8 @@ def test_a_classification_comes_back_and_is_shown_in_a_line():
         Classification.from_dict(json.loads(json.dumps(answer.to_dict()))),
     ):
         assert (back, hash(back)) == (answer, hash(answer))
+
+
+def test_a_generator_of_sentences_is_tagged(tiny_tagger):
+    sentences = [tiny_tagger.read(text) for text in TEXTS]
+    assert tiny_tagger.tag_sentences(s for s in sentences) == tiny_tagger.tag_sentences(sentences)

@@ -1,6 +1,7 @@
 """The trainer, on a model that has nothing to do with text: it must not notice."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -163,6 +164,12 @@ def test_a_damaged_checkpoint_is_replaced_when_its_step_comes_again(tmp_path):
 
 def test_without_a_checkpoint_there_is_none(tmp_path):
     assert newest_checkpoint(tmp_path / "runs") is None
+
+
+def test_the_error_of_a_loss_goes_to_other_processes():
+    error = pickle.loads(pickle.dumps(NonFiniteLossError(0, 1, np.array([7]), math.inf)))
+    assert str(error) == "epoch 1, step 2: the loss must be finite. Got inf."
+    assert error.indices.tolist() == [7]
 
 
 def test_a_loss_that_is_not_a_number_stops_before_it_spoils_the_weights():

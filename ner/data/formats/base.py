@@ -13,11 +13,12 @@ from ner.errors import ConfigError
 SPANS, LABELS, PARTIAL = "spans", "labels", "partial annotation"
 TOKENS, SPACING, IDS, DOCUMENTS, SCORES = "tokens", "spacing", "ids", "documents", "scores"
 EMPTY = "sentences without tokens"
-BREAK_TOKENS = "tokens of line breaks"
+NO_SPANS = "that there are no spans"
+BLANK_TOKENS = "tokens of white space"
 
 # What every format of whole texts with character offsets can hold.
-TEXT_CONTENT = frozenset({SPANS, LABELS, SPACING, EMPTY, BREAK_TOKENS})
-ALL_CONTENT = TEXT_CONTENT | {PARTIAL, TOKENS, IDS, DOCUMENTS, SCORES}
+TEXT_CONTENT = frozenset({SPANS, LABELS, SPACING, EMPTY})
+ALL_CONTENT = TEXT_CONTENT | {PARTIAL, TOKENS, BLANK_TOKENS, IDS, DOCUMENTS, SCORES}
 
 # What may be said about the fields of a record.
 RECORD_ROLES = frozenset({"text", "tokens", "tags", "spans", "label", "id", "document"})
@@ -60,6 +61,7 @@ class Format:
         options: The options of reading, of those that not every format has a use for, that it
             uses; `check_options` refuses the others.
         roles: What columns or fields of a file can be said to hold, with the option `columns`.
+        loses: Yields what else of a sentence it cannot hold, though it holds it of others.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Format:
     is_table: bool = False
     options: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
+    loses: Callable[[Sentence], Iterator[str]] | None = None
 
     def check_options(self, options: ReadOptions) -> None:
         """Refuse options that would be ignored.

@@ -178,6 +178,11 @@ def _annotation_lines(sentence: Sentence, where: str) -> Iterator[str]:
         yield f"T{i}\t{entity.label} {entity.start} {entity.end}\t{covered}\n"
 
 
+def _lost(sentence: Sentence) -> Iterator[str]:
+    if sentence.id is not None and _file_name(sentence.id) is None:
+        yield IDS
+
+
 FORMAT = Format(
     "brat",
     "standoff files of brat: a folder, or a pair of .txt and .ann",
@@ -186,4 +191,5 @@ FORMAT = Format(
     save=write_brat,
     endings=(ANNOTATION_ENDING,),
     options=frozenset({"offsets"}),
+    loses=_lost,
 )

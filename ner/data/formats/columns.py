@@ -266,7 +266,8 @@ class Layout:
         separators = (
             "single tabs, as in the first row" if self.separator == "\t" else "spaces or tabs"
         )
-        return f"but {expected}. Columns are separated by {separators}."
+        hint = " Name those of this file with --columns." if self.columns is not None else ""
+        return f"but {expected}. Columns are separated by {separators}.{hint}"
 
     def sentence(self, rows: Sequence[Row], **fields: Any) -> Sentence:
         """Make a sentence of rows that `read_row` read, and of its other fields."""

@@ -315,6 +315,12 @@ def _lines_conll(sentences: Iterable[Sentence], options: WriteOptions) -> Iterat
     return write_conll(sentences, options.scheme, options.columns, options.tagged)
 
 
+def _lost(sentence: Sentence) -> Iterator[str]:
+    """Only where documents begin is written; reading numbers them."""
+    if sentence.document is not None and not sentence.document.isdigit():
+        yield f"names of {DOCUMENTS}"
+
+
 FORMAT = Format(
     "conll",
     "columns with blanks or tabs, a token per line",
@@ -324,6 +330,7 @@ FORMAT = Format(
     columns=None,
     is_table=True,
     options=frozenset({"columns", "tags"}),
+    loses=_lost,
     endings=(
         *(".conll", ".iob", ".bio", ".bioes", ".bmes", ".bilou", ".col"),
         *(".testa", ".testb"),  # as in eng.testa

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ner.data.formats.base import (
-    BREAK_TOKENS,
+    BLANK_TOKENS,
     DOCUMENTS,
     IDS,
     PARTIAL,
@@ -439,7 +439,7 @@ def _long(name: str, delimiter: str) -> Format:
     return Format(
         name,
         f"a table with {DELIMITERS[delimiter]} and a header, a token per row",
-        frozenset({SPANS, PARTIAL, TOKENS, *([] if delimiter == "\t" else [BREAK_TOKENS])}),
+        frozenset({SPANS, PARTIAL, TOKENS, *([] if delimiter == "\t" else [BLANK_TOKENS])}),
         functools.partial(read_table, delimiter=delimiter),
         functools.partial(write_long, delimiter=delimiter),
         columns=None,

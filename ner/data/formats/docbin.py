@@ -11,6 +11,7 @@ from typing import Any
 
 from ner.data.compressed import created, opened
 from ner.data.formats.base import (
+    BLANK_TOKENS,
     DOCUMENTS,
     IDS,
     TEXT_CONTENT,
@@ -188,7 +189,7 @@ def _words(sentence: Sentence) -> tuple[list[str], list[bool], list[int], list[i
 FORMAT = Format(
     "spacy",
     "spaCy's DocBin",
-    TEXT_CONTENT | {TOKENS, IDS, DOCUMENTS},
+    TEXT_CONTENT | {TOKENS, BLANK_TOKENS, IDS, DOCUMENTS},
     read_docbin,
     save=write_docbin,
     columns=frozenset(ATTRIBUTES),

@@ -18,7 +18,7 @@ from typing import Any
 
 from ner.data.compressed import created
 from ner.data.formats.base import (
-    BREAK_TOKENS,
+    BLANK_TOKENS,
     IDS,
     SPANS,
     TOKENS,
@@ -254,7 +254,7 @@ def named_columns(options: ReadOptions) -> NamedColumns:
 FORMAT = Format(
     "hub",
     "Hugging Face datasets: hub:NAME, a folder, or .parquet",
-    frozenset({SPANS, TOKENS, IDS, BREAK_TOKENS}),
+    frozenset({SPANS, TOKENS, BLANK_TOKENS, IDS}),
     _read_hub,
     save=write_parquet,
     columns=None,

@@ -30,6 +30,7 @@ from typing import Any
 from ner.choices import OffsetUnit
 from ner.data.formats.base import (
     ALL_CONTENT,
+    BLANK_TOKENS,
     IDS,
     RECORD_ROLES,
     TEXT_CONTENT,
@@ -197,7 +198,7 @@ def _sentence(record: Any, source: Source, options: ReadOptions) -> Sentence | N
     text, offsets, words = _tokens(record, options.offsets)
     key = ALLOWED_KEY if record.get(ALLOWED_KEY) is not None else _tag_key(record, options)
     lists = _lists_of_tokens(record, options.target)
-    spans, labels = _spans_and_labels(record, {key, *lists}, rules.notes)
+    spans, labels = _spans_and_labels(record, {key, *lists}, rules.notes, key is not None)
     partial = record.get("partial", False)
     if not isinstance(partial, bool):
         raise FieldError(f"partial: must be true or false. Got {short(partial)}.")
@@ -278,11 +279,12 @@ def _tokens(
 
 
 def _spans_and_labels(
-    record: dict[str, Any], of_tokens: Collection[str | None], notes: Notes
+    record: dict[str, Any], of_tokens: Collection[str | None], notes: Notes, has_tags: bool
 ) -> tuple[list[CharSpan] | None, tuple[str, ...] | None]:
     """Find the annotation: spans in any field, labels of the text in the fields for labels.
 
-    Fields in `of_tokens` hold something for each token, and are no labels of the text.
+    Fields in `of_tokens` hold something for each token, and are no labels of the text. An empty
+    list of labels says that there are no spans either, unless the record has tags.
     """
     spans: list[CharSpan] | None = None
     labels: tuple[str, ...] | None = None
@@ -291,7 +293,8 @@ def _spans_and_labels(
         if value is None:
             continue
         if value == [] and key in LABEL_KEYS:
-            spans, labels = spans or [], labels or ()
+            labels = labels or ()
+            spans = spans if has_tags else spans or []
         elif key in SPAN_NAMES or is_span_list(value):
             if not is_span_list(value):
                 raise FieldError(f"spans: must be a list of objects. Got {short(value)}.")
@@ -451,7 +454,7 @@ FORMATS = (
     Format(
         "prodigy",
         "JSON lines for Prodigy",
-        TEXT_CONTENT | {TOKENS, IDS},
+        TEXT_CONTENT | {TOKENS, BLANK_TOKENS, IDS},
         _read_lines,
         without_options(write_prodigy),
         options=READ_OPTIONS,

@@ -14,7 +14,7 @@ Source: https://labelstud.io/guide/task_format, https://labelstud.io/guide/expor
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ner.data.formats.base import DOCUMENTS, IDS, TEXT_CONTENT, Format, without_options
+from ner.data.formats.base import DOCUMENTS, IDS, NO_SPANS, TEXT_CONTENT, Format, without_options
 from ner.data.formats.json_text import dump_list, list_reader
 from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import (
@@ -147,6 +147,12 @@ def _task(sentence: Sentence) -> dict[str, Any]:
     return task
 
 
+def _lost(sentence: Sentence) -> Iterator[str]:
+    """Results that are choices alone do not say whether somebody looked for spans."""
+    if sentence.labels and sentence.found_spans == ():
+        yield NO_SPANS
+
+
 FORMAT = Format(
     "label-studio",
     "JSON of Label Studio",
@@ -154,4 +160,5 @@ FORMAT = Format(
     list_reader(_read_task),
     without_options(write_label_studio),
     options=frozenset({"offsets"}),
+    loses=_lost,
 )

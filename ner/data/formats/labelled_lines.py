@@ -15,6 +15,7 @@ from pathlib import Path
 from ner.data.formats.base import (
     EMPTY,
     LABELS,
+    NO_SPANS,
     SPACING,
     Format,
     sentence_name,
@@ -177,10 +178,16 @@ def _header(lines: Sequence[str], cut: Callable[[str], LabelledText]) -> str | N
     return lines[0] if named and all(cut(line)[0] != labels for line in lines[1:]) else None
 
 
+def _lost(sentence: Sentence) -> Iterator[str]:
+    if sentence.found_spans == ():
+        yield NO_SPANS
+
+
 FORMAT = Format(
     "labels",
     "a label and a text per line, also those of fastText",
     frozenset({LABELS, SPACING, EMPTY}),
     read_labelled_lines,
     without_options(write_labelled_lines),
+    loses=_lost,
 )

@@ -17,8 +17,8 @@ from ner.files import file_sha256, sha256
 PAIR = (".ann", ".txt")
 SAMPLE_SPLITS = ("train", "dev", "test")
 
-# A sentence, a pair, or a record.
-Item = Sentence | tuple[str | Sequence[str], Any] | Mapping[str, Any]
+# A sentence, a pair, a list of tokens with their tags, or a record.
+Item = Sentence | tuple[str | Sequence[str], Any] | Sequence[tuple[str, ...]] | Mapping[str, Any]
 
 
 class Table(Protocol):
@@ -44,7 +44,7 @@ class Dataset(Protocol):
 
 
 # What may be given as a corpus: the name of one, or data in memory.
-CorpusSource = str | Path | Iterable[Item] | Table | Dataset
+CorpusSource = str | Path | Iterable[Item] | Table | Dataset | Mapping[Any, Dataset]
 
 
 def read_sentences(
@@ -160,7 +160,8 @@ def _with_column(sentences: Iterator[Sentence], column: str) -> Iterator[Sentenc
         if column not in sentence.columns and sentence.tokens:
             has = f"the columns {' '.join(sentence.columns)}" if sentence.columns else "none"
             raise DataError(
-                f"{sentence.source or 'sentences'}: a column {column!r} is needed. Got {has}."
+                f"{sentence.source or 'sentences'}: a column {column!r} is needed. Got {has}. "
+                "Name it with --columns, or choose another one with --target."
             )
         yield sentence
 

@@ -12,10 +12,10 @@ from ner.data.formats.columns import BLANKS
 from ner.data.lines import decode_lines, replace_surrogates, short
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, align_spans, split_tokens
+from ner.data.tokenizer import Tokenize
 from ner.errors import DataError
 
 Offsets = list[tuple[int, int]]
-Tokenize = Callable[[str], tuple[list[str], Offsets]]
 Record = TypeVar("Record")
 
 # A line with its number.

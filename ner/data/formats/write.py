@@ -14,7 +14,7 @@ from pathlib import Path
 from ner.choices import Spelling
 from ner.data.compressed import created
 from ner.data.formats.base import (
-    BREAK_TOKENS,
+    BLANK_TOKENS,
     DOCUMENTS,
     EMPTY,
     IDS,
@@ -28,8 +28,9 @@ from ner.data.formats.base import (
     WriteOptions,
     sentence_name,
 )
+from ner.data.formats.blank_tokens import without_blank_tokens
 from ner.data.formats.columns import TAG_NAMES
-from ner.data.formats.line_breaks import without_line_breaks
+from ner.data.formats.options import DEFAULT_TAGS
 from ner.data.formats.records import Tokenize
 from ner.data.lines import keep_mark, replace_surrogates, short, text_encoding
 from ner.data.partial import allowed_from_tags, is_partial, normalize_partial
@@ -44,12 +45,16 @@ SURROGATES = "lone surrogates"
 
 @dataclass
 class Written:
-    """How much was written, and how many sentences lost what."""
+    """How much was written, and how many sentences lost what.
+
+    `columns` are the names of the columns of a file that has none in it; None for other files.
+    """
 
     sentences: int = 0
     tokens: int = 0
     entities: int = 0
     lost: Counter[str] = field(default_factory=Counter)
+    columns: tuple[str, ...] | None = None
 
 
 def write_sentences(
@@ -89,6 +94,8 @@ def write_sentences(
         if first is not None:
             options = WriteOptions(scheme, _ordered(first, target), _is_annotated(first))
             kept = itertools.chain([first], kept)
+            if not to.roles:
+                written.columns = ("token", *options.columns, *([DEFAULT_TAGS] * options.tagged))
         kept = (_in_table(sentence, to, options, drop, written) for sentence in kept)
     if to.save is not None:
         if str(path) == "-":
@@ -158,13 +165,14 @@ def _fit(
     written: Written,
 ) -> Sentence | None:
     """Leave out what a format cannot hold, or refuse the sentence."""
-    if TOKENS in to.holds and BREAK_TOKENS not in to.holds:
-        num_tokens, sentence = len(sentence), without_line_breaks(sentence)
-        if len(sentence) < num_tokens:
-            written.lost[BREAK_TOKENS] += 1
     if not sentence.tokens and EMPTY not in to.holds:
         written.lost[EMPTY] += 1
         return None
+    if TOKENS in to.holds and BLANK_TOKENS not in to.holds:
+        sentence = _without_blank_tokens(sentence, number, to, drop, written)
+        if not sentence.tokens:
+            written.lost[EMPTY] += 1
+            return None
     spans = sentence.found_spans
     columns = {n: v for n, v in sentence.columns.items() if not _repeats_tags(n, v, sentence)}
     kept = {n: v for n, v in columns.items() if to.columns is None or n in to.columns}
@@ -172,13 +180,12 @@ def _fit(
     lost = [kind for kind, has_it in _contents(sentence, tokenize) if has_it]
     lost = [kind for kind in lost if kind not in to.holds]
     lost += [f"column {name!r}" for name in foreign]
-    refused = [kind for kind in lost if kind in ANNOTATION or kind.startswith("column ")]
-    if refused and not drop:
-        raise DataError(
-            f"{sentence_name(sentence, number)}: {to.name} cannot hold {refused[0]}. "
-            "Drop it, or choose another format."
-        )
-    written.lost.update(lost)
+    lost += [] if to.loses is None else to.loses(sentence)
+    for kind in lost:
+        if kind in ANNOTATION or kind.startswith("column "):
+            _refuse_or_count(kind, sentence, number, to, drop, written)
+        else:
+            written.lost[kind] += 1
     written.sentences += 1
     written.tokens += len(sentence)
     written.entities += len(spans or ()) if SPANS in to.holds else 0
@@ -189,6 +196,35 @@ def _fit(
         allowed=sentence.allowed if PARTIAL in to.holds else None,
         columns=kept,
     )
+
+
+def _without_blank_tokens(
+    sentence: Sentence, number: int, to: Format, drop: bool, written: Written
+) -> Sentence:
+    """Leave out tokens of white space, which annotation tools have between lines."""
+    kept = without_blank_tokens(sentence)
+    if kept is sentence:
+        return sentence
+    if len(kept.found_spans or ()) < len(sentence.found_spans or ()):
+        _refuse_or_count(f"{SPANS} of white space", sentence, number, to, drop, written)
+    written.lost[BLANK_TOKENS] += 1
+    return kept
+
+
+def _refuse_or_count(
+    kind: str, sentence: Sentence, number: int, to: Format, drop: bool, written: Written
+) -> None:
+    """Count a loss of annotation.
+
+    Raises:
+        DataError: Annotation may not be dropped.
+    """
+    if not drop:
+        raise DataError(
+            f"{sentence_name(sentence, number)}: {to.name} cannot hold {kind}. "
+            "Drop it, or choose another format."
+        )
+    written.lost[kind] += 1
 
 
 def _contents(sentence: Sentence, tokenize: Tokenize | None) -> Iterator[tuple[str, bool]]:

@@ -11,6 +11,7 @@ from ner.data.tools.check_duplicates import check_duplicates
 from ner.data.tools.check_labels import check_labels, check_surfaces
 from ner.data.tools.check_schemes import FoundScheme, check_schemes
 from ner.data.tools.check_text import check_characters, check_lengths, check_rows
+from ner.data.tools.check_tokens import check_tokens
 from ner.data.tools.corpus_file import CorpusFile, read_corpus_files
 from ner.data.tools.findings import (
     LEFT_OUT,
@@ -121,6 +122,7 @@ def check_corpus(
     for file in files:
         check_characters(file, findings)
         check_lengths(file, findings)
+        check_tokens(file, findings)
     check_duplicates(files, findings)
     check_labels(files, findings)
     check_surfaces(files, findings)

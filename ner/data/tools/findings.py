@@ -248,6 +248,14 @@ MIXED_NORMAL_FORMS = Kind(
     "NFC.",
 )
 
+OTHER_TOKENS = Kind(
+    "other-tokens",
+    Severity.WARNING,
+    "files whose tokens are not those into which raw text is cut",
+    "A model that learns from such a file finds little in raw text. Give it tokens, in CoNLL files "
+    "or with tag_tokens(), or repair the tokens.",
+)
+
 # Repeated sentences.
 DUPLICATES = Kind(
     "duplicates",

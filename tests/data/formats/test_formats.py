@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ner.data.formats.base import (
-    BREAK_TOKENS,
+    BLANK_TOKENS,
     DOCUMENTS,
     IDS,
     LABELS,
@@ -19,8 +19,8 @@ from ner.data.formats.base import (
     SPANS,
     TOKENS,
 )
+from ner.data.formats.blank_tokens import without_blank_tokens
 from ner.data.formats.detection import detect_format, format_to_write
-from ner.data.formats.line_breaks import without_line_breaks
 from ner.data.formats.read import read_sentences, stream_sentences
 from ner.data.formats.registry import FORMATS, find_format
 from ner.data.formats.write import write_sentences
@@ -193,8 +193,8 @@ def test_tokens_of_any_kind_are_kept_or_refused(tmp_path_factory, name, data):
         assert "\n" not in str(error)
         assert not path.exists()
         return
-    if BREAK_TOKENS not in FORMATS[name].holds:
-        sentence = without_line_breaks(sentence)
+    if BLANK_TOKENS not in FORMATS[name].holds:
+        sentence = without_blank_tokens(sentence)
     found = [
         again.replace(source=None, columns={}) for again in stream_sentences(path, format=name)
     ]

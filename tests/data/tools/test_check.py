@@ -50,6 +50,7 @@ CASES = {
     "control-characters": ("a O\nb\x07 O\nc\x85\x96 O\n", [2, 3]),
     "invisible-characters": ("\ufeffa O\nb\ufeff O\nc\u200bd O\ne\u200df O\n", [2, 3]),
     "mixed-normal-forms": ("caf\u00e9 O\nx O\ncafe\u0301 O\n", [3]),
+    "other-tokens": ("科0 O\n技1 O\n全2 O\n\n. O\n", [1]),
     "duplicates": (SENTENCE * 2 + PERSON * 2, [9]),
     "contradictions": (SENTENCE + OTHER, [9]),
     "near-duplicates": (SENTENCE + NEAR, [9]),

@@ -1,4 +1,4 @@
-"""Tokens that are line breaks, as annotation tools have them, and files that cannot hold them."""
+"""Tokens of white space, which annotation tools have between lines, and files without them."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,19 +9,20 @@ from ner.data.schemes import Span
 from ner.data.sentence import Sentence
 
 Value = TypeVar("Value")
+WHITE_SPACE = " \t\n\r"
 
 
-def without_line_breaks(sentence: Sentence) -> Sentence:
-    r"""Return a sentence without the tokens that are white space with a line break or a tab.
+def without_blank_tokens(sentence: Sentence) -> Sentence:
+    r"""Return a sentence without the tokens of blanks, tabs and line breaks alone.
 
     The text stays as it is. Spans lose these tokens, too; one that has no others is left out.
 
-    >>> without_line_breaks(Sentence(["Ada", "\n", "left"], spans=[(0, 2, "PER")])).spans
+    >>> without_blank_tokens(Sentence(["Ada", "\n", "left"], spans=[(0, 2, "PER")])).spans
     (Span(start=0, end=1, label='PER'),)
     """
     if not any(map(str.isspace, sentence.tokens)):  # as nearly always
         return sentence
-    is_kept = [not (token.isspace() and set("\t\n\r") & {*token}) for token in sentence.tokens]
+    is_kept = [token.strip(WHITE_SPACE) != "" for token in sentence.tokens]
     if all(is_kept):
         return sentence
     # The number of tokens that are kept before each one, and before the end.
