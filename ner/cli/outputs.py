@@ -142,10 +142,11 @@ def conll_rows(
     from ner.data.formats.blank_tokens import without_blank_tokens
     from ner.data.formats.conll import write_conll
 
-    tagged = map(without_blank_tokens, tagged)
     if column is None:
-        return write_conll(tagged, scheme)
-    found = (s.replace(columns={column: s.column(column)}) for s in tagged)
+        return write_conll(map(without_blank_tokens, tagged), scheme)
+    found = (
+        s.replace(columns={column: s.column(column)}) for s in map(without_blank_tokens, tagged)
+    )
     return write_conll(found, columns=[column], tagged=False)
 
 

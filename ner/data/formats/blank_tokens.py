@@ -9,10 +9,11 @@ from ner.data.schemes import Span
 from ner.data.sentence import Sentence
 
 Value = TypeVar("Value")
+AnySentence = TypeVar("AnySentence", bound=Sentence)
 WHITE_SPACE = " \t\n\r"
 
 
-def without_blank_tokens(sentence: Sentence) -> Sentence:
+def without_blank_tokens(sentence: AnySentence) -> AnySentence:
     r"""Return a sentence without the tokens of blanks, tabs and line breaks alone.
 
     The text stays as it is. Spans lose these tokens, too; one that has no others is left out.
