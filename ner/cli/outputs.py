@@ -142,10 +142,10 @@ def conll_rows(
     from ner.data.formats.blank_tokens import without_blank_tokens
     from ner.data.formats.conll import write_conll
 
-    tagged = map(without_blank_tokens, tagged)
+    written = map(without_blank_tokens, tagged)
     if column is None:
-        return write_conll(tagged, scheme)
-    found = (s.replace(columns={column: s.column(column)}) for s in tagged)
+        return write_conll(written, scheme)
+    found = (s.replace(columns={column: s.column(column)}) for s in written)
     return write_conll(found, columns=[column], tagged=False)
 
 
