@@ -140,7 +140,7 @@ def test_records_that_nobody_accepted_are_notes(tmp_path, name, text):
     "text", ["Ann,B-PER\nleft,O\n", "Ann|B-PER\nleft|O\n"], ids=["commas", "bars"]
 )
 def test_a_row_that_is_read_as_a_token_is_a_warning(tmp_path, text):
-    assert found(write(tmp_path / "a.conll", text)) == {"misread-columns": [1]}
+    assert found(write(tmp_path / "a.conll", text))["misread-columns"] == [1]
 
 
 @pytest.mark.parametrize(
