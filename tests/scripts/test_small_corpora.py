@@ -7,18 +7,8 @@ SMALL = ["words.size=4", "characters.size=4", "affixes.rows=8", "encoder.size=4"
 
 def test_a_row_has_the_chosen_settings_and_the_scores_of_all_seeds(capsys):
     settings = [*SMALL, "training.epochs=1", "training.threads=1"]
-    words = [
-        "sample:train",
-        "--dev",
-        "sample:dev",
-        "--sizes",
-        "8",
-        "300",
-        "--seeds",
-        "2",
-        "--dev-sentences",
-        "20",
-    ]
+    words = ["sample:train", "--dev", "sample:dev", "--dev-sentences", "20"]
+    words += ["--sizes", "8", "300", "--seeds", "2"]
     words += [word for setting in settings for word in ("--set", setting)]
     import_script("small_corpora.py").main(words)
     header, rule, *rows = (
