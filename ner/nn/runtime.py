@@ -81,7 +81,7 @@ def load_network(stored: ModelFolder, where: str = "model") -> Model:
     """
     weights = dict(stored.weights)
     _check_counts(stored.network, len(weights), where)
-    if stored.build is None:
+    if "build" not in stored.network:
         # Sizes are compared before memory is asked for them.
         with torch.device("meta"):
             planned = build_model(stored.network, stored.featurizer, stored.task)
