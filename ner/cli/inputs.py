@@ -167,10 +167,10 @@ class Input:
 
     def is_ready(self) -> bool:
         """Whether the next text is there, so that nobody has to wait for it."""
-        from ner.data.stdin import standard_input
-
         if not self.is_stdin:
             return True
+        from ner.data.stdin import standard_input
+
         # A blank line ends a sentence of columns, is no record, and may be a text.
         return standard_input().has_line(blank={CONLL: True, LINES: None}.get(self.format, False))
 

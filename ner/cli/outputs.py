@@ -139,11 +139,14 @@ def conll_rows(
         column: The name of the column; None for tags.
         scheme: The scheme of the tags.
     """
+    from ner.data.formats.blank_tokens import without_blank_tokens
     from ner.data.formats.conll import write_conll
 
     if column is None:
-        return write_conll(tagged, scheme)
-    found = (s.replace(columns={column: s.column(column)}) for s in tagged)
+        return write_conll(map(without_blank_tokens, tagged), scheme)
+    found = (
+        s.replace(columns={column: s.column(column)}) for s in map(without_blank_tokens, tagged)
+    )
     return write_conll(found, columns=[column], tagged=False)
 
 

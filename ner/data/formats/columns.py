@@ -7,7 +7,7 @@ from typing import Any
 
 from ner.choices import Spelling
 from ner.data.lines import short
-from ner.data.partial import UNKNOWN, NormalizedTags, annotation_from_tags
+from ner.data.partial import OR, UNKNOWN, NormalizedTags, annotation_from_tags
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
 
@@ -286,13 +286,35 @@ def count_columns(fields: Sequence[str]) -> str:
     return "1 column" if len(fields) == 1 else f"{len(fields)} columns"
 
 
-def sentence_tags(sentence: Sentence, spelling: Spelling) -> list[str]:
+def sentence_tags(sentence: Sentence, spelling: Spelling, where: str) -> list[str]:
     """Return the predicted tags of a sentence, or else the gold tags, which may be partial.
 
-    If nobody annotated the sentence, every tag is O.
+    If nobody annotated the sentence, every tag is O. Messages call the sentence `where`.
+
+    Raises:
+        DataError: A label holds what is between tags of which one is right.
     """
+    check_no_or(sentence, where)
     is_annotated = sentence.found_spans is not None or sentence.allowed is not None
     return sentence.tags(spelling) if is_annotated else ["O"] * len(sentence)
+
+
+def check_no_or(sentence: Sentence, where: str) -> None:
+    """Refuse a sentence whose tags would be read as partial annotation.
+
+    Raises:
+        DataError: A label holds what is between tags of which one is right.
+    """
+    spans = sentence.found_spans
+    labels = {span.label for span in spans or ()}
+    if spans is None and sentence.allowed is not None:
+        labels = {tag for tags in sentence.allowed for tag in tags}
+    wrong = next((label for label in sorted(labels) if OR in label), None)
+    if wrong is not None:
+        raise DataError(
+            f"{where}: where annotation is written as tags, a label must "
+            f"not hold {OR}, which is between the tags that a token may have. Got {wrong!r}."
+        )
 
 
 def token_columns(
@@ -315,5 +337,5 @@ def token_columns(
             raise DataError(f"{where}: has no column {name!r}, which others have.")
         found.append(sentence.columns[name])
     if spelling is not None:
-        found.append(sentence_tags(sentence, spelling))
+        found.append(sentence_tags(sentence, spelling, where))
     return found

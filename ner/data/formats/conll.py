@@ -181,7 +181,10 @@ def annotate_conll(
             yield from _annotated(waiting.popleft(), nothing, layout)
         block = waiting.popleft()
         assert len(tagged) == len(block.rows), "tag_sentences changed the tokens or their order"
-        values = sentence_tags(tagged, scheme) if predicted is None else tagged.column(predicted)
+        if predicted is None:
+            values = sentence_tags(tagged, scheme, f"{name}:{block.start}")
+        else:
+            values = tagged.column(predicted)
         yield from _annotated(block, values, layout)
     for block in waiting:
         assert block.sentence is None, "tag_sentences returned too few sentences"

@@ -33,8 +33,8 @@ from ner.data.formats.base import (
 )
 from ner.data.formats.columns import BLANKS, COMMENTS, count_columns, sentence_tags
 from ner.data.formats.options import ReadOptions
-from ner.data.formats.records import build_sentences
-from ner.data.lines import decode_lines, input_name, read_lines, replace_surrogates
+from ner.data.formats.records import NumberedLine, build_sentences, line_blocks
+from ner.data.lines import input_name, read_lines, replace_surrogates
 from ner.data.partial import NormalizedTags, annotation_from_tags
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes
@@ -59,9 +59,6 @@ TEXT_COMMENT, ID_COMMENT, DOCUMENT_COMMENT = "text =", "sent_id =", "newdoc"
 # Equal strings are kept once, up to this number of distinct ones: memory must not grow with the
 # file.
 MOST_STRINGS = 1 << 16
-
-# A line with its number and what is wrong with its encoding.
-NumberedLine = tuple[int, str, DataError | None]
 
 
 def read_conllu(
@@ -88,7 +85,7 @@ def read_conllu(
             tag has no prefix, or no word has the key that `tags` names.
     """
     reader = _Reader(tags, Notes() if notes is None else notes)
-    yield from build_sentences(_blocks(lines, name), reader.read, problems)
+    yield from build_sentences(line_blocks(lines, name), reader.read, problems)
     if tags is not None and not reader.is_tagged:
         raise DataError(f"{name}: a word must have {tags}= in its last column. Got no such word.")
 
@@ -122,19 +119,6 @@ def write_conllu(sentences: Iterable[Sentence], scheme: Spelling = "BIO") -> Ite
         yield ""
 
 
-def _blocks(lines: Iterable[bytes], name: str) -> Iterator[tuple[Source, list[NumberedLine]]]:
-    """Yield the lines between blank lines."""
-    block: list[NumberedLine] = []
-    for numbered in decode_lines(lines, name):
-        if numbered[1].strip(BLANKS):
-            block.append(numbered)
-        elif block:
-            yield Source(name, block[0][0]), block
-            block = []
-    if block:
-        yield Source(name, block[0][0]), block
-
-
 @dataclass
 class _Words:
     """The words and multi-word tokens of one sentence, and what its comments say."""
@@ -164,9 +148,7 @@ class _Reader:
 
     def read(self, lines: Sequence[NumberedLine], place: Source) -> Sentence | None:
         words = _Words()
-        for number, line, problem in lines:
-            if problem is not None:
-                raise problem
+        for number, line in lines:
             if line.startswith("#"):
                 self._read_comment(words, line.removeprefix("#").strip(BLANKS))
             else:
@@ -263,7 +245,7 @@ class _Reader:
         places = None
         tells_spaces = any(key in misc for _, misc, _ in surfaces for key in SPACING_KEYS[1:])
         if words.text is not None and not tells_spaces:
-            places = _find_forms(words.text, [form for form, _, _ in surfaces])
+            places = find_forms(words.text, [form for form, _, _ in surfaces])
             if places is None:
                 self.notes.ignored["texts that their words do not spell"] += 1
         text, places = (words.text or "", places) if places else _join_surfaces(surfaces)
@@ -298,7 +280,7 @@ def _surfaces(words: _Words, keys: Sequence[Mapping[str, str]]) -> list[_Surface
     return surfaces
 
 
-def _find_forms(text: str, forms: Iterable[str]) -> list[tuple[int, int]] | None:
+def find_forms(text: str, forms: Iterable[str]) -> list[tuple[int, int]] | None:
     """Find forms one after the other, with only white space between them; None if it fails."""
     places: list[tuple[int, int]] = []
     position = 0
@@ -346,7 +328,7 @@ def _rows(sentence: Sentence, scheme: Spelling, where: str) -> Iterator[str]:
     empty = ("_",) * len(sentence)
     columns = [sentence.columns.get(name, empty) for name in COLUMN_NAMES]
     is_annotated = sentence.found_spans is not None
-    tags = sentence_tags(sentence, scheme) if is_annotated else None
+    tags = sentence_tags(sentence, scheme, where) if is_annotated else None
     text = replace_surrogates(sentence.text)
     first = 0
     for (start, end), shared in itertools.groupby(sentence.offsets):
@@ -367,10 +349,6 @@ def _rows(sentence: Sentence, scheme: Spelling, where: str) -> Iterator[str]:
             values = [column[i] for column in columns]
             misc = [*([values[-1]] if values[-1] != "_" else []), *spacing]
             if tags is not None:
-                if "|" in tags[i]:
-                    raise DataError(
-                        f"{where}: in a CoNLL-U file, a label must not hold |. Got {tags[i]}."
-                    )
                 misc.append(f"{ENTITY_KEY}={tags[i]}")
             yield _row([str(i + 1), form, *values[:-1], "|".join(misc) or "_"], where)
         first = following

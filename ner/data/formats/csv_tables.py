@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ner.data.formats.base import (
     BLANK_TOKENS,
@@ -363,7 +364,7 @@ def _label_cell(
     """
     if not cell:
         return None, None
-    value = cell_value(cell) if cell[0] in "[{" else None
+    value: Any = cell_value(cell) if cell[0] in "[{" else None
     if isinstance(value, dict) and set(value) == {"choices"}:
         value = value["choices"]
     if value == []:
@@ -439,7 +440,7 @@ def _long(name: str, delimiter: str) -> Format:
     return Format(
         name,
         f"a table with {DELIMITERS[delimiter]} and a header, a token per row",
-        frozenset({SPANS, PARTIAL, TOKENS, BLANK_TOKENS}),
+        frozenset({SPANS, PARTIAL, TOKENS, *([] if delimiter == "\t" else [BLANK_TOKENS])}),
         functools.partial(read_table, delimiter=delimiter),
         functools.partial(write_long, delimiter=delimiter),
         columns=None,

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from ner.data.compressed import unpacked_name
+from ner.data.formats import conll2012
 from ner.data.formats.base import Format
 from ner.data.formats.brat import is_brat
 from ner.data.formats.columns import (
@@ -20,6 +21,9 @@ from ner.errors import DataError
 
 PUBTATOR_TITLE = re.compile(r"\s*[^|\t\n]+\|t\|")
 CONLLU_ROW = re.compile(r"1(?:-[0-9]+)?\t(?:[^\t]*\t){8}[^\t]*")
+
+# How the first line of a file begins that names its format.
+FIRST_LINES = {"conll2012": conll2012.BEGIN, "webanno": "#FORMAT=WebAnno TSV"}
 
 # How the kinds of JSON begin. The first pattern that matches decides.
 JSON_BEGINNINGS = (
@@ -70,10 +74,13 @@ def detect_format(
     if is_folder(path):
         return FORMATS["hub"]
     ending = Path(unpacked_name(name)).suffix.lower()
-    for entry in FORMATS.values():
-        if ending in entry.endings:
-            return entry
-    return detect_content(read_head(path, encoding), ending, is_labelled=is_labelled)
+    named = next((entry for entry in FORMATS.values() if ending in entry.endings), None)
+    if named is not None and named.name != "conll":
+        return named
+    head = read_head(path, encoding)
+    if named is not None:
+        return FORMATS[marked_name(head) or named.name]
+    return detect_content(head, ending, is_labelled=is_labelled)
 
 
 def detect_content(head: str, ending: str = "", *, is_labelled: bool = False) -> Format:
@@ -87,8 +94,18 @@ def detect_content(head: str, ending: str = "", *, is_labelled: bool = False) ->
     lines = [line.rstrip("\r") for line in head.split("\n")]
     if len(head) >= CHUNK // 4:
         lines.pop()  # it may be cut off
-    found = _json_name(head) or ("json" if ending == ".json" else _table_name(lines, ending))
+    found = (
+        marked_name(head)
+        or _json_name(head)
+        or ("json" if ending == ".json" else _table_name(lines, ending))
+    )
     return FORMATS[found or _lines_name(lines, is_labelled)]
+
+
+def marked_name(head: str) -> str | None:
+    """Return the name of the format that the first line of a file names; None if it names none."""
+    first = head.lstrip().partition("\n")[0]
+    return next((name for name, mark in FIRST_LINES.items() if first.startswith(mark)), None)
 
 
 def format_to_write(path: Path) -> Format | None:

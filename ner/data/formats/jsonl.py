@@ -39,7 +39,7 @@ from ner.data.formats.base import (
     sentence_name,
     without_options,
 )
-from ner.data.formats.columns import SPAN_NAMES, TAG, TAG_LIST_NAMES
+from ner.data.formats.columns import SPAN_NAMES, TAG, TAG_LIST_NAMES, check_no_or
 from ner.data.formats.json_text import dump, dump_list, json_items, json_lines
 from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import (
@@ -239,7 +239,8 @@ def _tokens(
     record: dict[str, Any], unit: OffsetUnit
 ) -> tuple[str, Offsets | None, list[str] | None]:
     """Return the text, the ranges of its tokens, and the tokens if they differ from the text."""
-    text, tokens = record.get("text", record.get("data")), record.get("tokens")
+    text: Any = record.get("text", record.get("data"))
+    tokens: Any = record.get("tokens")
     if text is None and tokens is not None:
         if not is_strings(tokens) or "" in tokens:
             raise FieldError(
@@ -347,7 +348,7 @@ def _tag_key(record: dict[str, Any], options: ReadOptions) -> str | None:
 
 def _lists_of_tokens(record: dict[str, Any], target: str | None) -> dict[str, tuple[str, ...]]:
     """Read the labels of tokens to learn if they are in a field beside a list of tokens."""
-    tokens = record.get("tokens")
+    tokens: Any = record.get("tokens")
     if target is None or not is_strings(tokens) or not is_strings(record.get(target)):
         return {}
     _check_strings(record[target], target, len(tokens))
@@ -392,6 +393,7 @@ def jsonl_record(sentence: Sentence) -> dict[str, Any]:
         ]
     predicted = sentence.prediction or NO_PREDICTION
     if sentence.allowed is not None and predicted.spans is None:
+        check_no_or(sentence, str(sentence.source or "sentences"))
         record["allowed"] = tags_from_allowed(sentence.allowed)
     labels = sentence.labels if predicted.labels is None else predicted.labels
     if labels is not None:

@@ -14,23 +14,24 @@ Source: https://www.ncbi.nlm.nih.gov/research/pubtator3/tutorial; Wei et al., "P
 text mining tool for assisting biocuration", Nucleic Acids Research 2013.
 """
 
-import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from ner.data.formats.base import EMPTY, IDS, SPACING, SPANS, Format
 from ner.data.formats.options import ReadOptions
-from ner.data.formats.records import build_sentences, char_span, text_sentence
-from ner.data.lines import decode_lines, input_name, read_lines, short
+from ner.data.formats.records import (
+    NumberedLine,
+    build_sentences,
+    char_span,
+    line_blocks,
+    text_sentence,
+)
+from ner.data.lines import input_name, read_lines, short
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import CharSpan, FieldError, Notes
-from ner.errors import DataError
 
 SECTION = re.compile(r"([^|\t]+)\|([ta])\|(.*)", re.DOTALL)
-
-# The line of a file, with its number.
-NumberedLine = tuple[int, str]
 
 
 def read_pubtator(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
@@ -40,7 +41,7 @@ def read_pubtator(source: str | Path, options: ReadOptions) -> Iterator[Sentence
         DataError: A line is neither a part of the text nor an entity, or a span does not fit.
     """
     name = input_name(source)
-    blocks = _blocks(read_lines(source, options.encoding), name)
+    blocks = line_blocks(read_lines(source, options.encoding), name)
 
     def build(block: list[NumberedLine], place: Source) -> Sentence:
         texts = {match[2]: match for _, line in block if (match := SECTION.fullmatch(line))}
@@ -64,22 +65,6 @@ def read_pubtator(source: str | Path, options: ReadOptions) -> Iterator[Sentence
         )
 
     return build_sentences(blocks, build, options.problems)
-
-
-def _blocks(
-    lines: Iterable[bytes], name: str
-) -> Iterator[tuple[Source, list[NumberedLine] | DataError]]:
-    """Yield the lines of each block, or the error of a block that is not in UTF-8."""
-    block: list[NumberedLine] = []
-    broken: DataError | None = None
-    # Behind the last line, a blank one ends the last block.
-    for number, line, problem in itertools.chain(decode_lines(lines, name), [(0, "", None)]):
-        if line.strip():
-            block.append((number, line))
-            broken = broken or problem
-        elif block:
-            yield Source(name, block[0][0]), broken or block
-            block, broken = [], None
 
 
 def _span(line: str, article: str, where: str, notes: Notes) -> CharSpan | None:

@@ -4,10 +4,12 @@ Functions here read the fields of a record. They raise `FieldError`, to which `b
 adds the place of the record.
 """
 
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ner.data.lines import replace_surrogates, short
+from ner.data.formats.columns import BLANKS
+from ner.data.lines import decode_lines, replace_surrogates, short
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, align_spans, split_tokens
 from ner.data.tokenizer import Tokenize
@@ -15,6 +17,9 @@ from ner.errors import DataError
 
 Offsets = list[tuple[int, int]]
 Record = TypeVar("Record")
+
+# A line with its number.
+NumberedLine = tuple[int, str]
 
 # Values that say nothing: nothing is lost if they are not read.
 EMPTY_VALUES = (None, "", [], {})
@@ -55,6 +60,27 @@ def build_sentences(
         else:
             if sentence is not None:
                 yield sentence
+
+
+def line_blocks(
+    lines: Iterable[bytes], name: str
+) -> Iterator[tuple[Source, list[NumberedLine] | DataError]]:
+    """Yield the lines between blank lines, or the error of a block that is not in UTF-8.
+
+    Args:
+        lines: The lines of a file, undecoded.
+        name: What messages call the file.
+    """
+    block: list[NumberedLine] = []
+    broken: DataError | None = None
+    # Behind the last line, a blank one ends the last block.
+    for number, line, problem in itertools.chain(decode_lines(lines, name), [(0, "", None)]):
+        if line.strip(BLANKS):
+            block.append((number, line))
+            broken = broken or problem
+        elif block:
+            yield Source(name, block[0][0]), broken or block
+            block, broken = [], None
 
 
 def text_sentence(

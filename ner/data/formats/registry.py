@@ -7,6 +7,7 @@ from ner.data.formats import (
     bioc,
     brat,
     conll,
+    conll2012,
     conllu,
     csv_tables,
     docbin,
@@ -17,6 +18,7 @@ from ner.data.formats import (
     lighttag,
     pubtator,
     spacy_json,
+    webanno,
 )
 from ner.data.formats.base import Format
 from ner.errors import ConfigError, suggestion
@@ -26,12 +28,14 @@ FORMATS: dict[str, Format] = {
     for entry in (
         conll.FORMAT,
         conllu.FORMAT,
+        conll2012.FORMAT,
         *jsonl.FORMATS,
         lighttag.FORMAT,
         label_studio.FORMAT,
         spacy_json.FORMAT,
         docbin.FORMAT,
         brat.FORMAT,
+        webanno.FORMAT,
         pubtator.FORMAT,
         bioc.FORMAT,
         *csv_tables.FORMATS,

@@ -6,7 +6,6 @@ Annotation that a format cannot hold is refused, or dropped and counted. Other l
 import codecs
 import itertools
 import sys
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from ner.data.formats.base import (
     WriteOptions,
     sentence_name,
 )
+from ner.data.formats.blank_tokens import without_blank_tokens
 from ner.data.formats.columns import TAG_NAMES
 from ner.data.formats.options import DEFAULT_TAGS
 from ner.data.formats.records import Tokenize
@@ -41,9 +41,6 @@ from ner.errors import ConfigError, DataError
 # Annotation is refused if a format cannot hold it, unless it may be dropped.
 ANNOTATION = (SPANS, LABELS, PARTIAL)
 SURROGATES = "lone surrogates"
-
-# What tokens are made of that no row of a column file can hold.
-WHITE_SPACE = " \t\r\n"
 
 
 @dataclass
@@ -205,25 +202,13 @@ def _without_blank_tokens(
     sentence: Sentence, number: int, to: Format, drop: bool, written: Written
 ) -> Sentence:
     """Leave out tokens of white space, which annotation tools have between lines."""
-    kept = [i for i, token in enumerate(sentence.tokens) if token.strip(WHITE_SPACE)]
-    if len(kept) == len(sentence) or sentence.prediction is not None:
+    kept = without_blank_tokens(sentence)
+    if kept is sentence:
         return sentence
-    spans = None
-    if sentence.spans is not None:
-        inside = (
-            (bisect_left(kept, s), bisect_left(kept, e), label) for s, e, label in sentence.spans
-        )
-        spans = [span for span in inside if span[0] < span[1]]
-        if len(spans) < len(sentence.spans):
-            _refuse_or_count(f"{SPANS} of white space", sentence, number, to, drop, written)
+    if len(kept.found_spans or ()) < len(sentence.found_spans or ()):
+        _refuse_or_count(f"{SPANS} of white space", sentence, number, to, drop, written)
     written.lost[BLANK_TOKENS] += 1
-    return sentence.replace(
-        tokens=[sentence.tokens[i] for i in kept],
-        offsets=[sentence.offsets[i] for i in kept],
-        columns={n: tuple(values[i] for i in kept) for n, values in sentence.columns.items()},
-        spans=spans,
-        allowed=None if sentence.allowed is None else [sentence.allowed[i] for i in kept],
-    )
+    return kept
 
 
 def _refuse_or_count(

@@ -141,7 +141,7 @@ def test_sentences_are_read_as_they_are_asked_for():
         ),
         pytest.param(
             Sentence(["a"], spans=[(0, 1, "x|y")]),
-            "sentence 1: in a CoNLL-U file, a label must not hold |.",
+            "sentence 1: where annotation is written as tags, a label must not hold |,",
             id="a bar in a label",
         ),
         pytest.param(
