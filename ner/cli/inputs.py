@@ -14,6 +14,7 @@ from ner.cli.looking import (
     LINES,
     TEXT,
     columns_without_gold,
+    format_by_first_line,
     format_by_name,
     look_into,
     looks_like_path,
@@ -83,9 +84,13 @@ class Input:
     def format(self) -> str:
         """The name of the format; that of standard input is known when something has come."""
         reading = self.reading
-        given = _known(reading.format) or (None if self.is_file else TEXT)
-        if found := given or format_by_name(self.source):
-            return found
+        if given := _known(reading.format) or (None if self.is_file else TEXT):
+            return given
+        if found := format_by_name(self.source):
+            marked = format_by_first_line(self.source, reading.encoding) if found == CONLL else None
+            if marked is not None:
+                self._say(f"{self.name}: read as {marked}.")
+            return marked or found
         has_columns = reading.columns is not None
         found, is_seen = look_into(self.source, reading.encoding, is_columns=has_columns)
         if is_seen:

@@ -23,6 +23,9 @@ READABLE = (".conllu", ".json", ".csv")
 BINARY = (".parquet", ".spacy", ".ann")
 OTHER_ENDINGS = (".txt", ".tsv", *READABLE, *BINARY)
 
+# As many bytes show what the first line names.
+FIRST_LINE = 64
+
 # What is taken for columns or for labels with texts when it looks like nothing else.
 BY_DEFAULT = (CONLL, "labels")
 
@@ -31,6 +34,19 @@ def format_by_name(source: str) -> str | None:
     """Return the format that the ending of a file tells without doubt; None if it tells none."""
     name = _unpacked(source)
     return next((f for f, endings in ENDINGS.items() if name.endswith(endings)), None)
+
+
+def format_by_first_line(source: str, encoding: str) -> str | None:
+    """Return the format that a file names in its first line; None if it names none."""
+    from ner.data.lines import read_head
+
+    head = read_head(Path(source), encoding, FIRST_LINE)
+    if not head.lstrip().startswith("#"):
+        return None
+    # Not at the top: the formats would slow down the start.
+    from ner.data.formats.detection import marked_name
+
+    return marked_name(head)
 
 
 def look_into(source: str, encoding: str, *, is_columns: bool) -> tuple[str, bool]:

@@ -94,6 +94,16 @@ def test_conll_gets_a_last_column_and_keeps_its_rows(tag):
         assert other.splitlines()[3].endswith(f" I-PER {prefix}-PER")
 
 
+def test_a_column_file_that_names_another_format_is_read_as_that(tag):
+    row = "d 0 {} {} NN * - - - - * -"
+    rows = "\n".join(row.format(i, word) for i, word in enumerate(("Awa", "Badjie", "left")))
+    name = write("x.conll", f"#begin document (d); part 000\n{rows}\n\n#end document\n")
+    code, out, err = tag(name)
+    assert code == 0
+    assert err.startswith("x.conll: read as conll2012.\n")
+    assert [(s["text"], s["label"]) for s in records(out)[0]["spans"]] == [("Awa Badjie", "PER")]
+
+
 @pytest.mark.parametrize("name", ["conll", "jsonl"])
 def test_files_that_are_columns_or_records_elsewhere_are_so_here(name):
     assert set(FORMATS[name].endings) <= set(ENDINGS[name])

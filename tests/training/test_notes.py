@@ -66,6 +66,30 @@ def test_an_evaluation_on_training_data_says_so(train, run):
     assert "sample" not in json.loads(run("info", "o/model", "--json")[1])["data"]["train"]
 
 
+def test_row_numbers_that_are_read_as_tokens_are_said_everywhere(train, run):
+    numbered = "".join(f"# id {n}\n1\tName{n}\tB-PER\n2\tw{n}\tO\n3\tsang\tO\n\n" for n in range(9))
+    a, b = write("a.conll", numbered), write("b.conll", rows(range(9)))
+    warning = (
+        "Warning: {}:2: the tokens count 1, 2, 3 ... in every sentence. If they are numbers of "
+        "rows, name the columns, such as --columns '- token ner'."
+    )
+    assert train("--train", a, "--dev", b)[0] == warning.format(a)
+    assert train("--train", b, "--dev", b, out="o2")[0] != warning.format(a)
+    out = write("c.conll", numbered)
+    for command in (
+        ("eval", "o2/model", out),
+        ("tag", "--model", "o2/model", out),
+        ("tag", "--model", "o2/model", "--output", "jsonl", out),
+        ("data", "stats", out),
+        ("data", "convert", out, "d.jsonl"),
+        ("data", "sample", out, "-n", "2"),
+    ):
+        code, _, err = run(*command)
+        assert (code, err.count(warning.format(out))) == (0, 1)
+    code, found, _ = run("tag", "--model", "o2/model", "--columns", "- token ner", out)
+    assert (code, found.count("# id "), found.count("\n")) == (0, 9, 45)
+
+
 def test_labels_that_training_lacks_are_said(train, run):
     a = write("a.conll", rows(range(20)))
     b = write("b.conll", rows(range(30, 33), "ORG") + rows(range(40, 41)) + rows([50], "LOC"))

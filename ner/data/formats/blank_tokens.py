@@ -9,11 +9,10 @@ from ner.data.schemes import Span
 from ner.data.sentence import Sentence
 
 Value = TypeVar("Value")
-AnySentence = TypeVar("AnySentence", bound=Sentence)
 WHITE_SPACE = " \t\n\r"
 
 
-def without_blank_tokens(sentence: AnySentence) -> AnySentence:
+def without_blank_tokens(sentence: Sentence) -> Sentence:
     r"""Return a sentence without the tokens of blanks, tabs and line breaks alone.
 
     The text stays as it is. Spans lose these tokens, too; one that has no others is left out.
