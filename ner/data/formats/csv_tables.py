@@ -440,7 +440,7 @@ def _long(name: str, delimiter: str) -> Format:
     return Format(
         name,
         f"a table with {DELIMITERS[delimiter]} and a header, a token per row",
-        frozenset({SPANS, PARTIAL, TOKENS, *([] if delimiter == "\t" else [BLANK_TOKENS])}),
+        frozenset({SPANS, PARTIAL, TOKENS, BLANK_TOKENS}),
         functools.partial(read_table, delimiter=delimiter),
         functools.partial(write_long, delimiter=delimiter),
         columns=None,

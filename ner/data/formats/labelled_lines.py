@@ -62,7 +62,7 @@ def read_labelled_lines(source: str | Path, options: ReadOptions) -> Iterator[Se
 
     def build(line: str, place: Source) -> Sentence:
         labels, text = cut(line)
-        if not all(labels) or not labels or not text.strip(" \t"):
+        if not all(labels) or not labels or not text:
             raise FieldError(
                 f"a line must be a label, a blank or a tab, and a text. Got {short(line)}."
             )
@@ -89,7 +89,7 @@ def write_labelled_lines(sentences: Iterable[Sentence]) -> Iterator[str]:
                 raise DataError(f"{where}: a label must not hold a blank. Got {label!r}.")
         words = text.split(" ")
         is_held = not any(blank in text for blank in "\t\n") and not text.endswith("\r")
-        if not is_held or not text.strip(" ") or _is_label(words[0]) or _is_label(words[-1]):
+        if not is_held or not text or _is_label(words[0]) or _is_label(words[-1]):
             raise DataError(
                 f"{where}: a text must not be empty, hold a tab or a newline, or begin or end "
                 f"with {LABEL_PREFIX}. Got {short(text)}."

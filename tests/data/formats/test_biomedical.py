@@ -69,6 +69,7 @@ def test_titles_and_abstracts_of_pubtator_are_one_text(tmp_path, name):
         ("1234\t0\t3\tBob\tPER", "x:2: span [0, 3) 'Ada': the file says that 'Bob' is there."),
         ("1234\t0\t2\tAd\tPER", "x:2: span [0, 2) 'Ad' does not start and end at token borders."),
     ],
+    ids=["another article", "no type", "another text", "no whole token"],
 )
 def test_a_bad_line_of_pubtator_is_named(tmp_path, line, message):
     path = write(tmp_path / "x", f"1234|t|Ada left\n{line}\n")

@@ -35,7 +35,7 @@ WRITABLE = [
 ]
 WORDS = ["Ada", "left", "\n", " ", "\n\n", "a b", "中", "😀", "e\u0301", '"', '"x"', "|", ",", "#",
          "\u00a0", "-DOCSTART-", "_", "O", "\ufeff", "__label__x", "[", "1"]  # fmt: skip
-NAMES = ["PER", "Ä-1", "B-X", "a b", "x,y", 'q"', "O", "?", "[1]", "{}", "#", "\u4eba",
+NAMES = ["PER", "Ä-1", "B-X", "a|b", "a b", "x,y", 'q"', "O", "?", "[1]", "{}", "#", "\u4eba",
          "t\tb", "n\nl", " s ", "__label__z", "=", "_"]  # fmt: skip
 GAPS = ["", " ", "  ", "\n", "\t", "\r\n", "\u2028"]
 

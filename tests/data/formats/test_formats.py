@@ -107,6 +107,8 @@ def is_held(sentence, name):
     """Whether a format has a place for a sentence without tokens, or without text."""
     if name == "labels":
         return bool(sentence.text)
+    if name == "conll" and sentence.spans is None and sentence.text.startswith("#"):
+        return False  # without tags, it would be read as a comment, and is refused
     return bool(sentence.tokens) or name in ESCAPING | {"brat", "csv", "tsv", "spacy"}
 
 
