@@ -5,6 +5,9 @@ This module imports nothing else, so that `ner --help` can show them at once.
 
 from typing import Literal
 
+# The rules by which raw text is cut into tokens, each a pattern in `ner.data.token_patterns`.
+TokenRules = Literal["conll", "ud", "character"]
+
 # What a model predicts: spans, a label for each token, or labels of a text.
 TaskName = Literal["ner", "tag", "classify"]
 

@@ -309,6 +309,8 @@ def convert(
         typer.echo(json.dumps(facts, indent=1), err=out == "-")
         return
     list_lost(written.lost, write_as.name)
+    if written.columns is not None:
+        typer.echo(f"{out}: its columns are {' '.join(written.columns)}.", err=True)
     typer.echo(
         f"{out}: written as {write_as.name}: {written.sentences} sentences, "
         f"{written.tokens} tokens, {written.entities} entities.",

@@ -159,6 +159,10 @@ class Input:
             taken["columns"] = columns_without_gold(columns, self._first_row(), gold)
         if taken:
             self._say(f"{self.name}: {in_words(taken)}")
+        if self.reading.columns is not None:
+            from ner.data.formats.registry import find_format
+
+            find_format(self.format).check_options(self.reading)
         return options.updated(**taken)
 
     def _first_row(self) -> str:
@@ -168,10 +172,10 @@ class Input:
 
     def is_ready(self) -> bool:
         """Whether the next text is there, so that nobody has to wait for it."""
-        from ner.data.stdin import standard_input
-
         if not self.is_stdin:
             return True
+        from ner.data.stdin import standard_input
+
         # A blank line ends a sentence of columns, is no record, and may be a text.
         return standard_input().has_line(blank={CONLL: True, LINES: None}.get(self.format, False))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ner.choices import OffsetUnit, OnError, Precision, RuntimeName
+from ner.choices import OffsetUnit, OnError, Precision, RuntimeName, TokenRules
 from ner.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -68,6 +68,15 @@ Target = Annotated[
     typer.Option(
         rich_help_panel=READING,
         help="Column of plain labels, such as upos, to use in place of entity tags.",
+    ),
+]
+
+TokenizerOption = Annotated[
+    TokenRules | None,
+    typer.Option(
+        "--tokenizer",
+        rich_help_panel=READING,
+        help="Rules that split raw text into tokens; by default, conll.",
     ),
 ]
 
@@ -187,19 +196,28 @@ def reading_corpora(
     tags: Tags = None,
     target: Target = None,
     pretokenized: Pretokenized = False,
+    tokenizer: TokenizerOption = None,
     label_separator: LabelSeparator = None,
     offsets: Offsets = "characters",
 ) -> "ReadOptions":
-    """Read the options of the commands of `ner data`."""
-    from ner.data.formats.records import cut_at_blanks
+    """Read the options of the commands of `ner data`.
 
+    Raises:
+        ConfigError: Texts are to be cut in two ways.
+    """
+    from ner.data.formats.records import cut_at_blanks
+    from ner.data.tokenizer import Tokenizer
+
+    if pretokenized and tokenizer is not None:
+        raise ConfigError("--tokenizer: cuts raw text, and goes without --pretokenized. Got both.")
+    rules = None if tokenizer is None else Tokenizer(tokenizer)
     return read_options(
         format_,
         encoding,
         columns,
         tags=tags,
         target=target,
-        tokenize=cut_at_blanks if pretokenized else None,
+        tokenize=cut_at_blanks if pretokenized else rules,
         label_separator=label_separator,
         offsets=offsets,
     )

@@ -142,10 +142,11 @@ def conll_rows(
     from ner.data.formats.blank_tokens import without_blank_tokens
     from ner.data.formats.conll import write_conll
 
-    written = map(without_blank_tokens, tagged)
+    # A sentence with a prediction keeps it, which its type does not tell.
+    whole: Any = map(without_blank_tokens, tagged)
     if column is None:
-        return write_conll(written, scheme)
-    found = (s.replace(columns={column: s.column(column)}) for s in written)
+        return write_conll(whole, scheme)
+    found = (s.replace(columns={column: s.column(column)}) for s in whole)
     return write_conll(found, columns=[column], tagged=False)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from ner.choices import Misaligned, OffsetUnit, OnError, Overlapping
+from ner.choices import Misaligned, OffsetUnit, OnError, Overlapping, TokenRules
 from ner.config.base import Names, Section
 
 
@@ -69,7 +69,7 @@ class DataConfig(Section):
     """What separates several labels in one cell of a CSV or TSV file, such as `|`. Unset: a cell is
     one label, or a list in JSON. Set it together with `head.multi_label`."""
 
-    tokenizer: Literal["auto", "conll", "ud", "character"] = "auto"
+    tokenizer: TokenRules | Literal["auto"] = "auto"
     """Rules that split raw text into tokens, in training and later when the model tags: `conll` as
     in CoNLL-2003 and the Penn Treebank, `ud` as in the English Web Treebank of Universal
     Dependencies, `character` a token a character, as in many Chinese corpora. `auto` takes

@@ -106,7 +106,7 @@ class Prediction:
         fields = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
         # No spans or labels is an answer as well.
         known = (
-            f"{name}={short(value)}"
+            f"{name}={short(dict(value) if isinstance(value, Mapping) else value)}"
             for name, value in fields
             if value or (value is not None and name in ("spans", "labels"))
         )

@@ -107,6 +107,7 @@ def test_everything_is_also_said_in_json(tmp_path):
         "sentences": 1,
         "tokens": 2,
         "entities": 1,
+        "columns": None,
         "lost": {"documents": 1},
         "changes": [],
         "ignored": {"relations": 1},
@@ -173,3 +174,32 @@ def test_fields_that_are_not_read_are_counted(tmp_path):
     stderr = convert(path, out)[1]
     assert "ignored: 2 fields 'by'." in stderr.splitlines()
     assert "note" not in stderr
+
+
+def test_the_columns_of_a_file_without_a_header_are_said(rows, tmp_path):
+    _, stderr = convert(rows, tmp_path / "out.conll")
+    assert f"{tmp_path / 'out.conll'}: its columns are token column2 ner.\n" in stderr
+    assert "columns are" not in convert(rows, tmp_path / "out.csv", "--to", "csv-long")[1]
+
+
+def test_what_columns_hold_units_and_separators_are_options(tmp_path):
+    path, out = tmp_path / "in.csv", tmp_path / "out.jsonl"
+    path.write_text('Review text;kinds\n"😀 Ada";x/y\n')
+    columns = ["--columns", "text='review text' label=kinds"]
+    convert(path, out, *columns, "--label-separator", "/")
+    (sentence,) = read_sentences(out)
+    assert (sentence.text, sentence.labels) == ("😀 Ada", ("x", "y"))
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"text": "😀 Adas", "spans": [[3, 6, "PER"]]}')
+    convert(path, out, "--offsets", "utf16", "--misaligned", "split")
+    assert read_sentences(out)[0].tokens == ("😀", "Ada", "s")
+    with pytest.raises(ConfigError, match="--columns: must have quotation marks in pairs"):
+        convert(path, out, "--columns", "text='a")
+
+
+def test_predictions_that_become_annotation_are_said(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"text": "Ada", "spans": [{"start": 0, "end": 3, "label": "X", "score": 1}]}')
+    stderr = convert(path, tmp_path / "out.conll")[1]
+    assert f"{path}: Spans with scores are predictions of a model; they are read as" in stderr
+    assert "ignored: 1 fields 'score' of spans.\n" in stderr

@@ -139,3 +139,12 @@ def test_a_sample_goes_to_standard_output_or_a_file(write, tmp_path):
 def test_pretokenized_texts_are_cut_at_blanks(write):
     path = write("a.jsonl", '{"text": "wo n\'t, do"}\n')
     assert json.loads(call("stats", path, "--pretokenized", "--json")[1])["files"][0]["tokens"] == 3
+    with pytest.raises(ConfigError, match=r"^--tokenizer: .* without --pretokenized\. Got both"):
+        call("stats", path, "--pretokenized", "--tokenizer", "ud")
+
+
+@pytest.mark.parametrize(("rules", "tokens"), [("conll", 7), ("character", 10)])
+def test_texts_are_cut_by_the_rules_named(write, rules, tokens):
+    path = write("a.jsonl", '{"text": "生于1963年，好。"}\n')
+    (file,) = json.loads(call("stats", path, "--tokenizer", rules, "--json")[1])["files"]
+    assert file["tokens"] == tokens

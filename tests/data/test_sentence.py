@@ -322,7 +322,7 @@ def test_a_sentence_is_shown_in_a_line(sentence, shown):
 def test_a_prediction_shows_what_is_known():
     assert repr(Prediction((), ())) == "Prediction(spans=())"
     assert repr(Prediction(labels=())) == "Prediction(labels=())"
-    shown = "Prediction(columns=FrozenDict({'upos': ('X',)}))"
+    shown = "Prediction(columns={'upos': ('X',)})"
     assert repr(Prediction(columns={"upos": ["X"]})) == shown
 
 

@@ -5,16 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ner.data.formats.records import cut_at_blanks
-from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, align_spans
+from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, align_spans, split_tokens
 
 TEXT = "to New York, 😀 twice"
 OFFSETS = [(0, 2), (3, 6), (7, 11), (11, 12), (13, 14), (15, 20)]
 
 
-def align(*spans, text=TEXT, offsets=OFFSETS, **rules):
+def align(*spans, text=TEXT, offsets=OFFSETS, unit="characters", **rules):
     notes = Notes()
     given = [CharSpan(*span) for span in spans]
-    return align_spans(given, text, offsets, SpanRules(**rules, notes=notes), "x:1"), notes
+    rules = SpanRules(**rules, notes=notes, offsets=unit)
+    return align_spans(given, text, offsets, rules, "x:1"), notes
 
 
 def error_of(*spans, **options):
@@ -136,3 +137,53 @@ def test_overlaps_are_resolved_as_by_trying_all_pairs(pairs):
     offsets = [(i, i + 1) for i in range(10)]
     spans, _ = align(*given, text="abcdefghij", offsets=offsets, overlapping="drop")
     assert [tuple(span) for span in spans] == brute_force(given)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "span"),
+    [
+        pytest.param("😀 Ada left", "utf16", (3, 6), id="UTF-16 units"),
+        pytest.param("é Ada left", "bytes", (3, 6), id="bytes"),
+        pytest.param("a\nAda left", "crlf", (3, 6), id="two characters at the end of a line"),
+        pytest.param("a\r\nAda left", "crlf", (2, 5), id="one character at the end of a line"),
+        pytest.param("a Ada left", "characters", (2, 5), id="characters"),
+    ],
+)
+def test_offsets_count_what_the_rules_say_or_what_the_text_shows(text, unit, span):
+    _, offsets = cut_at_blanks(text.replace("\r", " "))
+    known, notes = align((*span, "X"), text=text, offsets=offsets, unit=unit)
+    assert known == [(1, 2, "X")]
+    assert not notes.ignored
+    told, notes = align((*span, "X", "Ada"), text=text, offsets=offsets)
+    assert told == [(1, 2, "X")]
+    assert len(notes.ignored) == (unit != "characters")
+
+
+def test_an_offset_inside_a_character_is_refused():
+    message = error_of((0, 1, "X"), text="😀 a", offsets=[(0, 1), (2, 3)], unit="utf16")
+    assert message == (
+        "span [0, 1): must be within the text and not cut a character, counted in UTF-16 units."
+    )
+
+
+def test_tokens_are_split_where_spans_start_and_end():
+    notes = Notes()
+    spans = [CharSpan(6, 11, "LOC"), CharSpan(15, 18, "X"), CharSpan(90, 99, "nowhere")]
+    pieces = split_tokens(spans, TEXT, OFFSETS, SpanRules("split", notes=notes), "x:1")
+    assert pieces == [*OFFSETS[:5], (15, 18), (18, 20)]
+    assert notes.changes == ["x:1: split: token [15, 20) 'twice' into 'twi ce'."]
+
+
+@given(
+    text=st.text(st.sampled_from("ab 😀"), max_size=12),
+    places=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=4),
+)
+def test_after_a_split_spans_lose_nothing_but_blanks_at_their_ends(text, places):
+    _, offsets = cut_at_blanks(text)
+    given = [CharSpan(s, e, "X") for s, e in places if s < e <= len(text) and text[s:e].strip()]
+    rules = SpanRules("split", "drop")
+    pieces = split_tokens(given, text, offsets, rules, "x:1")
+    found = align_spans(given, text, pieces, SpanRules("split", "drop"), "x:1")
+    covered = {text[pieces[s.start][0] : pieces[s.end - 1][1]] for s in found}
+    assert covered <= {text[s.start : s.end].strip(" ") for s in given}
+    assert "".join(text[s:e] for s, e in pieces) == text.replace(" ", "")

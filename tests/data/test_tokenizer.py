@@ -1,10 +1,12 @@
 import random
 import unicodedata
+from typing import get_args
 
 import pytest
 import tokenizers
 from hypothesis import given
 
+from ner.choices import TokenRules
 from ner.data.token_patterns import PATTERNS
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError
@@ -278,6 +280,10 @@ def test_a_tokenizer_of_somebody_else_is_read_too():
     assert (read.rules, read("a12")[0]) == ("custom", ["1", "2"])
     foreign.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     assert Tokenizer.from_json(foreign.to_str())("a b")[0] == ["a", "b"]
+
+
+def test_rules_are_those_that_settings_and_options_know():
+    assert get_args(TokenRules) == tuple(PATTERNS)
 
 
 def test_unknown_rules_are_refused():

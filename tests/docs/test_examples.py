@@ -179,6 +179,7 @@ def write_files(folder):
     write(folder / "questions.txt", "\n".join(questions).encode("ascii", "ignore").decode())
     records = [{"text": "Ada left.", "spans": [{"start": 0, "end": 3, "label": "PER"}]}]
     write(folder / "project.jsonl", "\n".join(map(json.dumps, records)))
+    write(folder / "reviews.csv", 'review;stars\n"Great; I like it.";5\nIt broke.;1\n')
     for name in ("articles.txt", "notes.txt", "report.txt"):
         write(folder / name, "Ada Lovelace was born in London. She wrote.\nNo name.\n")
     random_ = random.Random(1)

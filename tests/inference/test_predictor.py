@@ -1,6 +1,7 @@
 """Models and their results in other processes, and what they say of themselves."""
 
 import copy
+import dataclasses
 import json
 import multiprocessing
 import pickle
@@ -16,6 +17,7 @@ from ner.data.sentence import Prediction, Sentence
 from ner.features.vectors import VectorStore
 from ner.inference.predictor import Classification
 from ner.model_folder import VECTORS, load_model, save_model
+from tests.inference.test_loading import TASKS, untrained
 
 TEXTS = ["Awa Badjie was born in Ziguinchor.", "", "Nothing happened here."] * 7
 
@@ -126,3 +128,25 @@ def test_a_classification_comes_back_and_is_shown_in_a_line():
 def test_a_generator_of_sentences_is_tagged(tiny_tagger):
     sentences = [tiny_tagger.read(text) for text in TEXTS]
     assert tiny_tagger.tag_sentences(s for s in sentences) == tiny_tagger.tag_sentences(sentences)
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_results_of_every_task_come_back_from_wherever_they_went(task):
+    model = untrained(task)
+    for doc in model.pipe([*TEXTS[:3], Sentence(["Ada"], columns={"pos": ["NNP"]}, spans=[])]):
+        for back in (
+            pickle.loads(pickle.dumps(doc)),
+            copy.deepcopy(doc),
+            Sentence.from_dict(json.loads(json.dumps(doc.to_dict()))),
+        ):
+            assert (back, type(back), hash(back)) == (doc, type(doc), hash(doc))
+        assert json.loads(json.dumps(dataclasses.asdict(doc)))["text"] == doc.text
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_a_model_that_was_never_in_a_folder_is_sent_whole(task):
+    model = untrained(task)
+    assert repr(model).startswith(f"<{type(model).__name__} in memory: ")
+    sent = pickle.loads(pickle.dumps(model))
+    expected = [doc.prediction for doc in model.pipe(TEXTS[:3])]
+    assert [doc.prediction for doc in sent.pipe(TEXTS[:3])] == expected

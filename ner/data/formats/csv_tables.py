@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ner.data.formats.base import (
     BLANK_TOKENS,
@@ -363,7 +364,7 @@ def _label_cell(
     """
     if not cell:
         return None, None
-    value = cell_value(cell) if cell[0] in "[{" else None
+    value: Any = cell_value(cell) if cell[0] in "[{" else None
     if isinstance(value, dict) and set(value) == {"choices"}:
         value = value["choices"]
     if value == []:

@@ -160,7 +160,8 @@ def write_parquet(sentences: Iterable[Sentence], path: Path, options: WriteOptio
     """Write a row for each sentence.
 
     Raises:
-        DataError: The file cannot be written, or a sentence lacks a column.
+        DataError: The file cannot be written, or a sentence lacks a column or would be read as the
+            start of a document.
         MissingExtraError: `pyarrow` is not installed.
     """
     pyarrow = require("pyarrow", "A parquet file")
@@ -173,6 +174,11 @@ def write_parquet(sentences: Iterable[Sentence], path: Path, options: WriteOptio
 
     def row(number: int, sentence: Sentence) -> dict[str, object]:
         where = sentence_name(sentence, number)
+        if list(sentence.tokens) == [DOCUMENT_BOUNDARY]:
+            raise DataError(
+                f"{where}: in a data set, a token must not be alone if it begins documents. "
+                f"Got {DOCUMENT_BOUNDARY!r}."
+            )
         columns = token_columns(sentence, options.columns, options.table_scheme, where)
         lists = zip(names, columns, strict=True)
         clean = {name: list(map(replace_surrogates, values)) for name, values in lists}

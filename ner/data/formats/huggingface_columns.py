@@ -320,7 +320,7 @@ def _span_column(features: Mapping[str, Any], name: str, named: NamedColumns) ->
     """Choose the column of spans that is named, else one with a usual name, else the only one."""
     structures = {c: fields for c, f in features.items() if (fields := _span_fields(f)) is not None}
     usual = [c for c in SPAN_NAMES if c in structures or _is_text(features.get(c))]
-    chosen = named.spans or (named.tags if named.tags in structures else None)
+    chosen = named.spans or (named.tags if named.tags in (*structures, *usual) else None)
     if chosen is None and named.tags is None:
         chosen = _choose(usual, features, structures)
     if chosen is None:

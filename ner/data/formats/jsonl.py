@@ -140,7 +140,7 @@ def write_doccano(sentences: Iterable[Sentence]) -> Iterator[str]:
         if is_annotated and sentence.labels:
             raise DataError(
                 f"{sentence_name(sentence, number)}: for doccano, a sentence must have either "
-                f"spans or labels. Got both ({', '.join(sentence.labels)})."
+                f"spans or labels. Got both, with the labels {short(list(sentence.labels))}."
             )
         if is_annotated:
             record["label"] = [[e.start, e.end, e.label] for e in sentence.found_entities]
@@ -198,7 +198,8 @@ def _sentence(record: Any, source: Source, options: ReadOptions) -> Sentence | N
     text, offsets, words = _tokens(record, options.offsets)
     key = ALLOWED_KEY if record.get(ALLOWED_KEY) is not None else _tag_key(record, options)
     lists = _lists_of_tokens(record, options.target)
-    spans, labels = _spans_and_labels(record, {key, *lists}, rules.notes, key is not None)
+    is_settled = key is not None or any(name in record for name in SPAN_NAMES)
+    spans, labels = _spans_and_labels(record, {key, *lists}, rules.notes, is_settled)
     partial = record.get("partial", False)
     if not isinstance(partial, bool):
         raise FieldError(f"partial: must be true or false. Got {short(partial)}.")
@@ -238,7 +239,8 @@ def _tokens(
     record: dict[str, Any], unit: OffsetUnit
 ) -> tuple[str, Offsets | None, list[str] | None]:
     """Return the text, the ranges of its tokens, and the tokens if they differ from the text."""
-    text, tokens = record.get("text", record.get("data")), record.get("tokens")
+    text: Any = record.get("text", record.get("data"))
+    tokens: Any = record.get("tokens")
     if text is None and tokens is not None:
         if not is_strings(tokens) or "" in tokens:
             raise FieldError(
@@ -279,12 +281,13 @@ def _tokens(
 
 
 def _spans_and_labels(
-    record: dict[str, Any], of_tokens: Collection[str | None], notes: Notes, has_tags: bool
+    record: dict[str, Any], of_tokens: Collection[str | None], notes: Notes, is_settled: bool
 ) -> tuple[list[CharSpan] | None, tuple[str, ...] | None]:
     """Find the annotation: spans in any field, labels of the text in the fields for labels.
 
     Fields in `of_tokens` hold something for each token, and are no labels of the text. An empty
-    list of labels says that there are no spans either, unless the record has tags.
+    list of labels says that there are no spans either, unless something else settles it, such as
+    tags, or a field of spans, which may be null.
     """
     spans: list[CharSpan] | None = None
     labels: tuple[str, ...] | None = None
@@ -294,7 +297,7 @@ def _spans_and_labels(
             continue
         if value == [] and key in LABEL_KEYS:
             labels = labels or ()
-            spans = spans if has_tags else spans or []
+            spans = spans if is_settled else spans or []
         elif key in SPAN_NAMES or is_span_list(value):
             if not is_span_list(value):
                 raise FieldError(f"spans: must be a list of objects. Got {short(value)}.")
@@ -345,7 +348,7 @@ def _tag_key(record: dict[str, Any], options: ReadOptions) -> str | None:
 
 def _lists_of_tokens(record: dict[str, Any], target: str | None) -> dict[str, tuple[str, ...]]:
     """Read the labels of tokens to learn if they are in a field beside a list of tokens."""
-    tokens = record.get("tokens")
+    tokens: Any = record.get("tokens")
     if target is None or not is_strings(tokens) or not is_strings(record.get(target)):
         return {}
     _check_strings(record[target], target, len(tokens))
@@ -395,6 +398,8 @@ def jsonl_record(sentence: Sentence) -> dict[str, Any]:
     labels = sentence.labels if predicted.labels is None else predicted.labels
     if labels is not None:
         record["labels"] = labels
+        if not labels and sentence.found_spans is None:
+            record["spans"] = None
     columns = {**sentence.columns, **predicted.columns}
     if columns:
         record["columns"] = columns

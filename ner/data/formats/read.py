@@ -173,7 +173,8 @@ def _warned(sentences: Iterator[Sentence], notes: Notes, name: str) -> Iterator[
 
 def _digested(sentence: Sentence) -> bytes:
     """Return what a sentence adds to a digest."""
-    known = [sentence.tokens, sentence.spans, sentence.labels, dict(sentence.columns)]
+    annotation = [sentence.spans, sentence.allowed, sentence.labels]
+    known = [sentence.tokens, *annotation, dict(sentence.columns)]
     return json.dumps(known).encode("ascii") + b"\n"
 
 

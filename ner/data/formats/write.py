@@ -139,15 +139,15 @@ def _in_table(
 ) -> Sentence:
     """Fit a sentence into the columns of the first sentence."""
     where = f"{sentence.source or 'sentences'}"
-    foreign = [name for name in sentence.columns if name not in options.columns]
-    lost = f"column {foreign[0]!r}" if foreign else SPANS
-    if foreign or (_is_annotated(sentence) and not options.tagged):
-        if not drop:
-            raise DataError(
-                f"{where}: all sentences of a table must have the columns of the first one. "
-                f"Got {lost}, which it does not have."
-            )
-        written.lost[lost] += 1
+    lost = [f"column {name!r}" for name in sentence.columns if name not in options.columns]
+    if _is_annotated(sentence) and not options.tagged:
+        lost.append(SPANS)
+    if lost and not drop:
+        raise DataError(
+            f"{where}: all sentences of a table must have the columns of the first one. "
+            f"Got {lost[0]}, which it does not have."
+        )
+    written.lost.update(lost)
     if _is_annotated(sentence) or not options.tagged:
         return sentence
     if PARTIAL not in to.holds:

@@ -1,8 +1,10 @@
 """Check that raw text would be cut into the tokens of a corpus."""
 
 from ner.data.agreement import LOW, SAMPLE, compare_rules
+from ner.data.lines import short
 from ner.data.running_text import as_written
-from ner.data.tokenizer import Tokenizer
+from ner.data.sentence import Sentence
+from ner.data.tokenizer import Tokenize, Tokenizer
 from ner.data.tools.corpus_file import CorpusFile
 from ner.data.tools.findings import OTHER_TOKENS, Findings
 
@@ -15,16 +17,21 @@ def check_tokens(file: CorpusFile, findings: Findings) -> None:
     if most >= LOW:
         return
     tokenize = Tokenizer(rules)
-    for sentence, written in zip(sentences, as_written(sentences), strict=True):
-        words, places = tokenize(written.text)
-        for i, (start, end) in enumerate(written.offsets):
-            if (start, end) not in places:
-                inside = [
-                    word
-                    for word, (a, b) in zip(words, places, strict=True)
-                    if a < end and b > start
-                ]
-                example = f"{sentence.tokens[i]!r} would be cut into {' '.join(inside)!r}; "
-                example += f"{100 * most:.1f} % of tokens agree"
-                findings.add(OTHER_TOKENS, file.name, file.place(sentence, i), example)
-                return
+    for sentence in as_written(sentences):
+        if (difference := _first_difference(tokenize, sentence)) is not None:
+            i, cut = difference
+            example = f"{short(sentence.tokens[i])} would be {short(cut)}; "
+            example += f"{100 * most:.1f} % of tokens agree"
+            findings.add(OTHER_TOKENS, file.name, file.place(sentence, i), example)
+            return
+
+
+def _first_difference(tokenize: Tokenize, sentence: Sentence) -> tuple[int, str] | None:
+    """Return the index of the first token that raw text lacks, and what is there; or None."""
+    words, places = tokenize(sentence.text)
+    found = set(places)
+    for i, (start, end) in enumerate(sentence.offsets):
+        if (start, end) not in found:
+            touched = zip(words, places, strict=True)
+            return i, " ".join(word for word, (a, b) in touched if a < end and start < b)
+    return None

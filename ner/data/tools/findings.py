@@ -96,9 +96,13 @@ class Findings:
         finding = self._by_key.setdefault((kind.name, file), Finding(kind, file))
         finding.places.append(Place(where, example))
 
+    def has(self, kind: Kind, file: str) -> bool:
+        """Whether a file has problems of a kind."""
+        return (kind.name, file) in self._by_key
+
     def remark(self, kind: Kind, file: str, remark: str) -> None:
         """Set the remark on all problems of a kind in a file, if there are any."""
-        if (kind.name, file) in self._by_key:
+        if self.has(kind, file):
             self._by_key[kind.name, file].remark = remark
 
     def ordered(self) -> list[Finding]:
@@ -129,7 +133,8 @@ UNFITTING_SPANS = Kind(
     "unfitting-spans",
     Severity.ERROR,
     "spans that are blank, overlap, exceed the text or do not meet token borders",
-    "Repair their offsets, or use --misaligned and --overlapping of ner data convert.",
+    "Repair their offsets, choose another --tokenizer, or use --misaligned and --overlapping of "
+    "ner data convert.",
 )
 
 LEFT_OUT = Kind(

@@ -176,13 +176,13 @@ def test_a_file_of_blank_lines_has_no_sentences():
             "a O\n",
             ["token", "pos", "chunk", "ner"],
             "x.conll:1: 2 columns, but 4 are named (token pos chunk ner). "
-            "Columns are separated by spaces or tabs.",
+            "Columns are separated by spaces or tabs. Name those of this file with --columns.",
         ),
         (
             "Ada PER\n",
             None,
             "x.conll:1: a tag must be O or a prefix (one of B I E S M L U), a hyphen and a label. "
-            "Got 'PER'.",
+            "Got 'PER'. Labels without prefixes are learned with --task tag --target ner.",
         ),
         ("a\tO\n\tO\n", None, "x.conll:2: a token must not be empty. Got '\\tO'."),
         (

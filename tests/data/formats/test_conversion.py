@@ -4,7 +4,7 @@ import importlib.util
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ner.data.formats.base import (
@@ -35,7 +35,7 @@ WRITABLE = [
 ]
 WORDS = ["Ada", "left", "\n", " ", "\n\n", "a b", "中", "😀", "e\u0301", '"', '"x"', "|", ",", "#",
          "\u00a0", "-DOCSTART-", "_", "O", "\ufeff", "__label__x", "[", "1"]  # fmt: skip
-NAMES = ["PER", "Ä-1", "B-X", "a|b", "a b", "x,y", 'q"', "O", "?", "[1]", "{}", "#", "\u4eba",
+NAMES = ["PER", "Ä-1", "B-X", "a b", "x,y", 'q"', "O", "?", "[1]", "{}", "#", "\u4eba",
          "t\tb", "n\nl", " s ", "__label__z", "=", "_"]  # fmt: skip
 GAPS = ["", " ", "  ", "\n", "\t", "\r\n", "\u2028"]
 
@@ -130,7 +130,7 @@ def lost_in_silence(before, after, listed):
     elif before.spans is None:
         is_certain = all(len(tags) == 1 for tags in before.allowed)
         is_kept = after.allowed == before.allowed or (is_certain and after.spans is not None)
-        if not is_kept and not is_listed(PARTIAL, BLANK_TOKENS):
+        if not is_kept and not is_listed(PARTIAL, "span", BLANK_TOKENS):
             yield PARTIAL
     elif after.spans is None and not is_listed("span"):
         yield SPANS
@@ -148,7 +148,11 @@ def lost_in_silence(before, after, listed):
 
 
 @pytest.mark.parametrize("source", WRITABLE)
-@settings(suppress_health_check=list(HealthCheck), max_examples=15)
+@settings(
+    suppress_health_check=list(HealthCheck),
+    max_examples=10,
+    phases=[Phase.explicit, Phase.generate],
+)
 @given(drawn=st.lists(sentences(), min_size=1, max_size=3))
 def test_what_a_file_says_is_kept_or_listed_in_every_other_format(tmp_path_factory, source, drawn):
     folder = tmp_path_factory.mktemp("in")

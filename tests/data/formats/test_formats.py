@@ -24,6 +24,7 @@ from ner.data.formats.detection import detect_format, format_to_write
 from ner.data.formats.read import read_sentences, stream_sentences
 from ner.data.formats.registry import FORMATS, find_format
 from ner.data.formats.write import write_sentences
+from ner.data.lines import read_lines
 from ner.data.schemes import SCHEME_SPELLINGS, Span
 from ner.data.sentence import Prediction, Sentence
 from ner.data.spans import Notes
@@ -282,7 +283,8 @@ def test_other_losses_are_counted(tmp_path, name):
         [sentence], path_of(name, tmp_path), one, tokenize=lambda text: ([text], [(0, len(text))])
     )
     kinds = {TOKENS, SPACING, IDS, DOCUMENTS} | ({SCORES} if sentence.prediction else set())
-    assert dict(written.lost) == dict.fromkeys(kinds - one.holds, 1)
+    lost = {*(kinds - one.holds), *(one.loses(sentence) if one.loses else ())}
+    assert dict(written.lost) == dict.fromkeys(lost, 1)
 
 
 def test_sentences_without_tokens_are_counted_where_they_cannot_be(tmp_path):
@@ -492,7 +494,11 @@ def test_where_texts_have_labels_few_lines_tell_enough(tmp_path, content, alone,
     path = write(tmp_path / "a.txt", content)
     assert detect_format(path).name == alone
     assert detect_format(path, is_labelled=True).name == labelled
-    assert detect_format("-", is_labelled=True).name == "labels"
+    with pytest.MonkeyPatch.context() as patch, path.open(encoding="utf-8") as stdin:
+        patch.setattr("sys.stdin", stdin)
+        assert detect_format("-").name == alone
+        assert detect_format("-", is_labelled=True).name == labelled
+        assert list(read_lines("-")) == path.read_bytes().splitlines(keepends=True)
 
 
 def test_folders_pairs_and_names_are_told_apart(tmp_path):
@@ -502,7 +508,7 @@ def test_folders_pairs_and_names_are_told_apart(tmp_path):
     (tmp_path / "set" / "a.txt").touch()
     for source in (tmp_path / "set", tmp_path / "set" / "a.txt", tmp_path / "set" / "a.ann"):
         assert detect_format(source).name == "brat"
-    names = {"-": "conll", "sample:train": "conll", "hub:a/b:dev": "hub"}
+    names = {"sample:train": "conll", "hub:a/b:dev": "hub"}
     assert {name: detect_format(name).name for name in names} == names
 
 

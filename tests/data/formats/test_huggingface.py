@@ -7,9 +7,12 @@ import pytest
 from ner.data.formats.huggingface import read_hub
 from ner.data.formats.huggingface_columns import NamedColumns
 from ner.data.formats.read import read_sentences
+from ner.data.formats.registry import FORMATS
+from ner.data.formats.write import write_sentences
 from ner.data.schemes import Span
-from ner.data.sentence import Source
-from ner.errors import DataError, MissingExtraError
+from ner.data.sentence import Sentence, Source
+from ner.data.spans import Notes
+from ner.errors import ConfigError, DataError, MissingExtraError
 from tests.data.corpora import error_line, write
 
 # An order in which no one would guess the names.
@@ -362,3 +365,80 @@ def test_a_data_set_of_texts_is_a_corpus_like_any_other(tmp_path, monkeypatch):
         assert [s.labels for s in read_sentences(source)] == [("pos",), ("neg",)]
     cut = read_sentences(folder, tokenize=lambda text: ([text], [(0, len(text))]))
     assert cut[0].tokens == ("So good!",)
+
+
+INTEGER_32 = datasets.Value("int32")
+SPAN = {"start": INTEGER, "end": INTEGER, "label": STRING}
+GIVEN = [{"start": 0, "end": 3, "label": "PER"}, {"start": 9, "end": 14, "label": "LOC"}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "features"),
+    [
+        pytest.param({"entities": [GIVEN]}, {"entities": datasets.List(SPAN)}, id="structures"),
+        pytest.param(
+            {"marks": [[{"start_offset": 0, "end_offset": 3, "type": 1},
+                        {"start_offset": 9, "end_offset": 14, "type": 0}]]},
+            {"marks": datasets.List({"start_offset": INTEGER_32, "end_offset": INTEGER_32,
+                                     "type": datasets.ClassLabel(names=["LOC", "PER"])})},
+            id="other names, classes",
+        ),
+        pytest.param(
+            {"spans": [{"start": [0, 9], "end": [3, 14], "label": ["PER", "LOC"]}]},
+            {"spans": {"start": datasets.List(INTEGER), "end": datasets.List(INTEGER),
+                       "label": datasets.List(STRING)}},
+            id="a list for each field",
+        ),
+        pytest.param({"entities": [json.dumps(GIVEN)]}, {"entities": STRING}, id="JSON"),
+    ],
+)  # fmt: skip
+def test_texts_have_spans_in_many_shapes(tmp_path, rows, features):
+    dataset = make({"text": ["Ada left Paris."], **rows}, text=STRING, **features)
+    (found,) = read_hub(saved(tmp_path / "set", dataset), "")
+    assert (found.spans, found.labels) == (((0, 1, "PER"), (2, 3, "LOC")), None)
+    (found,) = read_sentences(tmp_path / "set", tags=next(iter(rows)))
+    assert len(found.spans) == 2
+
+
+def test_texts_have_spans_that_are_checked_like_all_others(tmp_path):
+    rows = {"text": ["Ada left"], "entities": [[{"start": 0, "end": 2, "label": "PER"}]]}
+    dataset = make(rows, text=STRING, entities=datasets.List(SPAN))
+    assert error_of(dataset, tmp_path).startswith("set:1: span [0, 2) 'Ad' does not start")
+    (found,) = read_sentences(tmp_path / "set", misaligned="split", notes=Notes())
+    assert found.tokens == ("Ad", "a", "left")
+
+
+def test_lists_without_an_item_for_each_token_are_left_out_and_counted(tmp_path):
+    rows = {
+        "tokens": [["Ada", "left"], ["She", "saw", "Paris"]],
+        "ner_tags": [[3, 1], [1, 1, 0]],
+        "langs": [["en", "en"], ["en"] * 3],
+        "spans": [["PER: Ada"], ["LOC: Paris"]],
+        "places": [[], ["Paris"]],
+        "url": ["a", "b"],
+    }
+    lists = dict.fromkeys(("langs", "spans", "places"), FEATURES["tokens"])
+    folder = saved(tmp_path / "set", make(rows, url=STRING, **lists))
+    notes = Notes()
+    first, _ = read_sentences(folder, notes=notes)
+    assert (first.spans, first.columns.keys()) == (((0, 1, "PER"),), {"ner_tags", "langs"})
+    assert notes.ignored == {"fields 'spans'": 2, "fields 'places'": 2, "fields 'url'": 2}
+
+
+def test_what_columns_hold_may_be_said(tmp_path):
+    rows = {"words": [["Ada"]], "gold": [[3]], "mood": ["x"]}
+    features = {"words": FEATURES["tokens"], "gold": FEATURES["ner_tags"], "mood": STRING}
+    folder = saved(tmp_path / "set", make(rows, **features))
+    (found,) = read_sentences(folder, columns=["tokens=words", "tags=gold", "label=mood"])
+    assert (found.spans, found.labels) == (((0, 1, "PER"),), ("x",))
+    (found,) = read_sentences(saved_parquet(tmp_path, make(rows, **features)), tags="gold")
+    assert found.spans == ((0, 1, "PER"),)
+    message = error_line(
+        lambda: read_sentences(folder, columns=["token", "ner"]), error=ConfigError
+    )
+    assert message.startswith("columns: must not be set for hub, which has no use for it. Got")
+
+
+def test_a_token_that_begins_documents_is_not_alone_in_a_sentence(tmp_path):
+    with pytest.raises(DataError, match="sentence 1: in a data set, a token must not be alone if"):
+        write_sentences([Sentence(["-DOCSTART-"])], tmp_path / "x.parquet", FORMATS["hub"])

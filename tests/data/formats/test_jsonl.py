@@ -9,6 +9,7 @@ from ner.data.formats.jsonl import read_jsonl, write_jsonl
 from ner.data.formats.options import ReadOptions
 from ner.data.schemes import Span
 from ner.data.sentence import Prediction, Sentence, Source
+from ner.data.spans import Notes
 from ner.data.tokenizer import Tokenizer
 from tests.data.corpora import error_line
 
@@ -283,3 +284,67 @@ def test_tags_may_stand_beside_nothing_but_tokens():
 
 def test_relations_that_are_no_list_do_no_harm():
     assert read({"text": "a", "relations": 5})[0].tokens == ("a",)
+
+
+def test_labels_beside_tokens_may_be_tags():
+    tokens = {"tokens": ["Ada", "left"]}
+    for key in ("labels", "label"):
+        (sentence,) = read({**tokens, key: ["B-PER", "O"]})
+        assert (sentence.spans, sentence.labels) == (((0, 1, "PER"),), None)
+    assert read({**tokens, "labels": ["news"]})[0].labels == ("news",)
+    assert read({**tokens, "labels": ["news", "sport"]})[0].labels == ("news", "sport")
+    assert read({"text": "Ada left", "labels": ["O", "O"]})[0].labels == ("O", "O")
+    for wrong in (["PER", "O"], [1, 0]):
+        assert error_of({**tokens, "labels": wrong}) == (
+            f"labels: beside as many tokens, must be tags such as B-PER and O. Got {wrong}."
+        )
+
+
+def test_fields_are_named_by_what_they_hold():
+    record = {"body": "Ada left", "text": "x", "stars": 5, "name": "a"}
+    notes = Notes()
+    columns = ["text=body", "label=stars", "id=name"]
+    (sentence,) = read(record, columns=columns, notes=notes)
+    assert (sentence.text, sentence.labels, sentence.id) == ("Ada left", ("5",), "a")
+    assert notes.ignored == {"fields 'text'": 1}
+    (sentence,) = read({"w": ["Ada", "left"], "t": ["B-X", "O"]}, columns=["tokens=w", "tags=t"])
+    assert sentence.spans == ((0, 1, "X"),)
+    read({"body": "a"}, columns=columns, notes=notes)
+    assert notes.ignored["records without 'stars'"] == 1
+    message = error_line(lambda: read({"text": "a"}, columns=columns))
+    assert message == "x.jsonl:1: body: must be the field of the text. Got ['text']."
+
+
+def test_tags_and_labels_to_learn_may_have_any_name():
+    tokens = {"tokens": ["Ada", "left"]}
+    assert read({**tokens, "gold": ["B-X", "O"]}, tags="gold")[0].spans == ((0, 1, "X"),)
+    (sentence,) = read({**tokens, "labels": ["PROPN", "VERB"]}, target="labels")
+    assert (sentence.columns["labels"], sentence.labels) == (("PROPN", "VERB"), None)
+    notes = Notes()
+    assert read(tokens, tags="gold", notes=notes)[0].spans is None
+    assert notes.ignored == {"records without 'gold'": 1}
+
+
+def test_offsets_of_tokens_and_spans_count_the_same():
+    record = {"text": "😀 Ada", "tokens": [[0, 2], [3, 6]], "spans": [[3, 6, "PER"]]}
+    (sentence,) = read(record, offsets="utf16")
+    assert (sentence.tokens, sentence.spans) == (("😀", "Ada"), ((1, 2, "PER"),))
+
+
+def test_tokens_are_split_at_spans_unless_columns_count_them():
+    record = {"text": "non-Berlin", "spans": [[4, 10, "LOC"]]}
+    (sentence,) = read(record, misaligned="split")
+    assert (sentence.tokens, sentence.spans) == (("non-", "Berlin"), ((1, 2, "LOC"),))
+    given = {**record, "tokens": [[0, 10]]}
+    assert read(given, misaligned="split")[0].tokens == ("non-", "Berlin")
+    message = error_line(lambda: read({**given, "columns": {"pos": ["N"]}}, misaligned="split"))
+    assert message == (
+        "x.jsonl:1: tokens: must not be split if columns have a value for each of them."
+    )
+
+
+def test_labels_that_are_none_do_not_make_partial_annotation_whole():
+    record = {"tokens": ["Ada"], "allowed": ["?"], "labels": []}
+    assert read(record)[0].allowed == ((),)
+    sentence = Sentence(["Ada"], labels=[])
+    assert read(json.loads(next(write_jsonl([sentence]))))[0].spans is None

@@ -4,8 +4,9 @@ import typing
 import pytest
 
 import ner
-from ner.data.formats.options import ReadKeywords, ReadOptions
+from ner.data.formats.options import ROLES, ReadKeywords, ReadOptions
 from ner.data.formats.read import read_sentences, stream_sentences
+from ner.data.formats.registry import FORMATS
 from ner.errors import ConfigError
 from tests.data.corpora import write
 
@@ -79,3 +80,45 @@ def test_labels_to_learn_take_the_place_of_entity_tags():
     assert ReadOptions().tag_column == "ner"
     assert ReadOptions(tags="chunk").tag_column == "chunk"
     assert ReadOptions(target="upos", tags="chunk").tag_column is None
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["text=a", "label"], "columns: must be names alone, or each be what a column holds with "
+                              "its name, as in text=review label=stars. Got 'text=a label'."),
+        (["text=a", "text=b"], "columns: must be names alone, or each be"),
+        (["txt=a"], "columns: a column holds one of text token tokens tags spans label sentence "
+                    "id document. Got 'txt'. Did you mean 'text'?"),
+    ],
+)  # fmt: skip
+def test_columns_are_names_or_roles(columns, message):
+    with pytest.raises(ConfigError) as error:
+        ReadOptions(columns=columns)
+    assert str(error.value).startswith(message)
+
+
+SET = {"columns": ["a", "token"], "tags": "x", "label_separator": "|", "offsets": "utf16"}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_options_that_a_format_would_ignore_are_refused(name):
+    one = FORMATS[name]
+    for option in SET.keys() - one.options:
+        with pytest.raises(ConfigError, match=f"^{option}: must not be set for {name}, which has"):
+            one.check_options(ReadOptions(**{option: SET[option]}))
+    for option in one.options:
+        one.check_options(ReadOptions(**{option: SET[option]}))
+    for role in ROLES:
+        options = ReadOptions(columns=[f"{role}=x"])
+        if role in one.roles:
+            one.check_options(options)
+        else:
+            with pytest.raises(ConfigError, match=f"^columns: must not be set for {name}"):
+                one.check_options(options)
+
+
+def test_an_option_that_is_not_used_is_refused_in_reading(tmp_path):
+    path = write(tmp_path / "a.jsonl", '{"text": "a"}\n')
+    with pytest.raises(ConfigError, match=r"It may say what document id label .* as in text=NAME"):
+        read_sentences(path, columns=["token", "ner"])

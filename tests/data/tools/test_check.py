@@ -143,6 +143,25 @@ def test_a_row_that_is_read_as_a_token_is_a_warning(tmp_path, text):
     assert found(write(tmp_path / "a.conll", text))["misread-columns"] == [1]
 
 
+@pytest.mark.parametrize(
+    ("record", "example"),
+    [
+        ({"tokens": ["科0", "技1"]}, "'科0' would be '科 0'; 0.0 % of tokens agree"),
+        (
+            {"text": "a1b2", "tokens": [[0, 2], [2, 4]]},
+            "'a1' would be 'a1b2'; 0.0 % of tokens agree",
+        ),
+    ],
+    ids=["cut", "joined"],
+)
+def test_the_first_token_that_raw_text_lacks_is_shown(tmp_path, record, example):
+    line = json.dumps(record)
+    (finding,) = check_corpus([write(tmp_path / "a.jsonl", f"{line}\n")]).findings
+    assert [(finding.kind.name, place.example) for place in finding.places] == [
+        ("other-tokens", example)
+    ]
+
+
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
 def test_texts_without_tokens_are_found_in_other_formats(tmp_path, name):
     text = '{"text": "a"}\n{"text": " "}\n' if name == "a.jsonl" else 'text,label\na,x\n" ",x\n'
