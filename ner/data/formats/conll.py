@@ -26,6 +26,7 @@ from ner.data.formats.base import (
 )
 from ner.data.formats.columns import (
     BLANKS,
+    COMMENT,
     COMMENTS,
     DOCUMENT_BOUNDARY,
     RUN_OF_BLANKS,
@@ -220,7 +221,8 @@ def _read_blocks(
     document: str | None = None
 
     def finished() -> _Block:
-        block.comments = layout.count_comments(block.lines)
+        if layout.has_comments is None or block.lines[0].startswith(COMMENT):
+            block.comments = layout.count_comments(block.lines)
         rows = None if undecoded else layout.read_plain_rows(block.rows)
         if rows is None:
             rows = _read_rows(block, undecoded, layout, name, problems)
