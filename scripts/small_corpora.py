@@ -21,6 +21,7 @@ from ner.training.result import RunResult
 from ner.training.splits import read_corpus
 from ner.training.train import run_training
 
+SEED = 7  # of the samples
 HEADER = "| sentences | batch size | epochs | score | seeds | baseline | seconds a run |"
 
 
@@ -31,11 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     changes = places | dict(parse_setting(text) for text in options.set)
     config = read_config(None, changes)
     corpus = read_corpus(config, {}, lambda _: None)
-    train, dev = (sample(list(split), seed=0) for split in (corpus.train, corpus.dev))
+    train, dev = list(corpus.train), sample(corpus.dev, options.dev_sentences)
     print(HEADER)
     print("|".join(["", *["---"] * HEADER.count("| "), ""]))
     for size in options.sizes:
-        splits = {"train": train[:size], "dev": dev[: options.dev_sentences]}
+        splits = {"train": sample(train, size), "dev": dev}
         runs = [run(config, splits, seed) for seed in range(1, options.seeds + 1)]
         print(row(len(splits["train"]), runs), flush=True)
 
@@ -56,10 +57,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def sample(sentences: list[Sentence], seed: int) -> list[Sentence]:
-    """Shuffle sentences, so that each beginning of the list is a sample."""
-    order = np.random.default_rng(seed).permutation(len(sentences))
-    return [sentences[i] for i in order.tolist()]
+def sample(sentences: Sequence[Sentence], count: int | None) -> Sequence[Sentence]:
+    """Draw sentences, in their order; all if there are no more, or `count` is None."""
+    if count is None or count >= len(sentences):
+        return sentences
+    order = np.random.default_rng(SEED).permutation(len(sentences))[:count]
+    return [sentences[i] for i in sorted(order.tolist())]
 
 
 def run(config: Config, splits: dict[str, Any], seed: int) -> tuple[Config, RunResult]:
