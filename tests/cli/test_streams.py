@@ -40,7 +40,9 @@ CONTENTS = {
 
 
 @pytest.mark.parametrize("kind", CONTENTS)
-@pytest.mark.parametrize("source", ["a.txt", "a", "a.tsv", "-"])
+@pytest.mark.parametrize(
+    "source", ["a.txt", "a", "a.tsv", "-"], ids=["text", "no ending", "tabs", "standard input"]
+)
 def test_a_source_is_read_as_what_it_holds(tag, kind, source):
     content, texts = CONTENTS[kind]
     name = "stdin" if source == "-" else write(source, content)

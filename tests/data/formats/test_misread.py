@@ -64,13 +64,15 @@ def test_numbers_without_words_beside_them_are_told(text, columns):
     ("text", "message"),
     [
         pytest.param(
-            "Ann,B-PER\nsang,O\n", "a whole row is read as the token, such as 'Ann,B-", id=","
+            "Ann,B-PER\nsang,O\n", "a whole row is read as the token, such as 'Ann,B-", id="commas"
         ),
         pytest.param('# 1\n"a";"O"\n"b";"O"\n', "a whole row is read as the token", id="quotes"),
         pytest.param("Ann|B-PER\n||O\n", "not by '|'.", id="a token that is the separator"),
         pytest.param("Ann/NNP\nsang/VBD\n", "not by '/'.", id="slash"),
         pytest.param(
-            "Ann, B-PER\nsang, O\n", "every token ends with ',', such as 'Ann,'", id=", and"
+            "Ann, B-PER\nsang, O\n",
+            "every token ends with ',', such as 'Ann,'",
+            id="commas and blanks",
         ),
     ],
 )
