@@ -172,7 +172,7 @@ def test_skipping_rows_leaves_the_numbers_of_the_others(tag):
 BROKEN = '{"text": "Awa"}\n{\n{"text": "Ada"}\n[]\n'
 
 
-@pytest.mark.parametrize("source", ["a.jsonl", "-"])
+@pytest.mark.parametrize("source", ["a.jsonl", "-"], ids=["file", "standard input"])
 def test_errors_are_rows_between_the_others_on_request(tag, source):
     write("a.jsonl", BROKEN)
     code, out, err = tag(source, "--error-rows", stdin=BROKEN.encode())
