@@ -266,6 +266,7 @@ def test_columns_cannot_be_changed():
         ("BILOU", ["B-A", "L-A", "U-A", "O", "U-B"]),
         ("BMES", ["B-A", "E-A", "S-A", "O", "S-B"]),
     ],
+    ids=["IOB1", "BIO", "IOB2", "BIOES", "BILOU", "BMES"],
 )
 def test_spans_become_tags_of_any_scheme(scheme, tags):
     spans = (Span(0, 2, "A"), Span(2, 3, "A"), Span(4, 5, "B"))

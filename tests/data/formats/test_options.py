@@ -91,6 +91,7 @@ def test_labels_to_learn_take_the_place_of_entity_tags():
         (["txt=a"], "columns: a column holds one of text token tokens tags spans label sentence "
                     "id document. Got 'txt'. Did you mean 'text'?"),
     ],
+    ids=["a role and a name", "a role twice", "no role"],
 )  # fmt: skip
 def test_columns_are_names_or_roles(columns, message):
     with pytest.raises(ConfigError) as error:
