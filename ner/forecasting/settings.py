@@ -115,9 +115,10 @@ def series_settings(
     unused = (training or {}).keys() & (TrainingConfig.model_fields.keys() - USED)
     if unused:
         raise ConfigError(f"training.{min(unused)}: has no meaning for a series. Leave it out.")
-    sections = parse_config(
-        {"encoder": {**ENCODER, **(encoder or {})}, "training": {**TRAINING, **(training or {})}}
-    )
+    learning = {**TRAINING, **(training or {})}
+    for name in ("epochs", "batch_size"):  # no `auto`: it follows numbers of sentences
+        _at_least(f"training.{name}", learning[name], 1)
+    sections = parse_config({"encoder": {**ENCODER, **(encoder or {})}, "training": learning})
     chosen = sections.training.model_dump(mode="json")
     settings = SeriesSettings(
         task=_one_of("task", task, get_args(Task)),
@@ -166,9 +167,9 @@ def _check_together(settings: SeriesSettings) -> None:
                 )
 
 
-def _at_least(name: str, value: int, least: int) -> int:
-    if value < least:
-        raise ConfigError(f"{name}: must be at least {least}. Got {value}.")
+def _at_least(name: str, value: Any, least: int) -> int:
+    if not isinstance(value, int) or value < least:
+        raise ConfigError(f"{name}: must be a whole number of at least {least}. Got {value}.")
     return value
 
 

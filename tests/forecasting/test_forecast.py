@@ -103,10 +103,14 @@ def test_rows_without_a_header_are_estimated_from_each_other(forecast, tmp_path)
             "forecasts 1. Got 58 rows.",
             id="a long window",
         ),
-        pytest.param(("--horizon", 0), "horizon: must be at least 1. Got 0.", id="no horizon"),
+        pytest.param(
+            ("--horizon", 0),
+            "horizon: must be a whole number of at least 1. Got 0.",
+            id="no horizon",
+        ),
         pytest.param(
             ("--epochs", 0),
-            "training.epochs: must be greater than or equal to 1. Got 0.",
+            "training.epochs: must be a whole number of at least 1. Got 0.",
             id="no epochs",
         ),
         pytest.param(

@@ -338,13 +338,23 @@ def test_ridge_is_the_least_penalised_error():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        pytest.param({"horizon": 0}, "horizon: must be at least 1. Got 0.", id="horizon 0"),
-        pytest.param({"window": -1}, "window: must be at least 1. Got -1.", id="window below 0"),
+        pytest.param(
+            {"horizon": 0}, "horizon: must be a whole number of at least 1. Got 0.", id="horizon 0"
+        ),
+        pytest.param(
+            {"window": -1},
+            "window: must be a whole number of at least 1. Got -1.",
+            id="window below 0",
+        ),
         pytest.param(
             {"window": 12, "patch": 5}, "patch: must divide the window, 12. Got 5.", id="patch"
         ),
-        pytest.param({"seeds": 0}, "seeds: must be at least 1. Got 0.", id="seeds 0"),
-        pytest.param({"period": 1}, "period: must be at least 2. Got 1.", id="period 1"),
+        pytest.param(
+            {"seeds": 0}, "seeds: must be a whole number of at least 1. Got 0.", id="seeds 0"
+        ),
+        pytest.param(
+            {"period": 1}, "period: must be a whole number of at least 2. Got 1.", id="period 1"
+        ),
         pytest.param(
             {"phases": True},
             "period: must be given for phases. Got none.",
@@ -387,8 +397,13 @@ def test_ridge_is_the_least_penalised_error():
             id="export",
         ),
         pytest.param(
+            {"training": {"batch_size": "auto"}},
+            "training.batch_size: must be a whole number of at least 1. Got auto.",
+            id="batch size auto",
+        ),
+        pytest.param(
             {"training": {"epochs": 0}},
-            "training.epochs: must be greater than or equal to 1. Got 0.",
+            "training.epochs: must be a whole number of at least 1. Got 0.",
             id="epochs 0",
         ),
     ],

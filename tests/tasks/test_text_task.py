@@ -500,8 +500,8 @@ def test_the_card_of_a_model_names_its_encoder(tmp_path, kind):
 
 def test_data_without_labels_are_refused(tmp_path):
     for sentence, message in (
-        (Sentence(["a"]), "train: train data must have labels. Got none."),
-        (Sentence(["a"], labels=["x", "y"]), "train: one label, unless head.multi_label is true."),
+        (Sentence(["a"]), "train[8]: train data must have labels. Got none."),
+        (Sentence(["a"], labels=["x", "y"]), "train[8]: a text must have one label. Got "),
     ):
         with pytest.raises(DataError) as error:
             train(tmp_path / "run", [*read(), sentence])
@@ -516,7 +516,7 @@ def test_the_command_prints_json_as_python_has_it(run, folder, classifier):
     for runtime in ("onnx", "torch"):
         options = ("--runtime", runtime, "--threads", 1, "--batch-tokens", 3)
         code, out, err = run("classify", "--model", folder, *options, stdin=stdin)
-        assert (code, err) == (0, "")
+        assert (code, err) == (0, "stdin: read as lines.\n")
         rows = [json.loads(line) for line in out.splitlines()]
         assert [row["text"] for row in rows] == stdin.decode().splitlines()
         for row in rows:
@@ -639,7 +639,8 @@ def test_evaluation_and_inspection_know_classifiers(run, folder, tmp_path):
     lines = write_labelled_lines(read())
     (tmp_path / "dev.txt").write_text("\n".join(lines) + "\n", encoding="utf-16")
     code, out, err = run("eval", folder, "dev.txt", "--encoding", "utf-16", "--format", "labels")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert err.startswith("Warning: dev.txt: its sentences are in the training data too, ")
     assert "Accuracy: 100.00" in out
     assert "Sentences by gold label (row) and predicted label:" in out
     facts = json.loads(run("info", folder, "--json")[1])
