@@ -72,7 +72,10 @@ def _quoted(numbered: Iterable[NumberedLine], name: str, delimiter: str) -> Iter
 
     try:
         for fields in csv.reader(texts(), delimiter=delimiter, strict=True):
-            yield DelimitedRow(read[-1][0], fields, "".join(text for _, text in read))
+            number, raw = read[-1]
+            if len(read) > 1:  # a quoted field goes over several lines
+                raw = "".join(text for _, text in read)
+            yield DelimitedRow(number, fields, raw)
             read.clear()
     except csv.Error as error:
         number = read[-1][0] if read else 1

@@ -270,9 +270,9 @@ def by_roles(record: Mapping[str, Any], roles: Mapping[str, str], notes: Notes) 
 
 def is_integers(*values: Any) -> bool:
     """Whether all values are whole numbers. True and false are not."""
-    return all(type(value) is int for value in values)
+    return {*map(type, values)} <= {int}
 
 
 def is_strings(values: Any) -> bool:
     """Whether a value is a list of strings."""
-    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+    return isinstance(values, list) and {*map(type, values)} <= {str}
