@@ -363,6 +363,11 @@ def test_a_kernel_that_is_missing_or_of_another_version_is_done_without(monkeypa
     assert kernel.load() is None
 
 
+NEEDS_KERNEL = pytest.mark.skipif(
+    kernel.library is None, reason="needs the compiled kernel: python scripts/build_kernel.py"
+)
+
+
 def compiled_arguments():
     """Emissions of two sentences of three tokens and two tags, lengths, edges, and paths."""
     edges = Edges(np.zeros(2), np.zeros((2, 2)), np.zeros(2))
@@ -398,10 +403,9 @@ MISFITS = {
 }
 
 
+@NEEDS_KERNEL
 @pytest.mark.parametrize("name", MISFITS)
 def test_the_kernel_gets_no_arrays_that_do_not_fit(name):
-    if kernel.library is None:
-        pytest.skip("needs the compiled kernel: python scripts/build_kernel.py")
     place, wrong, message = MISFITS[name]
     arguments = list(compiled_arguments())
     assert kernel.log_likelihood(*arguments) is not None
@@ -414,14 +418,14 @@ def test_the_kernel_gets_no_arrays_that_do_not_fit(name):
         assert str(error.value) == message
 
 
+@NEEDS_KERNEL
 def test_the_kernel_gets_one_weight_a_sentence():
-    if kernel.library is None:
-        pytest.skip("needs the compiled kernel: python scripts/build_kernel.py")
     _, state = kernel.log_likelihood(*compiled_arguments())
     with pytest.raises(ValueError, match=r"^weights: must have the shape \(2,\). Got \(1,\).$"):
         kernel.gradients(np.ones(1), state)
 
 
+@NEEDS_KERNEL
 @pytest.mark.parametrize(
     ("arguments", "lengths", "message"),
     [
@@ -450,8 +454,6 @@ def test_the_kernel_gets_one_weight_a_sentence():
     ids=["length", "goes on", "continuing", "outside", "continuing beyond"],
 )
 def test_the_span_decoder_gets_no_arrays_that_do_not_fit(arguments, lengths, message):
-    if kernel.library is None:
-        pytest.skip("needs the compiled kernel: python scripts/build_kernel.py")
     edges = compiled_arguments()[2]
     with pytest.raises(ValueError) as error:
         kernel.SpanDecoder(edges, *arguments)(np.zeros((1, 3, 2)), np.array(lengths))
