@@ -228,8 +228,8 @@ class Sentence:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that are known by name, as JSON can hold them; no number is rounded.
 
-        >>> Sentence(["New", "York"], spans=[Span(0, 2, "LOC")]).to_dict()["spans"]
-        [[0, 2, 'LOC']]
+        >>> Sentence(["New", "York"], spans=[Span(0, 2, "LOC")]).to_dict()["spans"][0]
+        [0, 2, 'LOC']
         """
         nested = {name: getattr(self, name) for name in ("prediction", "source")}
         return _known(self) | {name: _known(it) for name, it in nested.items() if it is not None}
