@@ -36,7 +36,7 @@ class TaskError(NerError, TypeError):
 
 
 class TrainingError(NerError):
-    """A training run cannot continue: its loss is not finite, or its folder holds something else."""
+    """A training run cannot go on: its loss is not finite, or its folder holds something else."""
 
 
 class InUseError(NerError):

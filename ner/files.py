@@ -70,10 +70,8 @@ def replacing(path: Path) -> Iterator[Path]:
             yield temporary
             _flush(temporary)
             temporary.replace(place)
-        except BaseException:
-            with suppress(OSError):  # the file, or its folder, may never have been there
-                temporary.unlink()
-            raise
+        finally:
+            remove(temporary)
 
 
 @contextmanager
@@ -115,18 +113,16 @@ def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Pat
     with _naming(folder, temporary), making(place.parent), locked(lock, folder):
         if old.exists() and not place.exists():
             old.rename(place)
-        for leftover in (temporary, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+        remove(old)
+        remove(temporary)
         try:
             temporary.mkdir()
             write(temporary)
             _finish_folder(temporary, manifest)
             _take_place(temporary, place, old)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
-        for leftover in (temporary, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+            remove(old)
+        finally:
+            remove(temporary)
 
 
 def _take_place(new: Path, place: Path, old: Path) -> None:
@@ -174,6 +170,24 @@ def _exchanged(first: Path, second: Path) -> bool:
         return library.renameat2(CURRENT_FOLDER, names[0], CURRENT_FOLDER, names[1], 2) == 0
     except (OSError, AttributeError, TypeError):  # no such function, as on Windows
         return False
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, as far as the system allows it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what a killed process left beside a file or folder that no other process writes."""
+    old = _beside(path, "old")
+    if old.exists() and not path.exists():
+        old.rename(path)
+    for ending in ("new", "old", "lock"):
+        remove(_beside(path, ending))
 
 
 @contextmanager
