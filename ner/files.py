@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     place = path.resolve()  # what a link points to is replaced, not the link
     temporary, lock = _beside(place, "new"), _beside(place, "lock")
-    with _naming(path, temporary), locked(lock, path):
+    with naming(path, temporary), locked(lock, path):
         try:
             yield temporary
             _flush(temporary)
@@ -110,7 +111,7 @@ def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Pat
     """
     place = folder.resolve()  # "." has no name, and what a link points to is replaced
     temporary, old, lock = (_beside(place, ending) for ending in ("new", "old", "lock"))
-    with _naming(folder, temporary), making(place.parent), locked(lock, folder):
+    with naming(folder, temporary), making(place.parent), locked(lock, folder):
         if old.exists() and not place.exists():
             old.rename(place)
         remove(old)
@@ -191,8 +192,8 @@ def remove_leftovers(path: Path) -> None:
 
 
 @contextmanager
-def _naming(path: Path, temporary: Path) -> Iterator[None]:
-    """Name `path` in each failure to write `temporary`, or files in it."""
+def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Name `path` in each failure to write it; or, for it, `temporary` or files in that."""
     try:
         yield
     except SafetensorError as error:
@@ -204,7 +205,7 @@ def _naming(path: Path, temporary: Path) -> Iterator[None]:
     except OSError as error:
         # An error while a file is written has no name, or a number; other files keep theirs.
         name = error.filename
-        if isinstance(name, str) and not Path(name).is_relative_to(temporary):
+        if isinstance(name, str) and not Path(name).is_relative_to(temporary or path):
             raise
         reason = error.strerror or str(error)
         raise OSError(error.errno or errno.EIO, reason, str(path)) from error
@@ -216,6 +217,20 @@ def _beside(path: Path, ending: str) -> Path:
     if len(os.fsencode(name)) > LONGEST_NAME - len("..lock"):
         name = sha256([os.fsencode(name)])[:SHORT]
     return path.with_name(f".{name}.{ending}")
+
+
+@contextmanager
+def utf8_path(folder: Path) -> Iterator[Path]:
+    """Yield a path of a folder for libraries that take none whose name is not UTF-8."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as place:
+            link = Path(place, "folder")
+            link.symlink_to(folder.resolve(), target_is_directory=True)
+            yield link
+    else:
+        yield folder
 
 
 def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
@@ -318,6 +333,11 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="surrogatepass")
 
 
+def read_text(path: Path) -> str:
+    """Read a file that `write_text` wrote."""
+    return path.read_text(encoding="utf-8", errors="surrogatepass")
+
+
 def read_json(path: Path) -> Any:
     """Read a file that `write_json` wrote.
 
@@ -329,9 +349,8 @@ def read_json(path: Path) -> Any:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     if path.stat().st_size > MAX_JSON:
         raise ValueError(f"{path.name}: must have at most {MAX_JSON} bytes")
-    text = path.read_text(encoding="utf-8", errors="surrogatepass")
     try:
-        return json.loads(text, object_pairs_hook=_distinct)
+        return json.loads(read_text(path), object_pairs_hook=_distinct)
     except RecursionError:
         raise ValueError(f"{path.name}: must not be nested so deeply") from None
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ner.data.lines import short
 from ner.errors import ConfigError, ModelFolderError
-from ner.files import read_manifest, remove, write_folder
+from ner.files import read_manifest, remove, utf8_path, write_folder
 from ner.training.trainer import Epoch, Step, Trainer, TrainerState
 from ner.training.weights import frozen_weights, trained_weights
 
@@ -150,7 +150,9 @@ class Checkpoint:
 
     def restore(self, trainer: Trainer) -> None:
         """Put a trainer into the saved state."""
-        _restore(trainer, load_file(self.path / STATE), self.manifest)
+        with utf8_path(self.path) as folder:
+            tensors = load_file(folder / STATE)
+        _restore(trainer, tensors, self.manifest)
 
 
 def restore_newest(

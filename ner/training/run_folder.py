@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
 from ner.config.loading import Config, to_toml
 from ner.errors import InUseError, TrainingError
@@ -20,6 +19,7 @@ from ner.extras import DISTRIBUTION
 from ner.files import making, remove, remove_leftovers, write_json, write_text
 from ner.locks import locked
 from ner.plots import learning_curve
+from ner.training.event_file import EventFile
 
 CONFIG, RUN, REPORT, MODEL = "config.toml", "run.json", "report.json", "model"
 METRICS, PICTURE, BOARD = "metrics.jsonl", "learning-curve.png", "tensorboard"
@@ -180,7 +180,7 @@ class MetricLog:
         self.rows = list(history)
         self.metric = metric
         self._drawn = -math.inf
-        self._board = SummaryWriter(str(folder / BOARD), purge_step=len(history) + 1)
+        self._board = EventFile(folder / BOARD, len(history) + 1)
         self._write()
 
     def append(self, row: Mapping[str, Any]) -> None:
@@ -189,15 +189,12 @@ class MetricLog:
         self._write()
         if time.monotonic() - self._drawn > SECONDS_BETWEEN_DRAWINGS:
             self._draw()
-        for name, value in row.items():
-            if name != "epoch":
-                self._board.add_scalar(name, value, row["epoch"])
-        self._board.flush()
+        metrics = {name: value for name, value in row.items() if name != "epoch"}
+        self._board.append(row["epoch"], metrics)
 
     def close(self) -> None:
-        """Draw the last curve, and end the log for TensorBoard."""
+        """Draw the last curve."""
         self._draw()
-        self._board.close()
 
     def _write(self) -> None:
         write_text(self.path, "".join(json.dumps(row) + "\n" for row in self.rows))

@@ -1,6 +1,5 @@
 """Training with several seeds, and the mean and spread of their scores."""
 
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ner.config.loading import Config, read_config
-from ner.files import write_json
+from ner.files import read_json, write_json
 from ner.training.result import METRIC_NAMES
 from ner.training.run_folder import REPORT, open_folder, run_name
 from ner.training.train import Settings, run_training
@@ -77,7 +76,7 @@ def train_seeds(
                     resume=resume and path.is_dir(),
                     progress=progress,
                 )
-            results = json.loads(report.read_text(encoding="utf-8"))
+            results = read_json(report)
             scores = {split: facts["score"] for split, facts in results.items()}
             runs.append({"seed": seed, **scores})
             metric = next(facts["metric"] for facts in results.values())
