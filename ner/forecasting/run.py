@@ -1,7 +1,7 @@
 """A whole run on a table: training, a comparison with plain methods, a model folder, pictures."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from ner.forecasting.tables import Table
 from ner.forecasting.training import train_network
 from ner.forecasting.transforms import Origins, Values
 from ner.forecasting.windows import Splits, Windows, chronological_splits, random_splits
+from ner.messages import Notify, tell
 from ner.nn.runtime import choose_device, set_threads
 from ner.plots import forecast_plot, scatter_plot
 from ner.training.run_folder import RunFolder, versions
@@ -43,7 +44,7 @@ def train_series(
     split: Sequence[float] = (0.6, 0.2, 0.2),
     out: str | Path,
     resume: bool = False,
-    notify: Callable[[str], None] = lambda _: None,
+    notify: Notify = tell,
 ) -> SeriesResult:
     """Train on the first rows of a table, choose weights by the next ones, report on the last.
 
@@ -57,7 +58,7 @@ def train_series(
         out: Folder of the run. The run writes model/, report.json, a picture of forecasts, and a
             folder for each seed with its learning curve and checkpoints.
         resume: Continue the run in `out`.
-        notify: Called with lines about progress.
+        notify: Called with lines about progress. By default, they are logged.
 
     Raises:
         NerError: The table, a setting or the folder is not valid.

@@ -14,6 +14,7 @@ from ner.files import write_json
 from ner.inference.evaluate import evaluate
 from ner.inference.loading import build_predictor, load
 from ner.inference.predictor import Predictor
+from ner.messages import Notify, ignore
 from ner.model_folder import ModelFolder, save_model
 from ner.tasks import Task
 from ner.training.model_card import model_card
@@ -21,7 +22,7 @@ from ner.training.prepare import Prepared
 from ner.training.result import METRIC_NAMES, RunResult
 from ner.training.run_folder import REPORT, VECTORS, versions
 from ner.training.settings import FEWEST_STEPS
-from ner.training.splits import Corpus, Notify
+from ner.training.splits import Corpus
 from ner.training.storage import ENCODED
 from ner.training.trainer import Trainer
 from ner.training.weights import frozen_weights
@@ -128,7 +129,7 @@ def evaluate_splits(
     for split, gold in (("dev", corpus.dev), ("test", corpus.test)):
         if gold:
             title = f"{split} ({corpus.record[split]['source']})"
-            reports[split] = evaluate(predictor, gold, name=title)
+            reports[split] = evaluate(predictor, gold, name=title, notify=ignore)
     if calibration is not None:
         reports["dev"] = replace(reports["dev"], calibration=calibration)
     return reports

@@ -1,6 +1,5 @@
 """The settings of a run: which its task uses, and which its corpus or an older model decides."""
 
-from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -9,6 +8,7 @@ from ner.data.formats.detection import detect_format
 from ner.errors import ConfigError
 from ner.features.counts import CorpusCounts
 from ner.inference.reading import training_options
+from ner.messages import Notify
 from ner.model_folder import ModelFolder
 from ner.tasks import TASKS, Task
 
@@ -54,7 +54,7 @@ FEWEST_EPOCHS, MOST_EPOCHS = 25, 60
 FEWEST_STEPS = 1_500
 
 
-def fit_to_corpus(config: Config, counts: CorpusCounts, notify: Callable[[str], None]) -> Config:
+def fit_to_corpus(config: Config, counts: CorpusCounts, notify: Notify) -> Config:
     """Return a copy in which every `auto` that follows the size of the corpus has its value.
 
     A small corpus gets small batches and more epochs, because steps are what a model learns from.
