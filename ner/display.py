@@ -1,4 +1,4 @@
-r"""Texts of others as people may see them: on a terminal, and in Markdown.
+r"""Texts of others as people may see them: on a terminal, in Markdown, in a model given away.
 
 A text, a label or the name of a file can hold characters that move the cursor of a terminal, change
 its colours or its title, hide what was printed before, or show words in another order. Here each of
@@ -6,6 +6,7 @@ them becomes the escape that JSON and TOML have for it, such as `\u001b`.
 """
 
 import re
+from pathlib import Path
 
 # Control characters other than newline and tab, also in their form of eight bits; separators of
 # lines; marks that change the direction of writing; annotation between lines; and halves of UTF-16
@@ -56,6 +57,16 @@ def fenced(text: str) -> str:
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{visible(text)}\n{fence}"
+
+
+def shared_name(source: str) -> str:
+    """Return what others may know of a source of data: of an absolute path, its last part alone.
+
+    >>> shared_name("sample:train"), shared_name("data/train.conll")
+    ('sample:train', 'data/train.conll')
+    """
+    scheme, separator, rest = source.rpartition("hub:")
+    return f"{scheme}{separator}{Path(rest).name if Path(rest).is_absolute() else rest}"
 
 
 def _escape(match: re.Match[str]) -> str:

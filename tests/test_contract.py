@@ -394,7 +394,7 @@ PRINTERS = (
     # Streams are set up and closed here, and bars are drawn, which hold numbers alone.
     *("ner/cli/__init__.py", "ner/cli/outputs.py", "ner/training/progress.py"),
 )
-PRINTING = re.compile(r"\bprint\(|\becho\(|\bsecho\(|std(?:out|err)\.(?:write|buffer)|Console\(")
+PRINTING = re.compile(r"(?<!>>> )\bprint\(|\bs?echo\(|std(?:out|err)\.(?:write|buffer)|Console\(")
 
 
 def test_few_modules_print():

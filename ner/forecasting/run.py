@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ner.display import fenced, shared_name
 from ner.errors import DataError
 from ner.files import sha256, write_json
 from ner.forecasting.baselines import plain_methods
@@ -94,7 +95,8 @@ def train_series(
     ]
     forecaster = Forecaster(coding, names, networks)
     report = _report(forecaster, values, splits, table.where)
-    record = {"versions": versions(), "table": table.where, **identity, "report": report.to_dict()}
+    source = {"versions": versions(), "table": shared_name(table.where)}
+    record = {**source, **identity, "report": report.to_dict()}
     forecaster = Forecaster(coding, names, networks, record)
     forecaster.save(folder / "model", _card(report))
     write_json(folder / "report.json", report.to_dict())
@@ -152,7 +154,7 @@ def _report(forecaster: Forecaster, values: Values, splits: Splits, where: str) 
     coding = forecaster.coding
     settings = coding.settings
     methods = plain_methods(coding, values, splits)
-    title = f"{forecaster.columns[0]} of {where}"
+    title = f"{forecaster.columns[0]} of {shared_name(where)}"
     if settings.task != "rows":
         title += f", {settings.horizon} steps from {settings.window}"
     found: dict[str, SplitReport] = {}
@@ -196,9 +198,7 @@ from ner.forecasting.forecaster import load_forecaster
 load_forecaster("path/to/this/folder").forecast(values)  # the last known rows
 ```
 
-```
-{report}
-```
+{fenced(str(report))}
 
 `manifest.json` holds all settings, versions and digests.
 """

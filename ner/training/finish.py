@@ -21,7 +21,7 @@ from ner.training.model_card import model_card
 from ner.training.prepare import Prepared
 from ner.training.result import METRIC_NAMES, RunResult
 from ner.training.run_folder import REPORT, VECTORS, versions
-from ner.training.settings import FEWEST_STEPS
+from ner.training.settings import FEWEST_STEPS, without_folders
 from ner.training.splits import Corpus
 from ner.training.storage import ENCODED
 from ner.training.trainer import Trainer
@@ -116,7 +116,7 @@ def best_model(prepared: Prepared, trainer: Trainer, corpus: Corpus, config: Con
         prepared.network,
         {name: tensor.cpu().numpy() for name, tensor in weights.items()},
         corpus.tokenizer,
-        config=to_toml(config),
+        config=to_toml(without_folders(config)),
         build=prepared.build,
     )
 

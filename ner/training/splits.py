@@ -18,6 +18,7 @@ from ner.data.overlap import SharedSentences, shared_warning
 from ner.data.sentence import Sentence
 from ner.data.spans import Notes
 from ner.data.tokenizer import DEFAULT, Tokenizer
+from ner.display import shared_name
 from ner.errors import ConfigError, DataError
 from ner.features.counts import CorpusCounts, count_corpus
 from ner.inference.evaluate import unknown_labels_warning
@@ -291,7 +292,7 @@ class SplitReader:
             notify(f"{source}: read as {self._format()}.")
         if not self.record:
             self.record = {
-                "source": str(source) if isinstance(source, str | Path) else "sentences",
+                "source": shared_name(source_name(source)),
                 "sha256": file_digest(source if isinstance(source, str | Path) else kept),
                 "reading": self.options.to_dict(),
                 **totals,
