@@ -117,7 +117,8 @@ def _is_taken(path: Path) -> bool:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that a result depends on."""
     found = {"python": platform.python_version()}
-    for name in (DISTRIBUTION, "torch", "numpy", "pytorch-crf", "seqeval", "tokenizers"):
+    packages = ("torch", "numpy", "pytorch-crf", "regex", "seqeval", "tokenizers")
+    for name in (DISTRIBUTION, *packages):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
