@@ -21,7 +21,7 @@ from ner.cli.options import (
     with_options,
 )
 from ner.errors import ConfigError
-from ner.extras import require
+from ner.extras import require, require_evaluation
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
@@ -57,6 +57,7 @@ def eval_command(
     load: "Callable[[Path], Predictor]",
 ) -> None:
     """Compare predictions of a model, or those in a file, with gold annotation."""
+    require_evaluation()
     if predictions is not None:
         if (model, reading.columns, reading.format) != (None, None, None):
             raise ConfigError(

@@ -4,6 +4,7 @@ At every position, the first alternative that fits is the next token. White spac
 characters between tokens are skipped. Every repetition is possessive (`++`, `(?>...)`: nothing is
 given back) or bounded, so that time grows no faster than the length of any text. The syntax is that
 of the package `regex`, with the operations on sets of its version 1: `&&` is an intersection.
+Case is ignored by single characters (`(?i-f:...)`).
 
 The first test of a rule is a character wherever it can be: it takes far less time than to look
 ahead or behind. `(?<!x.)` after one character asks what is before that character.
@@ -12,7 +13,6 @@ A token that begins inside a word is what an earlier rule left of the word: a ru
 matches its first part, and sees the rest in a lookahead.
 """
 
-from collections.abc import Iterable
 from html.entities import name2codepoint
 
 # The version of all rules, which a model keeps. Other tokens for a text are a new version.
@@ -38,20 +38,14 @@ AT_END = r"\s*+\Z"
 # The largest number of parts of one token, which bounds what a match keeps in memory.
 MOST_PARTS = 1000
 
-
-def _one_of(names: Iterable[str]) -> str:
-    """Return a short pattern of names, in which those that differ in the first letter are one."""
-    firsts: dict[str, str] = {}
-    for name in names:
-        firsts[name[1:]] = firsts.get(name[1:], "") + name[0]
-    return "|".join(f"[{letters}]{rest}" for rest, letters in firsts.items())
-
-
 # HTML entities, as they are written. One for a letter is part of its word, one for an apostrophe is
 # read as an apostrophe, and each of the others is a token.
 NAMED = {name: chr(code) for name, code in name2codepoint.items()} | {"apos": "'"}
-LETTER_NAMES = _one_of(name for name, character in NAMED.items() if character.isalpha())
-MARK_NAMES = _one_of(name for name, character in NAMED.items() if not character.isalpha())
+# The lists that patterns name as `\L<letters>` and `\L<marks>`.
+NAMES = {
+    "letters": [name for name, character in NAMED.items() if character.isalpha()],
+    "marks": [name for name, character in NAMED.items() if not character.isalpha()],
+}
 
 # The numbers from À (192) up to 7999 are letters, with few exceptions.
 HEX = "[0-9A-Fa-f]"
@@ -59,10 +53,10 @@ LETTER_NUMBER = (
     r"(?!215|247)(?:19[2-9]|[2-9]\d\d|[1-7]\d{3})"
     rf"|[xX]0?(?:[C-Fc-f]{HEX}|[1-9A-Fa-f]{HEX}{{2}})"
 )
-LETTER_ENTITY = rf"&(?:{LETTER_NAMES}|\#(?:{LETTER_NUMBER}));"
-MARK = rf"&(?:{MARK_NAMES}|\#(?!(?:{LETTER_NUMBER});)(?:\d{{2,7}}|[xX]{HEX}{{2,6}}));"
+LETTER_ENTITY = rf"&(?:\L<letters>|\#(?:{LETTER_NUMBER}));"
+MARK = rf"&(?:\L<marks>|\#(?!(?:{LETTER_NUMBER});)(?:\d{{2,7}}|[xX]{HEX}{{2,6}}));"
 APOSTROPHE = r"(?:['’]|&(?:apos|rsquo|\#0?39|\#8217|\#[xX](?:27|2019));)"
-CLITIC_LETTERS = rf"(?i:s|m|d|re|ve|ll){ENDS}"
+CLITIC_LETTERS = rf"(?i-f:s|m|d|re|ve|ll){ENDS}"
 CLITIC = rf"{APOSTROPHE}{CLITIC_LETTERS}"
 NOT = rf"[Nn]{APOSTROPHE}[Tt]{ENDS}"
 
@@ -89,14 +83,14 @@ NOT_IN_ADDRESS = (
 
 # Closing punctuation belongs to an address only if the address continues after it, and a bracket
 # only if its partner does.
-CLOSING = rf"(?:[.,;:!?*`|]|'(?!(?i:s){ENDS})|&amp;|(?!{MARK})&)"
+CLOSING = rf"(?:[.,;:!?*`|]|'(?!(?i-f:s){ENDS})|&amp;|(?!{MARK})&)"
 BRACKETED = (
     rf"\([^(){NOT_IN_ADDRESS}]{{0,{MOST_PARTS}}}\)|\[[^\[\]{NOT_IN_ADDRESS}]{{0,{MOST_PARTS}}}\]"
 )
 STRETCH = rf"(?>(?:[^.,;:!?*`|'&()\[\]{NOT_IN_ADDRESS}]++|{BRACKETED}){{1,{MOST_PARTS}}})"
 ADDRESS = rf"{STRETCH}(?>(?:(?>{CLOSING}{{1,9}}){STRETCH}){{0,100000}})"
-SCHEME = r"(?i:https?|ftp)://"
-WWW = rf"(?i:www)\.(?={ALNUM})"
+SCHEME = r"(?i-f:https?|ftp)://"
+WWW = rf"(?i-f:www)\.(?={ALNUM})"
 FOREIGN_HOST = rf"(?>(?:[\p{{L}}\p{{N}}\-]{{1,63}}\.(?={ALNUM})){{0,9}})"
 URL = rf"(?:{SCHEME}{FOREIGN_HOST}|{WWW}(?<!{IN_NAME}....)){ADDRESS}"
 LABEL = rf"(?>[\p{{L}}\p{{N}}\-&&[^{UNSPACED}\p{{Hangul}}]]{{1,63}})"
@@ -110,7 +104,7 @@ BEFORE_ADDRESS = rf"\p{{Hangul}}++(?={SCHEME}|{WWW}|{EMAIL})"
 
 # The last parts of names of files, and of hosts in capitals.
 NAME_ENDINGS = "com|net|org|edu|gov|docx?|xlsx?|ppt|pdf|rtf|txt|csv|html?|exe|zip|jpe?g|gif|png|mp3"
-NAME_ENDING = rf"(?i:{NAME_ENDINGS}){ENDS}"
+NAME_ENDING = rf"(?i-f:{NAME_ENDINGS}){ENDS}"
 
 # The start of a word before "n't". The English words with such an ending are short.
 NEGATED = rf"(?=(?>\p{{L}}{{2,13}}){APOSTROPHE})\p{{L}}{{1,12}}?(?={NOT})"
@@ -128,7 +122,7 @@ NUMBER = rf"[+\-−](?<!{IN_WORD}.)(?=\.?\p{{Nd}})\.?{RUN}|\.(?<![.\p{{L}}\p{{N}
 
 # What joins two runs of letters and digits into one word.
 LINK = (
-    rf"(?:&(?=\p{{L}})(?<=\p{{L}}.)(?!(?:{MARK_NAMES});)"
+    rf"(?:&(?=\p{{L}})(?<=\p{{L}}.)(?!\L<marks>;)"
     rf"|(?=['’&])(?<=\p{{L}}){APOSTROPHE}(?=\p{{L}})(?!{CLITIC_LETTERS})"
     r"|(?<=\p{N})[.,:/](?=\p{N})"
     rf"|\.(?=[\p{{Ll}}\p{{Nd}}]|{NAME_ENDING}))"
@@ -177,7 +171,7 @@ def _pattern(
     mark = r"[,.:;!?\"()](?!\S)"
     escaped = rf"{LETTER_ENTITY}{IN_WORD}*+"
     of_words = [
-        rf"(?=(?>[A-Za-z]{{2,8}})(?<={ends}){ENDS}){STARTS}(?i:{fused})",
+        rf"(?=(?>[A-Za-z]{{2,8}})(?<={ends}){ENDS}){STARTS}(?i-f:{fused})",
         plain,
         rf"[{UNSPACED}]\p{{M}}*+",
         URL,
@@ -225,7 +219,7 @@ PREFIXES = (
 )
 
 PREFIXED = (
-    rf"(?=(?>[A-Za-z]{{1,7}})-){STARTS}(?i:{PREFIXES})-{RUN}"
+    rf"(?=(?>[A-Za-z]{{1,7}})-){STARTS}(?i-f:{PREFIXES})-{RUN}"
     rf"(?>(?:(?!{LETTER_ENTITY}){LINK}{RUN}){{0,{MOST_PARTS}}})"
 )
 
@@ -238,7 +232,7 @@ NUMBERED = (
     rf"\p{{Nd}}{{1,4}}-\p{{Nd}}{{2,4}}-\p{{Nd}}{{2,5}}(?>(?:-\p{{Nd}}{{2,5}}){{0,2}}){ENDS}"
     rf"|\p{{Nd}}{{1,3}}-\p{{Nd}}{{4}}{ENDS}"
     rf"|{DIGITS}(?>(?:[.,:]{DIGITS}){{0,9}})"
-    rf"(?=(?i:am|pm|[ap]\.m\.|mm|cm|km|kg|ft|lbs?|hrs?|gb|mb|bn|[kmbp]){ENDS})"
+    rf"(?=(?i-f:am|pm|[ap]\.m\.|mm|cm|km|kg|ft|lbs?|hrs?|gb|mb|bn|[kmbp]){ENDS})"
     rf"|{DIGITS}(?<=0)['’]s{ENDS})"
 )
 
@@ -270,7 +264,7 @@ PATTERNS = {
             "|[AaEeIi][Tt][Ss]|[HhRr][Ee][Ss]|[Hh][Oo][Ss]"
         ),
         special=rf"{SLASHED}|{NUMBERED}|{PREFIXED}",
-        clitic=rf"(?:{APOSTROPHE}|`)(?i:s|m|d|re|ve|ll){ENDS}",
+        clitic=rf"(?:{APOSTROPHE}|`)(?i-f:s|m|d|re|ve|ll){ENDS}",
         abbreviations=(
             rf"{ABBREVIATIONS}|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun|[Aa]rrv|[Oo]z|[Ll]bs?|[Ll]v|Fax"
             r"|No(?=\.\s*+\p{Nd})"

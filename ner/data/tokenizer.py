@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, Self
 
 from ner.data.lines import replace_surrogates, short
-from ner.data.token_patterns import PATTERNS, VERSION
+from ner.data.token_patterns import NAMES, PATTERNS, VERSION
 from ner.errors import ConfigError, DataError
 
 # Cuts a text into tokens and their half-open ranges in it.
@@ -20,7 +20,7 @@ def _compiled(rules: str) -> Any:
     # Compiling takes some 50 ms, which whoever has tokens already does not wait for.
     import regex
 
-    return regex.compile(PATTERNS[rules])
+    return regex.compile(PATTERNS[rules], ignore_unused=True, **NAMES)
 
 
 class Tokenizer:

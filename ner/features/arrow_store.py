@@ -154,7 +154,7 @@ class StoredSentences:
         return Ragged(sentences.lengths, typed(sentences.per_token), typed(sentences.per_sequence))
 
     def _opened(self) -> Any:
-        return require("datasets", "Training from a disk").Dataset.from_file(str(self.path))
+        return require("datasets", "Training from a disk", "datasets").Dataset.from_file(str(self.path))
 
 
 def store_sentences(
@@ -204,7 +204,7 @@ class _Writer:
 
     def write(self, sentences: Iterable[Sentence], folder: Path) -> None:
         """Write all files into a folder."""
-        pa = require("pyarrow", "Training from a disk")
+        pa = require("pyarrow", "Training from a disk", "datasets")
         write_json(folder / COUNTS, self.counts.to_dict())
         written = 0
         waiting: list[Any] = []

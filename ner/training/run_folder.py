@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
 from ner.config.loading import Config, to_toml
 from ner.errors import TrainingError
-from ner.extras import DISTRIBUTION
+from ner.extras import DISTRIBUTION, optional
 from ner.files import write_json, write_text
 from ner.plots import learning_curve
 
@@ -129,6 +128,8 @@ def versions() -> dict[str, str]:
 class MetricLog:
     """The metrics of each epoch: metrics.jsonl, tensorboard/ and learning-curve.png.
 
+    The last two are left out where tensorboard or matplotlib is not installed.
+
     Args:
         folder: The folder of the run.
         history: The metrics of epochs before the run was resumed. They replace the content of the
@@ -142,7 +143,10 @@ class MetricLog:
         self.rows = list(history)
         self.metric = metric
         self._drawn = -math.inf
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=len(history) + 1)
+        tensorboard: Any = optional("torch.utils.tensorboard")
+        self._board = tensorboard and tensorboard.SummaryWriter(
+            str(folder / "tensorboard"), purge_step=len(history) + 1
+        )
         self._write()
 
     def append(self, row: Mapping[str, Any]) -> None:
@@ -151,15 +155,17 @@ class MetricLog:
         self._write()
         if time.monotonic() - self._drawn > SECONDS_BETWEEN_DRAWINGS:
             self._draw()
-        for name, value in row.items():
-            if name != "epoch":
-                self._board.add_scalar(name, value, row["epoch"])
-        self._board.flush()
+        if self._board is not None:
+            for name, value in row.items():
+                if name != "epoch":
+                    self._board.add_scalar(name, value, row["epoch"])
+            self._board.flush()
 
     def close(self) -> None:
         """Draw the last curve, and end the log for TensorBoard."""
         self._draw()
-        self._board.close()
+        if self._board is not None:
+            self._board.close()
 
     def _write(self) -> None:
         write_text(self.path, "".join(json.dumps(row) + "\n" for row in self.rows))
