@@ -20,7 +20,7 @@ from ner.cli.options import (
 )
 from ner.cli.printing import print_json, print_line, print_lines
 from ner.errors import ConfigError
-from ner.extras import require
+from ner.extras import require, require_evaluation
 from ner.messages import tell
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def eval_command(
     load: "Callable[[Path], Predictor]",
 ) -> None:
     """Compare predictions of a model, or those in a file, with gold annotation."""
+    require_evaluation()
     if predictions is not None:
         if (model, reading.columns, reading.format) != (None, None, None):
             raise ConfigError(
