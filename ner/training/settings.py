@@ -9,23 +9,9 @@ from ner.data.formats.detection import detect_format
 from ner.errors import ConfigError
 from ner.features.counts import CorpusCounts
 from ner.inference.reading import training_options
+from ner.manifest import NETWORK_SECTIONS
 from ner.model_folder import ModelFolder
 from ner.tasks import TASKS, Task
-
-# The sections that the network is built from.
-NETWORK_SECTIONS = (
-    "words",
-    "characters",
-    "shape",
-    "affixes",
-    "bigrams",
-    "inputs",
-    "transformer",
-    "embedder",
-    "encoder",
-    "pooling",
-    "head",
-)
 
 # Settings in these sections that only matter in training. A model that trains on may change them.
 CHANGEABLE = frozenset(
