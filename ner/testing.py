@@ -33,6 +33,8 @@ from ner.inference.predictor import Predictor
 from ner.model_folder import MODEL_GRAPH, load_model
 from ner.tasks.base import free_edges
 
+__all__ = ["Check", "ModelChecks", "check_model", "run_checks"]
+
 Notify = Callable[[str], None]
 
 # Paths of tags (N T), and the probability of each (N).
@@ -119,9 +121,6 @@ def check_model(
     Raises:
         AssertionError: A property does not hold. The message has a line for each that does not.
         ModelFolderError: The folder cannot be read.
-
-    >>> from ner.testing import check_model  # doctest: +SKIP
-    >>> check_model("runs/names/model")  # doctest: +SKIP
     """
     found = run_checks(model, sentences, notify=notify)
     if found.failures:

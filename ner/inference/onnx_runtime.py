@@ -83,7 +83,10 @@ class Graph:
         options.enable_mem_pattern = False
         try:
             self._session = onnxruntime.InferenceSession(
-                folder / name, options, providers=["CPUExecutionProvider"]
+                folder / name,
+                options,
+                providers=["CPUExecutionProvider"],
+                enable_fallback=0,  # it would print, and try the same again
             )
         # The exceptions of ONNX Runtime have no base class of their own.
         except Exception as error:
