@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ner.choices import Precision
-from ner.data.lines import listed, short
+from ner.data.lines import listed, replace_surrogates, short
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError, ModelFolderError, suggestion
 from ner.features.featurizer import Featurizer
@@ -28,6 +28,7 @@ from ner.files import (
     sha256,
     write_folder,
     write_json,
+    write_text,
 )
 from ner.manifest import CONFIG, FORMAT, MODEL, VOCABULARY_RULES
 from ner.schema import SchemaError
@@ -167,7 +168,7 @@ def save_model(
             write_json(beside / "vocabulary" / f"{name}.json", entries)
         if model.featurizer.vectors is not None:
             model.featurizer.vectors.save(beside / VECTORS)
-        (beside / "tokenizer.json").write_text(model.tokenizer.to_json(), encoding="utf-8")
+        write_text(beside / "tokenizer.json", model.tokenizer.to_json())
         _write_labels(beside, model)
         save_file(weights, beside / WEIGHTS)
         add(beside)
@@ -178,8 +179,8 @@ def save_model(
 def _write_labels(folder: Path, model: ModelFolder) -> None:
     """Write the files that name the labels of a model."""
     write_json(folder / "labels.json", model.task.to_dict())
-    (folder / "config.toml").write_text(model.config, encoding="utf-8")
-    (folder / "README.md").write_text(model.card, encoding="utf-8")
+    write_text(folder / "config.toml", model.config)
+    write_text(folder / "README.md", replace_surrogates(model.card))
 
 
 def _manifest(model: ModelFolder) -> dict[str, Any]:
