@@ -1,4 +1,4 @@
-"""`ner eval`, `ner export`, `ner info` and `ner rename`."""
+"""`ner eval`, `ner check`, `ner export`, `ner info` and `ner rename`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -85,6 +85,38 @@ def eval_command(
         print_json(report.to_dict())
         return
     print_lines(str(report))
+
+
+@with_options(reading=reading_gold, load=running)
+def check(
+    *,
+    model: ModelArgument,
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FILE", help="Corpus to check on. By default, sentences are made up."
+        ),
+    ] = None,
+    as_json: Json = False,
+    reading: "ReadOptions",
+    load: "Callable[[Path], Predictor]",
+) -> None:
+    """Check that a model keeps its promises: exact, repeatable, the same in any batch."""
+    from ner.testing import run_checks
+
+    predictor, sentences = load(model), None
+    if data is not None:
+        from ner.data.formats.read import read_sentences
+        from ner.inference.reading import options_for
+
+        options = options_for(predictor, data, reading, split="dev", notify=print_note)
+        sentences = list(read_sentences(data, options))
+        list_skipped(reading.problems)
+    found = run_checks(predictor, sentences, notify=(lambda _: None) if as_json else typer.echo)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found.checks], indent=1))
+    if found.failures:
+        raise typer.Exit(1)
 
 
 def export(
