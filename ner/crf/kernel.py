@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.crf.forward_backward import Edges, Floats, Integers, Scores, highest_of
+from ner.messages import logger
 
 # The version of the functions' signatures in kernel.c.
 VERSION = 2
@@ -41,6 +42,11 @@ def load() -> ctypes.CDLL | None:
 
 
 library = load()
+if library is None:
+    logger.warning(
+        "The compiled kernel is not installed, so tagging is slower. Install a wheel for this "
+        "platform, or a C compiler before this package."
+    )
 
 
 class State(NamedTuple):
