@@ -73,8 +73,9 @@ def test_a_folder_that_is_in_use_is_refused_and_left_as_it_is(tmp_path, resume):
 
 
 def test_several_seeds_share_no_folder_with_another_run(tmp_path):
-    with RunFolder.open(tmp_path / "run", resume=False), pytest.raises(InUseError, match=MINE):
-        train_seeds(seeds=2, out=tmp_path / "run", set={"data.train": "sample:dev"})
+    with RunFolder.open(tmp_path / "run", resume=False):
+        with pytest.raises(InUseError, match=MINE):
+            train_seeds(seeds=2, out=tmp_path / "run", set={"data.train": "sample:dev"})
     finished(tmp_path / "run")
     with pytest.raises(TrainingError, match="a new run needs a new or empty folder"):
         train_seeds(seeds=2, out=tmp_path / "run", set={"data.train": "sample:dev"})
@@ -84,8 +85,9 @@ def test_a_series_shares_no_folder_with_another_run(tmp_path):
     values = np.sin(np.arange(60))[:, None]
     table = Table("a.csv", ("a",), [[repr(x)] for x in values[:, 0].tolist()], range(1, 61))
     settings = series_settings(task="many-to-one", window=4, horizon=1, training={"device": "cpu"})
-    with RunFolder.open(tmp_path / "run", resume=False), pytest.raises(InUseError, match=MINE):
-        train_series(table, settings, out=tmp_path / "run")
+    with RunFolder.open(tmp_path / "run", resume=False):
+        with pytest.raises(InUseError, match=MINE):
+            train_series(table, settings, out=tmp_path / "run")
 
 
 def fail_to_train(**arguments):
