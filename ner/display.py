@@ -57,12 +57,15 @@ def markdown(text: str) -> str:
 def fenced(text: str) -> str:
     """Return a text as a block of code in Markdown, whose end nothing in it looks like.
 
+    What begins a tag of HTML is an escape, for those who show code as HTML.
+
     >>> fenced("a").splitlines()
     ['```', 'a', '```']
     """
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}\n{visible(text)}\n{fence}"
+    inner = visible(text).replace("<", "\\u003c")
+    return f"{fence}\n{inner}\n{fence}"
 
 
 def without_formula(cell: str) -> str:

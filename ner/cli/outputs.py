@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from ner.data.sentence import PredictedSentence, Prediction
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
-ESCAPED = {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}
+# Escapes in tables: of what separates cells and rows, and of other control characters. A backslash
+# is doubled, so that nothing is lost.
+CONTROLS = (*range(32), *range(127, 160))
+SHORT = {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}
+ESCAPED = {code: f"\\u{code:04x}" for code in CONTROLS} | SHORT
 Output = Literal["jsonl", "conll", "tsv", "pretty"]
 ClassOutput = Literal["jsonl", "tsv", "pretty", "html"]
 

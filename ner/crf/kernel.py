@@ -47,8 +47,8 @@ def load() -> ctypes.CDLL | None:
 library = load()
 if library is None:
     logger.warning(
-        "The compiled kernel is not installed, so tagging is slower. Install a wheel for this "
-        "platform, or a C compiler before this package."
+        "The compiled kernel is missing or does not fit, so tagging is slower. Install a wheel for "
+        "this platform, or a C compiler before this package."
     )
 
 

@@ -468,4 +468,4 @@ def test_a_missing_kernel_is_logged_once(tmp_path, caplog):
     assert runpy.run_path(copy)["library"] is None
     (record,) = caplog.records
     assert (record.name, record.levelname) == ("ner", "WARNING")
-    assert record.getMessage().startswith("The compiled kernel is not installed, ")
+    assert record.getMessage().startswith("The compiled kernel is missing ")
