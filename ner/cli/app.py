@@ -7,7 +7,7 @@ import typer
 from ner.cli.commands import QUIET, VERBOSE, Commands, choose_level
 from ner.cli.config import config_app
 from ner.cli.data import data_app
-from ner.cli.models import eval_command, export, info, rename
+from ner.cli.models import check, eval_command, export, info, rename
 from ner.cli.printing import print_line
 from ner.cli.tag import classify, tag
 from ner.cli.train import train
@@ -47,6 +47,8 @@ app.command("eval")(eval_command)
 app.command()(tag)
 
 app.command()(classify)
+
+app.command()(check)
 
 app.command()(export)
 

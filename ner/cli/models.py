@@ -1,4 +1,4 @@
-"""`ner eval`, `ner export`, `ner info` and `ner rename`."""
+"""`ner eval`, `ner check`, `ner export`, `ner info` and `ner rename`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -20,8 +20,8 @@ from ner.cli.options import (
 )
 from ner.cli.printing import print_json, print_line, print_lines
 from ner.errors import ConfigError
-from ner.extras import require
-from ner.messages import tell
+from ner.extras import require, require_evaluation
+from ner.messages import ignore, tell
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
@@ -57,6 +57,7 @@ def eval_command(
     load: "Callable[[Path], Predictor]",
 ) -> None:
     """Compare predictions of a model, or those in a file, with gold annotation."""
+    require_evaluation()
     if predictions is not None:
         if (model, reading.columns, reading.format) != (None, None, None):
             raise ConfigError(
@@ -84,6 +85,38 @@ def eval_command(
         print_json(report.to_dict())
         return
     print_lines(str(report))
+
+
+@with_options(reading=reading_gold, load=running)
+def check(
+    *,
+    model: ModelArgument,
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FILE", help="Corpus to check on. By default, sentences are made up."
+        ),
+    ] = None,
+    as_json: Json = False,
+    reading: "ReadOptions",
+    load: "Callable[[Path], Predictor]",
+) -> None:
+    """Check that a model keeps its promises: exact, repeatable, the same in any batch."""
+    from ner.testing import run_checks
+
+    predictor, sentences = load(model), None
+    if data is not None:
+        from ner.data.formats.read import read_sentences
+        from ner.inference.reading import options_for
+
+        options = options_for(predictor, data, reading, split="dev", notify=tell)
+        sentences = list(read_sentences(data, options))
+        list_skipped(reading.problems)
+    found = run_checks(predictor, sentences, notify=ignore if as_json else print_line)
+    if as_json:
+        print_json([asdict(each) for each in found.checks])
+    if found.failures:
+        raise typer.Exit(1)
 
 
 def export(

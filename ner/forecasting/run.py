@@ -95,12 +95,8 @@ def train_series(
         ]
         forecaster = Forecaster(coding, names, networks)
         report = _report(forecaster, values, splits, table.where)
-        record = {
-            "versions": versions(),
-            "table": shared_name(table.where),
-            **identity,
-            "report": report.to_dict(),
-        }
+        source = {"versions": versions(), "table": shared_name(table.where)}
+        record = {**source, **identity, "report": report.to_dict()}
         forecaster = Forecaster(coding, names, networks, record)
         forecaster.save(folder.path / MODEL, _card(report))
         write_json(folder.path / REPORT, report.to_dict())

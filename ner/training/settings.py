@@ -9,6 +9,7 @@ from ner.display import shared_name
 from ner.errors import ConfigError
 from ner.features.counts import CorpusCounts
 from ner.inference.reading import training_options
+from ner.manifest import NETWORK_SECTIONS
 from ner.messages import Notify
 from ner.model_folder import ModelFolder
 from ner.tasks import TASKS, Task
@@ -17,21 +18,6 @@ from ner.tasks import TASKS, Task
 PATHS = (
     *(("data", "train"), ("data", "dev"), ("data", "test")),
     *(("vectors", "path"), ("transformer", "path")),
-)
-
-# The sections that the network is built from.
-NETWORK_SECTIONS = (
-    "words",
-    "characters",
-    "shape",
-    "affixes",
-    "bigrams",
-    "inputs",
-    "transformer",
-    "embedder",
-    "encoder",
-    "pooling",
-    "head",
 )
 
 # Settings in these sections that only matter in training. A model that trains on may change them.

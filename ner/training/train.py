@@ -22,7 +22,7 @@ from ner.inference.predictor import Predictor
 from ner.messages import Notify, is_handled, shown, tell
 from ner.model_folder import load_model
 from ner.nn.building import Build
-from ner.nn.runtime import TorchRuntime, choose_device, set_threads
+from ner.nn.runtime import TorchRuntime, check_network, choose_device, set_threads
 from ner.training.checkpoint import restore_newest, run_and_save
 from ner.training.finish import finish
 from ner.training.optimizers import Schedule, build_optimizers, use_sparse_tables
@@ -146,6 +146,7 @@ def run_training(
     start = start_digest = None
     if init is not None:
         start, start_digest = load_model(Path(init), build), file_digest(Path(init))
+        check_network(start, str(init))
         config = continue_from(config, start, str(init))
     config = config.resolved()
     check_task(config)

@@ -36,6 +36,7 @@ COMMANDS = {
     "info": "info TAGGER",
     "info, texts": "info CLASSIFIER",
     "info, json": "info TAGGER --json",
+    "check": "check TAGGER",
     "rename": "rename TAGGER LABEL=PER --out OUT",
     "config show": "config show CONFIG",
     "data check": "data check CORPUS --examples 0",

@@ -167,8 +167,8 @@ def write_parquet(sentences: Iterable[Sentence], path: Path, options: WriteOptio
             start of a document.
         MissingExtraError: `pyarrow` is not installed.
     """
-    pyarrow = require("pyarrow", "A parquet file")
-    parquet = require("pyarrow.parquet", "A parquet file")
+    pyarrow = require("pyarrow", "A parquet file", "datasets")
+    parquet = require("pyarrow.parquet", "A parquet file", "datasets")
     strings = pyarrow.list_(pyarrow.string())
     tags = [TAG_LIST_NAMES[0]] if options.tagged else []
     names = [TOKEN_LIST_NAMES[0], *options.columns, *tags]
@@ -198,7 +198,7 @@ def _load(source: str | Path) -> Any:
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     if not (sys.stderr.isatty() and logger.isEnabledFor(logging.INFO)):
         os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    datasets = require("datasets", "A data set of Hugging Face")
+    datasets = require("datasets", "A data set of Hugging Face", "datasets")
     path = Path(source)
     if path.suffix == ".parquet":
         check_file(path)

@@ -10,6 +10,7 @@ from ner.errors import DataError
 from ner.extras import require
 
 PURPOSE = "A parquet file"
+EXTRA = "datasets"
 
 # The number of rows in memory at once.
 ROWS_AT_ONCE = 1000
@@ -32,9 +33,9 @@ class ParquetRows:
         self.columns = columns
         # Classes and their names are in the metadata of a schema.
         arrow_schema = self._opened(paths[0]).schema_arrow
-        self.features: Mapping[str, Any] = require("datasets", PURPOSE).Features.from_arrow_schema(
-            arrow_schema
-        )
+        self.features: Mapping[str, Any] = require(
+            "datasets", PURPOSE, EXTRA
+        ).Features.from_arrow_schema(arrow_schema)
 
     def select_columns(self, columns: Sequence[str]) -> "ParquetRows":
         """Return the same rows with some of their columns."""
@@ -67,7 +68,7 @@ class ParquetRows:
             yield from batch.to_pylist()
 
     def _opened(self, path: Path) -> Any:
-        parquet = require("pyarrow.parquet", PURPOSE)
+        parquet = require("pyarrow.parquet", PURPOSE, EXTRA)
         try:
             return parquet.ParquetFile(path)
         except Exception as error:
@@ -81,7 +82,7 @@ def parquet_splits(folder: Path) -> dict[str, ParquetRows]:
         DataError: A file is damaged.
         MissingExtraError: `pyarrow` or `datasets` is not installed.
     """
-    data_files = require("datasets.data_files", PURPOSE)
+    data_files = require("datasets.data_files", PURPOSE, EXTRA)
     base = glob.escape(folder.resolve().as_posix())
     patterns = data_files.get_data_patterns(base)
     found = data_files.DataFilesDict.from_patterns(
