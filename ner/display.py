@@ -20,6 +20,12 @@ UNSAFE = re.compile(
 # What Markdown or the HTML in it gives a meaning to, wherever it stands in a line.
 MARKUP = re.compile(r"[\\`*_\[\]<>|~&$]")
 
+# What begins a formula in a spreadsheet, also in the wide forms of East Asian keyboards. A number
+# with a sign is no formula.
+# Source: https://owasp.org/www-community/attacks/CSV_Injection
+FORMULA = re.compile("[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]")
+NUMBER = re.compile("[+-]?[0-9]+(?:[.,][0-9]+)?")
+
 
 def visible(text: str) -> str:
     r"""Return a text whose unsafe characters are escapes; newlines and tabs are kept.
@@ -51,12 +57,24 @@ def markdown(text: str) -> str:
 def fenced(text: str) -> str:
     """Return a text as a block of code in Markdown, whose end nothing in it looks like.
 
+    What begins a tag of HTML is an escape, for those who show code as HTML.
+
     >>> fenced("a").splitlines()
     ['```', 'a', '```']
     """
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}\n{visible(text)}\n{fence}"
+    inner = visible(text).replace("<", "\\u003c")
+    return f"{fence}\n{inner}\n{fence}"
+
+
+def without_formula(cell: str) -> str:
+    """Return a cell of a table with an apostrophe before it if a spreadsheet would compute it.
+
+    >>> without_formula("=1+1"), without_formula("-5"), without_formula("a=b")
+    ("'=1+1", '-5', 'a=b')
+    """
+    return f"'{cell}" if FORMULA.match(cell) and not NUMBER.fullmatch(cell) else cell
 
 
 def shared_name(source: str) -> str:

@@ -1,7 +1,8 @@
 """What the package tells its user: records of the logger `ner`.
 
-Warnings and errors name files, lines, labels and numbers, but never quote a text. Information may
-quote one, such as a span that was dropped, and so may details for finding errors.
+Texts that a model annotates are never logged. Warnings name files, lines, labels and numbers; those
+of a corpus that looks misread quote one token of it. Information may quote more of a corpus, such
+as a span that was dropped, and so may details for finding errors.
 """
 
 import logging

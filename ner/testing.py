@@ -25,17 +25,18 @@ from numpy.typing import NDArray
 from ner.crf.forward_backward import Edges
 from ner.data.schemes import Scheme, legal_steps, spans_from_tags, tags_from_spans
 from ner.data.sentence import PredictedSentence, Prediction, Sentence
+from ner.display import one_line
 from ner.evaluation.calibration import label_probabilities
 from ner.features.arrays import OutputArrays
 from ner.features.made_up import make_sentences
 from ner.inference.loading import load
 from ner.inference.predictor import Predictor
+from ner.messages import Notify
 from ner.model_folder import MODEL_GRAPH, load_model
 from ner.tasks.base import free_edges
 
 __all__ = ["Check", "ModelChecks", "check_model", "run_checks"]
 
-Notify = Callable[[str], None]
 
 # Paths of tags (N T), and the probability of each (N).
 Paths = NDArray[np.int64]
@@ -146,7 +147,7 @@ def run_checks(
         except Exception as error:  # a model of somebody else may raise anything
             holds, found, margin = False, f"{type(error).__name__}: {error}", 0.0
         checks.append(Check(name, None if holds is None else bool(holds), found, float(margin)))
-        notify(str(checks[-1]))
+        notify(one_line(str(checks[-1])))
     return ModelChecks(tuple(checks))
 
 

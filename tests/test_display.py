@@ -68,3 +68,7 @@ def test_a_block_of_code_ends_at_its_own_end():
     first, *inner, last = fenced(text).split("\n")
     assert first == last == "`````"
     assert "\n".join(inner) == text
+
+
+def test_a_block_of_code_begins_no_tag():
+    assert "<" not in fenced("a <script>")

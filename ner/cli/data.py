@@ -12,6 +12,7 @@ from ner.cli.options import (
     READING,
     SEED,
     Json,
+    NoFormulas,
     OnErrorOption,
     error_list,
     list_lost,
@@ -241,6 +242,7 @@ def convert(
     drop: Annotated[
         bool, typer.Option("--drop", help="Leave out annotation that the output cannot hold.")
     ] = False,
+    no_formulas: NoFormulas = False,
     reading: "ReadOptions",
     misaligned: Annotated[
         Misaligned,
@@ -293,6 +295,7 @@ def convert(
         drop=drop,
         target=reading.target,
         tokenize=reading.tokenizer,
+        formulas=not no_formulas,
     )
     for line in _changes(notes, source):
         tell(line)

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from ner.data.spans import Notes
     from ner.inference.predictor import Predictor
 
+NoFormulas = Annotated[
+    bool,
+    typer.Option(
+        "--no-formulas",
+        help="Put an apostrophe before cells of CSV and TSV output that a spreadsheet would run as "
+        "formulas.",
+    ),
+]
+
 READING, RUNNING = "Options for reading", "Options for running the model"
 
 Format = Annotated[

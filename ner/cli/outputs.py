@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import typer
 
 from ner.choices import Spelling
-from ner.display import visible
+from ner.display import visible, without_formula
 from ner.messages import logger
 
 if TYPE_CHECKING:
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from ner.data.sentence import PredictedSentence, Prediction
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
-ESCAPED = {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}
+# Escapes in tables: of what separates cells and rows, and of other control characters. A backslash
+# is doubled, so that nothing is lost.
+CONTROLS = (*range(32), *range(127, 160))
+SHORT = {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}
+ESCAPED = {code: f"\\u{code:04x}" for code in CONTROLS} | SHORT
 Output = Literal["jsonl", "conll", "tsv", "pretty"]
 ClassOutput = Literal["jsonl", "tsv", "pretty", "html"]
 
@@ -66,6 +70,7 @@ def tagged_lines(
     *,
     has_sources: bool,
     has_rows: bool,
+    formulas: bool = True,
 ) -> Iterator[str]:
     """Yield lines for predicted spans, or for a predicted column.
 
@@ -75,6 +80,7 @@ def tagged_lines(
         column: The name of the column; None for spans.
         has_sources: Whether a table has a column of sources.
         has_rows: Whether a table has a column of rows.
+        formulas: Whether a cell of a table may begin as a formula of a spreadsheet does.
     """
     if output == "jsonl":
         return _json_rows(results)
@@ -83,7 +89,7 @@ def tagged_lines(
         return _marked_spans(found) if column is None else _marked_tokens(found, column)
     header = ("start", "end", "label", "score", "text")
     rows = _span_rows if column is None else partial(_token_rows, column=column)
-    return _table(found, header, rows, has_sources, has_rows)
+    return _table(found, header, rows, has_sources, has_rows, formulas)
 
 
 def class_lines(
@@ -92,6 +98,7 @@ def class_lines(
     *,
     has_sources: bool,
     has_rows: bool,
+    formulas: bool = True,
 ) -> Iterator[str]:
     """Yield lines for predicted labels of texts; the arguments are those of `tagged_lines`."""
     if output == "jsonl":
@@ -102,7 +109,7 @@ def class_lines(
     if output == "html":
         return _shaded_page(found)
     header = ("label", "probability", "text")
-    return _table(found, header, _class_rows, has_sources, has_rows)
+    return _table(found, header, _class_rows, has_sources, has_rows, formulas)
 
 
 def _json_rows(results: "Iterable[Result | Failure]") -> Iterator[str]:
@@ -181,6 +188,7 @@ def _table(
     rows: "Callable[[PredictedSentence], Iterable[Sequence[str]]]",
     has_sources: bool,
     has_rows: bool,
+    formulas: bool,
 ) -> Iterator[str]:
     """Write the rows of each text behind its number and, if asked for, its source and row."""
     sources, numbers = ["source"] * has_sources, ["row"] * has_rows
@@ -190,7 +198,8 @@ def _table(
         line = ["" if result.row is None else str(result.row)] * has_rows
         place = (*source, str(number), *line)
         for row in rows(result.sentence):
-            yield "\t".join(field.translate(ESCAPED) for field in (*place, *row))
+            cells = [field.translate(ESCAPED) for field in (*place, *row)]
+            yield "\t".join(cells if formulas else map(without_formula, cells))
 
 
 def _marked_spans(results: Iterable[Result]) -> Iterator[str]:

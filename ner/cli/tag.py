@@ -10,7 +10,7 @@ import typer
 from ner.choices import Spelling
 from ner.cli.inputs import Input, Sources, open_inputs
 from ner.cli.looking import CONLL
-from ner.cli.options import list_skipped, reading_texts, running, with_options
+from ner.cli.options import NoFormulas, list_skipped, reading_texts, running, with_options
 from ner.cli.outputs import (
     ClassOutput,
     Output,
@@ -75,6 +75,7 @@ def tag(
             "--hard-wrapped", help="Text is hard-wrapped; only blank lines end a sentence."
         ),
     ] = False,
+    no_formulas: NoFormulas = False,
     batch_tokens: BatchTokens = None,
     error_rows: ErrorRows = False,
     reading: "ReadOptions",
@@ -91,7 +92,7 @@ def tag(
     if output is None:
         is_conll = all(given.format == CONLL for given in inputs)
         output = "pretty" if sys.stdout.isatty() else "conll" if is_conll else "jsonl"
-    _check_error_rows(error_rows, output)
+    _check_output(output, error_rows, no_formulas)
     split = SentenceSplitter(language, lines=not hard_wrapped) if split_sentences else None
     column = tagger.task.column
     with progress() as watch:
@@ -99,7 +100,8 @@ def tag(
         if output == "conll":
             print_output(concatenated(stream.conll_file(given, scheme) for given in inputs))
         else:
-            _print(tagged_lines(stream.results(), output, column, **stream.places), output)
+            options = {**stream.places, "formulas": not no_formulas}
+            _print(tagged_lines(stream.results(), output, column, **options), output)
     _report(inputs, reading, output)
 
 
@@ -115,6 +117,7 @@ def classify(
             "a whole page."
         ),
     ] = None,
+    no_formulas: NoFormulas = False,
     batch_tokens: BatchTokens = None,
     error_rows: ErrorRows = False,
     reading: "ReadOptions",
@@ -123,13 +126,14 @@ def classify(
     """Label whole texts, with probabilities and the attention that each token got."""
     folder = _required(model, "classify")
     output = output or ("pretty" if sys.stdout.isatty() else "jsonl")
-    _check_error_rows(error_rows, output)
+    _check_output(output, error_rows, no_formulas)
     reading = _with_error_rows(reading, error_rows)
     inputs = open_inputs(sources, reading, "classify")
     classifier = _load_for("classify", folder, inputs, load)
     with progress() as watch:
         stream = Stream(inputs, classifier, watch, output, error_rows, batch_tokens)
-        _print(class_lines(stream.results(), output, **stream.places), output)
+        options = {**stream.places, "formulas": not no_formulas}
+        _print(class_lines(stream.results(), output, **options), output)
     _report(inputs, reading, output)
 
 
@@ -177,9 +181,11 @@ def _with_error_rows(reading: "ReadOptions", error_rows: bool) -> "ReadOptions":
     return reading.updated(problems=[]) if skips else reading
 
 
-def _check_error_rows(error_rows: bool, output: str) -> None:
+def _check_output(output: str, error_rows: bool, no_formulas: bool) -> None:
     if error_rows and output != "jsonl":
         raise ConfigError(f"--error-rows: needs --output jsonl. Got {output}.")
+    if no_formulas and output != "tsv":
+        raise ConfigError(f"--no-formulas: needs --output tsv. Got {output}.")
 
 
 def _report(inputs: Sequence[Input], reading: "ReadOptions", output: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.crf.forward_backward import Edges, Floats, Integers, Scores, highest_of
+from ner.messages import logger
 
 # The version of the functions' signatures in kernel.c.
 VERSION = 3
@@ -45,10 +46,9 @@ def load() -> ctypes.CDLL | None:
 
 library = load()
 if library is None:
-    import logging
-
-    logging.getLogger(__name__).info(
-        "The compiled kernel is not installed. numpy does its work, and tagging takes longer."
+    logger.warning(
+        "The compiled kernel is missing or does not fit, so tagging is slower. Install a wheel for "
+        "this platform, or a C compiler before this package."
     )
 
 

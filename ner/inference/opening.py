@@ -9,6 +9,7 @@ from ner.choices import Precision, RuntimeName
 from ner.errors import ConfigError, ModelFolderError
 from ner.extras import require
 from ner.files import read_unchanged
+from ner.messages import logger
 from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
 from ner.tasks import Task
 from ner.tasks.base import Runtime
@@ -115,6 +116,7 @@ def _open(folder: Path, task: type[Task] | None, origin: Origin) -> OpenedModel:
         chosen = torch_runtime(
             model, device=origin.device, threads=origin.threads, where=str(folder)
         )
+        _log(model, origin, "torch")
         return OpenedModel(model, chosen, origin)
     graph = GRAPHS[origin.precision]
     if graph not in model.files:
@@ -126,7 +128,16 @@ def _open(folder: Path, task: type[Task] | None, origin: Origin) -> OpenedModel:
     from ner.inference.onnx_runtime import OnnxRuntime
 
     onnx = OnnxRuntime(folder, model.task, precision=origin.precision, threads=origin.threads)
+    _log(model, origin, "ONNX Runtime")
     return OpenedModel(model, onnx, origin)
+
+
+def _log(model: ModelFolder, origin: Origin, runtime: str) -> None:
+    logger.debug(
+        "%s: %s with %d labels, run by %s in %s on %s.",
+        *(origin.folder, model.task.noun, len(model.task.labels)),
+        *(runtime, origin.precision, origin.device),
+    )
 
 
 def _runs_on_onnx(model: ModelFolder, origin: Origin) -> bool:

@@ -18,6 +18,7 @@ from torch import Tensor
 from ner.data.lines import short
 from ner.errors import ConfigError, ModelFolderError, TrainingError
 from ner.files import read_manifest, remove, utf8_path, write_folder
+from ner.messages import logger
 from ner.training.trainer import Epoch, Step, Trainer, TrainerState
 from ner.training.weights import frozen_weights, not_finite, trained_weights
 
@@ -148,6 +149,7 @@ def save_checkpoint(folder: Path, trainer: Trainer, record: Mapping[str, Any]) -
     }
     target = folder / f"epoch-{state.epoch:05}-step-{state.step:08}"
     write_folder(target, manifest, lambda beside: save_file(tensors, beside / STATE))
+    logger.debug("%s: checkpoint saved.", target)
     # Later ones are damaged: this run goes on from before them.
     kept = [path for path in checkpoints(folder) if path <= target][-KEPT:]
     for path in checkpoints(folder):

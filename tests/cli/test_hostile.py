@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import pytest
@@ -35,6 +36,7 @@ COMMANDS = {
     "info": "info TAGGER",
     "info, texts": "info CLASSIFIER",
     "info, json": "info TAGGER --json",
+    "check": "check TAGGER",
     "rename": "rename TAGGER LABEL=PER --out OUT",
     "config show": "config show CONFIG",
     "data check": "data check CORPUS --examples 0",
@@ -126,7 +128,7 @@ def obeyed(text):
 def test_no_result_gives_orders_to_a_terminal(words):
     shown = run_on_a_terminal(words, 0)
     assert obeyed(shown) == []
-    assert "[red]" in shown or words[0] in ("export", "config")
+    assert "[red]" in shown or words[0] in ("check", "config", "export")
 
 
 @pytest.mark.parametrize(
@@ -159,11 +161,23 @@ def test_json_lines_mean_the_same_on_a_terminal_and_in_a_pipe(words):
     assert obeyed(piped) == ["\x9b7m", "\u202e", "\u2066", "\u200f"]
 
 
-@pytest.mark.parametrize("kind", ["tsv", "conll"])
-def test_columns_are_unchanged_in_a_pipe(run, models, kind):
-    code, out, _ = run("tag", "Ada\x9b7m\u202e", "--model", models["TAGGER"], "--output", kind)
+def test_columns_are_unchanged_in_a_pipe(run, models):
+    code, out, _ = run("tag", "Ada\x9b7m\u202e", "--model", models["TAGGER"], "--output", "conll")
     assert code == 0
     assert {"\x9b7m", "\u202e"} <= set(obeyed(out))
+
+
+def test_tables_have_escapes_for_control_characters_from_which_the_text_comes_back(run, models):
+    text = "Ada\x1b[7;5m\\u001b\x9b7m\u202e"
+    code, out, _ = run("classify", text, "--model", models["CLASSIFIER"], "--output", "tsv")
+    assert code == 0
+    cell = out.splitlines()[1].split("\t")[-1]
+    assert cell == "Ada\\u001b[7;5m\\\\u001b\\u009b7m\u202e"
+    assert re.sub(r"\\(?:\\|u(....))", unescaped, cell) == text
+
+
+def unescaped(match):
+    return chr(int(match[1], 16)) if match[1] else "\\"
 
 
 def test_texts_for_people_are_harmless_in_a_pipe_too(run, models):

@@ -2,6 +2,8 @@
 
 import contextlib
 import itertools
+import runpy
+import shutil
 
 import numpy as np
 import pytest
@@ -458,3 +460,12 @@ def test_the_span_decoder_gets_no_arrays_that_do_not_fit(arguments, lengths, mes
     with pytest.raises(ValueError) as error:
         kernel.SpanDecoder(edges, *arguments)(np.zeros((1, 3, 2)), np.array(lengths))
     assert str(error.value) == message
+
+
+def test_a_missing_kernel_is_logged_once(tmp_path, caplog):
+    # A copy of the module finds no library beside it.
+    copy = shutil.copy(kernel.__file__, tmp_path)
+    assert runpy.run_path(copy)["library"] is None
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("ner", "WARNING")
+    assert record.getMessage().startswith("The compiled kernel is missing ")

@@ -31,6 +31,7 @@ def test_a_model_card_holds_no_markup_of_labels_and_names(tmp_path):
         plain = re.sub(r"\\.|`[a-z.]+`", "", text)
         assert not set("<>[]`") & set(plain)
     assert r"\<script\>" in card
+    assert "<script>" not in card
 
 
 def test_a_renamed_label_holds_no_markup(tmp_path):

@@ -32,11 +32,13 @@ class WriteOptions:
         scheme: The spelling of the tags.
         columns: The columns of a table, besides those of tokens and tags.
         tagged: Whether a table has a column of tags.
+        formulas: Whether a cell may begin as a formula of a spreadsheet does.
     """
 
     scheme: Spelling = "BIO"
     columns: Sequence[str] = ()
     tagged: bool = True
+    formulas: bool = True
 
     @property
     def table_scheme(self) -> Spelling | None:
@@ -58,6 +60,7 @@ class Format:
         endings: The endings of file names that only this format has.
         columns: The columns of a sentence that it can hold; None for any column.
         is_table: Whether all sentences have the same columns.
+        has_cells: Whether spreadsheets open it, to which a cell may be a formula.
         options: The options of reading, of those that not every format has a use for, that it
             uses; `check_options` refuses the others.
         roles: What columns or fields of a file can be said to hold, with the option `columns`.
@@ -73,6 +76,7 @@ class Format:
     endings: tuple[str, ...] = ()
     columns: frozenset[str] | None = frozenset()
     is_table: bool = False
+    has_cells: bool = False
     options: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
     loses: Callable[[Sentence], Iterator[str]] | None = None

@@ -66,6 +66,7 @@ from ner.data.formats.records import (
 from ner.data.lines import decode_lines, input_name, read_lines, short
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import CharSpan, FieldError, Notes
+from ner.display import without_formula
 from ner.errors import ConfigError, DataError
 
 # What messages call the delimiters that a file may have.
@@ -197,12 +198,12 @@ def write_long(
         DataError: A sentence lacks a column.
     """
     tags = [TAG_NAMES[0]] if options.tagged else []
-    yield _join([SENTENCE_NAMES[0], TOKEN_NAMES[0], *options.columns, *tags], delimiter)
+    yield _join([SENTENCE_NAMES[0], TOKEN_NAMES[0], *options.columns, *tags], delimiter, options)
     for number, sentence in enumerate(sentences, 1):
         where = sentence_name(sentence, number)
         fields = token_columns(sentence, options.columns, options.table_scheme, where)
         for values in zip(*fields, strict=True):
-            yield _join([str(number), *values], delimiter)
+            yield _join([str(number), *values], delimiter, options)
 
 
 def write_wide(
@@ -210,7 +211,7 @@ def write_wide(
 ) -> Iterator[str]:
     """Yield the lines of a wide file, without newline: a text each."""
     columns = ["id", "document", TEXT_NAMES[0], SPAN_NAMES[0], LABEL_NAMES[0]]
-    yield _join(columns, delimiter)
+    yield _join(columns, delimiter, options)
     for sentence in sentences:
         spans = [[e.start, e.end, e.label] for e in sentence.found_entities]
         fields = [
@@ -220,7 +221,7 @@ def write_wide(
             "" if sentence.found_spans is None else dump(spans),
             _written_labels(sentence.labels),
         ]
-        yield _join(fields, delimiter)
+        yield _join(fields, delimiter, options)
 
 
 def _written_labels(labels: Sequence[str] | None) -> str:
@@ -422,8 +423,10 @@ def _by_number(rows: Iterable[DelimitedRow], column: int) -> Iterator[list[Delim
     return (list(block) for _, block in itertools.groupby(filled, group_of))
 
 
-def _join(fields: Sequence[str], delimiter: str) -> str:
+def _join(fields: Sequence[str], delimiter: str, options: WriteOptions) -> str:
     """Write a row as pandas and Excel do: fields are quoted that need it."""
+    if not options.formulas:
+        fields = list(map(without_formula, fields))
     line = io.StringIO()
     # Because a line ends with "\r\n" here, a field with either character is quoted.
     csv.writer(line, delimiter=delimiter, lineterminator="\r\n").writerow(fields)
@@ -439,6 +442,7 @@ def _wide(name: str, delimiter: str) -> Format:
         functools.partial(write_wide, delimiter=delimiter),
         options=READ_OPTIONS,
         roles=READ_ROLES,
+        has_cells=True,
     )
 
 
@@ -453,6 +457,7 @@ def _long(name: str, delimiter: str) -> Format:
         is_table=True,
         options=READ_OPTIONS,
         roles=READ_ROLES,
+        has_cells=True,
     )
 
 

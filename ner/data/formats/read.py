@@ -12,6 +12,7 @@ from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes
 from ner.errors import DataError
 from ner.files import file_sha256, sha256
+from ner.messages import logger
 
 # The two files of brat's.
 PAIR = (".ann", ".txt")
@@ -101,6 +102,7 @@ def _read(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
     encoding, name = options.encoding, options.format
     found = detect_format(source, encoding) if name is None else find_format(name)
     found.check_options(options)
+    logger.debug("%s: read as %s in %s.", source, found.name, encoding)
     notes = Notes()
     noting = options.filled(notes=notes)
     kind, _, rest = str(source).partition(":")

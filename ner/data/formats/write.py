@@ -68,6 +68,7 @@ def write_sentences(
     drop: bool = False,
     target: str | None = None,
     tokenize: Tokenize | None = None,
+    formulas: bool = True,
 ) -> Written:
     """Write sentences, and return what was lost.
 
@@ -81,19 +82,24 @@ def write_sentences(
         drop: Whether to leave out annotation that the format cannot hold. By default it is refused.
         target: The column to write as the last one.
         tokenize: If set, sentences are counted whose tokens are lost in a format without tokens.
+        formulas: Whether a cell of a CSV or TSV file may begin as a formula does; otherwise it gets
+            an apostrophe.
 
     Raises:
         ConfigError: The format cannot be written, or not to standard output.
         DataError: The format or the encoding cannot hold something.
     """
+    if not (formulas or to.has_cells):
+        raise ConfigError(f"--no-formulas: is for CSV and TSV files. Got {to.name}.")
     written = Written()
     fitting = (_fit(s, n, to, drop, tokenize, written) for n, s in enumerate(sentences, 1))
     kept = (sentence for sentence in fitting if sentence is not None)
-    options = WriteOptions(scheme)
+    options = WriteOptions(scheme, formulas=formulas)
     if to.is_table:
         first = next(kept, None)
         if first is not None:
-            options = WriteOptions(scheme, _ordered(first, target), _is_annotated(first))
+            columns = _ordered(first, target)
+            options = WriteOptions(scheme, columns, _is_annotated(first), formulas)
             kept = itertools.chain([first], kept)
             if not to.roles:
                 written.columns = ("token", *options.columns, *([DEFAULT_TAGS] * options.tagged))
