@@ -52,7 +52,11 @@ def test_functions_are_refused():
     assert refusal(model(functions=[function])) == "one with functions"
 
 
-@pytest.mark.parametrize("location", ["/dev/zero", "../model.safetensors", "pipe", ""])
+@pytest.mark.parametrize(
+    "location",
+    ["/dev/zero", "../model.safetensors", "pipe", ""],
+    ids=["device", "above", "beside", "none"],
+)
 def test_graphs_that_read_other_files_are_refused(location):
     check_graph(model(initializers=[external(WEIGHTS)]), WEIGHTS)
     words = "one that reads another file than the weights"
