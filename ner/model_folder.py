@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 from ner.choices import Precision
 from ner.data.lines import listed, replace_surrogates, short
 from ner.data.tokenizer import Tokenizer
+from ner.display import markdown
 from ner.errors import ConfigError, DataError, ModelFolderError, suggestion
 from ner.features.featurizer import Featurizer
 from ner.features.vectors import VectorStore
@@ -349,9 +350,9 @@ def label_lines(labels: Collection[str], renamed: Mapping[str, str]) -> str:
         labels: The labels.
         renamed: Names that labels have got since training, by those that they had.
     """
-    lines = f"- Labels: {', '.join(labels)}"
+    lines = f"- Labels: {', '.join(map(markdown, labels))}"
     if renamed:
-        pairs = ", ".join(f"{old} is now {new}" for old, new in renamed.items())
+        pairs = ", ".join(f"{markdown(o)} is now {markdown(n)}" for o, n in renamed.items())
         lines += f"\n- Renamed after training: {pairs}. The results below have the old names."
     return lines
 

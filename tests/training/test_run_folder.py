@@ -32,9 +32,11 @@ def finished(folder):
 
 
 def test_two_runs_without_a_name_get_a_folder_each(tmp_path):
-    with open_folder(None, "model", resume=False) as first:
-        with open_folder(None, "model", resume=False) as second:
-            assert [str(f.path) for f in (first, second)] == ["runs/model", "runs/model-2"]
+    with (
+        open_folder(None, "model", resume=False) as first,
+        open_folder(None, "model", resume=False) as second,
+    ):
+        assert [str(f.path) for f in (first, second)] == ["runs/model", "runs/model-2"]
 
 
 def test_a_run_without_a_name_takes_the_first_free_folder(tmp_path):
@@ -108,21 +110,27 @@ def test_a_run_that_cannot_begin_leaves_nothing(tmp_path):
 def test_a_run_that_cannot_begin_removes_what_it_made_alone(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/.notes").write_text("mine")
-    with pytest.raises(ZeroDivisionError), RunFolder.open(tmp_path / "run", resume=False) as folder:
-        with folder.taken_back_on_failure():
-            (folder.path / "encoded").mkdir()
-            (folder.path / "encoded/sentences.arrow").write_bytes(b"")
-            (folder.path / "config.toml").write_text("")
-            (folder.path / "of-somebody-else").write_text("")
-            raise ZeroDivisionError
+    with (
+        pytest.raises(ZeroDivisionError),
+        RunFolder.open(tmp_path / "run", resume=False) as folder,
+        folder.taken_back_on_failure(),
+    ):
+        (folder.path / "encoded").mkdir()
+        (folder.path / "encoded/sentences.arrow").write_bytes(b"")
+        (folder.path / "config.toml").write_text("")
+        (folder.path / "of-somebody-else").write_text("")
+        raise ZeroDivisionError
     assert contents(tmp_path / "run") == [".notes", "of-somebody-else"]
 
 
 def test_a_resumption_that_fails_removes_nothing(tmp_path):
     before = finished(tmp_path / "run")
-    with pytest.raises(ZeroDivisionError), RunFolder.open(tmp_path / "run", resume=True) as folder:
-        with folder.taken_back_on_failure():
-            raise ZeroDivisionError
+    with (
+        pytest.raises(ZeroDivisionError),
+        RunFolder.open(tmp_path / "run", resume=True) as folder,
+        folder.taken_back_on_failure(),
+    ):
+        raise ZeroDivisionError
     assert contents(tmp_path / "run") == before
 
 
