@@ -109,12 +109,12 @@ def check(
         from ner.data.formats.read import read_sentences
         from ner.inference.reading import options_for
 
-        options = options_for(predictor, data, reading, split="dev", notify=print_note)
+        options = options_for(predictor, data, reading, split="dev", notify=tell)
         sentences = list(read_sentences(data, options))
         list_skipped(reading.problems)
-    found = run_checks(predictor, sentences, notify=(lambda _: None) if as_json else typer.echo)
+    found = run_checks(predictor, sentences, notify=(lambda _: None) if as_json else print_line)
     if as_json:
-        typer.echo(json.dumps([asdict(each) for each in found.checks], indent=1))
+        print_json([asdict(each) for each in found.checks])
     if found.failures:
         raise typer.Exit(1)
 
