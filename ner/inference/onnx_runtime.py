@@ -222,20 +222,26 @@ class OnnxRuntime:
         scores = SCORES[task.head]
         self._words = Graph(folder, WORDS_GRAPH, "rows")
         self._model = Graph(folder, GRAPHS[precision], scores)
-        _, shape = self._words.inputs.get("vectors", (None, [0]))
-        # Words without a vector get zeros of this size.
-        self._vector_size = shape[-1] if shape else None
-        if type(self._vector_size) is not int or not 0 <= self._vector_size <= WIDEST_VECTOR:
-            raise ModelFolderError(
-                f"{folder}: {WORDS_GRAPH} must read vectors of at most {WIDEST_VECTOR} numbers. "
-                f"Got {self._vector_size}."
-            )
+        self._vector_size = self._find_vector_size(folder)
         self.edges: Edges | None = read_edges(folder, num_outputs)
         if self._model.sizes[scores] != num_outputs:
             raise ModelFolderError(
                 f"{folder}: {GRAPHS[precision]} must score {num_outputs} tags or classes. "
                 f"Got {self._model.sizes[scores]}."
             )
+
+    def _find_vector_size(self, folder: Path) -> int:
+        """Return the size of pretrained vectors, which are zeros for words without any."""
+        if "vectors" not in self._words.inputs:
+            return 0
+        _, shape = self._words.inputs["vectors"]
+        size = shape[-1] if shape else None
+        if type(size) is not int or not 0 <= size <= WIDEST_VECTOR:
+            raise ModelFolderError(
+                f"{folder}: {WORDS_GRAPH} must read vectors of at most {WIDEST_VECTOR} numbers. "
+                f"Got {size}."
+            )
+        return size
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, self._again

@@ -115,7 +115,7 @@ def record(model: Path, texts: list[str]) -> None:
             predictor = ner.load(model, runtime="onnx", precision=precision, threads=1)
             answers[precision] = [answer(sentence) for sentence in predictor.pipe(texts)]
     path = model.parent / "answers.json"
-    path.write_text(json.dumps(answers, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(answers, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def answer(sentence: ner.PredictedSentence) -> dict[str, object]:
@@ -130,7 +130,6 @@ def answer(sentence: ner.PredictedSentence) -> dict[str, object]:
             *found.scores,
             *(score for scores in found.column_scores.values() for score in scores),
             *found.probabilities.values(),
-            *(weight for row in found.attention for weight in row),
         ],
     }
     return json.loads(json.dumps({**facts, "scores": [round(x, 6) for x in facts["scores"]]}))

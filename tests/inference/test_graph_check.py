@@ -54,12 +54,8 @@ def test_functions_are_refused():
 
 @pytest.mark.parametrize(
     "location",
-    [
-        pytest.param("/dev/zero", id="device"),
-        pytest.param("../model.safetensors", id="above"),
-        pytest.param("pipe", id="pipe"),
-        pytest.param("", id="no name"),
-    ],
+    ["/dev/zero", "../model.safetensors", "pipe", ""],
+    ids=["device", "above", "beside", "none"],
 )
 def test_graphs_that_read_other_files_are_refused(location):
     check_graph(model(initializers=[external(WEIGHTS)]), WEIGHTS)
