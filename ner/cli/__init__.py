@@ -1,12 +1,12 @@
 """The command line: parsing and printing only."""
 
-import io
-import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
+
+from ner.cli.standard_streams import complete_streams, discard
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -15,6 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: What follows `ner`; by default those of the process.
     """
+    complete_streams()
     import typer
 
     from ner.cli.app import app
@@ -23,9 +24,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # typer brings a click of its own, whose base classes it does not name: ClickException is the
     # one before Exception.
     click_error: Any = typer.BadParameter.__mro__[2]
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="replace")
     code = 0
     _end_on_signals()
     try:
@@ -48,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except BrokenPipeError:
-        _close_stdout()  # whoever reads our output has seen enough
+        discard(sys.stdout)  # whoever reads our output has seen enough
     except OSError as error:
         if error.errno is None:
             raise
@@ -56,7 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = 1
         _complain(f"{error.filename or 'output'}: {(error.strerror or str(error)).lower()}.")
         if error.filename is None:
-            _close_stdout()
+            discard(sys.stdout)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        discard(sys.stdout)
     sys.exit(code)
 
 
@@ -72,8 +74,3 @@ def _end_on_signals() -> None:
 
 def _complain(message: str) -> None:
     sys.stderr.write(message + "\n")
-
-
-def _close_stdout() -> None:
-    """Throw away what Python would try to write at exit, and complain about once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -170,6 +170,7 @@ def restore_newest(
         identity: Everything that must be the same as in the run that was saved.
         may_change: Whether something may differ: gets its dotted key, its value in the saved run
             and its value now.
+        notify: Called with a line for each newer checkpoint that is damaged.
 
     Returns:
         The checkpoint, and the differences that may be, in words; None where there is no checkpoint
