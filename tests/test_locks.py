@@ -53,8 +53,10 @@ def test_who_holds_a_lock_is_named(tmp_path, hold):
 
 
 def test_the_same_process_holds_a_lock_once(tmp_path):
-    again = pytest.raises(InUseError, match=f"process {os.getpid()} on host")
-    with locked(tmp_path / "lock", tmp_path / "run"), again:
+    with (
+        locked(tmp_path / "lock", tmp_path / "run"),
+        pytest.raises(InUseError, match=f"process {os.getpid()} on host"),
+    ):
         locked(tmp_path / "lock", tmp_path / "run").__enter__()
     with locked(tmp_path / "lock", tmp_path / "run"):
         pass

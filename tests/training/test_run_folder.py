@@ -32,9 +32,11 @@ def finished(folder):
 
 
 def test_two_runs_without_a_name_get_a_folder_each(tmp_path):
-    first, second = (open_folder(None, "model", resume=False) for _ in range(2))
-    with first as one, second as other:
-        assert [str(folder.path) for folder in (one, other)] == ["runs/model", "runs/model-2"]
+    with (
+        open_folder(None, "model", resume=False) as first,
+        open_folder(None, "model", resume=False) as second,
+    ):
+        assert [str(f.path) for f in (first, second)] == ["runs/model", "runs/model-2"]
 
 
 def test_a_run_without_a_name_takes_the_first_free_folder(tmp_path):
