@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from typing import TextIO
 
 
 class Commentary(io.TextIOWrapper):
@@ -42,6 +43,6 @@ def complete_streams() -> None:
         )
 
 
-def discard(stream: io.TextIOWrapper) -> None:
+def discard(stream: TextIO) -> None:
     """Throw away all that is written to a stream from now on, and what waits to be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
