@@ -96,6 +96,26 @@ def making(folder: Path) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def together(folder: Path) -> Iterator[list[Path]]:
+    """Make a folder for new files, of which all are written or none.
+
+    Yields a list, to which the path of each file is added before it is written. If the block fails,
+    these files are removed, and folders that were made and are empty again.
+
+    Raises:
+        OSError: The folder cannot be made.
+    """
+    files: list[Path] = []
+    with making(folder):
+        try:
+            yield files
+        except BaseException:
+            for file in files:
+                remove(file)
+            raise
+
+
 def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Path], None]) -> None:
     """Replace a folder as a whole, with a manifest that has the digest of every file.
 

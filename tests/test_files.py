@@ -3,6 +3,9 @@ import itertools
 import json
 import os
 import shutil
+import stat
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,9 +24,19 @@ from ner.files import (
     read_unchanged,
     replacing,
     sha256,
+    together,
+    utf8_path,
     write_folder,
     write_json,
 )
+
+
+def has_odd_names():
+    """Whether names of files may be any bytes, as on Linux."""
+    return sys.platform == "linux" and sys.getfilesystemencodeerrors() == "surrogateescape"
+
+
+needs_odd_names = pytest.mark.skipif(not has_odd_names(), reason="names of files are UTF-8 here")
 
 
 def fill(folder):
@@ -406,3 +419,113 @@ def test_a_damaged_header_is_read_and_refused_when_it_is_used(tmp_path, content)
     if not content.endswith(b"}"):
         with pytest.raises(ValueError, match="Expecting value"):
             _ = header.arrays
+
+
+def test_a_failure_whose_name_is_a_number_gets_that_of_the_file(tmp_path):
+    # As from shutil, which copies between open files.
+    with pytest.raises(OSError) as error, replacing(tmp_path / "a.json"):
+        raise OSError(*FULL, 5)
+    assert error.value.filename == str(tmp_path / "a.json")
+
+
+def test_a_failure_without_a_number_keeps_its_words(tmp_path):
+    with pytest.raises(OSError) as error, replacing(tmp_path / "a.json"):
+        raise OSError("the library says no")
+    assert (error.value.filename, error.value.strerror) == (
+        str(tmp_path / "a.json"),
+        "the library says no",
+    )
+
+
+def test_a_folder_is_not_flushed_where_the_system_cannot_do_that(tmp_path, monkeypatch):
+    flushed = []
+    fsync = os.fsync
+
+    def refuse_folders(handle):
+        flushed.append(os.fstat(handle))
+        if stat.S_ISDIR(flushed[-1].st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    read_manifest(written(tmp_path), 1)
+    assert sum(stat.S_ISDIR(found.st_mode) for found in flushed) >= 3
+
+
+def test_a_folder_that_cannot_be_flushed_otherwise_is_an_error(tmp_path, monkeypatch):
+    def refuse(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError) as error:
+        written(tmp_path)
+    assert error.value.filename == str(tmp_path / "deep" / "model")
+
+
+def test_windows_flushes_files_that_are_open_to_write_and_no_folders(tmp_path, monkeypatch):
+    opening = os.open
+
+    def open_as_windows(path, flags, *others, **named):
+        assert not Path(path).is_dir(), f"{path} is a folder"
+        assert flags & os.O_RDWR, f"{path} is opened to read"
+        return opening(path, flags, *others, **named)
+
+    write_json(tmp_path / "a.json", 1)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "open", open_as_windows)
+        patch.setattr(files.os, "name", "nt")
+        files._flush(tmp_path / "a.json")
+        files._flush(folder)
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "ä" * 127, "a.json"], ids=["ascii", "utf-8", "short"])
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path, name):
+    write_json(tmp_path / name, 1)
+    write_folder(tmp_path / "folder" / name, {"format": 1}, fill)
+    assert read_json(tmp_path / name) == 1
+    read_manifest(tmp_path / "folder" / name, 1)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [name]
+
+
+def test_what_a_link_points_to_is_replaced(tmp_path):
+    folder = written(tmp_path)
+    (tmp_path / "a.json").write_text("1")
+    (tmp_path / "link").symlink_to(folder)
+    (tmp_path / "link.json").symlink_to("a.json")
+    write_json(tmp_path / "link.json", 2)
+    write_folder(tmp_path / "link", {"format": 1, "seed": 9}, fill)
+    assert (read_json(tmp_path / "a.json"), read_manifest(folder, 1)["seed"]) == (2, 9)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "link.json").is_symlink()
+
+
+def test_the_current_folder_is_replaced(tmp_path, monkeypatch):
+    folder = written(tmp_path)
+    monkeypatch.chdir(folder)
+    write_folder(Path(), {"format": 1, "seed": 9}, fill)
+    assert read_manifest(folder, 1)["seed"] == 9
+
+
+@needs_odd_names
+def test_a_name_that_is_not_utf8_has_a_path_that_is(tmp_path):
+    folder = tmp_path / "a\udcff"
+    folder.mkdir()
+    (folder / "x").write_text("1")
+    with utf8_path(folder) as place:
+        assert str(place).isascii()
+        assert (place / "x").read_text() == "1"
+    assert not place.exists()
+    with utf8_path(tmp_path) as place:
+        assert place == tmp_path
+
+
+def test_new_files_are_written_all_or_none(tmp_path):
+    (tmp_path / "old").write_text("old")
+    with pytest.raises(ZeroDivisionError), together(tmp_path / "a" / "b") as found:
+        found.append(tmp_path / "a" / "b" / "new")
+        found[0].write_text("new")
+        raise ZeroDivisionError
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]

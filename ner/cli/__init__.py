@@ -1,13 +1,12 @@
 """The command line: parsing and printing only."""
 
-import io
-import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 from typing import Any
 
+from ner.cli.standard_streams import complete_streams, discard
 from ner.cli.warnings import logged_warnings
 from ner.messages import logger, shown
 
@@ -20,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: What follows `ner`; by default those of the process.
     """
+    complete_streams()
     import typer
 
     from ner.cli.app import app
@@ -28,9 +28,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # typer brings a click of its own, whose base classes it does not name: ClickException is the
     # one before Exception.
     click_error: Any = typer.BadParameter.__mro__[2]
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="replace")
     code = 0
     _end_on_signals()
     try:
@@ -55,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except BrokenPipeError:
-        _close_stdout()  # whoever reads our output has seen enough
+        discard(sys.stdout)  # whoever reads our output has seen enough
     except OSError as error:
         if error.errno is None:
             raise
@@ -64,7 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         reason = (error.strerror or str(error)).lower()
         logger.error("%s: %s.", error.filename or "output", reason)
         if error.filename is None:
-            _close_stdout()
+            discard(sys.stdout)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        discard(sys.stdout)
     sys.exit(code)
 
 
@@ -76,8 +77,3 @@ def _end_on_signals() -> None:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, lambda number, _: sys.exit(128 + number))
-
-
-def _close_stdout() -> None:
-    """Throw away what Python would try to write at exit, and complain about once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -165,6 +165,27 @@ def test_a_damaged_checkpoint_is_replaced_when_its_step_comes_again(tmp_path):
     assert newest_checkpoint(tmp_path).path == damaged
 
 
+def test_damaged_checkpoints_are_named(tmp_path):
+    interrupted(tmp_path, 5)
+    for path in checkpoints(tmp_path):
+        (path / "manifest.json").write_text("{")
+    lines = []
+    assert newest_checkpoint(tmp_path, lines.append) is None
+    assert lines == [
+        f"Warning: {path}: manifest.json is damaged. This checkpoint is skipped."
+        for path in reversed(checkpoints(tmp_path))
+    ]
+
+
+def test_damaged_checkpoints_do_not_push_out_those_that_are_written_after_them(tmp_path):
+    interrupted(tmp_path, 5)
+    for path in checkpoints(tmp_path):
+        (path / "manifest.json").write_text("{")
+    interrupted(tmp_path, 3)
+    assert newest_checkpoint(tmp_path).path.name == "epoch-00000-step-00000003"
+    assert len(checkpoints(tmp_path)) == 2
+
+
 def test_without_a_checkpoint_there_is_none(tmp_path):
     assert newest_checkpoint(tmp_path / "runs") is None
 

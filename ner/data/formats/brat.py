@@ -35,6 +35,7 @@ from ner.data.lines import (
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, has_gaps, refuse_gaps
 from ner.errors import DataError
+from ner.files import together
 
 TEXT_ENDING, ANNOTATION_ENDING = ".txt", ".ann"
 
@@ -95,20 +96,24 @@ def write_brat(sentences: Iterable[Sentence], folder: Path, options: WriteOption
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder}: must be a new or empty folder, for the files of brat.")
-    folder.mkdir(parents=True, exist_ok=True)
     names: set[str] = set()
-    for number, sentence in enumerate(sentences, 1):
-        where = sentence_name(sentence, number)
-        name = _file_name(sentence.id) or f"{number:06}"
-        if name.lower() in names:
-            raise DataError(f"{where}: ids must differ, as they name files. Got {name!r} twice.")
-        names.add(name.lower())
-        with created(folder / f"{name}{TEXT_ENDING}") as file:
-            file.write(keep_mark(replace_surrogates(sentence.text)).encode("utf-8"))
-        if sentence.found_spans is not None:
-            with created(folder / f"{name}{ANNOTATION_ENDING}") as file:
-                for line in _annotation_lines(sentence, where):
-                    file.write(line.encode("utf-8", "replace"))
+    with together(folder) as files:
+        for number, sentence in enumerate(sentences, 1):
+            where = sentence_name(sentence, number)
+            name = _file_name(sentence.id) or f"{number:06}"
+            if name.lower() in names:
+                raise DataError(
+                    f"{where}: ids must differ, as they name files. Got {name!r} twice."
+                )
+            names.add(name.lower())
+            files.append(folder / f"{name}{TEXT_ENDING}")
+            with created(files[-1]) as file:
+                file.write(keep_mark(replace_surrogates(sentence.text)).encode("utf-8"))
+            if sentence.found_spans is not None:
+                files.append(folder / f"{name}{ANNOTATION_ENDING}")
+                with created(files[-1]) as file:
+                    for line in _annotation_lines(sentence, where):
+                        file.write(line.encode("utf-8", "replace"))
 
 
 def _text_files(source: Path) -> list[Path]:

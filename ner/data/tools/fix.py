@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ner.data.sentence import Sentence
 from ner.data.tools.check_schemes import FoundScheme
 from ner.data.tools.corpus_file import CorpusFile
 from ner.errors import ConfigError
+from ner.files import making
 
 BLANK_SEPARATOR = re.compile(r"([ \t]+)")
 
@@ -58,11 +60,11 @@ def fix_files(
             )
         if path.is_dir() or path.resolve() == Path(file.source).resolve():
             raise ConfigError(f"--fix: must be a new file for {file.source!r}. Got {str(path)!r}.")
-    if len(files) > 1:
-        out.mkdir(parents=True, exist_ok=True)
-    return [
-        _fix(file, schemes.get(file.name), path) for file, path in zip(files, paths, strict=True)
-    ]
+    with making(out) if len(files) > 1 else nullcontext():
+        return [
+            _fix(file, schemes.get(file.name), path)
+            for file, path in zip(files, paths, strict=True)
+        ]
 
 
 def _fix(file: CorpusFile, found: FoundScheme | None, path: Path) -> Fixed:

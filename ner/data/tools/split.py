@@ -9,6 +9,7 @@ from pathlib import Path
 from ner.data.tools.blocks import Block, ending, read_blocks, write_blocks
 from ner.data.tools.corpus_file import CorpusFile, labels_of
 from ner.errors import ConfigError, DataError
+from ner.files import together
 
 SPLIT_NAMES = ("train", "dev", "test")
 
@@ -84,10 +85,11 @@ def split_file(
     for path in written:
         if Path(path).exists():
             raise ConfigError(f"--out: must be a folder without {Path(path).name}. Got {path!r}.")
-    out.mkdir(parents=True, exist_ok=True)
     lost = Counter[str]()
-    for path, blocks in written.items():
-        lost += write_blocks(blocks, file, path)
+    with together(out) as files:
+        for path, blocks in written.items():
+            files.append(Path(path))
+            lost += write_blocks(blocks, file, path)
     return written, lost
 
 
