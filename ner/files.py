@@ -205,13 +205,10 @@ def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
 
 def is_file_name(name: Any) -> bool:
     """Whether something is the name of a file within a folder, on any system."""
-    return (
-        isinstance(name, str)
-        and not FORBIDDEN.search(name)
-        and all(
-            step not in ("", ".", "..") and len(step) <= LONGEST_NAME for step in name.split("/")
-        )
-    )
+    if not isinstance(name, str) or FORBIDDEN.search(name):
+        return False
+    steps = name.split("/")
+    return all(step not in ("", ".", "..") and len(step) <= LONGEST_NAME for step in steps)
 
 
 def _is_entry(name: str, digest: Any) -> bool:

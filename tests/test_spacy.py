@@ -1,5 +1,6 @@
 """The component for spaCy, in pipelines of spaCy itself."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -164,7 +165,7 @@ def test_misaligned_entities_follow_the_rule_of_spacy_and_are_counted(
     entities = tiny_tagger.tag(texts[0]).entities
     # Tokens of spaCy that end one character late, after each entity.
     cuts = [0, *sorted({p for e in entities for p in (e.start, e.end + 1)} - {0}), len(texts[0])]
-    words = [texts[0][a:b] for a, b in zip(cuts, cuts[1:], strict=False) if a < b]
+    words = [texts[0][a:b] for a, b in itertools.pairwise(cuts) if a < b]
     doc = nlp(Doc(nlp.vocab, words=words, spaces=[False] * len(words)))
     assert doc.text == texts[0]
     expected = [doc.char_span(e.start, e.end, label=e.label, alignment_mode=mode) for e in entities]

@@ -8,6 +8,7 @@ from ner.cli.commands import Commands
 from ner.cli.config import config_app
 from ner.cli.data import data_app
 from ner.cli.models import eval_command, export, info, rename
+from ner.cli.redact import redact
 from ner.cli.tag import classify, tag
 from ner.cli.train import train
 
@@ -43,6 +44,8 @@ app.command("eval")(eval_command)
 app.command()(tag)
 
 app.command()(classify)
+
+app.command()(redact)
 
 app.command()(export)
 

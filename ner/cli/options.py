@@ -15,6 +15,7 @@ from ner.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
+    from ner.data.sentence_splitter import FindStarts
     from ner.data.spans import Notes
     from ner.inference.predictor import Predictor
 
@@ -268,6 +269,30 @@ def running(
         return load(folder, runtime=runtime, precision=precision, device=device, threads=threads)
 
     return load_model
+
+
+def splitting(
+    split_sentences: Annotated[
+        bool, typer.Option("--split-sentences", help="Tag each sentence of a text separately.")
+    ] = False,
+    language: Annotated[
+        str, typer.Option(help="Language of the text for --split-sentences, as an ISO 639 code.")
+    ] = "en",
+    hard_wrapped: Annotated[
+        bool,
+        typer.Option(
+            "--hard-wrapped", help="Text is hard-wrapped; only blank lines end a sentence."
+        ),
+    ] = False,
+) -> "Callable[[], FindStarts | None]":
+    """Return a function that returns what finds the sentences of a text, if the options ask."""
+
+    def make_splitter() -> "FindStarts | None":
+        from ner.data.sentence_splitter import SentenceSplitter
+
+        return SentenceSplitter(language, lines=not hard_wrapped) if split_sentences else None
+
+    return make_splitter
 
 
 def split_columns(columns: str | None) -> tuple[str, ...] | None:

@@ -10,7 +10,14 @@ import typer
 from ner.choices import Spelling
 from ner.cli.inputs import Input, Sources, open_inputs
 from ner.cli.looking import CONLL
-from ner.cli.options import list_skipped, print_note, reading_texts, running, with_options
+from ner.cli.options import (
+    list_skipped,
+    print_note,
+    reading_texts,
+    running,
+    splitting,
+    with_options,
+)
 from ner.cli.outputs import (
     ClassOutput,
     Output,
@@ -25,6 +32,7 @@ from ner.errors import ConfigError
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
+    from ner.data.sentence_splitter import FindStarts
     from ner.inference.predictor import Predictor
 
     Load = Callable[[Path], Predictor]
@@ -49,7 +57,7 @@ ErrorRows = Annotated[
 ]
 
 
-@with_options(reading=reading_texts, load=running)
+@with_options(splitting=splitting, reading=reading_texts, load=running)
 def tag(
     *,
     sources: Sources = None,
@@ -62,36 +70,22 @@ def tag(
         ),
     ] = None,
     scheme: Annotated[Spelling, typer.Option(help="Tag scheme for CoNLL output.")] = "BIO",
-    split_sentences: Annotated[
-        bool, typer.Option("--split-sentences", help="Tag each sentence of a text separately.")
-    ] = False,
-    language: Annotated[
-        str, typer.Option(help="Language of the text for --split-sentences, as an ISO 639 code.")
-    ] = "en",
-    hard_wrapped: Annotated[
-        bool,
-        typer.Option(
-            "--hard-wrapped", help="Text is hard-wrapped; only blank lines end a sentence."
-        ),
-    ] = False,
+    splitting: "Callable[[], FindStarts | None]",
     batch_tokens: BatchTokens = None,
     error_rows: ErrorRows = False,
     reading: "ReadOptions",
     load: "Load",
 ) -> None:
     """Find entities in texts, or label their tokens."""
-    folder = _required(model, "tag")
+    folder = required_model(model, "tag")
     reading = _with_error_rows(reading, error_rows)
     inputs = open_inputs(sources, reading, "tag")
-
-    from ner.data.sentence_splitter import SentenceSplitter
-
     tagger = _load_for("tag", folder, inputs, load)
     if output is None:
         is_conll = all(given.format == CONLL for given in inputs)
         output = "pretty" if sys.stdout.isatty() else "conll" if is_conll else "jsonl"
     _check_error_rows(error_rows, output)
-    split = SentenceSplitter(language, lines=not hard_wrapped) if split_sentences else None
+    split = splitting()
     column = tagger.task.column
     with progress() as watch:
         stream = Stream(inputs, tagger, watch, output, error_rows, batch_tokens, split=split)
@@ -120,7 +114,7 @@ def classify(
     load: "Load",
 ) -> None:
     """Label whole texts, with probabilities and the attention that each token got."""
-    folder = _required(model, "classify")
+    folder = required_model(model, "classify")
     output = output or ("pretty" if sys.stdout.isatty() else "jsonl")
     _check_error_rows(error_rows, output)
     reading = _with_error_rows(reading, error_rows)
@@ -132,7 +126,12 @@ def classify(
     _report(inputs, reading, output)
 
 
-def _required(model: Path | None, command: str) -> Path:
+def required_model(model: Path | None, command: str) -> Path:
+    """Return the model folder that a command was given.
+
+    Raises:
+        ConfigError: It was given none.
+    """
     if model is None:
         raise ConfigError(
             f"ner {command}: --model is required: a model folder, such as runs/sample/model. "
