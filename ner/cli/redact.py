@@ -146,8 +146,6 @@ def redact(
             from ner.data.tools.redact import write_map
 
             write_map(map_, redactor)
-    for guess in given.fields.notes.guesses:
-        print_note(f"{given.name}: {guess}")
 
 
 class _Queue:
@@ -231,10 +229,13 @@ def _passages(given: Input, fields: tuple[str, ...]) -> "Iterator[Passage]":
             f"Got {format_}. If it is none, name the format: --format lines."
         )
     if fields and format_ in (TEXT, LINES):
-        raise ConfigError(f"--fields: is for JSON lines and tables. Got {format_}.")
+        raise ConfigError(
+            f"--fields: is for JSON lines and tables. Got {format_}. Otherwise, name the format, "
+            "such as --format tsv."
+        )
     if format_ in TABLES:
         options = reading.updated(format=format_, notes=given.fields.notes)
-        return table_passages(given.source, options, TABLES[format_], fields)
+        return table_passages(given.source, options, TABLES[format_], fields, print_note)
     if given.is_file:
         lines = read_lines(given.source, reading.encoding, keep_returns=True)
     else:

@@ -5,7 +5,7 @@ blanks, quotation marks, escapes in strings of JSON, and the ends of lines.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -174,15 +174,20 @@ def json_passages(lines: Iterable[bytes], name: str, fields: Sequence[str]) -> I
 
 
 def table_passages(
-    source: str | Path, options: ReadOptions, delimiter: str, fields: Sequence[str]
+    source: str | Path,
+    options: ReadOptions,
+    delimiter: str,
+    fields: Sequence[str] = (),
+    notify: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Passage]:
     """Yield the texts of a table with a header and a text on each row.
 
     Args:
         source: The file, or "-".
-        options: How it is read. Guesses are added to its notes.
+        options: How it is read.
         delimiter: The delimiter that is tried first.
         fields: The names of the columns that hold texts; none for the usual one.
+        notify: Called with a line that names the usual one.
 
     Raises:
         ConfigError: The table has a token on each row.
@@ -192,6 +197,8 @@ def table_passages(
     table = open_table(source, named, delimiter)
     if "text" not in table.roles:
         raise ConfigError(f"{table.name}: must have a text on each row. Got a token on each row.")
+    if not fields:
+        notify(f"{table.name}: the column {table.roles['text']!r} is changed.")
     columns = {table.names.index(table.roles["text"]), *(_column(table, f) for f in fields[1:])}
     yield from _closed([], table.header, 0)
     for document, row in enumerate(table.rows):

@@ -15,7 +15,7 @@ from ner.data.tools.redact import Redactor, Restorer, read_map, write_map
 from ner.errors import DataError
 
 # Characters that files escape, and pieces of placeholders.
-ALPHABET = list("ab\"\\/,;\t\n\r{}:é\U0001f600\u2028") + ["<PER_1>", "<PER_2>", "<TEXT_1>", "<", " "]
+ALPHABET = [*'ab"\\/,;\t\n\r{}:é\U0001f600\u2028', "<PER_1>", "<PER_2>", "<TEXT_1>", "<", " "]
 TEXTS = st.lists(st.sampled_from(ALPHABET), max_size=12).map("".join)
 LINES = TEXTS.map(lambda text: text.replace("\r", "").replace("\n", ""))
 
@@ -100,7 +100,7 @@ def test_tables_change_nowhere_else_and_are_restored_exactly(
     (folder / "x.csv").write_bytes(content.getvalue().encode())
 
     def read():
-        return table_passages(folder / "x.csv", ReadOptions(), delimiter, ())
+        return table_passages(folder / "x.csv", ReadOptions(), delimiter)
 
     out, redactor, changed = redacted(read(), places, is_reversible=True)
     rows = list(csv.reader(io.StringIO(out, newline=""), delimiter=delimiter))
@@ -153,7 +153,7 @@ def test_placeholders_that_the_map_lacks_stay():
 
 def test_a_field_is_quoted_where_what_returns_needs_it(tmp_path):
     (tmp_path / "x.csv").write_text("text,n\n<PER_1>,1\n")
-    _, passage = table_passages(tmp_path / "x.csv", ReadOptions(), ",", ())
+    _, passage = table_passages(tmp_path / "x.csv", ReadOptions(), ",")
     changes = Restorer({"<PER_1>": 'Ada \\"A\\", Lady'}, "map").changes(passage)
     assert passage.rewritten(changes) == '"Ada ""A"", Lady",1\n'
 
