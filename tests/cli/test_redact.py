@@ -95,7 +95,8 @@ def test_a_packed_file_is_unpacked_or_packed_again(redact, texts, expected):
 
 def test_records_keep_their_bytes(redact, run, texts, expected):
     end = ', "x": 1.50, "text2": "\\u00e9\\/" }'
-    rows = [f'{{ "id":1,\t"text" : {json.dumps(f"\xe9 {text} \U0001f600")} {end}' for text in texts]
+    escaped = [json.dumps(f"\xe9 {text} \U0001f600") for text in texts]
+    rows = [f'{{ "id":1,\t"text" : {text} {end}' for text in escaped]
     write("a.jsonl", "\n\n".join(rows) + "\r\n")
     out = there_and_back(redact, run, "a.jsonl").decode()
     for row, text in zip(rows, expected([json.loads(row)["text"] for row in rows]), strict=True):
