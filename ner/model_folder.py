@@ -291,13 +291,23 @@ def rename(path: str | Path, names: Mapping[str, str], out: str | Path) -> None:
         raise ConfigError(f"{target}: must be a new or empty folder. Got one that holds something.")
     model = load_model(folder)
     check_names(names, model.task)
-    renamed = _renamed(model, names)
+    copy_with_labels(folder, _renamed(model, names), target)
+
+
+def copy_with_labels(folder: Path, model: ModelFolder, target: Path) -> None:
+    """Copy a model folder, but for the files that name labels: these are written anew.
+
+    Args:
+        folder: The folder from which the model was read.
+        model: The same model with other labels, settings or card.
+        target: The copy.
+    """
 
     def write(beside: Path) -> None:
         _copy_files(folder, model.files, beside)
-        _write_labels(beside, renamed)
+        _write_labels(beside, model)
 
-    write_folder(target, _manifest(renamed), write)
+    write_folder(target, _manifest(model), write)
 
 
 def copy_model(folder: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ import typer
 from ner.cli.commands import Commands
 from ner.cli.config import config_app
 from ner.cli.data import data_app
+from ner.cli.hub import push
 from ner.cli.models import eval_command, export, info, rename
 from ner.cli.redact import redact
 from ner.cli.tag import classify, tag
@@ -48,6 +49,8 @@ app.command()(classify)
 app.command()(redact)
 
 app.command()(export)
+
+app.command()(push)
 
 app.command()(info)
 

@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 def eval_command(
     *,
     model: Annotated[
-        Path | None,
-        typer.Argument(metavar="MODEL", help="Model folder, such as runs/sample/model."),
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="Model folder, such as runs/sample/model, or hf://org/name on the Hugging Face "
+            "hub.",
+        ),
     ] = None,
     data: Annotated[
         str | None, typer.Argument(metavar="FILE", help="Corpus with gold annotation.")
@@ -54,7 +58,7 @@ def eval_command(
     ] = None,
     as_json: Json = False,
     reading: "ReadOptions",
-    load: "Callable[[Path], Predictor]",
+    load: "Callable[[str], Predictor]",
 ) -> None:
     """Compare predictions of a model, or those in a file, with gold annotation."""
     if predictions is not None:

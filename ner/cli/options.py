@@ -260,13 +260,13 @@ def running(
     precision: PrecisionOption = "fp32",
     device: Device = "cpu",
     threads: Threads = None,
-) -> "Callable[[Path], Predictor]":
-    """Return a function that loads a model folder as the options ask."""
+) -> "Callable[[str], Predictor]":
+    """Return a function that loads a model as the options ask."""
 
-    def load_model(folder: Path) -> "Predictor":
+    def load_model(model: str) -> "Predictor":
         from ner.inference.loading import load
 
-        return load(folder, runtime=runtime, precision=precision, device=device, threads=threads)
+        return load(model, runtime=runtime, precision=precision, device=device, threads=threads)
 
     return load_model
 

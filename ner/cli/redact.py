@@ -105,7 +105,7 @@ def redact(
     ] = None,
     splitting: "Callable[[], FindStarts | None]",
     reading: "ReadOptions",
-    load: "Callable[[Path], Predictor]",
+    load: "Callable[[str], Predictor]",
 ) -> None:
     """Replace entities by placeholders such as <PER_1>, and change nothing else in the file."""
     given = Input(source, reading, "redact")
@@ -187,7 +187,7 @@ def _redactor(scope: RedactionScope, path: Path | None) -> "Redactor":
     return Redactor(scope, is_reversible=True, known=known)
 
 
-def _finder(folder: Path, load: "Callable[[Path], Predictor]") -> "Predictor":
+def _finder(folder: str, load: "Callable[[str], Predictor]") -> "Predictor":
     """Load a model that finds entities.
 
     Raises:

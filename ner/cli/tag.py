@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,11 +34,15 @@ if TYPE_CHECKING:
     from ner.data.sentence_splitter import FindStarts
     from ner.inference.predictor import Predictor
 
-    Load = Callable[[Path], Predictor]
+    Load = Callable[[str], Predictor]
 
 Model = Annotated[
-    Path | None,
-    typer.Option(metavar="MODEL", help="Model folder, such as runs/sample/model. Required."),
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="Model folder, such as runs/sample/model, or hf://org/name on the Hugging Face hub. "
+        "Required.",
+    ),
 ]
 
 BatchTokens = Annotated[
@@ -126,7 +129,7 @@ def classify(
     _report(inputs, reading, output)
 
 
-def required_model(model: Path | None, command: str) -> Path:
+def required_model(model: str | None, command: str) -> str:
     """Return the model folder that a command was given.
 
     Raises:
@@ -140,7 +143,7 @@ def required_model(model: Path | None, command: str) -> Path:
     return model
 
 
-def _load_for(command: str, folder: Path, inputs: Sequence[Input], load: "Load") -> "Predictor":
+def _load_for(command: str, folder: str, inputs: Sequence[Input], load: "Load") -> "Predictor":
     """Load a model that the command can use, and warn if it knows other tokens than raw text has.
 
     Raises:
