@@ -67,8 +67,8 @@ class LatticeRecognizer(EntityRecognizer):
         self.split: FindStarts | None = split
         super().__init__(
             sorted(set(self.types.values())),
+            name=name or type(self).__name__,
             supported_language=supported_language,
-            **({} if name is None else {"name": name}),
         )
 
     def load(self) -> None:

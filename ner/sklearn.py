@@ -99,14 +99,19 @@ class SequenceTagger(BaseEstimator):
         require_training()
         from ner.training.train import train
 
-        gold = {"train": self._gold(X, y, "train")}
-        if dev is not None:
-            gold["dev"] = self._gold(*dev, "dev")
+        known = self._gold(X, y, "train")
+        held_out = None if dev is None else self._gold(*dev, "dev")
         if self.spans:
             self.scheme_ = find_scheme([list(tags) for tags in y]).spelling or "BIO"
         with tempfile.TemporaryDirectory(prefix="lattice-ner-") as folder:
             run = Path(folder) / "run"
-            train(out=run, set=self._settings(), progress=self.verbose, **gold)
+            train(
+                out=run,
+                train=known,
+                dev=held_out,
+                set=self._settings(),
+                progress=self.verbose,
+            )
             self._open(lambda target: copy_model(run / "model", target))
         return self
 
@@ -162,7 +167,7 @@ class SequenceTagger(BaseEstimator):
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
+        state: Any = super().__getstate__()
         if "model_" in state:
             return {**state, "model_": pack_model(self._folder())}
         return state
@@ -193,11 +198,10 @@ class SequenceTagger(BaseEstimator):
 
     def _gold(self, X: Tokens, y: Tokens, split: str) -> list[Sentence]:
         check_consistent_length(X, y)
-        if not self.spans:
-            pairs = zip(X, y, strict=True)
-            return [Sentence(list(x), columns={COLUMN: tuple(tags)}) for x, tags in pairs]
-        pairs = [(list(x), list(tags)) for x, tags in zip(X, y, strict=True)]
-        return list(read_sentences(pairs, ReadOptions(split=split)))
+        pairs = [(list(tokens), list(tags)) for tokens, tags in zip(X, y, strict=True)]
+        if self.spans:
+            return read_sentences(pairs, ReadOptions(split=split))
+        return [Sentence(tokens, columns={COLUMN: tuple(tags)}) for tokens, tags in pairs]
 
     def _tag(self, X: Tokens) -> list[PredictedSentence]:
         check_is_fitted(self)
