@@ -245,14 +245,15 @@ def _row_passages(
 ) -> list[Passage]:
     found: list[Passage] = []
     end = 0
-    if row.fields:
+    line, fields, raw = row
+    if fields:
         try:
             table.cut(row)
         except FieldError as error:
-            raise DataError(f"{table.name}:{row.line}: {error}") from None
-        for index, (start, stop, is_quoted) in enumerate(_cells(row)):
+            raise DataError(f"{table.name}:{line}: {error}") from None
+        for index, (start, stop, is_quoted) in enumerate(_cells(fields, raw)):
             if index in columns:
-                cell = row.fields[index], row.raw[start:stop], row.raw[end:start], "", document
+                cell = fields[index], raw[start:stop], raw[end:start], "", document
                 passage = (
                     _QuotedPassage(*cell)
                     if is_quoted
@@ -260,14 +261,14 @@ def _row_passages(
                 )
                 found.append(passage)
                 end = stop
-    return _closed(found, row.raw[end:], document)
+    return _closed(found, raw[end:], document)
 
 
-def _cells(row: DelimitedRow) -> Iterator[tuple[int, int, bool]]:
+def _cells(fields: Sequence[str], raw: str) -> Iterator[tuple[int, int, bool]]:
     """Yield where the fields of a row start and end, and whether each is in quotation marks."""
     place = 0
-    for field in row.fields:
-        quoted = QUOTED.match(row.raw, place)
+    for field in fields:
+        quoted = QUOTED.match(raw, place)
         # A file without quoted fields may have fields that begin and end with a quotation mark.
         is_quoted = quoted is not None and quoted[1].replace('""', '"') == field
         start, end = quoted.span(1) if quoted and is_quoted else (place, place + len(field))
