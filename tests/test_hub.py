@@ -189,7 +189,11 @@ def test_the_place_of_data_is_not_told(tiny_model):
     assert "/home/ada" not in card.partition("\n---\n")[0]
 
 
-@pytest.mark.parametrize("name", ["hf://names", "hf://a/b/c", "hf://a/b@", "hf://a/../b"])
+@pytest.mark.parametrize(
+    "name",
+    ["hf://names", "hf://a/b/c", "hf://a/b@", "hf://a/../b"],
+    ids=["no organization", "three steps", "no revision", "dots"],
+)
 def test_a_wrong_name_is_refused(name):
     assert is_hub_name(name)
     with pytest.raises(ConfigError, match="must be hf://ORGANIZATION/NAME"):
