@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
-from ner.cli.commands import Commands
+from ner.cli.commands import QUIET, VERBOSE, Commands, choose_level
 from ner.cli.config import config_app
 from ner.cli.data import data_app
 from ner.cli.hub import push
-from ner.cli.models import eval_command, export, info, rename
+from ner.cli.models import check, eval_command, export, info, rename
+from ner.cli.printing import print_line
 from ner.cli.redact import redact
 from ner.cli.tag import classify, tag
 from ner.cli.train import train
@@ -22,7 +23,7 @@ def _print_version(is_asked: bool) -> None:
     if is_asked:
         import ner
 
-        typer.echo(f"ner {ner.__version__}")
+        print_line(f"ner {ner.__version__}")
         raise typer.Exit
 
 
@@ -34,8 +35,11 @@ def ner(
             "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
         ),
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help=QUIET)] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help=VERBOSE)] = False,
 ) -> None:
     """Train, evaluate and use models that label names, tokens and texts."""
+    choose_level(quiet, verbose)
 
 
 app.command()(train)
@@ -47,6 +51,8 @@ app.command()(tag)
 app.command()(classify)
 
 app.command()(redact)
+
+app.command()(check)
 
 app.command()(export)
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ner.cli.options import ModelArgument, split_columns
+from ner.cli.printing import print_line
 
 
 def push(
@@ -48,4 +49,4 @@ def push(
     address = push_model(
         model, repository, revision=revision, private=private, facts=facts, message=message
     )
-    typer.echo(f"{address}")
+    print_line(address)

@@ -15,7 +15,6 @@ from ner.cli.looking import JSONL, LINES, TEXT
 from ner.cli.options import (
     Encoding,
     TextFormat,
-    print_note,
     read_options,
     refuse_own_input,
     running,
@@ -24,9 +23,11 @@ from ner.cli.options import (
     with_options,
 )
 from ner.cli.outputs import progress
+from ner.cli.printing import print_content
 from ner.cli.streams import bursts
 from ner.cli.tag import Model, required_model
 from ner.errors import ConfigError, DataError, suggestion
+from ner.messages import tell
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
@@ -235,7 +236,7 @@ def _passages(given: Input, fields: tuple[str, ...]) -> "Iterator[Passage]":
         )
     if format_ in TABLES:
         options = reading.updated(format=format_, notes=given.fields.notes)
-        return table_passages(given.source, options, TABLES[format_], fields, print_note)
+        return table_passages(given.source, options, TABLES[format_], fields, tell)
     if given.is_file:
         lines = read_lines(given.source, reading.encoding, keep_returns=True)
     else:
@@ -261,18 +262,22 @@ def _writer(given: Input, out: Path | None) -> "Iterator[Write]":
     # Tables are read with newlines in place of carriage returns.
     has_returns = given.format in TABLES and ends_in_returns(start)
     with ExitStack() as stack:
-        file = stack.enter_context(created(out)) if out else sys.stdout.buffer
+        file = stack.enter_context(created(out)) if out else None
 
         def write(text: str) -> None:
+            content = text.replace("\n", "\r") if has_returns else text
             try:
-                file.write((text.replace("\n", "\r") if has_returns else text).encode(codec))
+                if file is None:
+                    print_content(content, codec)
+                else:
+                    file.write(content.encode(codec))
             except UnicodeEncodeError as error:
                 raise DataError(
                     f"{out or 'output'}: must be text that {codec} can encode. "
                     f"Got {error.object[error.start : error.end]!r}."
                 ) from None
 
-        file.write(mark)
+        write(mark.decode(codec))
         yield write
     sys.stdout.flush()
 

@@ -164,7 +164,9 @@ def test_only_chosen_labels_and_scores_are_replaced(redact, texts, expected, tin
     out = redact("a.txt", "--format", "lines", "--labels", "PER,ORG")[1]
     assert out == "\n".join(expected(texts, lambda e: e.label in ("PER", "ORG")))
     scores = sorted(e.score for text in texts for e in tiny_tagger.tag(text).entities)
-    bound = scores[len(scores) // 2]
+    # Between two scores, which depend a little on the sentences of a batch.
+    middle = len(scores) // 2
+    bound = (scores[middle - 1] + scores[middle]) / 2
     out = redact("a.txt", "--format", "lines", "--min-score", bound)[1]
     assert out == "\n".join(expected(texts, lambda e: e.score >= bound))
 
