@@ -21,7 +21,7 @@ from ner.cli.options import (
 from ner.cli.printing import print_json, print_line, print_lines
 from ner.errors import ConfigError
 from ner.extras import require, require_evaluation
-from ner.messages import tell
+from ner.messages import ignore, tell
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
@@ -116,9 +116,10 @@ def check(
         options = options_for(predictor, data, reading, split="dev", notify=tell)
         sentences = list(read_sentences(data, options))
         list_skipped(reading.problems)
-    found = run_checks(predictor, sentences, notify=(lambda _: None) if as_json else typer.echo)
+    notify = ignore if as_json else print_line
+    found = run_checks(predictor, sentences, notify=notify)
     if as_json:
-        typer.echo(json.dumps([asdict(each) for each in found.checks], indent=1))
+        print_json([asdict(each) for each in found.checks])
     if found.failures:
         raise typer.Exit(1)
 
