@@ -24,6 +24,9 @@ OffsetUnit = Literal["characters", "utf16", "bytes", "crlf"]
 # What happens to spans that overlap, nest or have gaps.
 Overlapping = Literal["refuse", "drop"]
 
+# Where equal names get the same placeholder: in the whole run, or in one text or record.
+RedactionScope = Literal["run", "document"]
+
 # What happens to a sentence that cannot be read.
 OnError = Literal["raise", "skip"]
 

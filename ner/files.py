@@ -299,15 +299,18 @@ def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
     return manifest
 
 
+def is_file_name(name: Any) -> bool:
+    """Whether something is the name of a file within a folder, on any system."""
+    if not isinstance(name, str) or FORBIDDEN.search(name):
+        return False
+    steps = name.split("/")
+    return all(step not in ("", ".", "..") and len(step) <= LONGEST_NAME for step in steps)
+
+
 def _is_entry(name: str, digest: Any) -> bool:
     """Whether a name is that of a file within a folder, and the digest a SHA-256."""
-    steps = name.split("/")
-    return (
-        not FORBIDDEN.search(name)
-        and all(step not in ("", ".", "..") and len(step) <= LONGEST_NAME for step in steps)
-        and isinstance(digest, str)
-        and SHA256.fullmatch(digest) is not None
-    )
+    is_digest = isinstance(digest, str) and SHA256.fullmatch(digest) is not None
+    return is_digest and is_file_name(name)
 
 
 def read_unchanged(folder: Path, read: Callable[[], Result]) -> Result:

@@ -4,7 +4,7 @@ import json
 import shutil
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from ner.features.featurizer import Featurizer
 from ner.features.vectors import VectorStore
 from ner.files import (
     MANIFEST,
+    is_file_name,
     read_json,
     read_manifest,
     read_text,
@@ -306,15 +307,75 @@ def rename(path: str | Path, names: Mapping[str, str], out: str | Path) -> None:
         raise ConfigError(f"{target}: must be a new or empty folder. Got one that holds something.")
     model = load_model(folder)
     check_names(names, model.task)
-    renamed = _renamed(model, names)
+    copy_with_labels(folder, _renamed(model, names), target)
+
+
+def copy_with_labels(folder: Path, model: ModelFolder, target: Path) -> None:
+    """Copy a model folder, but for the files that name labels: these are written anew.
+
+    Args:
+        folder: The folder from which the model was read.
+        model: The same model with other labels, settings or card.
+        target: The copy.
+    """
 
     def write(beside: Path) -> None:
-        for name in model.files:
-            (beside / name).parent.mkdir(exist_ok=True)
-            shutil.copyfile(folder / name, beside / name)
-        _write_labels(beside, renamed)
+        _copy_files(folder, model.files, beside)
+        _write_labels(beside, model)
 
-    write_folder(target, _manifest(renamed), write)
+    write_folder(target, _manifest(model), write)
+
+
+def copy_model(folder: Path, target: Path) -> None:
+    """Copy the files of a model, and nothing else that lies beside them.
+
+    Args:
+        folder: The model folder.
+        target: The copy. A folder that is there is replaced in one step; it may be the same one.
+
+    Raises:
+        ModelFolderError: A file is missing, or was changed.
+    """
+    manifest = read_manifest(folder, FORMAT)
+    names = manifest.pop("files")
+    write_folder(target, manifest, lambda beside: _copy_files(folder, names, beside))
+
+
+def pack_model(folder: Path) -> dict[str, bytes]:
+    """Return the content of each file of a model by its name.
+
+    Raises:
+        ModelFolderError: A file is missing, or was changed.
+    """
+    names = (MANIFEST, *read_manifest(folder, FORMAT)["files"])
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+def unpack_model(content: Any, target: Path) -> None:
+    """Write the files that `pack_model` returned, and check them.
+
+    Args:
+        content: What may be such files, from a place that need not be trusted.
+        target: A new folder.
+
+    Raises:
+        ModelFolderError: The files are not those of a model.
+    """
+    if type(content) is not dict or not all(
+        is_file_name(name) and isinstance(part, bytes) for name, part in content.items()
+    ):
+        raise ModelFolderError(f"{target}: must be files of a model by name. Got something else.")
+    for name, part in content.items():
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(part)
+    read_manifest(target, FORMAT)
+
+
+def _copy_files(folder: Path, names: Iterable[str], target: Path) -> None:
+    for name in names:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / name, target / name)
 
 
 def check_names(names: Mapping[str, str], task: Task) -> None:

@@ -19,7 +19,7 @@ import pytest
 import ner
 from ner.config import Section
 from ner.config.loading import Config, load_config
-from ner.errors import NerError
+from ner.errors import MissingExtraError, NerError
 from ner.inference.loading import PREDICTORS
 from ner.tasks import TASKS
 
@@ -121,7 +121,11 @@ def test_public_names_are_in_order_and_typed():
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_hold(name):
-    failed, _ = doctest.testmod(importlib.import_module(name))
+    try:
+        module = importlib.import_module(name)
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+    failed, _ = doctest.testmod(module)
     assert failed == 0
 
 
@@ -394,6 +398,22 @@ def test_a_missing_extra_says_what_to_install(tiny_model, arguments, need):
 def test_the_base_installation_can_read_a_model(tiny_model):
     result = bare_ner("info", tiny_model)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("module", "package", "extra"),
+    [
+        pytest.param("spacy", "spacy", "spacy", id="spaCy"),
+        pytest.param("presidio", "presidio_analyzer", "presidio", id="Presidio"),
+        pytest.param("sklearn", "sklearn", "train", id="scikit-learn"),
+    ],
+)
+def test_a_plug_whose_library_is_missing_says_what_to_install(module, package, extra):
+    program = BARE.format(blocked=(package,))
+    program += f"import ner\ntry: import ner.{module}\nexcept ner.MissingExtraError as error:"
+    result = python(f"{program} print(error)")
+    expected = f"ner.{module} needs {package}: pip install 'lattice-ner[{extra}]'\n"
+    assert (result.stdout, result.stderr) == (expected, "")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,17 @@ from safetensors.numpy import load_file, save_file
 import ner
 from ner.errors import ConfigError, ModelFolderError
 from ner.files import MANIFEST, read_json, read_manifest, write_folder, write_json
-from ner.model_folder import FILES, FORMAT, MODEL_GRAPH, WORDS_GRAPH, load_model, save_model
+from ner.model_folder import (
+    FILES,
+    FORMAT,
+    MODEL_GRAPH,
+    WORDS_GRAPH,
+    copy_model,
+    load_model,
+    pack_model,
+    save_model,
+    unpack_model,
+)
 from ner.schema import SchemaError
 from tests.tolerance import small_model_bound
 
@@ -442,3 +452,46 @@ def test_a_model_replaces_the_one_before(tiny_model, tmp_path):
     save_model(folder, load_model(tiny_model))
     assert files(folder) == sorted([*FILES, MANIFEST])
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def contents(folder):
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def test_a_copy_has_the_files_of_the_model_and_no_others(tiny_model, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    (folder / "notes.txt").write_text("mine")
+    copy_model(folder, tmp_path / "copy")
+    assert contents(tmp_path / "copy") == contents(tiny_model)
+    copy_model(folder, folder)
+    assert contents(folder) == contents(tiny_model)
+    (folder / "labels.json").write_text("{}")
+    with pytest.raises(ModelFolderError, match=r"labels\.json was changed"):
+        copy_model(folder, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_packed_model_is_unpacked_as_it_was(tiny_model, tmp_path):
+    packed = pack_model(tiny_model)
+    unpack_model(packed, tmp_path / "model")
+    assert contents(tmp_path / "model") == contents(tiny_model) == packed
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(["manifest.json"], id="list"),
+        pytest.param({"../x": b""}, id="outside"),
+        pytest.param({"/x": b""}, id="root"),
+        pytest.param({"x": "text"}, id="text"),
+        pytest.param({1: b""}, id="number"),
+        pytest.param({"x": b""}, id="no manifest"),
+    ],
+)
+def test_other_content_is_not_unpacked(tmp_path, content):
+    with pytest.raises(ModelFolderError):
+        unpack_model(content, tmp_path / "deep" / "model")
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "x"] == []
+    assert not (tmp_path / "x").exists() and not (tmp_path / "deep" / "x").exists()

@@ -7,8 +7,10 @@ import typer
 from ner.cli.commands import QUIET, VERBOSE, Commands, choose_level
 from ner.cli.config import config_app
 from ner.cli.data import data_app
+from ner.cli.hub import push
 from ner.cli.models import check, eval_command, export, info, rename
 from ner.cli.printing import print_line
+from ner.cli.redact import redact
 from ner.cli.tag import classify, tag
 from ner.cli.train import train
 
@@ -48,9 +50,13 @@ app.command()(tag)
 
 app.command()(classify)
 
+app.command()(redact)
+
 app.command()(check)
 
 app.command()(export)
+
+app.command()(push)
 
 app.command()(info)
 

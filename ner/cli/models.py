@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 def eval_command(
     *,
     model: Annotated[
-        Path | None,
-        typer.Argument(metavar="MODEL", help="Model folder, such as runs/sample/model."),
+        str | None,
+        typer.Argument(
+            metavar="MODEL",
+            help="Model folder, such as runs/sample/model, or hf://org/name on the Hugging Face "
+            "hub.",
+        ),
     ] = None,
     data: Annotated[
         str | None, typer.Argument(metavar="FILE", help="Corpus with gold annotation.")
@@ -54,7 +58,7 @@ def eval_command(
     ] = None,
     as_json: Json = False,
     reading: "ReadOptions",
-    load: "Callable[[Path], Predictor]",
+    load: "Callable[[str], Predictor]",
 ) -> None:
     """Compare predictions of a model, or those in a file, with gold annotation."""
     require_evaluation()
@@ -99,12 +103,12 @@ def check(
     ] = None,
     as_json: Json = False,
     reading: "ReadOptions",
-    load: "Callable[[Path], Predictor]",
+    load: "Callable[[str], Predictor]",
 ) -> None:
     """Check that a model keeps its promises: exact, repeatable, the same in any batch."""
     from ner.testing import run_checks
 
-    predictor, sentences = load(model), None
+    predictor, sentences = load(str(model)), None
     if data is not None:
         from ner.data.formats.read import read_sentences
         from ner.inference.reading import options_for
@@ -112,7 +116,8 @@ def check(
         options = options_for(predictor, data, reading, split="dev", notify=tell)
         sentences = list(read_sentences(data, options))
         list_skipped(reading.problems)
-    found = run_checks(predictor, sentences, notify=ignore if as_json else print_line)
+    notify = ignore if as_json else print_line
+    found = run_checks(predictor, sentences, notify=notify)
     if as_json:
         print_json([asdict(each) for each in found.checks])
     if found.failures:

@@ -17,6 +17,7 @@ from ner.messages import tell
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
+    from ner.data.sentence_splitter import FindStarts
     from ner.data.spans import Notes
     from ner.inference.predictor import Predictor
 
@@ -266,15 +267,39 @@ def running(
     precision: PrecisionOption = "fp32",
     device: Device = "cpu",
     threads: Threads = None,
-) -> "Callable[[Path], Predictor]":
-    """Return a function that loads a model folder as the options ask."""
+) -> "Callable[[str], Predictor]":
+    """Return a function that loads a model as the options ask."""
 
-    def load_model(folder: Path) -> "Predictor":
+    def load_model(model: str) -> "Predictor":
         from ner.inference.loading import load
 
-        return load(folder, runtime=runtime, precision=precision, device=device, threads=threads)
+        return load(model, runtime=runtime, precision=precision, device=device, threads=threads)
 
     return load_model
+
+
+def splitting(
+    split_sentences: Annotated[
+        bool, typer.Option("--split-sentences", help="Tag each sentence of a text separately.")
+    ] = False,
+    language: Annotated[
+        str, typer.Option(help="Language of the text for --split-sentences, as an ISO 639 code.")
+    ] = "en",
+    hard_wrapped: Annotated[
+        bool,
+        typer.Option(
+            "--hard-wrapped", help="Text is hard-wrapped; only blank lines end a sentence."
+        ),
+    ] = False,
+) -> "Callable[[], FindStarts | None]":
+    """Return a function that returns what finds the sentences of a text, if the options ask."""
+
+    def make_splitter() -> "FindStarts | None":
+        from ner.data.sentence_splitter import SentenceSplitter
+
+        return SentenceSplitter(language, lines=not hard_wrapped) if split_sentences else None
+
+    return make_splitter
 
 
 def split_columns(columns: str | None) -> tuple[str, ...] | None:

@@ -43,6 +43,14 @@ def print_output(lines: Iterable[str]) -> None:
     sys.stdout.flush()
 
 
+def print_content(text: str, codec: str) -> None:
+    """Print a part of a file in its encoding, without a newline."""
+    if sys.stdout.isatty():
+        sys.stdout.write(visible(text))
+    else:
+        sys.stdout.buffer.write(text.encode(codec))
+
+
 def print_shown(lines: Iterable[str]) -> None:
     """Print lines as they come that are harmless already, and may hold colours of our own."""
     for line in lines:

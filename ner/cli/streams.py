@@ -4,19 +4,21 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ner.choices import Spelling
 from ner.cli.inputs import Input
 from ner.cli.looking import CONLL
 from ner.cli.outputs import Failure, Result, Watch, conll_rows
-from ner.cli.record_fields import SKIPPED
+from ner.cli.record_fields import SKIPPED, Skipped
 
 if TYPE_CHECKING:
     from ner.cli.inputs import Item
-    from ner.data.sentence import PredictedSentence, Sentence
+    from ner.data.sentence import PredictedSentence
     from ner.errors import DataError
     from ner.inference.predictor import Predictor
+
+Element = TypeVar("Element")
 
 
 class Stream:
@@ -64,7 +66,7 @@ class Stream:
             source = given.name if given.is_file and len(self.inputs) > 1 else None
             problems = given.reading.problems if given.is_file else None
             failures = Failures(given.name, source, problems if self.error_rows else None)
-            for burst in self._bursts(given, given.items(self.model)):
+            for burst in bursts(self.model, given, given.items(self.model)):
                 for sentence in self.watch(self.annotate(burst)):
                     row = sentence.source.line if problems is not None and sentence.source else None
                     yield from failures.before(row)
@@ -78,8 +80,8 @@ class Stream:
         from ner.data.formats.conll import annotate_conll
 
         def annotate(items: "Iterable[Item]") -> "Iterator[PredictedSentence]":
-            bursts = map(self.annotate, self._bursts(given, items))
-            return self.watch(sentence for burst in bursts for sentence in burst)
+            tagged = map(self.annotate, bursts(self.model, given, items))
+            return self.watch(sentence for burst in tagged for sentence in burst)
 
         column = self.model.task.column
         if given.format != CONLL:
@@ -95,23 +97,32 @@ class Stream:
             notes=given.fields.notes,
         )
 
-    def _bursts(
-        self, given: Input, items: "Iterable[Item]"
-    ) -> "Iterator[Iterator[str | Sentence]]":
-        """Cut a source where nobody has written more yet, so that all before it is answered."""
-        subwords = self.model.featurizer.subwords
-        if subwords is not None and subwords.context:
-            # A sentence waits for those that follow it in its document.
-            yield (item for item in items if item is not SKIPPED)
-            return
-        stream = iter(items)
-        for first in stream:
-            yield _burst(first, stream, given)
-            # What is printed arrives before anybody waits for more.
-            sys.stdout.flush()
+
+def bursts(
+    model: "Predictor", given: Input, items: "Iterable[Element | Skipped]"
+) -> "Iterator[Iterator[Element]]":
+    """Cut a source where nobody has written more yet, so that all before it is answered.
+
+    Args:
+        model: Annotates the items.
+        given: The source.
+        items: What was read from it.
+    """
+    subwords = model.featurizer.subwords
+    if subwords is not None and subwords.context:
+        # A sentence waits for those that follow it in its document.
+        yield (item for item in items if item is not SKIPPED)
+        return
+    stream = iter(items)
+    for first in stream:
+        yield _burst(first, stream, given)
+        # What is printed arrives before anybody waits for more.
+        sys.stdout.flush()
 
 
-def _burst(item: "Item", stream: "Iterator[Item]", given: Input) -> "Iterator[str | Sentence]":
+def _burst(
+    item: "Element | Skipped", stream: "Iterator[Element | Skipped]", given: Input
+) -> "Iterator[Element]":
     """Yield an item, and those after it that are there already."""
     while item is not SKIPPED:
         yield item

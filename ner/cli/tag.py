@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +9,14 @@ import typer
 from ner.choices import Spelling
 from ner.cli.inputs import Input, Sources, open_inputs
 from ner.cli.looking import CONLL
-from ner.cli.options import NoFormulas, list_skipped, reading_texts, running, with_options
+from ner.cli.options import (
+    NoFormulas,
+    list_skipped,
+    reading_texts,
+    running,
+    splitting,
+    with_options,
+)
 from ner.cli.outputs import (
     ClassOutput,
     Output,
@@ -26,13 +32,18 @@ from ner.messages import tell
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
+    from ner.data.sentence_splitter import FindStarts
     from ner.inference.predictor import Predictor
 
-    Load = Callable[[Path], Predictor]
+    Load = Callable[[str], Predictor]
 
 Model = Annotated[
-    Path | None,
-    typer.Option(metavar="MODEL", help="Model folder, such as runs/sample/model. Required."),
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="Model folder, such as runs/sample/model, or hf://org/name on the Hugging Face hub. "
+        "Required.",
+    ),
 ]
 
 BatchTokens = Annotated[
@@ -50,7 +61,7 @@ ErrorRows = Annotated[
 ]
 
 
-@with_options(reading=reading_texts, load=running)
+@with_options(splitting=splitting, reading=reading_texts, load=running)
 def tag(
     *,
     sources: Sources = None,
@@ -63,37 +74,23 @@ def tag(
         ),
     ] = None,
     scheme: Annotated[Spelling, typer.Option(help="Tag scheme for CoNLL output.")] = "BIO",
-    split_sentences: Annotated[
-        bool, typer.Option("--split-sentences", help="Tag each sentence of a text separately.")
-    ] = False,
-    language: Annotated[
-        str, typer.Option(help="Language of the text for --split-sentences, as an ISO 639 code.")
-    ] = "en",
-    hard_wrapped: Annotated[
-        bool,
-        typer.Option(
-            "--hard-wrapped", help="Text is hard-wrapped; only blank lines end a sentence."
-        ),
-    ] = False,
     no_formulas: NoFormulas = False,
+    splitting: "Callable[[], FindStarts | None]",
     batch_tokens: BatchTokens = None,
     error_rows: ErrorRows = False,
     reading: "ReadOptions",
     load: "Load",
 ) -> None:
     """Find entities in texts, or label their tokens."""
-    folder = _required(model, "tag")
+    folder = required_model(model, "tag")
     reading = _with_error_rows(reading, error_rows)
     inputs = open_inputs(sources, reading, "tag")
-
-    from ner.data.sentence_splitter import SentenceSplitter
-
     tagger = _load_for("tag", folder, inputs, load)
     if output is None:
         is_conll = all(given.format == CONLL for given in inputs)
         output = "pretty" if sys.stdout.isatty() else "conll" if is_conll else "jsonl"
     _check_output(output, error_rows, no_formulas)
-    split = SentenceSplitter(language, lines=not hard_wrapped) if split_sentences else None
+    split = splitting()
     column = tagger.task.column
     with progress() as watch:
         stream = Stream(inputs, tagger, watch, output, error_rows, batch_tokens, split=split)
@@ -124,7 +121,7 @@ def classify(
     load: "Load",
 ) -> None:
     """Label whole texts, with probabilities and the attention that each token got."""
-    folder = _required(model, "classify")
+    folder = required_model(model, "classify")
     output = output or ("pretty" if sys.stdout.isatty() else "jsonl")
     _check_output(output, error_rows, no_formulas)
     reading = _with_error_rows(reading, error_rows)
@@ -142,7 +139,12 @@ def _print(lines: Iterable[str], output: Output | ClassOutput) -> None:
     (print_shown if output in ("pretty", "html") else print_output)(lines)
 
 
-def _required(model: Path | None, command: str) -> Path:
+def required_model(model: str | None, command: str) -> str:
+    """Return the model folder that a command was given.
+
+    Raises:
+        ConfigError: It was given none.
+    """
     if model is None:
         raise ConfigError(
             f"ner {command}: --model is required: a model folder, such as runs/sample/model. "
@@ -151,7 +153,7 @@ def _required(model: Path | None, command: str) -> Path:
     return model
 
 
-def _load_for(command: str, folder: Path, inputs: Sequence[Input], load: "Load") -> "Predictor":
+def _load_for(command: str, folder: str, inputs: Sequence[Input], load: "Load") -> "Predictor":
     """Load a model that the command can use, and warn if it knows other tokens than raw text has.
 
     Raises:

@@ -6,6 +6,7 @@ A file that begins with carriage returns and no newline, as on old Macs, is spli
 import codecs
 import itertools
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -78,7 +79,7 @@ def decoded_lines(
     """Yield the lines of an open file in UTF-8; `text_encoding` returns the encoding."""
     start = _peek(file)
     encoding = _wide_encoding(start) or encoding
-    has_returns = _ends_in_returns(start) and not keep_returns
+    has_returns = ends_in_returns(start) and not keep_returns
     if encoding in UTF8 and not has_returns:
         yield from file
     else:
@@ -102,7 +103,7 @@ def decode_head(start: bytes, encoding: str = "utf-8") -> str:
     """Decode the start of a file. Undecodable bytes are replaced."""
     text = start.decode(_wide_encoding(start) or text_encoding(encoding), "replace")
     text = text.removeprefix(MARK)
-    return text.replace("\r", "\n") if _ends_in_returns(start[:PEEKED]) else text
+    return text.replace("\r", "\n") if ends_in_returns(start[:PEEKED]) else text
 
 
 def text_encoding(name: str) -> str:
@@ -181,6 +182,27 @@ def checked_lines(
         yield number, line
 
 
+def mark_and_codec(start: bytes, encoding: str) -> tuple[bytes, str]:
+    r"""Return the byte order mark of a file, and the codec that writes what follows it.
+
+    Args:
+        start: How the file begins.
+        encoding: Its encoding, unless a mark names another one.
+
+    >>> mark_and_codec(b"\xff\xfea\x00", "utf-8")
+    (b'\xff\xfe', 'utf-16-le')
+    """
+    order = "le" if sys.byteorder == "little" else "be"
+    for mark, wide in WIDE_MARKS.items():
+        if start.startswith(mark):
+            little = mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF32_LE)
+            return mark, f"{wide}-{'le' if little else 'be'}"
+    name = text_encoding(encoding)
+    if name in UTF8:
+        return BOM if start.startswith(BOM) else b"", "utf-8"
+    return b"", f"{name}-{order}" if name in WIDE_MARKS.values() else name
+
+
 def is_wide(start: bytes) -> bool:
     """Whether content that begins like this is in UTF-16 or UTF-32."""
     return _wide_encoding(start) is not None
@@ -240,7 +262,7 @@ def _chunks(file: BinaryFile) -> Iterator[bytes]:
     return iter(lambda: read(CHUNK), b"")
 
 
-def _ends_in_returns(start: bytes) -> bool:
+def ends_in_returns(start: bytes) -> bool:
     """Whether the lines of a file end in carriage returns alone, by how it begins."""
     return b"\r" in start.rstrip(b"\r\0") and b"\n" not in start
 

@@ -32,7 +32,8 @@ def load(
     """Load a model folder.
 
     Args:
-        path: The folder.
+        path: The folder; or the name of a model on the Hugging Face hub, `hf://org/name` or
+            `hf://org/name@revision`, which needs the extra `hub`.
         runtime: "onnx" for ONNX Runtime on the CPU, which needs no torch; "torch"; "auto" for ONNX
             Runtime where the folder holds its files (see `ner.export`) and the device is the CPU.
         precision: "int8" is faster, and changes a tag now and then; only ONNX Runtime has it.
@@ -49,10 +50,10 @@ def load(
     Raises:
         ConfigError: An argument has no such value, or they do not go together.
         ModelFolderError: Something is missing, changed, or from a newer version.
-        MissingExtraError: torch is needed, and not installed.
+        MissingExtraError: torch or `huggingface_hub` is needed, and not installed.
     """
     opened = open_model(
-        Path(path),
+        path,
         runtime=runtime,
         precision=precision,
         device=device,

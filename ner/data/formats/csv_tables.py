@@ -95,6 +95,7 @@ class Table:
         roles: The names of those that are read, by what they hold.
         header: Its header as it is in the file, which is empty if it has none.
         rows: The rows after the header.
+        delimiter: The character between two fields.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Table:
     roles: Mapping[str, str]
     header: str
     rows: Iterator[DelimitedRow]
+    delimiter: str
 
     def cut(self, row: DelimitedRow) -> dict[str, str]:
         """Return the fields of a row by the names of their columns.
@@ -150,7 +152,7 @@ def open_table(source: str | Path, options: ReadOptions, delimiter: str) -> Tabl
     if repeated:
         raise DataError(f"{name}:1: no name of a column may be repeated. Got {short(repeated)}.")
     roles = _find_roles(names, options, f"{name}:1", DELIMITERS[delimiter]) if names else {}
-    return Table(name, names, roles, row[2], rows)
+    return Table(name, names, roles, row[2], rows, delimiter)
 
 
 def read_table(source: str | Path, options: ReadOptions, *, delimiter: str) -> Iterator[Sentence]:

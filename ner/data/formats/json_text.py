@@ -26,15 +26,61 @@ def json_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[Source, Any]
             yield Source(name, number), problem
         elif line.strip(" \t"):
             try:
-                value = json.loads(line)
-            except json.JSONDecodeError as error:
-                value = DataError(
-                    f"{name}:{number}: not JSON: {error.msg} at column {error.colno}. "
-                    "Each line must hold one object."
-                )
-            except (ValueError, RecursionError) as error:  # such as nesting that is too deep
-                value = DataError(f"{name}:{number}: not JSON that can be read: {error}.")
+                value = line_value(line, f"{name}:{number}")
+            except DataError as error:
+                value = error
             yield Source(name, number), value
+
+
+def line_value(line: str, where: str) -> Any:
+    """Read the value on a line; `where` is what messages call the line.
+
+    Raises:
+        DataError: It is not JSON.
+    """
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{where}: not JSON: {error.msg} at column {error.colno}. "
+            "Each line must hold one object."
+        ) from None
+    except (ValueError, RecursionError) as error:  # such as nesting that is too deep
+        raise DataError(f"{where}: not JSON that can be read: {error}.") from None
+
+
+def object_fields(text: str, start: int = 0) -> Iterator[tuple[str, int, int, Any]]:
+    """Yield the key of each field of an object, where its value starts and ends, and the value.
+
+    Args:
+        text: Valid JSON.
+        start: Where the object begins, or blanks before it.
+    """
+    position = _after_blanks(text, _after_blanks(text, start) + 1)
+    while text[position] != "}":
+        key, position = DECODER.raw_decode(text, position)
+        place = _after_blanks(text, _after_blanks(text, position) + 1)  # a colon is between
+        value, end = DECODER.raw_decode(text, place)
+        yield key, place, end, value
+        position = _after_blanks(text, end)
+        if text[position] == ",":
+            position = _after_blanks(text, position + 1)
+
+
+def item_starts(text: str) -> Iterator[int]:
+    """Yield where each item of a list begins; `text` is valid JSON."""
+    position = _after_blanks(text, _after_blanks(text, 0) + 1)
+    while text[position] != "]":
+        yield position
+        _, end = DECODER.raw_decode(text, position)
+        position = _after_blanks(text, end)
+        if text[position] == ",":
+            position = _after_blanks(text, position + 1)
+
+
+def _after_blanks(text: str, position: int) -> int:
+    match = WHITE_SPACE.match(text, position)
+    return match.end() if match else position
 
 
 def json_items(
