@@ -20,7 +20,8 @@ def _compiled(rules: str) -> Any:
     # Compiling takes some 50 ms, which whoever has tokens already does not wait for.
     import regex
 
-    return regex.compile(PATTERNS[rules], ignore_unused=True, **NAMES)
+    lists: dict[str, Any] = NAMES
+    return regex.compile(PATTERNS[rules], ignore_unused=True, **lists)
 
 
 class Tokenizer:
