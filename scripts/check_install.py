@@ -1,7 +1,7 @@
 """Install a wheel into a fresh environment without a compiler, and use what it installs.
 
 python scripts/check_install.py dist/lattice_ner-0.1.0-py3-none-any.whl
-python scripts/check_install.py dist/lattice_ner-0.1.0-py3-none-any.whl --oldest --model runs/names/model
+python scripts/check_install.py dist/lattice_ner-0.1.0-py3-none-any.whl --oldest --model MODEL
 
 Prints the size of the wheel and of the installation, bytecode included, without pip.
 """

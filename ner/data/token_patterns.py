@@ -96,7 +96,8 @@ URL = rf"(?:{SCHEME}{FOREIGN_HOST}|{WWW}(?<!{IN_NAME}....)){ADDRESS}"
 LABEL = rf"(?>[\p{{L}}\p{{N}}\-&&[^{UNSPACED}\p{{Hangul}}]]{{1,63}})"
 HOST = rf"(?>(?:\.{LABEL}){{0,9}})"
 # A period before the @ belongs to an address with a whole host only: groups shorten ad...@x.org.
-EMAIL = rf"(?:{NAME}|_)(?>[\p{{L}}\p{{N}}._%+\-&&[^{UNSPACED}\p{{Hangul}}]]{{0,63}})(?:(?<!\.)@|@(?={LABEL}\.{NAME})){LABEL}{HOST}"
+IN_MAIL = rf"[\p{{L}}\p{{N}}._%+\-&&[^{UNSPACED}\p{{Hangul}}]]"
+EMAIL = rf"(?:{NAME}|_)(?>{IN_MAIL}{{0,63}})(?:(?<!\.)@|@(?={LABEL}\.{NAME})){LABEL}{HOST}"
 HANDLE = (
     rf"@(?<!{IN_NAME}.)(?:{IN_NAME}++|{IN_WORD}++){HOST}|\#(?<!{IN_WORD}.)(?=[\p{{L}}_]){IN_WORD}++"
 )
@@ -136,7 +137,10 @@ EMOJI = (
     r"(?>(?:\u200D\p{Extended_Pictographic}[\p{M}\p{Emoji_Modifier}]*+){0,9})"
 )
 
-EMOTICON = rf"[:;=]['’]?-?[()\[\]|]{{1,3}}{ENDS}|[:;=](?<!{IN_WORD}.)-?[DPp]{ENDS}|\(-?[:;]|\^_*+\^|<3{ENDS}"
+EMOTICON = (
+    rf"[:;=]['’]?-?[()\[\]|]{{1,3}}{ENDS}|[:;=](?<!{IN_WORD}.)-?[DPp]{ENDS}"
+    rf"|\(-?[:;]|\^_*+\^|<3{ENDS}"
+)
 
 # Repeated marks that are one token: ends of sentences, drawn lines, quotes.
 REPEATED = (

@@ -20,8 +20,8 @@ def _compiled(rules: str) -> Any:
     # Compiling takes some 50 ms, which whoever has tokens already does not wait for.
     import regex
 
-    names: Any = NAMES
-    return regex.compile(PATTERNS[rules], ignore_unused=True, **names)
+    lists: dict[str, Any] = NAMES
+    return regex.compile(PATTERNS[rules], ignore_unused=True, **lists)
 
 
 class Tokenizer:
