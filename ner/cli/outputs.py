@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 ESCAPED = {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}
+
+# Characters that are written at once.
+WRITTEN = 1 << 20
 Output = Literal["jsonl", "conll", "tsv", "pretty"]
 ClassOutput = Literal["jsonl", "tsv", "pretty", "html"]
 
@@ -61,7 +64,10 @@ def print_lines(lines: Iterable[str]) -> None:
     from ner.data.lines import replace_surrogates
 
     for line in lines:
-        sys.stdout.write(replace_surrogates(line) + "\n")
+        # A long line is encoded in parts, so that memory holds it once.
+        for start in range(0, len(line), WRITTEN):
+            sys.stdout.write(replace_surrogates(line[start : start + WRITTEN]))
+        sys.stdout.write("\n")
     sys.stdout.flush()
 
 

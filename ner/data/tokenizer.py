@@ -1,18 +1,19 @@
 """Cut raw text into tokens with their places in the text, by the rules of a convention."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import tokenizers
 from tokenizers import pre_tokenizers
 
 from ner.data.lines import reason, replace_surrogates
+from ner.data.long_texts import BLOCK, cut_long_text
 from ner.data.token_patterns import PATTERNS
 from ner.errors import ConfigError, DataError
 
 # Cuts a text into tokens and their half-open ranges in it.
-Tokenize = Callable[[str], tuple[list[str], list[tuple[int, int]]]]
+Tokenize = Callable[[str], tuple[list[str], Sequence[tuple[int, int]]]]
 
 DEFAULT = "conll"
 
@@ -52,14 +53,19 @@ class Tokenizer:
         self._tokenizer = whole
         self._cut = whole.pre_tokenizer.pre_tokenize_str
 
-    def __call__(self, text: str) -> tuple[list[str], list[tuple[int, int]]]:
+    def __call__(self, text: str) -> tuple[list[str], Sequence[tuple[int, int]]]:
         """Return the tokens and their half-open ranges in `text`.
 
         A token is `text[start:end]`, in which lone surrogates become U+FFFD.
         """
         text = replace_surrogates(text)
-        offsets = [place for _, place in self._cut(text) if place[0] < place[1]]
+        if len(text) > BLOCK and self.rules != CUSTOM:
+            return cut_long_text(text, self._places)
+        offsets = self._places(text)
         return [text[start:end] for start, end in offsets], offsets
+
+    def _places(self, text: str) -> list[tuple[int, int]]:
+        return [place for _, place in self._cut(text) if place[0] < place[1]]
 
     def to_json(self) -> str:
         """Return the rules as a `tokenizer.json`, which Hugging Face's `tokenizers` can read."""
