@@ -102,7 +102,9 @@ def list_reader(
     """
 
     def read(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
-        items = json_items(read_lines(source, options.encoding), input_name(source), key)
+        items = json_items(
+            read_lines(source, options.encoding, max_line=options.max_line), input_name(source), key
+        )
         return build_sentences(
             items, lambda item, place: build(item, place, options), options.problems
         )

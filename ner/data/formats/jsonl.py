@@ -431,7 +431,7 @@ def jsonl_record(sentence: Sentence) -> dict[str, Any]:
 
 
 def _read_records(source: str | Path, options: ReadOptions, *, whole: bool) -> Iterator[Sentence]:
-    lines = read_lines(source, options.encoding)
+    lines = read_lines(source, options.encoding, max_line=options.max_line)
     return read_jsonl(lines, input_name(source), options, whole=whole)
 
 
