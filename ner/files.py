@@ -34,6 +34,10 @@ MAX_HEADER = 100_000_000
 # Bytes of a JSON file at most: a vocabulary of ten million words has less.
 MAX_JSON = 250_000_000
 
+# Arrays with so many bytes stay mapped from their file; smaller ones are read into memory, so that
+# nothing happens to them if the file is overwritten.
+MAPPED_FROM = 64 << 20
+
 # What no name of a file in a folder has on any system; letters of a name at most.
 FORBIDDEN = re.compile(r'[\x00-\x1f\\:*?"<>|]')
 LONGEST_NAME = 255

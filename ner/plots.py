@@ -98,7 +98,9 @@ def labels_and_lengths(
     for name, numbers in lengths.items():
         weights = [100 / max(1, len(numbers))] * len(numbers)
         clipped = [min(number, edges[-1]) for number in numbers]
-        length_axis.hist(clipped, bins=edges, weights=weights, histtype="step", label=_drawable(name))
+        length_axis.hist(
+            clipped, bins=edges, weights=weights, histtype="step", label=_drawable(name)
+        )
     length_axis.set(xlabel="tokens of a sentence", ylabel="% of sentences")
     length_axis.legend()
     _save(figure, path)

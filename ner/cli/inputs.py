@@ -181,7 +181,9 @@ class Input:
             return True
         from ner.data.stdin import opened_stream, standard_input
 
-        stream = opened_stream(self.source) or standard_input()
+        stream = standard_input() if self.source == STDIN else opened_stream(self.source)
+        if stream is None:
+            return True
         # A blank line ends a sentence of columns, is no record, and may be a text.
         return stream.has_line(blank={CONLL: True, LINES: None}.get(self.format, False))
 

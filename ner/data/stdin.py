@@ -104,6 +104,8 @@ class StandardInput:
             self._has_ended = True
             self._lines.extend([b"".join(self._pieces)] if self._pieces else [])
             self._pieces.clear()
+            if self.stream is not sys.stdin:
+                self._file.close()
 
 
 _known: list[StandardInput] = []
@@ -121,7 +123,8 @@ def open_stream(path: str | Path) -> bool:
     mode = Path(path).stat().st_mode
     if not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
         return False
-    if str(path) not in _opened:
+    known = _opened.get(str(path))
+    if known is None or known.stream.closed:
         file = Path(path).open("rb")  # noqa: SIM115 - it stays open as long as the process runs
         _opened[str(path)] = StandardInput(file)
     return True

@@ -19,7 +19,7 @@ from ner.evaluation.baselines import NameDictionary
 from ner.evaluation.report import Report
 from ner.evaluation.span_metrics import evaluate_sentences, f1
 from ner.features.arrays import OutputArrays
-from ner.tasks.base import Card, Decode, HeadName, free_edges
+from ner.tasks.base import Card, Decode, HeadName, check_tag_count, free_edges
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class SpanTask:
             ValueError: It holds no tags of a scheme.
         """
         tags, scheme = facts["tags"], facts["scheme"]
+        check_tag_count(tags, "labels.json")
         if "O" not in map(normalize_tag, tags) or scheme not in PREFIXES:
             raise ValueError("labels.json: the tags of a scheme, O among them")
         return cls(tuple(tags), scheme)
@@ -108,12 +109,14 @@ class SpanTask:
         """Append the labels of training data.
 
         Raises:
-            DataError: There are no labels, neither new nor old ones.
+            DataError: There are no labels, neither new nor old ones; or too many of them.
         """
         new = sorted(set(self.count_labels(sentences)).difference(self.labels))
         if not new and not self.labels:
             raise DataError("train: some entities to learn from. Got none.")
-        return type(self)((*self.tags, *tag_set(new, self.scheme)[1:]), self.scheme)
+        tags = (*self.tags, *tag_set(new, self.scheme)[1:])
+        check_tag_count(tags, "train")
+        return type(self)(tags, self.scheme)
 
     def renamed(self, names: Mapping[str, str]) -> Self:
         """Return the same tags with other labels."""

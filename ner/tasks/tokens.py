@@ -17,7 +17,7 @@ from ner.evaluation.baselines import LabelDictionary
 from ner.evaluation.label_metrics import accuracy, evaluate_column
 from ner.evaluation.report import Report
 from ner.features.arrays import OutputArrays
-from ner.tasks.base import Card, Decode, HeadName, free_edges
+from ner.tasks.base import Card, Decode, HeadName, check_tag_count, free_edges
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ class TokenTask:
         """
         if not facts["labels"]:
             raise ValueError("labels.json: at least one label")
+        check_tag_count(facts["labels"], "labels.json")
         return cls(str(facts["column"]), tuple(facts["labels"]))
 
     def to_dict(self) -> dict[str, Any]:
@@ -100,9 +101,15 @@ class TokenTask:
         return Prediction(columns={self.column: ()}, column_scores={self.column: ()})
 
     def extended(self, sentences: Sequence[Sentence]) -> Self:
-        """Append the labels of training data."""
+        """Append the labels of training data.
+
+        Raises:
+            DataError: There are too many labels.
+        """
         new = sorted(set(self.count_labels(sentences)).difference(self.outputs))
-        return type(self)(self.column, (*self.outputs, *new))
+        labels = (*self.outputs, *new)
+        check_tag_count(labels, "train")
+        return type(self)(self.column, labels)
 
     def renamed(self, names: Mapping[str, str]) -> Self:
         """Return the task with other names of labels."""
