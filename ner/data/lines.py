@@ -106,7 +106,7 @@ def decoded_lines(
         file.watch(LineCheck(name, max_line))
         yield from file
     else:
-        yield from checked_file(file, name, max_line)
+        yield from _bounded_lines(file, LineCheck(name, max_line))
 
 
 class LineCheck:
@@ -149,26 +149,17 @@ def line_error(name: str, number: int, most: int) -> DataError:
     )
 
 
-class _CheckedFile(io.RawIOBase):
-    """Passes on the bytes of a file whose lines are checked."""
-
-    def __init__(self, file: Any, check: LineCheck) -> None:
-        self._file, self._check = file, check
-
-    def readable(self) -> bool:
-        """Return True: the content can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill `buffer`, and return the number of bytes."""
-        count = self._file.readinto1(buffer)
-        self._check(bytes(buffer[:count]))
-        return count
-
-
-def checked_file(file: Any, name: str, max_line: int = MAX_LINE) -> io.BufferedReader:
-    """Return a reader of an open file that refuses lines of more than `max_line` bytes."""
-    return io.BufferedReader(_CheckedFile(file, LineCheck(name, max_line)), CHUNK)
+def _bounded_lines(file: BinaryFile, check: LineCheck) -> Iterator[bytes]:
+    """Yield the lines of a file, whose bytes are checked before they are kept."""
+    pieces: list[bytes] = []
+    for chunk in _chunks(file):
+        check(chunk)
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            yield from io.BytesIO(b"".join([*pieces, chunk[:end]]))
+            pieces.clear()
+        pieces.append(chunk[end:])
+    yield from io.BytesIO(b"".join(pieces))
 
 
 def input_name(path: str | Path) -> str:
