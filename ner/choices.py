@@ -35,3 +35,7 @@ RuntimeName = Literal["auto", "onnx", "torch"]
 
 # The numbers that a model computes with: float32, or recurrent layers in eight bits.
 Precision = Literal["fp32", "int8"]
+
+# Bytes of a line of a corpus at most, unless an option says otherwise. A corpus may be a single
+# line of JSON, but a small packed file may also hold a line of many gigabytes.
+MAX_LINE = 1 << 28

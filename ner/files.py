@@ -34,6 +34,10 @@ MAX_HEADER = 100_000_000
 # Bytes of a JSON file at most: a vocabulary of ten million words has less.
 MAX_JSON = 250_000_000
 
+# Arrays with so many bytes stay mapped from their file; smaller ones are read into memory, so that
+# nothing happens to them if the file is overwritten.
+MAPPED_FROM = 64 << 20
+
 # Bytes of another text in a model at most: its card, its configuration, its tokenizer.
 MAX_TEXT = 10_000_000
 

@@ -8,6 +8,7 @@ import typer
 
 from ner.choices import Misaligned, Overlapping, Spelling
 from ner.cli.commands import Commands
+from ner.cli.inputs import is_stream
 from ner.cli.options import (
     READING,
     SEED,
@@ -270,6 +271,7 @@ def convert(
     from ner.data.spans import Notes
 
     refuse_own_input(source, out)
+    is_stream(source)  # a pipe is opened, and read once
     given = reading.format
     read_as = find_format(given) if given else detect_format(source, reading.encoding)
     write_as = format_to_write(Path(out)) if to is None else find_format(to)

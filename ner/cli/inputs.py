@@ -66,7 +66,7 @@ class Input:
         self.fields = RecordFields()
         self.num_replaced = 0
         """How many texts had annotation in place of which there is a prediction."""
-        self.is_stdin = source == STDIN
+        self.is_stdin = source == STDIN or (is_stream(source))
         self._said: set[str] = set()
         named = _known(reading.format)
         if not self.is_file and named not in (None, TEXT, LINES):
@@ -106,7 +106,12 @@ class Input:
         if not self.is_file or self.format not in (TEXT, LINES, CONLL, JSONL, JSON):
             return ()
         is_whole = self.format == TEXT
-        return read_lines(self.source, self.reading.encoding, keep_returns=is_whole)
+        return read_lines(
+            self.source,
+            self.reading.encoding,
+            max_line=self.reading.max_line,
+            keep_returns=is_whole,
+        )
 
     def items(self, model: "Predictor") -> "Iterable[Item]":
         """Return texts, or sentences where the format has more than text.
@@ -175,10 +180,13 @@ class Input:
         """Whether the next text is there, so that nobody has to wait for it."""
         if not self.is_stdin:
             return True
-        from ner.data.stdin import standard_input
+        from ner.data.stdin import opened_stream, standard_input
 
+        stream = standard_input() if self.source == STDIN else opened_stream(self.source)
+        if stream is None:
+            return True
         # A blank line ends a sentence of columns, is no record, and may be a text.
-        return standard_input().has_line(blank={CONLL: True, LINES: None}.get(self.format, False))
+        return stream.has_line(blank={CONLL: True, LINES: None}.get(self.format, False))
 
     def _say(self, line: str) -> None:
         """Tell the user something, once."""
@@ -211,7 +219,14 @@ class Input:
         from ner.data.lines import decode_lines
 
         parts: list[str] = []
-        for _, line, problem in decode_lines(self.lines, self.name, keep_ends=True):
+        size = 0
+        for number, line, problem in decode_lines(self.lines, self.name, keep_ends=True):
+            size += len(line)
+            if size > self.reading.max_line:
+                raise DataError(
+                    f"{self.name}:{number}: a text must have at most {self.reading.max_line} "
+                    "characters. Got more. Allow more: --max-line."
+                )
             if problem is None:
                 parts.append(line)
             elif self.reading.problems is None:
@@ -239,6 +254,20 @@ def _exists(source: str) -> bool:
         return source != "" and Path(source).exists()
     except (OSError, ValueError):  # a text that can be no name, such as a long one
         return False
+
+
+def is_stream(source: str) -> bool:
+    """Open a pipe, such as `<(zcat texts.gz)` in a shell; whether the source is one.
+
+    Raises:
+        DataError: It cannot be opened.
+    """
+    from ner.data.stdin import open_stream
+
+    try:
+        return _exists(source) and open_stream(source)
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read. {error.strerror}.") from None
 
 
 def _known(name: str | None) -> str | None:

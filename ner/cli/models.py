@@ -74,7 +74,7 @@ def eval_command(
         from ner.data.lines import read_lines
         from ner.evaluation.predicted_file import score_predictions
 
-        lines = read_lines(predictions, reading.encoding)
+        lines = read_lines(predictions, reading.encoding, max_line=reading.max_line)
         report = score_predictions(lines, predictions, scheme=scheme)
     elif model is None or data is None:
         raise ConfigError("ner eval: MODEL and FILE are required, or --predictions FILE.")

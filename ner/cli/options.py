@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ner.choices import OffsetUnit, OnError, Precision, RuntimeName, TokenRules
+from ner.choices import MAX_LINE, OffsetUnit, OnError, Precision, RuntimeName, TokenRules
 from ner.cli.commands import with_parameters
 from ner.errors import ConfigError, DataError
 from ner.messages import tell
@@ -56,6 +56,16 @@ ENCODING = typer.Option(
 )
 
 Encoding = Annotated[str, ENCODING]
+
+MaxLine = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        metavar="BYTES",
+        rich_help_panel=READING,
+        help="Longest line of the input, in bytes. A longer one is refused.",
+    ),
+]
 
 Columns = Annotated[
     str | None,
@@ -200,6 +210,7 @@ def with_options(**groups: Callable[..., Any]) -> Callable[[Command], Command]:
 def reading_corpora(
     format_: Format = None,
     encoding: Encoding = "utf-8",
+    max_line: MaxLine = MAX_LINE,
     columns: Columns = None,
     tags: Tags = None,
     target: Target = None,
@@ -223,6 +234,7 @@ def reading_corpora(
         format_,
         encoding,
         columns,
+        max_line=max_line,
         tags=tags,
         target=target,
         tokenize=cut_at_blanks if pretokenized else rules,
@@ -234,22 +246,27 @@ def reading_corpora(
 def reading_gold(
     format_: Format = None,
     encoding: Encoding = "utf-8",
+    max_line: MaxLine = MAX_LINE,
     columns: Columns = None,
     tags: Tags = None,
     on_error: OnErrorOption = "raise",
 ) -> "ReadOptions":
     """Read the options of a command that compares a model with gold annotation."""
-    return read_options(format_, encoding, columns, tags=tags, problems=error_list(on_error))
+    problems = error_list(on_error)
+    return read_options(format_, encoding, columns, max_line=max_line, tags=tags, problems=problems)
 
 
 def reading_texts(
     format_: TextFormat = None,
     encoding: Encoding = "utf-8",
+    max_line: MaxLine = MAX_LINE,
     columns: Columns = None,
     on_error: OnErrorOption = "raise",
 ) -> "ReadOptions":
     """Read the options of a command that annotates texts."""
-    return read_options(format_, encoding, columns, problems=error_list(on_error))
+    return read_options(
+        format_, encoding, columns, max_line=max_line, problems=error_list(on_error)
+    )
 
 
 def read_options(

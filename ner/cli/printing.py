@@ -12,6 +12,9 @@ from typing import Any
 
 from ner.display import one_line, visible
 
+# Characters that are written at once.
+WRITTEN = 1 << 20
+
 
 def print_line(line: str) -> None:
     """Print a line that people read."""
@@ -38,8 +41,11 @@ def print_output(lines: Iterable[str]) -> None:
 
     is_terminal = sys.stdout.isatty()
     for line in lines:
-        clean = replace_surrogates(line)
-        sys.stdout.write((visible(clean) if is_terminal else clean) + "\n")
+        # A long line is encoded in parts, so that memory holds it once.
+        for start in range(0, len(line), WRITTEN):
+            clean = replace_surrogates(line[start : start + WRITTEN])
+            sys.stdout.write(visible(clean) if is_terminal else clean)
+        sys.stdout.write("\n")
     sys.stdout.flush()
 
 

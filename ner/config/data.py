@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from ner.choices import Misaligned, OffsetUnit, OnError, Overlapping, TokenRules
+from pydantic import Field
+
+from ner.choices import MAX_LINE, Misaligned, OffsetUnit, OnError, Overlapping, TokenRules
 from ner.config.base import Names, Section
 
 
@@ -33,6 +35,11 @@ class DataConfig(Section):
     encoding: str = "utf-8"
     """Character encoding of text files, by its Python name, such as `utf-8`, `latin-1` or `cp1252`.
     Change it when a file is refused because it is not UTF-8."""
+
+    max_line: int = Field(MAX_LINE, ge=1)
+    """Longest line of a corpus, in bytes. A longer one is refused before it fills the memory, as in
+    a small packed file with a line of many gigabytes. Raise it for a corpus that is one line of
+    JSON."""
 
     columns: Names = ()
     """Names of the columns of a CoNLL file, or of a CSV or TSV file without a header, in order; `-`

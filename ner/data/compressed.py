@@ -30,8 +30,8 @@ OTHER_PACKINGS = {
     b"\x04\x22\x4d\x18": "an lz4 file",
 }
 
-# The number of packed bytes to unpack at once. It is small, because a byte may become thousands.
-PACKED_CHUNK = 1 << 14
+# The number of packed bytes to unpack at once. It is small, because a byte may become 32,768.
+PACKED_CHUNK = 1 << 9
 
 
 def unpacked_name(name: str) -> str:

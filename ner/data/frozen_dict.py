@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Never, TypeVar
 
+from ner.data.token_ranges import TokenRanges
+
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -45,7 +47,7 @@ def plain(value: Any) -> Any:
     >>> plain({"upos": ("NOUN", "VERB")})
     {'upos': ['NOUN', 'VERB']}
     """
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple | list | TokenRanges):
         return [plain(each) for each in value]
     if isinstance(value, Mapping):
         return {name: plain(each) for name, each in value.items()}

@@ -4,16 +4,19 @@ A file that begins with carriage returns and no newline, as on old Macs, is spli
 """
 
 import codecs
+import io
 import itertools
 import re
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from ner.choices import MAX_LINE
 from ner.data.compressed import check_unpacked, opened
-from ner.data.stdin import standard_input
+from ner.data.stdin import StandardInput, opened_stream, standard_input
 from ner.errors import ConfigError, DataError
 
 # The byte order mark: its bytes in UTF-8, and its character.
@@ -34,6 +37,14 @@ CHUNK = 1 << 16
 
 # How much of a file shows its encoding and the ends of its lines.
 PEEKED = 1 << 12
+
+# What a path may name besides files and folders, for messages.
+SPECIAL_FILES = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -46,7 +57,11 @@ class BinaryFile(Protocol):
 
 
 def read_lines(
-    path: str | Path, encoding: str = "utf-8", *, keep_returns: bool = False
+    path: str | Path,
+    encoding: str = "utf-8",
+    *,
+    keep_returns: bool = False,
+    max_line: int = MAX_LINE,
 ) -> Iterator[bytes]:
     """Yield the lines of a file, or of standard input for "-", in UTF-8.
 
@@ -58,32 +73,94 @@ def read_lines(
         path: The file.
         encoding: The encoding of the file.
         keep_returns: Whether carriage returns stay as they are, and end no line by themselves.
+        max_line: The number of bytes that a line may have.
 
     Raises:
         ConfigError: Python does not know the encoding.
-        DataError: The file does not exist, is a folder, cannot be read, is an archive, or is in
-            another encoding. A missing file is an error of the call; the file is opened for the
-            first line.
+        DataError: The file does not exist, is a folder or a pipe, cannot be read, is an archive, is
+            in another encoding, or has a longer line. A missing file is an error of the call; the
+            file is opened for the first line.
     """
     encoding = text_encoding(encoding)
-    if str(path) == "-":
-        return decoded_lines(standard_input(), input_name(path), encoding, keep_returns)
+    stream = standard_input() if str(path) == "-" else opened_stream(path)
+    if stream is not None:
+        return decoded_lines(stream, input_name(path), encoding, keep_returns, max_line)
     path = Path(path)
     check_file(path)
-    return _lines_of(path, encoding, keep_returns)
+    return _lines_of(path, encoding, keep_returns, max_line)
 
 
 def decoded_lines(
-    file: BinaryFile, name: str, encoding: str, keep_returns: bool = False
+    file: BinaryFile,
+    name: str,
+    encoding: str,
+    keep_returns: bool = False,
+    max_line: int = MAX_LINE,
 ) -> Iterator[bytes]:
     """Yield the lines of an open file in UTF-8; `text_encoding` returns the encoding."""
     start = _peek(file)
     encoding = _wide_encoding(start) or encoding
     has_returns = ends_in_returns(start) and not keep_returns
-    if encoding in UTF8 and not has_returns:
+    if encoding not in UTF8 or has_returns:
+        yield from _recoded(_chunks(file), name, encoding, has_returns, max_line)
+    elif isinstance(file, StandardInput):
+        file.watch(LineCheck(name, max_line))
         yield from file
     else:
-        yield from _recoded(_chunks(file), name, encoding, has_returns)
+        yield from _bounded_lines(file, LineCheck(name, max_line))
+
+
+class LineCheck:
+    """Counts the bytes of lines as they come, so that no line is kept that is too long.
+
+    Args:
+        name: What messages call the file.
+        most: The number of bytes that a line may have.
+    """
+
+    def __init__(self, name: str, most: int) -> None:
+        self._name, self._most = name, most
+        self._number, self._length = 1, 0
+
+    def __call__(self, content: bytes) -> None:
+        """Count the next bytes.
+
+        Raises:
+            DataError: A line is too long.
+        """
+        first = content.find(b"\n")
+        if first >= 0 and self._length + first <= self._most and len(content) <= self._most:
+            # Lines that begin and end here are short enough.
+            self._number += content.count(b"\n")
+            self._length = len(content) - 1 - content.rindex(b"\n")
+            return
+        for i, part in enumerate(content.split(b"\n")):
+            if i:
+                self._number, self._length = self._number + 1, 0
+            self._length += len(part)
+            if self._length > self._most:
+                raise line_error(self._name, self._number, self._most)
+
+
+def line_error(name: str, number: int, most: int) -> DataError:
+    """Return the error for a line that is too long."""
+    return DataError(
+        f"{name}:{number}: a line must have at most {most} bytes. Got more. If the file is as it "
+        "should be, allow longer lines: --max-line, or data.max_line in a configuration."
+    )
+
+
+def _bounded_lines(file: BinaryFile, check: LineCheck) -> Iterator[bytes]:
+    """Yield the lines of a file, whose bytes are checked before they are kept."""
+    pieces: list[bytes] = []
+    for chunk in _chunks(file):
+        check(chunk)
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            yield from io.BytesIO(b"".join([*pieces, chunk[:end]]))
+            pieces.clear()
+        pieces.append(chunk[end:])
+    yield from io.BytesIO(b"".join(pieces))
 
 
 def input_name(path: str | Path) -> str:
@@ -93,6 +170,9 @@ def input_name(path: str | Path) -> str:
 
 def read_head(path: Path, encoding: str = "utf-8", size: int = CHUNK) -> str:
     """Return the start of a file, which may be packed. Undecodable bytes are replaced."""
+    stream = opened_stream(path)
+    if stream is not None:
+        return decode_head(stream.peek(size), encoding)
     check_file(path)
     with opened(path) as file:
         start = file.read(size)
@@ -125,15 +205,21 @@ def text_encoding(name: str) -> str:
 
 
 def check_file(path: Path) -> None:
-    """Refuse a path that is not an existing file."""
+    """Refuse a path that is not an existing file, without opening it."""
     if is_folder(path):
         raise DataError(f"{path}: a directory, but a file is expected.")
     try:
-        path.stat()
+        mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
         raise DataError(f"{path}: no such file.") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read. {error.strerror}.") from None
+    found = next((kind for is_kind, kind in SPECIAL_FILES if is_kind(mode)), None)
+    if found is not None:
+        raise DataError(
+            f"{path}: must be a file that can be read more than once. Got {found}. "
+            "Save the content as a file first."
+        )
 
 
 def is_folder(path: Path) -> bool:
@@ -244,10 +330,10 @@ def reason(error: Exception) -> str:
     return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
 
 
-def _lines_of(path: Path, encoding: str, keep_returns: bool) -> Iterator[bytes]:
+def _lines_of(path: Path, encoding: str, keep_returns: bool, max_line: int) -> Iterator[bytes]:
     with opened(path) as file:
         check_unpacked(_peek(file), path)
-        yield from decoded_lines(file, str(path), encoding, keep_returns)
+        yield from decoded_lines(file, str(path), encoding, keep_returns, max_line)
 
 
 def _peek(file: BinaryFile) -> bytes:
@@ -272,11 +358,12 @@ def _wide_encoding(start: bytes) -> str | None:
 
 
 def _recoded(
-    chunks: Iterable[bytes], name: str, encoding: str, has_returns: bool
+    chunks: Iterable[bytes], name: str, encoding: str, has_returns: bool, max_line: int
 ) -> Iterator[bytes]:
     """Yield the lines of a text in UTF-8; carriage returns become newlines if `has_returns`."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    offset, lines, line = 0, 0, ""
+    offset, lines, length = 0, 0, 0
+    pieces: list[str] = []
     for chunk in itertools.chain(chunks, [b""]):
         waiting = len(decoder.getstate()[0])
         try:
@@ -298,12 +385,19 @@ def _recoded(
         offset += len(chunk)
         if has_returns:
             text = text.replace("\r", "\n")
-        *whole_lines, line = (line + text).split("\n")
-        lines += len(whole_lines)
-        for whole in whole_lines:
-            yield f"{whole}\n".encode("utf-8", "surrogatepass")
-    if line:
-        yield line.encode("utf-8", "surrogatepass")
+        first, *others = text.split("\n")
+        pieces.append(first)
+        length += len(first)
+        if others:
+            whole_lines = ["".join(pieces), *others[:-1]]
+            pieces, length = [others[-1]], len(others[-1])
+            lines += len(whole_lines)
+            for whole in whole_lines:
+                yield f"{whole}\n".encode("utf-8", "surrogatepass")
+        if length > max_line:
+            raise line_error(name, lines + 1, max_line)
+    if length:
+        yield "".join(pieces).encode("utf-8", "surrogatepass")
 
 
 def _not_utf8(

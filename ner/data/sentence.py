@@ -10,6 +10,7 @@ from ner.data.frozen_dict import FrozenDict, plain
 from ner.data.lines import listed, short
 from ner.data.partial import tags_from_allowed
 from ner.data.schemes import Span, spelled_tags
+from ner.data.token_ranges import as_ranges
 from ner.errors import ConfigError, DataError, suggestion
 
 NO_COLUMNS: Mapping[str, tuple[str, ...]] = FrozenDict()
@@ -188,10 +189,8 @@ class Sentence:
         if self.tokens and not self.text:
             fix(self, "text", " ".join(self.tokens))
             fix(self, "offsets", joined_offsets(self.tokens))
-        elif self.offsets and type(self.offsets[0]) is not tuple:
-            fix(self, "offsets", tuple((start, end) for start, end in self.offsets))
         else:
-            fix(self, "offsets", tuple(self.offsets))
+            fix(self, "offsets", as_ranges(self.offsets))
         if len(self.offsets) != len(self.tokens):
             raise ValueError(
                 "offsets: must be a range for each token. "
@@ -382,7 +381,7 @@ class PredictedSentence(Sentence):
         return self._scored(self.prediction.spans or (), self.prediction.scores)
 
 
-def joined_offsets(tokens: Iterable[str]) -> tuple[tuple[int, int], ...]:
+def joined_offsets(tokens: Iterable[str]) -> Sequence[tuple[int, int]]:
     """Return the character ranges of tokens joined by single blanks.
 
     >>> joined_offsets(["New", "York"])
@@ -394,7 +393,7 @@ def joined_offsets(tokens: Iterable[str]) -> tuple[tuple[int, int], ...]:
         end = start + length
         offsets.append((start, end))
         start = end + 1
-    return tuple(offsets)
+    return as_ranges(offsets)
 
 
 def check_spans(spans: Iterable[Span], length: int) -> None:

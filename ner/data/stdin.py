@@ -1,12 +1,16 @@
-"""Standard input as it comes: what is there can be looked at, and answered before more comes."""
+"""Standard input as it comes: what is there can be looked at, and answered before more comes.
+
+So can other pipes, such as `<(zcat texts.gz)` in a shell, for commands that read them once.
+"""
 
 import os
 import select
 import stat
 import sys
 from collections import deque
-from collections.abc import Iterator
-from typing import Any, TextIO
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
 
 CHUNK = 1 << 16
 
@@ -19,12 +23,13 @@ class StandardInput:
     """The bytes of a stream: an open file, as far as `ner.data.lines` needs one.
 
     Args:
-        stream: The stream, such as `sys.stdin`.
+        stream: The stream, such as `sys.stdin`, or an open file of bytes.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | BinaryIO) -> None:
         self.stream = stream
-        self._file: Any = stream.buffer
+        self._check: Callable[[bytes], None] | None = None
+        self._file: Any = getattr(stream, "buffer", stream)
         # Whole lines that have come, and the pieces of one that has no end yet.
         self._lines: deque[bytes] = deque()
         self._pieces: list[bytes] = []
@@ -33,6 +38,11 @@ class StandardInput:
             self._is_pipe = not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
         except (OSError, ValueError):  # no file of the system: everything is there
             self._is_pipe = False
+
+    def watch(self, check: Callable[[bytes], None]) -> None:
+        """Call a function with all bytes that are there, and that come; it may refuse them."""
+        check(b"".join([*self._lines, *self._pieces]))
+        self._check = check
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the lines; wait for one only if none is there."""
@@ -81,6 +91,8 @@ class StandardInput:
     def _fill(self) -> None:
         """Read what there is; wait if there is nothing."""
         chunk = self._file.read1(CHUNK)
+        if self._check is not None:
+            self._check(chunk)
         *ends, rest = chunk.split(b"\n")
         if ends:
             ends[0] = b"".join([*self._pieces, ends[0]])
@@ -92,9 +104,35 @@ class StandardInput:
             self._has_ended = True
             self._lines.extend([b"".join(self._pieces)] if self._pieces else [])
             self._pieces.clear()
+            if self.stream is not sys.stdin:
+                self._file.close()
 
 
 _known: list[StandardInput] = []
+_opened: dict[str, StandardInput] = {}
+
+
+def open_stream(path: str | Path) -> bool:
+    """Open a pipe or a terminal, for a command that reads it once; whether the path names one.
+
+    Everybody who reads this path afterwards shares it, as with standard input.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    mode = Path(path).stat().st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)):
+        return False
+    known = _opened.get(str(path))
+    if known is None or known.stream.closed:
+        file = Path(path).open("rb")  # noqa: SIM115 - it stays open as long as the process runs
+        _opened[str(path)] = StandardInput(file)
+    return True
+
+
+def opened_stream(path: str | Path) -> StandardInput | None:
+    """Return what `open_stream` opened; None for any other path."""
+    return _opened.get(str(path))
 
 
 def standard_input() -> StandardInput:

@@ -1,18 +1,22 @@
 """Cut raw text into tokens with their places in the text, by the rules of a convention."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Self
 
 from ner.data.lines import replace_surrogates, short
 from ner.data.token_patterns import NAMES, PATTERNS, VERSION
+from ner.data.token_ranges import TokenRanges
 from ner.errors import ConfigError, DataError
 
 # Cuts a text into tokens and their half-open ranges in it.
-Tokenize = Callable[[str], tuple[list[str], list[tuple[int, int]]]]
+Tokenize = Callable[[str], tuple[list[str], Sequence[tuple[int, int]]]]
 
 DEFAULT = "conll"
+
+# Characters of a text from which on the ranges of its tokens are kept in little memory.
+LONG = 1 << 16
 
 
 @cache
@@ -47,13 +51,14 @@ class Tokenizer:
             raise ConfigError(f"tokenizer: must be one of {', '.join(PATTERNS)}. Got {rules!r}.")
         self.rules = rules
 
-    def __call__(self, text: str) -> tuple[list[str], list[tuple[int, int]]]:
+    def __call__(self, text: str) -> tuple[list[str], Sequence[tuple[int, int]]]:
         """Return the tokens and their half-open ranges in `text`.
 
         A token is `text[start:end]`, in which lone surrogates become U+FFFD.
         """
         text = replace_surrogates(text)
-        offsets = [match.span() for match in _compiled(self.rules).finditer(text)]
+        found = (match.span() for match in _compiled(self.rules).finditer(text))
+        offsets = list(found) if len(text) < LONG else TokenRanges(found)
         return [text[start:end] for start, end in offsets], offsets
 
     def to_json(self) -> str:

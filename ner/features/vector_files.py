@@ -14,7 +14,7 @@ from ner.data.compressed import is_tar, opened
 from ner.data.lines import PEEKED, decoded_lines, is_wide
 from ner.errors import DataError
 
-# Bytes of text that are parsed at a time, and lines of a text in another encoding.
+# Bytes that are read at a time, and lines that are parsed at a time.
 CHUNK, LINES = 1 << 22, 1 << 12
 
 ZIP = b"PK\x03\x04"
@@ -88,10 +88,7 @@ def check_is_text(start: bytes, path: Path) -> None:
 
 def line_batches(file: io.BufferedReader, start: bytes, path: Path) -> Iterator[list[bytes]]:
     """Yield lists of the lines of a text, in UTF-8."""
-    if not is_wide(start):
-        yield from iter(lambda: file.readlines(CHUNK), [])
-        return
-    lines = decoded_lines(file, str(path), "utf-8")
+    lines = decoded_lines(file, str(path), "utf-8", keep_returns=not is_wide(start))
     yield from iter(lambda: list(itertools.islice(lines, LINES)), [])
 
 

@@ -23,7 +23,7 @@ from ner.features.vector_files import (
     opened_vectors,
     peeked,
 )
-from ner.files import SafetensorsHeader, replacing
+from ner.files import MAPPED_FROM, SafetensorsHeader, replacing
 
 # The most bytes of a word in a binary file.
 LONGEST_WORD = 1 << 16
@@ -327,14 +327,18 @@ def _hash(words: Iterable[bytes]) -> NDArray[np.uint64]:
 
 
 def _map_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Map the arrays of a file that `VectorStore.save` wrote into memory.
+    """Read the arrays of a file that `VectorStore.save` wrote, or map those of a large one.
 
     Raises:
         ValueError: An array is cut off, or has another type or shape.
     """
     header = SafetensorsHeader.read(path)
-    # A plain array over the mapping: slices of np.memmap cost many times as much.
-    data = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))[len(header.content) :]
+    if path.stat().st_size < MAPPED_FROM:
+        content: NDArray[Any] = np.fromfile(path, dtype=np.uint8)
+    else:
+        # A plain array over the mapping: slices of np.memmap cost many times as much.
+        content = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
+    data = content[len(header.content) :]
     arrays: dict[str, NDArray[Any]] = {}
     for name, (type_name, dtype) in STORE_TYPES.items():
         stored = header.arrays[name]

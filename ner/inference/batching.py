@@ -23,6 +23,9 @@ BATCH_TOKENS = 2048
 # many tokens, those on either side included that neighbouring pieces have too: they let the states
 # of the network forget where it was cut.
 PIECE_TOKENS, OVERLAP = 2048, 256
+
+# Pieces of a sentence that are made at a time, for each batch that runs at once.
+PIECES_AHEAD = 8
 Result = TypeVar("Result")
 
 # Takes outputs of the network and lengths (B); returns one result a sentence.
@@ -111,16 +114,27 @@ class BatchRunner:
     def _emissions(self, sentence: Sentence, batch_tokens: int) -> Floats:
         """Compute the scores of tags piece by piece: (1 T C)."""
         step = PIECE_TOKENS - 2 * OVERLAP
-        pieces: list[Sentence] = []
-        inner: list[slice] = []
-        for start in range(0, len(sentence), step):
-            begin, end = max(0, start - OVERLAP), min(len(sentence), start + step + OVERLAP)
-            columns = {name: values[begin:end] for name, values in sentence.columns.items()}
-            pieces.append(Sentence(sentence.tokens[begin:end], columns=columns))
-            inner.append(slice(start - begin, min(len(sentence), start + step) - begin))
-        none = np.empty((0, 0), dtype=np.float32)
-        found = self.run(pieces, _emissions_of_each, none, batch_tokens)
-        return np.concatenate([f[i] for f, i in zip(found, inner, strict=True)])[np.newaxis]
+        group = step * PIECES_AHEAD * self.runtime.workers
+        scores = np.empty((1, 0, 0), dtype=np.float32)
+        for first in range(0, len(sentence), group):
+            starts = range(first, min(first + group, len(sentence)), step)
+            pieces = [_piece(sentence, start, start + step) for start in starts]
+            none = np.empty((0, 0), dtype=np.float32)
+            found = self.run(pieces, _emissions_of_each, none, batch_tokens)
+            if not scores.size:
+                scores = np.empty((1, len(sentence), found[0].shape[1]), dtype=np.float32)
+            for start, each in zip(starts, found, strict=True):
+                before = min(start, OVERLAP)
+                end = min(start + step, len(sentence))
+                scores[0, start:end] = each[before : before + end - start]
+        return scores
+
+
+def _piece(sentence: Sentence, start: int, end: int) -> Sentence:
+    """Cut out tokens with those around them that their states depend on."""
+    begin, end = max(0, start - OVERLAP), min(len(sentence), end + OVERLAP)
+    columns = {name: values[begin:end] for name, values in sentence.columns.items()}
+    return Sentence(sentence.tokens[begin:end], columns=columns)
 
 
 def _emissions_of_each(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Floats]:

@@ -9,7 +9,7 @@
                       attention (B K T)
     model.int8.onnx   the same as model.onnx, with weights of eight bits
 
-The tables of words.onnx lie in model.safetensors, and are mapped into memory from there.
+The tables of words.onnx lie in model.safetensors. Large ones are mapped into memory from there.
 """
 
 import os
@@ -24,7 +24,7 @@ from ner.choices import Precision
 from ner.crf.forward_backward import Edges
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
-from ner.files import SafetensorsHeader, utf8_path
+from ner.files import MAPPED_FROM, SafetensorsHeader, utf8_path
 from ner.inference.graph_check import check_graph
 from ner.model_folder import GRAPHS, WEIGHTS, WORDS_GRAPH, StoredWeights
 from ner.tasks import Task
@@ -32,6 +32,9 @@ from ner.tasks.base import HeadName
 
 # The key in a graph for the digest of the header of the weights that it was made with.
 WEIGHTS_KEY = "weights"
+
+# How the names of tables end, of which a graph has no copy.
+TABLE = ".table.weight"
 
 # Bytes of a graph at most: protocol buffers have no more.
 MAX_GRAPH = 2**31
@@ -81,7 +84,9 @@ class Graph:
         options.log_severity_level = FATAL
         # Texts have many lengths, and the plan of the memory for each would never be freed.
         options.enable_mem_pattern = False
+        self._tables = _read_tables(folder, name)
         try:
+            options.add_external_initializers(list(self._tables), list(self._tables.values()))
             with utf8_path(folder) as place:
                 self._session = onnxruntime.InferenceSession(
                     place / name,
@@ -160,6 +165,23 @@ class Graph:
                     f"{getattr(array, 'shape', None)}."
                 )
         return results
+
+
+def _read_tables(folder: Path, name: str) -> dict[str, onnxruntime.OrtValue]:
+    """Read the tables that a graph has in the file of weights, except large ones.
+
+    The runtime would map all of them into memory, and a process dies if the file of a mapping is
+    cut off. The values must live as long as the graph.
+    """
+    graph = (folder / name).read_bytes()
+    arrays = SafetensorsHeader.read(folder / WEIGHTS).arrays
+    weights = StoredWeights(folder / WEIGHTS)
+    return {
+        table: onnxruntime.OrtValue.ortvalue_from_numpy(weights[table])
+        for table in weights
+        if table.endswith(TABLE) and table.encode() in graph
+        if np.subtract(*arrays[table]["data_offsets"][::-1]) < MAPPED_FROM
+    }
 
 
 def _fits(array: Any, shape: tuple[int | None, ...] | None) -> bool:

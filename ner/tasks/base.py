@@ -9,11 +9,16 @@ from numpy.typing import NDArray
 
 from ner.crf.forward_backward import Edges
 from ner.data.sentence import Prediction, Sentence
+from ner.errors import DataError
 from ner.evaluation.report import Report
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
 
 # Takes the outputs of a network for a batch, and lengths (B); returns one prediction a sentence.
 Decode = Callable[[OutputArrays, NDArray[np.int64]], Sequence[Prediction]]
+
+# Tags of spans or of tokens at most. A table of the scores of all their pairs then takes 512 MiB,
+# and a model in use has a few such tables.
+MOST_TAGS = 8192
 
 # Heads of a network: one that scores the tags of each token, one that scores classes of a text.
 HeadName = Literal["tags", "classes"]
@@ -185,6 +190,21 @@ class Task(Protocol):
             names: New names by old ones; a label without any keeps its own.
         """
         ...
+
+
+def check_tag_count(tags: Sequence[str], where: str) -> None:
+    """Refuse more tags than there is memory for the scores of their pairs.
+
+    Raises:
+        DataError: There are more than `MOST_TAGS`.
+    """
+    count = len(tags)
+    if count > MOST_TAGS:
+        raise DataError(
+            f"{where}: a model has at most {MOST_TAGS} tags, because each pair of tags has a score "
+            f"of 8 bytes. Got {count}, whose scores would take {8 * count**2 / 2**30:.0f} GiB. "
+            "Merge labels, or learn those of whole texts with --task classify."
+        )
 
 
 def free_edges(count: int) -> Edges:

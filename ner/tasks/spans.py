@@ -20,7 +20,7 @@ from ner.evaluation.report import Report
 from ner.evaluation.span_metrics import evaluate_sentences, f1
 from ner.features.arrays import OutputArrays
 from ner.schema import SchemaError, Table, one_of, strings
-from ner.tasks.base import Card, Decode, HeadName, free_edges
+from ner.tasks.base import Card, Decode, HeadName, check_tag_count, free_edges
 
 
 def _has_label(tag: str) -> bool:
@@ -83,6 +83,7 @@ class SpanTask:
         """
         LABELS.check(facts, "labels.json: ")
         tags, scheme = facts["tags"], facts["scheme"]
+        check_tag_count(tags, "labels.json")
         known = {"O", *tag_set({tag[2:] for tag in tags if tag != "O"}, scheme)}
         if "O" not in tags or not known.issuperset(tags):
             raise SchemaError(f"labels.json: tags must be those of {scheme}, O among them.")
@@ -121,12 +122,14 @@ class SpanTask:
         """Append the labels of training data.
 
         Raises:
-            DataError: There are no labels, neither new nor old ones.
+            DataError: There are no labels, neither new nor old ones; or too many of them.
         """
         new = sorted(set(self.count_labels(sentences)).difference(self.labels))
         if not new and not self.labels:
             raise DataError("train: some entities to learn from. Got none.")
-        return type(self)((*self.tags, *tag_set(new, self.scheme)[1:]), self.scheme)
+        tags = (*self.tags, *tag_set(new, self.scheme)[1:])
+        check_tag_count(tags, "train")
+        return type(self)(tags, self.scheme)
 
     def renamed(self, names: Mapping[str, str]) -> Self:
         """Return the same tags with other labels."""

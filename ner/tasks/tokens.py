@@ -18,7 +18,7 @@ from ner.evaluation.label_metrics import accuracy, evaluate_column
 from ner.evaluation.report import Report
 from ner.features.arrays import OutputArrays
 from ner.schema import SchemaError, Table, strings, text
-from ner.tasks.base import Card, Decode, HeadName, free_edges
+from ner.tasks.base import Card, Decode, HeadName, check_tag_count, free_edges
 
 LABELS = Table({"column": text, "labels": strings()}, required=("column", "labels"))
 
@@ -82,6 +82,7 @@ class TokenTask:
         LABELS.check(facts, "labels.json: ")
         if not facts["labels"]:
             raise SchemaError("labels.json: labels must be at least one. Got none.")
+        check_tag_count(facts["labels"], "labels.json")
         return cls(facts["column"], tuple(facts["labels"]))
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,9 +105,15 @@ class TokenTask:
         return Prediction(columns={self.column: ()}, column_scores={self.column: ()})
 
     def extended(self, sentences: Sequence[Sentence]) -> Self:
-        """Append the labels of training data."""
+        """Append the labels of training data.
+
+        Raises:
+            DataError: There are too many labels.
+        """
         new = sorted(set(self.count_labels(sentences)).difference(self.outputs))
-        return type(self)(self.column, (*self.outputs, *new))
+        labels = (*self.outputs, *new)
+        check_tag_count(labels, "train")
+        return type(self)(self.column, labels)
 
     def renamed(self, names: Mapping[str, str]) -> Self:
         """Return the task with other names of labels."""

@@ -320,7 +320,7 @@ class _Tally:
             ("sentences", "tokens", "entities", "skipped", "changed", "texts_cut_into_tokens"), 0
         )
 
-    def tokenize(self, text: str) -> tuple[list[str], list[tuple[int, int]]]:
+    def tokenize(self, text: str) -> tuple[list[str], Sequence[tuple[int, int]]]:
         self.totals["texts_cut_into_tokens"] += 1
         return self.tokenizer(text)
 

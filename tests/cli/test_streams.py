@@ -260,3 +260,33 @@ def test_conll_on_a_pipe_keeps_its_rows(tag):
     code, out, err = tag("-", stdin=CONLL.encode())
     assert (code, err) == (0, "stdin: read as conll.\n")
     assert out == tag(write("x.conll", CONLL))[1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs pipes with paths")
+def test_a_pipe_is_a_source_that_is_read_once(tag):
+    reading, writing = os.pipe()
+    os.write(writing, b"Awa Badjie left.\nAda met Bob.\n")
+    os.close(writing)
+    try:
+        code, out, _ = tag(f"/dev/fd/{reading}", "--output", "jsonl")
+    finally:
+        os.close(reading)
+    assert code == 0
+    assert [record["text"] for record in records(out)] == ["Awa Badjie left.", "Ada met Bob."]
+
+
+@pytest.mark.parametrize("source", ["a.txt", "a.jsonl", "-"], ids=["text", "records", "stdin"])
+def test_lines_that_are_too_long_are_refused(tag, source):
+    content = '{"text": "a"}\n{"text": "' + "a" * 100 + '"}\n'
+    name = source if source == "-" else write(source, content)
+    stdin = content.encode() if source == "-" else b""
+    code, _, err = tag(name, "--max-line", "50", stdin=stdin)
+    assert code == 1
+    assert ":2: a line must have at most 50 bytes" in err
+
+
+def test_a_whole_text_that_is_too_long_is_refused(tag):
+    name = write("a.txt", "Awa left.\n" * 10)
+    code, _, err = tag(name, "--format", "text", "--max-line", "50")
+    assert code == 1
+    assert "a.txt:6: a text must have at most 50 characters" in err

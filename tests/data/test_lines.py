@@ -3,8 +3,10 @@ import gzip
 import io
 import lzma
 import os
+import socket
 import sys
 import tarfile
+import tracemalloc
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -13,9 +15,11 @@ import pytest
 
 from ner.data.compressed import created, unpacked_name
 from ner.data.formats.conll import read_conll
-from ner.data.formats.read import read_sentences
+from ner.data.formats.options import ReadOptions
+from ner.data.formats.read import file_digest, read_sentences
 from ner.data.lines import checked_lines, decode_lines, read_head, read_lines
 from ner.errors import DataError, MissingExtraError
+from ner.features.vectors import read_vectors
 from tests.data.corpora import error_line, write
 
 zstandard = pytest.importorskip("zstandard")
@@ -274,3 +278,71 @@ def test_a_file_that_is_no_such_encoding_as_a_whole_is_one_line(tmp_path, encodi
     path = write(tmp_path / "a.conll", "Ada O\n–")
     message = error_line(lambda: lines_of(path, encoding=encoding), tmp_path)
     assert message.startswith(f"a.conll:1: not {encoding}: ")
+
+
+LONG = b"Ada B-PER\nleft O\n" + b"a" * 300_000 + b" O\n"
+
+
+@pytest.mark.parametrize("kind", [*COMPRESS, "plain"])
+def test_a_line_that_is_too_long_is_refused_with_its_number(tmp_path, kind):
+    content = LONG if kind == "plain" else COMPRESS[kind](LONG)
+    path = write(tmp_path / "x.conll", content)
+    assert len(list(read_lines(path, max_line=300_003))) == 3
+    with pytest.raises(DataError, match=r"x\.conll:3: a line must have at most 200000 bytes"):
+        list(read_sentences(path, ReadOptions(max_line=200_000)))
+
+
+@pytest.mark.parametrize("most", [8, 10, 17, 18, 300_001])
+def test_just_the_lines_that_are_too_long_are_refused(tmp_path, most):
+    lines = [b"a" * 10, b"", b"b" * 17, b"c" * 18, b"d" * 300_002]
+    path = write(tmp_path / "x.txt", b"\n".join(lines))
+    number = next(i for i, line in enumerate(lines, 1) if len(line) > most)
+    found = read_lines(path, max_line=most)
+    with pytest.raises(DataError, match=rf"x\.txt:{number}: a line"):
+        list(found)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_long_lines_in_other_encodings_are_refused(tmp_path, encoding):
+    path = write(tmp_path / "x.conll", LONG.decode().encode(encoding))
+    with pytest.raises(DataError, match=r"x\.conll:3: a line must have at most 200000 bytes"):
+        list(read_lines(path, encoding, max_line=200_000))
+
+
+def test_a_file_of_carriage_returns_has_short_lines(tmp_path):
+    path = write(tmp_path / "x.txt", b"Ada left.\r" * 1000)
+    assert len(list(read_lines(path, max_line=20))) == 1000
+
+
+def test_a_small_file_with_a_line_of_a_gigabyte_takes_no_memory(tmp_path):
+    path = tmp_path / "x.jsonl.zst"
+    with path.open("wb") as file, zstandard.ZstdCompressor().stream_writer(file) as packed:
+        for _ in range(64):
+            packed.write(bytes(1 << 24))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"x\.jsonl\.zst:1: a line"):
+        list(read_sentences(path, ReadOptions(max_line=1 << 20)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 32 << 20
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs named pipes")
+@pytest.mark.parametrize(
+    "read", [read_sentences, read_vectors, file_digest], ids=["corpus", "vectors", "digest"]
+)
+def test_a_pipe_that_nobody_writes_to_is_refused_at_once(tmp_path, read):
+    path = tmp_path / "x"
+    os.mkfifo(path)
+    with pytest.raises(DataError, match=r"x: must be a file that can be read more.* Got a pipe"):
+        read(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs sockets with paths")
+def test_a_socket_and_a_device_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the path of a socket must be short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("s")
+        for path, kind in (("s", "a socket"), ("/dev/zero", "a device")):
+            with pytest.raises(DataError, match=f"must be a file .* Got {kind}"):
+                read_sentences(path)

@@ -351,6 +351,28 @@ def test_the_runtime_has_no_thread_of_its_own_and_leaves_nothing_in_the_home(fol
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("change", ["overwritten", "cut off"])
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+def test_a_model_in_use_survives_that_its_file_is_written_in_place(
+    folder, tmp_path, change, runtime
+):
+    copy = tmp_path / "model"
+    shutil.copytree(folder, copy)
+    script = f"""
+import os, ner
+tagger = ner.load({str(copy)!r}, runtime={runtime!r}, threads=1)
+with open({str(copy / WEIGHTS)!r}, "r+b") as file:
+    size = file.seek(0, 2)
+    file.truncate(1000) if {change == "cut off"} else (file.seek(0), file.write(os.urandom(size)))
+print([tuple(e.to_dict().values()) for e in tagger.tag({TEXT!r}).entities])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    expected = ner.load(folder, runtime=runtime, threads=1).tag(TEXT).entities
+    assert done.stdout.strip() == str([tuple(e.to_dict().values()) for e in expected])
+
+
 def changed_graph(tmp_path, change):
     """Copy a model with another graph, signed."""
     folder = shutil.copytree(GOLDEN / "spans" / "model", tmp_path / "model")

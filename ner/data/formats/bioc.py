@@ -48,7 +48,9 @@ def read_bioc(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
         DataError: The file is not JSON, a field has the wrong type, or a span does not fit.
     """
     name = input_name(source)
-    items = json_documents(read_lines(source, options.encoding), name, COLLECTION_KEYS)
+    items = json_documents(
+        read_lines(source, options.encoding, max_line=options.max_line), name, COLLECTION_KEYS
+    )
     rules = options.rules
 
     def passages() -> Iterator[tuple[Source, Passage | DataError]]:

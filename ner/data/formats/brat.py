@@ -65,7 +65,9 @@ def read_brat(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
     def build(path: Path, place: Source) -> Sentence:
         name = path.relative_to(folder).with_suffix("").as_posix()
         lines = checked_lines(
-            read_lines(path, options.encoding, keep_returns=True), str(path), keep_ends=True
+            read_lines(path, options.encoding, max_line=options.max_line, keep_returns=True),
+            str(path),
+            keep_ends=True,
         )
         text = "".join(line for _, line in lines)
         annotation = path.with_suffix(ANNOTATION_ENDING)

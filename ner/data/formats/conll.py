@@ -296,7 +296,7 @@ def _row(fields: Sequence[str], where: str) -> str:
 
 
 def _read_conll(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
-    lines = read_lines(source, options.encoding)
+    lines = read_lines(source, options.encoding, max_line=options.max_line)
     tags = options.tag_column
     if options.tags and options.columns and tags not in (None, *options.columns):
         raise ConfigError(

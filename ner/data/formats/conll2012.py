@@ -139,7 +139,7 @@ def _spans(
 
 
 def _read(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
-    lines = read_lines(source, options.encoding)
+    lines = read_lines(source, options.encoding, max_line=options.max_line)
     return read_conll2012(lines, input_name(source), options.rules, options.problems)
 
 

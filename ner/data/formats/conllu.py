@@ -380,7 +380,7 @@ def _row(fields: list[str], where: str) -> str:
 
 
 def _read_conllu(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
-    lines = read_lines(source, options.encoding)
+    lines = read_lines(source, options.encoding, max_line=options.max_line)
     return read_conllu(
         lines, input_name(source), options.tags, options.problems, options.rules.notes
     )

@@ -134,7 +134,7 @@ def open_table(source: str | Path, options: ReadOptions, delimiter: str) -> Tabl
         DataError: The header lacks a column or repeats one.
     """
     name = input_name(source)
-    lines = iter(read_lines(source, options.encoding))
+    lines = iter(read_lines(source, options.encoding, max_line=options.max_line))
     first = list(itertools.islice(lines, 1))
     header = next((line for _, line, _ in decode_lines(first, name)), "")
     given = delimiter

@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from ner.choices import MAX_LINE
 from ner.data.lines import checked_lines
 from ner.errors import DataError
 
@@ -69,8 +70,15 @@ def _quoted_row(
     read: list[NumberedLine] = []
 
     def texts() -> Iterator[str]:
+        size = 0
         for line in itertools.chain([first], rest):
             read.append(line)
+            size += len(line[1])
+            if size > MAX_LINE:
+                raise DataError(
+                    f"{name}:{first[0]}: a row must have at most {MAX_LINE} characters. Got more. "
+                    "Is a quotation mark missing?"
+                )
             yield line[1]
 
     try:

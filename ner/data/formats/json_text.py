@@ -12,11 +12,15 @@ from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import build_sentences
 from ner.data.lines import checked_lines, decode_lines, input_name, read_lines
 from ner.data.sentence import Sentence, Source
+from ner.data.token_ranges import TokenRanges
 from ner.errors import DataError
 
 FIRST_OF_PAIR = re.compile("[\ud800-\udbff](?=[\udc00-\udfff])")
 WHITE_SPACE = re.compile(r"[ \t\r\n]*")
 DECODER = json.JSONDecoder()
+
+# Ranges of tokens that are written at a time.
+RANGES = 1 << 12
 
 
 def json_lines(lines: Iterable[bytes], name: str) -> Iterator[tuple[Source, Any]]:
@@ -144,7 +148,9 @@ def list_reader(
     """
 
     def read(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
-        items = json_items(read_lines(source, options.encoding), input_name(source), key)
+        items = json_items(
+            read_lines(source, options.encoding, max_line=options.max_line), input_name(source), key
+        )
         return build_sentences(
             items, lambda item, place: build(item, place, options), options.problems
         )
@@ -164,6 +170,11 @@ def cell_value(cell: str) -> Any:
 
 def dump(value: Any) -> str:
     """Write a value on one line that can be encoded as UTF-8."""
+    if isinstance(value, TokenRanges):
+        parts = (value[i : i + RANGES] for i in range(0, len(value), RANGES))
+        return f"[{', '.join(json.dumps(part)[1:-1] for part in parts)}]"
+    if isinstance(value, dict) and any(isinstance(each, TokenRanges) for each in value.values()):
+        return f"{{{', '.join(f'{dump(name)}: {dump(each)}' for name, each in value.items())}}}"
     line = json.dumps(value, ensure_ascii=False)
     try:
         line.encode("utf-8")

@@ -399,8 +399,8 @@ def jsonl_record(sentence: Sentence) -> dict[str, Any]:
     record["text"] = sentence.text
     record["tokens"] = sentence.offsets
     clean = replace_surrogates(sentence.text)
-    words_in_text = [clean[start:end] for start, end in sentence.offsets]
-    if words_in_text != list(map(replace_surrogates, sentence.tokens)):
+    words_in_text = (clean[start:end] for start, end in sentence.offsets)
+    if any(map(operator.ne, words_in_text, map(replace_surrogates, sentence.tokens))):
         record["words"] = sentence.tokens
     if sentence.found_spans is not None:
         record["spans"] = [
@@ -436,7 +436,7 @@ def jsonl_record(sentence: Sentence) -> dict[str, Any]:
 
 
 def _read_records(source: str | Path, options: ReadOptions, *, whole: bool) -> Iterator[Sentence]:
-    lines = read_lines(source, options.encoding)
+    lines = read_lines(source, options.encoding, max_line=options.max_line)
     return read_jsonl(lines, input_name(source), options, whole=whole)
 
 

@@ -49,7 +49,9 @@ def read_labelled_lines(source: str | Path, options: ReadOptions) -> Iterator[Se
     name = input_name(source)
     lines = (
         (Source(name, number), problem or line)
-        for number, line, problem in decode_lines(read_lines(source, options.encoding), name)
+        for number, line, problem in decode_lines(
+            read_lines(source, options.encoding, max_line=options.max_line), name
+        )
         if problem is not None or line.strip(" \t")
     )
     head = list(itertools.islice(lines, PROBED_LINES))

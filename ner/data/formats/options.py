@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack, get_args
 
-from ner.choices import Misaligned, OffsetUnit, Overlapping
+from ner.choices import MAX_LINE, Misaligned, OffsetUnit, Overlapping
 from ner.data.formats.records import Tokenize
 from ner.data.lines import short
 from ner.data.spans import Notes, SpanRules
@@ -15,7 +15,7 @@ from ner.errors import ConfigError, DataError, suggestion
 
 DEFAULT_TAGS = "ner"
 # Options that tell nothing about other files of the same kind, or that no file can hold.
-OF_ONE_FILE = ("encoding", "split", "target", "tokenize", "problems", "notes")
+OF_ONE_FILE = ("encoding", "max_line", "split", "target", "tokenize", "problems", "notes")
 CHOICES = {
     "misaligned": get_args(Misaligned),
     "overlapping": get_args(Overlapping),
@@ -31,6 +31,7 @@ class ReadKeywords(TypedDict, total=False):
 
     format: str | None
     encoding: str
+    max_line: int
     columns: Sequence[str] | None
     tags: str | None
     target: str | None
@@ -54,6 +55,8 @@ class ReadOptions:
         format: The name of its format, such as "conll" or "jsonl" (`ner data convert` lists them);
             None detects it.
         encoding: The encoding of the file, by its Python name.
+        max_line: The number of bytes that a line of a file may have; a longer one is refused before
+            it fills the memory.
         columns: The names of the columns of a file without a header. One is "token", and "-"
             leaves a column out. None names the first "token" and the last "ner". For files with
             named columns or fields (CSV, JSON, data sets of Hugging Face), what some of them hold,
@@ -89,6 +92,7 @@ class ReadOptions:
 
     format: str | None = None
     encoding: str = "utf-8"
+    max_line: int = MAX_LINE
     columns: Sequence[str] | None = None
     tags: str | None = None
     target: str | None = None
@@ -113,6 +117,8 @@ class ReadOptions:
                 )
         if isinstance(self.columns, str):
             raise ConfigError(f"columns: must be a list of names. Got {short(self.columns)}.")
+        if self.max_line < 1:
+            raise ConfigError(f"max_line: must be at least 1 byte. Got {self.max_line}.")
         if self.label_separator == "":
             raise ConfigError("label_separator: must not be empty. Got ''.")
         self._check_roles()

@@ -41,7 +41,7 @@ def read_pubtator(source: str | Path, options: ReadOptions) -> Iterator[Sentence
         DataError: A line is neither a part of the text nor an entity, or a span does not fit.
     """
     name = input_name(source)
-    blocks = line_blocks(read_lines(source, options.encoding), name)
+    blocks = line_blocks(read_lines(source, options.encoding, max_line=options.max_line), name)
 
     def build(block: list[NumberedLine], place: Source) -> Sentence:
         texts = {match[2]: match for _, line in block if (match := SECTION.fullmatch(line))}

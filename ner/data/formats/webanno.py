@@ -255,7 +255,7 @@ def _characters(text: str, units: int) -> int:
 
 
 def _read(source: str | Path, options: ReadOptions) -> Iterator[Sentence]:
-    lines = read_lines(source, options.encoding)
+    lines = read_lines(source, options.encoding, max_line=options.max_line)
     return read_webanno(lines, input_name(source), options.rules, options.tags, options.problems)
 
 

@@ -216,7 +216,7 @@ def _block(sentence: Sentence | None, raw: str) -> Block:
 
 
 def _decoded(file: CorpusFile) -> Iterator[tuple[int, str]]:
-    lines = read_lines(file.source, file.options.encoding)
+    lines = read_lines(file.source, file.options.encoding, max_line=file.options.max_line)
     return checked_lines(lines, file.source, keep_ends=True)
 
 

@@ -63,7 +63,7 @@ def check_rows(file: CorpusFile, findings: Findings) -> set[str]:
     if file.format.name != "conll" or not Path(file.source).is_file():
         return set()
     checker = _RowChecker(file, findings)
-    lines = read_lines(file.source, file.options.encoding)
+    lines = read_lines(file.source, file.options.encoding, max_line=file.options.max_line)
     for number, text, _ in decode_lines(lines, file.source, keep_ends=True):
         checker.check_line(number, text)
     checker.check_comments()

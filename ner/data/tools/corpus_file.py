@@ -96,7 +96,7 @@ def read_corpus_file(
     if not (file.sentences or file.problems or file.empty or file.notes.changes):
         raise DataError(f"{source}: no sentences. At least one is needed.")
     if format_.name == "conll" and file.notes.ignored[COMMENTS]:
-        lines = read_lines(source, options.encoding)
+        lines = read_lines(source, options.encoding, max_line=options.max_line)
         file.comments = frozenset(comment_lines(lines, file.source, file.layout()))
     column = _tag_column(file.sentences, options.tags or DEFAULT_TAGS)
     if format_.name == "conllu":
@@ -187,7 +187,7 @@ def _conllu_tags(file: CorpusFile) -> list[list[str]] | None:
     rows: list[list[str]] = [[] for _ in file.sentences]
     by_line = {s.source.line: row for s, row in zip(file.sentences, rows, strict=True) if s.source}
     row: list[str] | None = None
-    lines = read_lines(file.source, file.options.encoding)
+    lines = read_lines(file.source, file.options.encoding, max_line=file.options.max_line)
     for number, line, _ in decode_lines(lines, file.source):
         row = by_line.get(number, row) if line.strip(BLANKS) else None
         fields = line.split("\t")

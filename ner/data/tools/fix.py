@@ -84,7 +84,7 @@ def _fixed_lines(
     sentence: Sentence | None = None
     tags: Sequence[str] | None = None
     start = 0
-    lines = read_lines(file.source, file.options.encoding)
+    lines = read_lines(file.source, file.options.encoding, max_line=file.options.max_line)
     for number, text in checked_lines(lines, file.source, keep_ends=True):
         body = text.removesuffix("\n").removesuffix("\r")
         changes["line ends"] += text.endswith("\r\n")
