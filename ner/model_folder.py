@@ -19,11 +19,14 @@ from ner.data.lines import listed, short
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError, ModelFolderError, suggestion
 from ner.features.featurizer import Featurizer
+from ner.features.int8_rows import SCALES, from_int8, split_weights
 from ner.features.vectors import VectorStore
 from ner.files import MANIFEST, read_json, read_manifest, sha256, write_folder, write_json
+from ner.installed import model_folder
 from ner.tasks import TASKS, Task, read_task
 
-FORMAT = 1
+# A model with arrays in eight bits has the format 2, every other one the format 1.
+FORMAT, FULL_FORMAT = 2, 1
 WEIGHTS = "model.safetensors"
 VECTORS = "vocabulary/vectors.safetensors"
 
@@ -54,7 +57,7 @@ FEATURES: dict[str, Callable[[Any], bool]] = {
 }
 
 # Keys of the manifest that have a meaning here; the others are the record.
-OWN_KEYS = ("format", "task", "features", "network", "files")
+OWN_KEYS = ("format", "task", "features", "network", "files", "compact")
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class ModelFolder:
             change it.
         build: A user's function that replaces components of the network. It is not written; only
             its name is, as `build` in `network`.
+        compact: Whether its large arrays are stored in eight bits, see `ner.exporting.compact`.
     """
 
     featurizer: Featurizer
@@ -88,10 +92,19 @@ class ModelFolder:
     files: tuple[str, ...] = ()
     digest: str = ""
     build: Callable[[Any], Any] | None = None
+    compact: bool = False
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether some of its arrays are stored in eight bits."""
+        store = self.featurizer.vectors
+        return self.compact or (store is not None and store.is_compact)
 
 
 class StoredWeights(Mapping[str, NDArray[Any]]):
     """The arrays of a safetensors file, each read when it is needed.
+
+    Arrays in eight bits, whose scales are beside them, become float32.
 
     Args:
         path: The file.
@@ -104,7 +117,9 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
         self._path = path
         try:
             self._file = safe_open(path, "np")
-            self._names = tuple(self._file.keys())
+            stored = frozenset(self._file.keys())
+            self._scaled = frozenset(name for name in stored if name + SCALES in stored)
+            self._names = tuple(sorted(stored - {name + SCALES for name in self._scaled}))
         except (OSError, SafetensorError) as error:
             raise ModelFolderError(f"{path.parent}: not a whole model: {error}") from error
 
@@ -112,6 +127,14 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
         if name not in self._names:
             raise KeyError(name)
         array = self._file.get_tensor(name)
+        if name in self._scaled:
+            scales = self._file.get_tensor(name + SCALES)
+            if (array.dtype, array.shape[:1]) != (np.int8, scales.shape) or array.ndim != 2:
+                raise ModelFolderError(
+                    f"{self._path.parent}: {WEIGHTS}: {name} must be rows of int8, each with a "
+                    f"scale. Got {array.dtype} of the shape {array.shape}."
+                )
+            array = from_int8(array, scales)
         if not np.isfinite(array).all():
             raise ModelFolderError(
                 f"{self._path.parent}: {WEIGHTS}: {name} holds numbers that are not finite."
@@ -145,7 +168,8 @@ def save_model(
             model.featurizer.vectors.save(beside / VECTORS)
         (beside / "tokenizer.json").write_text(model.tokenizer.to_json(), encoding="utf-8")
         _write_labels(beside, model)
-        weights = {name: np.ascontiguousarray(array) for name, array in model.weights.items()}
+        stored = split_weights(model.weights) if model.compact else model.weights
+        weights = {name: np.ascontiguousarray(array) for name, array in stored.items()}
         save_file(weights, beside / WEIGHTS)
         add(beside)
 
@@ -161,7 +185,8 @@ def _write_labels(folder: Path, model: ModelFolder) -> None:
 
 def _manifest(model: ModelFolder) -> dict[str, Any]:
     return {
-        "format": FORMAT,
+        "format": FORMAT if model.is_rounded else FULL_FORMAT,
+        **({"compact": True} if model.compact else {}),
         "task": model.task.name,
         "features": model.featurizer.settings(),
         "network": dict(model.network),
@@ -169,19 +194,20 @@ def _manifest(model: ModelFolder) -> dict[str, Any]:
     }
 
 
-def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> ModelFolder:
+def load_model(path: str | Path, build: Callable[[Any], Any] | None = None) -> ModelFolder:
     """Read a model folder.
 
     Each array of its weights is read when it is needed.
 
     Args:
-        folder: The folder.
+        path: The folder, or the name of an installed model.
         build: The function that replaced components of the network when it was trained, if any did.
 
     Raises:
         ConfigError: There is such a function, but the model was trained without any.
         ModelFolderError: Something is missing, changed, or of a newer format.
     """
+    folder = model_folder(path)
     manifest = read_manifest(folder, FORMAT)
     if manifest.get("task") not in list(TASKS):  # a list cannot be looked up in a dictionary
         raise ModelFolderError(
@@ -212,6 +238,7 @@ def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> Model
             files=tuple(manifest["files"]),
             digest=_digest(manifest["files"]),
             build=build,
+            compact=manifest.get("compact") is True,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFolderError(f"{folder}: not a whole model: {error!r}.") from error
@@ -269,7 +296,7 @@ def rename(path: str | Path, names: Mapping[str, str], out: str | Path) -> None:
     are copied byte for byte.
 
     Args:
-        path: The model folder, which stays as it is.
+        path: The model folder, or the name of an installed model, which stays as it is.
         names: New names of labels by their old ones. Two labels may exchange their names.
         out: A new or empty folder for the copy.
 
@@ -278,7 +305,7 @@ def rename(path: str | Path, names: Mapping[str, str], out: str | Path) -> None:
             that of a label, or `out` holds something.
         ModelFolderError: The model cannot be read.
     """
-    folder, target = Path(path), Path(out)
+    folder, target = model_folder(path), Path(out)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise ConfigError(f"{target}: must be a new or empty folder. Got one that holds something.")
     model = load_model(folder)

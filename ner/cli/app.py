@@ -7,7 +7,7 @@ import typer
 from ner.cli.commands import Commands
 from ner.cli.config import config_app
 from ner.cli.data import data_app
-from ner.cli.models import eval_command, export, info, rename
+from ner.cli.models import eval_command, export, info, models, rename
 from ner.cli.tag import classify, tag
 from ner.cli.train import train
 
@@ -47,6 +47,8 @@ app.command()(classify)
 app.command()(export)
 
 app.command()(info)
+
+app.command()(models)
 
 app.command()(rename)
 

@@ -150,7 +150,12 @@ Threads = Annotated[
 ]
 
 ModelArgument = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="Model folder, such as runs/sample/model.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="Model folder, such as runs/sample/model, or the name of an installed model, such "
+        "as en.",
+    ),
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -259,13 +264,13 @@ def running(
     precision: PrecisionOption = "fp32",
     device: Device = "cpu",
     threads: Threads = None,
-) -> "Callable[[Path], Predictor]":
-    """Return a function that loads a model folder as the options ask."""
+) -> "Callable[[str], Predictor]":
+    """Return a function that loads a model as the options ask."""
 
-    def load_model(folder: Path) -> "Predictor":
+    def load_model(model: str) -> "Predictor":
         from ner.inference.loading import load
 
-        return load(folder, runtime=runtime, precision=precision, device=device, threads=threads)
+        return load(model, runtime=runtime, precision=precision, device=device, threads=threads)
 
     return load_model
 

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,16 +21,25 @@ from ner.cli.outputs import (
 )
 from ner.cli.streams import Stream
 from ner.errors import ConfigError
+from ner.installed import DEFAULT
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
     from ner.inference.predictor import Predictor
 
-    Load = Callable[[Path], Predictor]
+    Load = Callable[[str], Predictor]
 
 Model = Annotated[
-    Path | None,
-    typer.Option(metavar="MODEL", help="Model folder, such as runs/sample/model. Required."),
+    str,
+    typer.Option(
+        metavar="MODEL",
+        help="Model folder, such as runs/sample/model, or the name of an installed model.",
+    ),
+]
+
+RequiredModel = Annotated[
+    str | None,
+    typer.Option(metavar="MODEL", help="Model folder, such as runs/topics/model. Required."),
 ]
 
 BatchTokens = Annotated[
@@ -53,7 +61,7 @@ ErrorRows = Annotated[
 def tag(
     *,
     sources: Sources = None,
-    model: Model = None,
+    model: Model = DEFAULT,
     output: Annotated[
         Output | None,
         typer.Option(
@@ -80,13 +88,12 @@ def tag(
     load: "Load",
 ) -> None:
     """Find entities in texts, or label their tokens."""
-    folder = _required(model, "tag")
     reading = _with_error_rows(reading, error_rows)
     inputs = open_inputs(sources, reading, "tag")
 
     from ner.data.sentence_splitter import SentenceSplitter
 
-    tagger = _load_for("tag", folder, inputs, load)
+    tagger = _load_for("tag", model, inputs, load)
     if output is None:
         is_conll = all(given.format == CONLL for given in inputs)
         output = "pretty" if sys.stdout.isatty() else "conll" if is_conll else "jsonl"
@@ -106,7 +113,7 @@ def tag(
 def classify(
     *,
     sources: Sources = None,
-    model: Model = None,
+    model: RequiredModel = None,
     output: Annotated[
         ClassOutput | None,
         typer.Option(
@@ -120,28 +127,23 @@ def classify(
     load: "Load",
 ) -> None:
     """Label whole texts, with probabilities and the attention that each token got."""
-    folder = _required(model, "classify")
+    if model is None:
+        raise ConfigError(
+            "ner classify: --model is required: a model folder, such as runs/topics/model. "
+            "Got none."
+        )
     output = output or ("pretty" if sys.stdout.isatty() else "jsonl")
     _check_error_rows(error_rows, output)
     reading = _with_error_rows(reading, error_rows)
     inputs = open_inputs(sources, reading, "classify")
-    classifier = _load_for("classify", folder, inputs, load)
+    classifier = _load_for("classify", model, inputs, load)
     with progress() as watch:
         stream = Stream(inputs, classifier, watch, output, error_rows, batch_tokens)
         print_lines(class_lines(stream.results(), output, **stream.places))
     _report(inputs, reading, output)
 
 
-def _required(model: Path | None, command: str) -> Path:
-    if model is None:
-        raise ConfigError(
-            f"ner {command}: --model is required: a model folder, such as runs/sample/model. "
-            "Got none."
-        )
-    return model
-
-
-def _load_for(command: str, folder: Path, inputs: Sequence[Input], load: "Load") -> "Predictor":
+def _load_for(command: str, model: str, inputs: Sequence[Input], load: "Load") -> "Predictor":
     """Load a model that the command can use, and warn if it knows other tokens than raw text has.
 
     Raises:
@@ -150,18 +152,18 @@ def _load_for(command: str, folder: Path, inputs: Sequence[Input], load: "Load")
     from ner.data.agreement import low_agreement
     from ner.tasks import TASKS
 
-    predictor = load(folder)
+    predictor = load(model)
     task = predictor.task
     if task.verb != command:
         nouns = {known.verb: known.noun for known in TASKS.values()}
         raise ConfigError(
-            f"{folder}: ner {command} needs a {nouns[command]}. Got a {task.noun}: "
+            f"{model}: ner {command} needs a {nouns[command]}. Got a {task.noun}: "
             f"use ner {task.verb}."
         )
     agreement = predictor.record.get("tokenizer", {}).get("agreement", 1.0)
     line = low_agreement(agreement)
     if line is not None and any(given.format != CONLL for given in inputs):
-        typer.echo(f"Warning: {folder}: {line}", err=True)
+        typer.echo(f"Warning: {model}: {line}", err=True)
     return predictor
 
 

@@ -29,7 +29,7 @@ def word_embedding(graph: GraphBuilder, module: WordEmbedding) -> str:
     """Look up the row of each word, or take its own vector where the row is -1."""
     words = graph.input("words")
     # For the operator, row -1 is the last one. Its value is replaced below.
-    rows = graph.node("Gather", graph.table(module.table.weight), words)
+    rows = graph.rows(module.table.weight, words)
     if not graph.offers("vectors"):
         return rows
     is_known = graph.node("GreaterOrEqual", words, graph.constant(np.array(0, dtype=np.int32)))
@@ -71,7 +71,7 @@ def character_lstm(graph: GraphBuilder, module: CharacterLSTM) -> str:
     lengths = graph.node("ReduceSum", ones, graph.integers(1), keepdims=0)
     # The operator reads the characters first, then the words.
     turned = graph.node("Transpose", characters, perm=[1, 0])
-    embedded = graph.node("Gather", graph.table(module.table.weight), turned)
+    embedded = graph.rows(module.table.weight, turned)
     layers = [module.forwards, module.backwards]
     states = run_directions(graph, layers, embedded, lengths, output=1)
     # Axes: word (U) x direction x state.
@@ -80,12 +80,12 @@ def character_lstm(graph: GraphBuilder, module: CharacterLSTM) -> str:
 
 def shape_embedding(graph: GraphBuilder, module: ShapeEmbedding) -> str:
     """Look up the row of each word's shape."""
-    return graph.node("Gather", graph.table(module.table.weight), graph.input("shapes"))
+    return graph.rows(module.table.weight, graph.input("shapes"))
 
 
 def affix_embedding(graph: GraphBuilder, module: AffixEmbedding) -> str:
     """Look up the rows of each word's affixes, and join them."""
-    rows = graph.node("Gather", graph.table(module.table.weight), graph.input("affixes"))
+    rows = graph.rows(module.table.weight, graph.input("affixes"))
     return graph.node("Flatten", rows)
 
 
@@ -95,19 +95,14 @@ def column_embedding(graph: GraphBuilder, module: ColumnEmbedding) -> str:
     first_rows = np.cumsum([0, *map(len, tables[:-1])]).astype(np.int32)
     rows = graph.node("Add", graph.input("columns"), graph.constant(first_rows))
     table = graph.constant(np.concatenate(tables))
-    return _look_up_tokens(graph, table, rows, module.size)
+    vectors = graph.node("Gather", table, swap_axes(graph, rows))
+    return graph.node("Reshape", vectors, graph.integers(0, 0, module.size))
 
 
 def bigram_embedding(graph: GraphBuilder, module: BigramEmbedding) -> str:
     """Look up the rows of each token's pairs with its neighbours, and join them."""
-    table = graph.table(module.table.weight)
-    return _look_up_tokens(graph, table, graph.input("bigrams"), module.size)
-
-
-def _look_up_tokens(graph: GraphBuilder, table: str, rows: str, size: int) -> str:
-    """Look up several rows for each token (B T), and join their vectors (T B E)."""
-    vectors = graph.node("Gather", table, swap_axes(graph, rows))
-    return graph.node("Reshape", vectors, graph.integers(0, 0, size))
+    vectors = graph.rows(module.table.weight, swap_axes(graph, graph.input("bigrams")))
+    return graph.node("Reshape", vectors, graph.integers(0, 0, module.size))
 
 
 WORD_EMBEDDINGS: dict[type[nn.Module], Callable[[GraphBuilder, Any], str]] = {

@@ -29,10 +29,11 @@ def load(
     threads: int | None = None,
     build: "Build | None" = None,
 ) -> Predictor:
-    """Load a model folder.
+    """Load a model.
 
     Args:
-        path: The folder.
+        path: The folder of the model, or the name of an installed one, such as `en` (`ner models`
+            lists them).
         runtime: "onnx" for ONNX Runtime on the CPU, which needs no torch; "torch"; "auto" for ONNX
             Runtime where the folder holds its files (see `ner.export`) and the device is the CPU.
         precision: "int8" is faster, and changes a tag now and then; only ONNX Runtime has it.
@@ -52,7 +53,7 @@ def load(
         MissingExtraError: torch is needed, and not installed.
     """
     opened = open_model(
-        Path(path),
+        path,
         runtime=runtime,
         precision=precision,
         device=device,

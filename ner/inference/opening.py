@@ -9,6 +9,7 @@ from ner.choices import Precision, RuntimeName
 from ner.errors import ConfigError, ModelFolderError
 from ner.extras import require
 from ner.files import read_unchanged
+from ner.installed import model_folder
 from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
 from ner.tasks import Task
 from ner.tasks.base import Runtime
@@ -64,7 +65,7 @@ class OpenedModel(NamedTuple):
 
 
 def open_model(
-    folder: Path,
+    path: str | Path,
     *,
     task: type[Task] | None = None,
     runtime: RuntimeName = "auto",
@@ -76,7 +77,7 @@ def open_model(
     """Read a model folder, and start what runs its network.
 
     Args:
-        folder: The folder.
+        path: The folder, or the name of an installed model.
         task: The task that the model must have; by default any.
         runtime: As for `ner.load`, like the other arguments.
         precision: See there.
@@ -100,6 +101,7 @@ def open_model(
         raise ConfigError(f"device: must be cpu for ONNX Runtime. Got {device!r}.")
     if runtime == "torch" and precision != "fp32":
         raise ConfigError(f"precision: must be fp32 for torch. Got {precision!r}.")
+    folder = model_folder(path)
     origin = Origin(folder.absolute(), "", runtime, precision, device, threads, build)
     return read_unchanged(folder, lambda: _open(folder, task, origin))
 

@@ -157,7 +157,7 @@ class Predictor:
         if cls is Predictor:
             raise TypeError("Predictor: has no load(). Call ner.load(), which finds the class.")
         opened = open_model(
-            Path(path),
+            path,
             task=cls.task_class,
             runtime=runtime,
             precision=precision,
