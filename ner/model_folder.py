@@ -34,6 +34,8 @@ VECTORS = "vocabulary/vectors.safetensors"
 WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
 GRAPHS: dict[Precision, str] = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
 GRAPH_FILES = (WORDS_GRAPH, *GRAPHS.values())
+# The licence of the model, where it has one of its own.
+LICENCE = "LICENSE.md"
 VOCABULARIES = ("words", "characters", "columns")
 OPTIONAL = ("bigrams", "subwords")  # where the model reads them
 

@@ -42,14 +42,8 @@ def character_cnn(graph: GraphBuilder, module: CharacterCNN) -> str:
     The contribution of padding in the middle of a window is so low that the window never wins.
     """
     characters = graph.input("characters")
-    weight, bias = to_numpy(module.convolution.weight), module.convolution.bias
-    assert bias is not None
-    # Axes: place in the window x character x filter.
-    tables = np.einsum("rs,fsk->krf", to_numpy(module.table.weight), weight)
-    width = len(tables)
-    middle = width // 2
-    tables[middle] += to_numpy(bias)
-    tables[middle, PADDING] = LOWEST
+    tables = _copied_tables(graph, module) if graph.has_copies else _stored_tables(graph, module)
+    middle = len(tables) // 2
     padding = graph.integers(0, middle, 0, middle)
     padded = graph.node("Pad", characters, padding) if middle else characters
     scores: list[str] = []
@@ -59,9 +53,37 @@ def character_cnn(graph: GraphBuilder, module: CharacterCNN) -> str:
             # Counted back from the last column, or up to it.
             end = place - 2 * middle or np.iinfo(np.int64).max
             at_place = slice_axis(graph, padded, place, end, axis=1)
-        scores.append(graph.node("Gather", graph.constant(table), at_place))
+        scores.append(graph.node("Gather", table, at_place))
     total = graph.node("Sum", *scores) if middle else scores[0]
     return graph.node("Relu", graph.node("ReduceMax", total, axes=[1], keepdims=0))
+
+
+def _copied_tables(graph: GraphBuilder, module: CharacterCNN) -> list[str]:
+    """Keep in the graph, for each place of a window, the contribution of each character (R F)."""
+    weight, bias = to_numpy(module.convolution.weight), module.convolution.bias
+    assert bias is not None
+    # Axes: place in the window x character x filter.
+    tables = np.einsum("rs,fsk->krf", to_numpy(module.table.weight), weight)
+    middle = len(tables) // 2
+    tables[middle] += to_numpy(bias)
+    tables[middle, PADDING] = LOWEST
+    return [graph.constant(table) for table in tables]
+
+
+def _stored_tables(graph: GraphBuilder, module: CharacterCNN) -> list[str]:
+    """Compute the same from the file of weights when the graph is loaded."""
+    weight, bias = to_numpy(module.convolution.weight), module.convolution.bias
+    assert bias is not None
+    vectors = graph.weights(module.table.weight)
+    # Axes: place in the window x number of a character's vector x filter.
+    filters = weight.transpose(2, 1, 0)
+    tables = [graph.node("MatMul", vectors, graph.constant(each)) for each in filters]
+    middle = len(tables) // 2
+    sums = graph.node("Add", tables[middle], graph.constant(to_numpy(bias)))
+    others = slice_axis(graph, sums, PADDING + 1, np.iinfo(np.int64).max, axis=0)
+    lowest = graph.constant(np.full((1, len(weight)), LOWEST, dtype=np.float32))
+    tables[middle] = graph.concatenate([lowest, others], axis=0)
+    return tables
 
 
 def character_lstm(graph: GraphBuilder, module: CharacterLSTM) -> str:

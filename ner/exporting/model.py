@@ -1,5 +1,6 @@
 """Adds to a model folder the graphs that tagging without torch needs."""
 
+import shutil
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +18,7 @@ from ner.exporting.network import write_graphs
 from ner.files import folder_size
 from ner.inference.reading import options_for
 from ner.installed import model_folder
-from ner.model_folder import INT8_GRAPH, ModelFolder, load_model, save_model
+from ner.model_folder import INT8_GRAPH, LICENCE, ModelFolder, load_model, save_model
 from ner.nn.building import Build
 
 # How many sentences the graphs are compared with torch on after training.
@@ -90,7 +91,12 @@ def export(
     written = compacted(model, leave_out) if compact else model
     # What is read from the folder when it is needed must be read before the folder is replaced.
     full = replace(model, weights=dict(model.weights)) if compact else model
-    add = partial(_add_graphs, model=written, sentences=sentences, int8=int8)
+
+    def add(beside: Path) -> None:
+        _add_graphs(beside, written, sentences, int8)
+        if LICENCE in model.files:
+            shutil.copyfile(folder / LICENCE, beside / LICENCE)
+
     save_model(target, written, add)
     return ExportCost(
         measure_int8(target, written, sentences) if int8 else None,

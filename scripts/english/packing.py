@@ -17,10 +17,10 @@ from ner.features.vectors import read_vectors
 from ner.features.vocabulary import fallback_forms
 from ner.files import folder_size
 from ner.inference.loading import build_predictor
-from ner.model_folder import ModelFolder, load_model, save_model
+from ner.model_folder import LICENCE, ModelFolder, load_model, save_model
 
 HERE = Path(__file__).parent
-LICENCE = "CC BY-SA 4.0"
+TERMS = "CC BY-SA 4.0"
 
 # Scores are divided by one of these.
 TEMPERATURES = tuple(np.round(np.arange(0.8, 2.05, 0.1), 2).tolist())
@@ -52,7 +52,7 @@ def pack(run: Path, out: Path, splits: Sequence[Split], vectors: Path | None) ->
         config=re.sub(r'(?m)^path = ".*/', 'path = "', full.config),
         card="",
         record={k: v for k, v in full.record.items() if k not in RUN_FACTS}
-        | {"licence": LICENCE, "temperature": temperature},
+        | {"licence": TERMS, "temperature": temperature},
     )
     small = compacted(cooled, leave_out=rare_words(splits, vectors))
     save_packed(out, small)
@@ -66,7 +66,7 @@ def save_packed(out: Path, model: ModelFolder) -> None:
     def add(folder: Path) -> None:
         write_graphs(folder, model)
         check_graphs(folder, model)
-        shutil.copyfile(HERE / "LICENSE.md", folder / "LICENSE.md")
+        shutil.copyfile(HERE / LICENCE, folder / LICENCE)
 
     save_model(out, model, add)
 
