@@ -63,23 +63,31 @@ def split_line(line: str, delimiter: str) -> list[str]:
 
 
 def _quoted(numbered: Iterable[NumberedLine], name: str, delimiter: str) -> Iterator[DelimitedRow]:
+    lines = iter(numbered)
+    for line in lines:
+        row = line[1].rstrip("\r\n")
+        if '"' in row or "\r" in row:
+            yield _quoted_row(line, lines, name, delimiter)
+        else:
+            yield DelimitedRow(line[0], row.split(delimiter) if row else [], line[1])
+
+
+def _quoted_row(
+    first: NumberedLine, rest: Iterator[NumberedLine], name: str, delimiter: str
+) -> DelimitedRow:
+    """Read a row with quotation marks. A quoted field may go over several lines."""
     read: list[NumberedLine] = []
 
     def texts() -> Iterator[str]:
-        for line in numbered:
+        for line in itertools.chain([first], rest):
             read.append(line)
             yield line[1]
 
     try:
-        for fields in csv.reader(texts(), delimiter=delimiter, strict=True):
-            number, raw = read[-1]
-            if len(read) > 1:  # a quoted field goes over several lines
-                raw = "".join(text for _, text in read)
-            yield DelimitedRow(number, fields, raw)
-            read.clear()
+        fields = next(csv.reader(texts(), delimiter=delimiter, strict=True))
     except csv.Error as error:
-        number = read[-1][0] if read else 1
-        raise DataError(f"{name}:{number}: not CSV: {error}.") from None
+        raise DataError(f"{name}:{read[-1][0]}: not CSV: {error}.") from None
+    return DelimitedRow(read[-1][0], fields, "".join(text for _, text in read))
 
 
 def _tab_rows(numbered: Iterator[NumberedLine], name: str) -> Iterator[DelimitedRow]:

@@ -49,6 +49,7 @@ from ner.data.formats.records import (
     build_sentences,
     by_roles,
     is_integers,
+    is_lists,
     is_span_list,
     is_strings,
     label_list,
@@ -231,7 +232,7 @@ def _sentence(record: Any, source: Source, options: ReadOptions) -> Sentence | N
         allowed = allowed_from_spans(sentence.spans or (), len(sentence))
         return sentence.replace(spans=None, allowed=allowed, columns=columns)
     if tags is None:
-        return sentence.replace(columns=columns)
+        return sentence.replace(columns=columns) if columns else sentence
     if key == ALLOWED_KEY:
         return sentence.replace(allowed=allowed_from_tags(tags), columns=columns)
     return sentence.replace(**annotation_from_tags(tags), columns=columns)
@@ -255,9 +256,9 @@ def _tokens(
         raise FieldError(f"text: must be a string. Got {short(text)}.")
     if tokens is None:
         return text, None, None
-    if isinstance(tokens, list) and tokens and all(isinstance(token, dict) for token in tokens):
+    if isinstance(tokens, list) and {*map(type, tokens)} == {dict}:
         tokens = [[token.get("start"), token.get("end")] for token in tokens]
-    if not isinstance(tokens, list) or not all(isinstance(t, list) and len(t) == 2 for t in tokens):
+    if not isinstance(tokens, list) or not is_lists(tokens, 2):
         raise FieldError(
             f"tokens: beside text, must be a list of [start, end]. Got {short(tokens)}."
         )
@@ -279,7 +280,7 @@ def _tokens(
             f"words: must be a string for each of {len(tokens)} tokens, none of them empty. "
             f"Got {short(words)}."
         )
-    return text, [(start, end) for start, end in tokens], words
+    return text, list(map(tuple, tokens)), words
 
 
 def _spans_and_labels(
