@@ -119,7 +119,17 @@ def test_private_words_are_known(word):
 
 
 @pytest.mark.parametrize(
-    "word", ["@", "London", "1,204.50", "2026", "000-0000-0000", "and/or", "U.S.", "100.000", "..."]
+    "word",
+    [
+        pytest.param("@", id="at"),
+        pytest.param("London", id="name"),
+        pytest.param("1,204.50", id="amount"),
+        pytest.param("2026", id="year"),
+        pytest.param("000-0000-0000", id="digits as 0"),
+        pytest.param("and/or", id="slash"),
+        pytest.param("U.S.", id="abbreviation"),
+        pytest.param("...", id="dots"),
+    ],
 )
 def test_other_words_are_not_private(word):
     assert not is_private(word)

@@ -164,18 +164,18 @@ def test_documents_are_held_out_whole(tmp_path):
 @pytest.mark.parametrize(
     "change, expected",
     [
-        ("lower-cased", 'ada said : it \'s " over " .'),
-        ("upper-cased", 'ADA SAID : IT \'S " OVER " .'),
-        ("without final stop", 'Ada said : it \'s " over "'),
-        ("typographic quotes", "Ada said : it ’s “ over ” ."),
-        ("headlines", 'Ada Said : It \'s " Over "'),
+        pytest.param("lower-cased", "ada said : it 's % over % .", id="lower-cased"),
+        pytest.param("upper-cased", "ADA SAID : IT 'S % OVER % .", id="upper-cased"),
+        pytest.param("without final stop", "Ada said : it 's % over %", id="no final stop"),
+        pytest.param("typographic quotes", "Ada said : it ’s “ over ” .", id="quotes"),
+        pytest.param("headlines", "Ada Said : It 's % Over %", id="headlines"),
     ],
 )
 def test_changes_keep_entities(change, expected):
     tokens = "Ada said : it 's % over % .".replace("%", '"').split()
     written = ner.Sentence(tokens, spans=[Span(0, 1, "PER")])
     changed = measure.CHANGES[change](written)
-    assert " ".join(changed.tokens) == expected
+    assert " ".join(changed.tokens) == expected.replace("%", '"')
     assert changed.spans == written.spans
 
 
