@@ -83,7 +83,7 @@ def train(
     folder = options.out / f"seed-{changes['seed']}"
     sources = {
         "train": [s for split in splits for s in split.train],
-        "dev": [s for split in splits if len(split.corpus.certain) == 4 for s in split.held_out],
+        "dev": [s for split in splits for s in split.held_out],
     }
     result = run_training(options.config, out=folder / "run", set=changes, sources=sources)
     model = folder / "model"
