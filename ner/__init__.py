@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ner.errors import (
         ConfigError,
         DataError,
+        InUseError,
         MissingExtraError,
         ModelFolderError,
         NerError,
@@ -65,6 +66,7 @@ _HOMES = {
     "Entity": "ner.data.sentence",
     "LabelReport": "ner.evaluation.report",
     "Epoch": "ner.training.trainer",
+    "InUseError": "ner.errors",
     "MissingExtraError": "ner.errors",
     "ModelFolderError": "ner.errors",
     "NerError": "ner.errors",
@@ -99,6 +101,7 @@ __all__ = [
     "DataError",
     "Entity",
     "Epoch",
+    "InUseError",
     "LabelReport",
     "MissingExtraError",
     "ModelFolderError",
@@ -140,12 +143,14 @@ if not TYPE_CHECKING:
             return version("lattice-ner")
         if name not in __all__:
             raise AttributeError(f"module 'ner' has no attribute {name!r}")
-        from ner.extras import require, require_training
+        from ner.extras import require, require_evaluation, require_training
 
         if name == "nn":
             return require("ner.nn", "ner.nn")
         if _HOMES.get(name, "").startswith("ner.training."):
             require_training()
+        if name in ("evaluate", "score_predictions"):
+            require_evaluation()
         if name == "export":
             require("torch", "ner.export")
         return getattr(importlib.import_module(_HOMES[name]), name)

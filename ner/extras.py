@@ -7,17 +7,11 @@ from ner.errors import MissingExtraError
 
 DISTRIBUTION = "lattice-ner"
 
-# All packages that training imports, from its first step to its last report.
-TRAINING = (
-    "torch",
-    "torchcrf",
-    "jaxtyping",
-    "pydantic",
-    "seqeval",
-    "sklearn",
-    "matplotlib",
-    "tensorboard",
-)
+# What reports of scores need.
+EVALUATION = ("seqeval", "sklearn")
+
+# All packages that training cannot do without, from its first step to its last report.
+TRAINING = ("torch", "torchcrf", "jaxtyping", "pydantic", *EVALUATION)
 
 
 def require(module: str, purpose: str, extra: str = "train") -> ModuleType:
@@ -41,6 +35,24 @@ def require(module: str, purpose: str, extra: str = "train") -> ModuleType:
         raise MissingExtraError(
             f"{purpose} needs {missing}: pip install '{DISTRIBUTION}[{extra}]'"
         ) from None
+
+
+def optional(module: str) -> ModuleType | None:
+    """Import a module that is used only where it is installed; return None where it is not."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        return None
+
+
+def require_evaluation() -> None:
+    """Import everything that reports need, so that a missing package is noticed before they do.
+
+    Raises:
+        MissingExtraError: A package is not installed.
+    """
+    for module in EVALUATION:
+        require(module, "Evaluation", "eval")
 
 
 def require_training() -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ner.cli.commands import Commands
+from ner.cli.printing import print_output
 from ner.extras import require
 
 config_app = Commands(help="Show and explain all settings.", no_args_is_help=True)
@@ -26,4 +27,4 @@ def show(
     from ner.config.loading import Config, load_config, to_toml
 
     settings = (load_config(config) if config else Config()).resolved()
-    typer.echo(to_toml(settings, explain=True), nl=False)
+    print_output(to_toml(settings, explain=True).splitlines())

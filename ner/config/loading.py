@@ -37,6 +37,9 @@ from ner.errors import ConfigError
 # Columns of the comments that explain settings.
 COMMENT_WIDTH = 88
 
+# Characters of a value that a message shows.
+LONGEST_VALUE = 200
+
 
 class Config(Section):
     """All settings of a training run.
@@ -114,7 +117,9 @@ def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> C
         ConfigError: The file does not exist or is not TOML, or a setting is not valid.
     """
     try:
-        tree = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+        # The name of a file may hold halves of UTF-16 pairs, which `write_text` keeps.
+        text = Path(path).read_text(encoding="utf-8-sig", errors="surrogatepass")
+        tree = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: {(error.strerror or 'cannot be read').lower()}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -146,12 +151,17 @@ def parse_config(tree: Mapping[str, Any], where: str = "") -> Config:
             if fault["type"] in ("extra_forbidden", "invalid_key"):
                 unknown.append(f"{where}{key}: unknown key. {_suggestion(key)}")
             else:
-                broken.setdefault((key, repr(fault["input"])), []).append(_rule(fault))
+                broken.setdefault((key, _shown(fault["input"])), []).append(_rule(fault))
         wrong = [
             f"{where}{key}: must {' or '.join(rules)}. Got {got}."
             for (key, got), rules in broken.items()
         ]
         raise ConfigError("\n".join([*unknown, *wrong])) from None
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= LONGEST_VALUE else f"{shown[:LONGEST_VALUE]}..."
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -220,10 +230,8 @@ def _comment(text: str | None) -> list[str]:
 def _toml(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + "}"
-    # JSON of strings, numbers and lists is TOML, except for one character. Halves of UTF-16 pairs,
-    # which file names may contain, are valid in neither.
-    text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return text.encode("utf-8", "replace").decode()
+    # JSON of strings, numbers and lists is TOML, except for one character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _set(tree: Any, key: str, value: Any) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ner.data.sentence import Sentence
-from ner.exporting.check import make_sentences
+from ner.features.made_up import make_sentences
 from ner.exporting.int8 import share_of_changes
 from ner.features.int8_rows import rounded
 from ner.features.vectors import LONGEST_COMPACT, VectorStore

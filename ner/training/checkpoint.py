@@ -1,7 +1,6 @@
 """Checkpoints: the whole state of a run, so that a resumed run is the uninterrupted one."""
 
 import json
-import shutil
 import signal
 import threading
 import time
@@ -12,20 +11,31 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ner.data.lines import short
-from ner.errors import ConfigError, ModelFolderError
-from ner.files import read_manifest, write_folder
+from ner.errors import ConfigError, ModelFolderError, TrainingError
+from ner.files import read_manifest, remove, utf8_path, write_folder
 from ner.training.trainer import Epoch, Step, Trainer, TrainerState
-from ner.training.weights import frozen_weights, trained_weights
+from ner.training.weights import frozen_weights, not_finite, trained_weights
 
 FORMAT = 1
 STATE = "state.safetensors"
 
 # Signals that ask a process to end, beside Ctrl-C; Windows has no SIGHUP.
 ENDING = [getattr(signal, name) for name in ("SIGHUP", "SIGTERM") if hasattr(signal, name)]
+
+# What a state raises that has other tensors, or other facts, than the trainer.
+STRUCTURE_ERRORS = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RuntimeError,
+    SafetensorError,
+)
 
 # If the newest checkpoint is damaged, by a full disk for example, there is one before it.
 KEPT = 2
@@ -110,17 +120,25 @@ def interruptible() -> Iterator[Sequence[int]]:
 
 
 def save_checkpoint(folder: Path, trainer: Trainer, record: Mapping[str, Any]) -> None:
-    """Write the state of a trainer into a new folder, and remove the oldest ones.
+    """Write the state of a trainer into a new folder, and remove all but the one before it.
 
     Args:
         folder: The folder of all checkpoints of the run.
         trainer: The trainer, at one of its events.
         record: Further facts, as JSON can hold them. `identity` among them says what a run and its
             resumption must have in common, for `restore_newest`.
+
+    Raises:
+        TrainingError: The state holds a number that is not finite; older checkpoints stay.
     """
     trainer.read_losses()
     state = trainer.state
     tensors = _tensors(trainer)
+    if broken := not_finite(tensors):
+        raise TrainingError(
+            f"{folder}: a checkpoint must hold finite numbers. Got others in {broken}. Go on from "
+            "the checkpoint before it with --resume."
+        )
     manifest = {
         "format": FORMAT,
         "trainer": asdict(state),
@@ -130,8 +148,11 @@ def save_checkpoint(folder: Path, trainer: Trainer, record: Mapping[str, Any]) -
     }
     target = folder / f"epoch-{state.epoch:05}-step-{state.step:08}"
     write_folder(target, manifest, lambda beside: save_file(tensors, beside / STATE))
-    for old in checkpoints(folder)[:-KEPT]:
-        shutil.rmtree(old)
+    # Later ones are damaged: this run goes on from before them.
+    kept = [path for path in checkpoints(folder) if path <= target][-KEPT:]
+    for path in checkpoints(folder):
+        if path not in kept:
+            remove(path)
 
 
 @dataclass(frozen=True)
@@ -147,8 +168,21 @@ class Checkpoint:
         return self.manifest["record"]
 
     def restore(self, trainer: Trainer) -> None:
-        """Put a trainer into the saved state."""
-        _restore(trainer, load_file(self.path / STATE), self.manifest)
+        """Put a trainer into the saved state.
+
+        Raises:
+            ModelFolderError: The state holds a number that is not finite, or does not fit.
+        """
+        try:
+            with utf8_path(self.path) as folder:
+                tensors = load_file(folder / STATE)
+            if broken := not_finite(tensors):
+                raise ValueError(f"numbers that are not finite in {broken}")
+            _restore(trainer, tensors, self.manifest)
+        except STRUCTURE_ERRORS as error:
+            raise ModelFolderError(
+                f"{self.path}: must hold the state of this run. Got {short(error)}."
+            ) from error
 
 
 def restore_newest(
@@ -156,6 +190,7 @@ def restore_newest(
     trainer: Trainer,
     identity: Mapping[str, Any],
     may_change: Callable[[str, Any, Any], bool] = lambda *_: False,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> tuple[Checkpoint, list[str]] | None:
     """Put a trainer into the state of the newest checkpoint that is whole.
 
@@ -165,6 +200,7 @@ def restore_newest(
         identity: Everything that must be the same as in the run that was saved.
         may_change: Whether something may differ: gets its dotted key, its value in the saved run
             and its value now.
+        notify: Called with a line for each checkpoint that is damaged and skipped.
 
     Returns:
         The checkpoint, and the differences that may be, in words; None where there is no checkpoint
@@ -173,7 +209,7 @@ def restore_newest(
     Raises:
         ConfigError: The saved run had another identity.
     """
-    checkpoint = newest_checkpoint(folder)
+    checkpoint = newest_checkpoint(folder, notify)
     if checkpoint is None:
         return None
     saved = _flattened(checkpoint.record["identity"])
@@ -210,15 +246,22 @@ def _in_words(key: str, saved: Any, now: Any) -> str:
     return f"other content of {content}"
 
 
-def newest_checkpoint(folder: Path) -> Checkpoint | None:
-    """Find the newest checkpoint that is whole, and remove what a killed run left unfinished."""
+def newest_checkpoint(
+    folder: Path, notify: Callable[[str], None] = lambda _: None
+) -> Checkpoint | None:
+    """Find the newest checkpoint that is whole, and remove what a killed run left unfinished.
+
+    Args:
+        folder: The folder of all checkpoints of the run.
+        notify: Called with a line for each newer checkpoint that is damaged.
+    """
     for leftover in folder.glob(".epoch-*"):
-        shutil.rmtree(leftover)
+        remove(leftover)
     for path in reversed(checkpoints(folder)):
         try:
             return Checkpoint(path, read_manifest(path, FORMAT))
-        except ModelFolderError:
-            continue
+        except ModelFolderError as error:
+            notify(f"Warning: {error} This checkpoint is skipped.")
     return None
 
 

@@ -75,9 +75,8 @@ LABEL_KEYS = ("label", "labels", "accept")
 ALLOWED_KEY = "allowed"
 TEXT_KEYS = ("text", "data", "tokens", "words", "columns")
 
-KNOWN_KEYS = (
-    *(*TEXT_KEYS, *SPAN_NAMES, *LABEL_KEYS),
-    *(ALLOWED_KEY, "partial", "id", "document", "answer"),
+KNOWN_KEYS = frozenset(
+    (*TEXT_KEYS, *SPAN_NAMES, *LABEL_KEYS, ALLOWED_KEY, "partial", "id", "document", "answer")
 )
 
 # Prodigy's words for a record that an annotator did not accept.
@@ -223,11 +222,8 @@ def _sentence(record: Any, source: Source, options: ReadOptions) -> Sentence | N
     tags = None if key is None else _tags(record, key, len(sentence))
     if tags is not None and (partial or spans is not None):
         raise FieldError(f"{key}: must not be combined with spans or partial. Got both.")
-    known_keys = [*KNOWN_KEYS, key or "", *lists]
-    if isinstance(relations := record.get("relations"), list) and relations:
-        rules.notes.ignored["relations"] += len(relations)
-        known_keys.append("relations")
-    note_unknown(record, known_keys, rules.notes)
+    if not record.keys() <= KNOWN_KEYS:
+        _note_unknown(record, {key, *lists}, rules.notes)
     if partial:
         allowed = allowed_from_spans(sentence.spans or (), len(sentence))
         return sentence.replace(spans=None, allowed=allowed, columns=columns)
@@ -236,6 +232,15 @@ def _sentence(record: Any, source: Source, options: ReadOptions) -> Sentence | N
     if key == ALLOWED_KEY:
         return sentence.replace(allowed=allowed_from_tags(tags), columns=columns)
     return sentence.replace(**annotation_from_tags(tags), columns=columns)
+
+
+def _note_unknown(record: dict[str, Any], read: set[str | None], notes: Notes) -> None:
+    """Count the fields that are not read, and relations each by itself."""
+    known = KNOWN_KEYS | read
+    if isinstance(relations := record.get("relations"), list) and relations:
+        notes.ignored["relations"] += len(relations)
+        known |= {"relations"}
+    note_unknown(record, known, notes)
 
 
 def _tokens(

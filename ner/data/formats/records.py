@@ -231,7 +231,7 @@ def label_list(value: Any, key: str) -> tuple[str, ...]:
 
 
 def note_unknown(
-    record: Mapping[str, Any], known: Collection[str], notes: Notes, of: str = ""
+    record: Mapping[str, Any], known: Collection[str | None], notes: Notes, of: str = ""
 ) -> None:
     """Count the fields of a record that are not read, unless they are empty or begin with `_`.
 
