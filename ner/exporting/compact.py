@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from ner.data.sentence import Sentence
-from ner.features.made_up import make_sentences
 from ner.exporting.int8 import share_of_changes
 from ner.features.int8_rows import rounded
+from ner.features.made_up import make_sentences
 from ner.features.vectors import LONGEST_COMPACT, VectorStore
 from ner.features.vocabulary import UNKNOWN, WordVocabulary
 from ner.files import folder_size
