@@ -402,6 +402,11 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def folder_size(folder: Path) -> int:
+    """Add up the bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def file_sha256(path: Path) -> str:
     """Compute the SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:

@@ -8,7 +8,8 @@ from ner.data.formats.options import OF_ONE_FILE, ReadOptions
 from ner.schema import Nullable, Rule, Schema, Table, flag, number, one_of, strings, text, whole
 from ner.tasks import TASKS
 
-FORMAT = 1
+# A model with arrays in eight bits has the format 2, every other one the format 1.
+FORMAT, FULL_FORMAT = 2, 1
 
 # The sections of a configuration that the network is built from.
 NETWORK_SECTIONS = (
@@ -124,7 +125,10 @@ CONFIG = Table(
 
 MODEL = Table(
     {
-        "format": whole(1, FORMAT),
+        "format": whole(FULL_FORMAT, FORMAT),
+        "compact": flag,
+        "licence": text,
+        "temperature": number(0),
         "task": one_of(TASKS),
         "features": FEATURES,
         "network": NETWORK,

@@ -20,6 +20,7 @@ from ner.data.tokenizer import Tokenizer
 from ner.display import markdown
 from ner.errors import ConfigError, DataError, ModelFolderError, suggestion
 from ner.features.featurizer import Featurizer
+from ner.features.int8_rows import SCALES, from_int8, split_weights
 from ner.features.vectors import VectorStore
 from ner.files import (
     MANIFEST,
@@ -32,7 +33,8 @@ from ner.files import (
     write_json,
     write_text,
 )
-from ner.manifest import CONFIG, FORMAT, MODEL, VOCABULARY_RULES
+from ner.installed import model_folder
+from ner.manifest import CONFIG, FORMAT, FULL_FORMAT, MODEL, VOCABULARY_RULES
 from ner.schema import SchemaError
 from ner.tasks import Task, read_task
 
@@ -43,6 +45,8 @@ VECTORS = "vocabulary/vectors.safetensors"
 WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
 GRAPHS: dict[Precision, str] = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
 GRAPH_FILES = (WORDS_GRAPH, *GRAPHS.values())
+# The licence of the model, where it has one of its own.
+LICENCE = "LICENSE.md"
 VOCABULARIES = ("words", "characters", "columns")
 OPTIONAL = ("bigrams", "subwords")  # where the model reads them
 
@@ -55,13 +59,19 @@ FILES = (
     *(f"vocabulary/{name}.json" for name in VOCABULARIES),
 )
 
-KNOWN_FILES = (*FILES, *GRAPH_FILES, VECTORS, *(f"vocabulary/{name}.json" for name in OPTIONAL))
+KNOWN_FILES = (
+    *FILES,
+    *GRAPH_FILES,
+    VECTORS,
+    LICENCE,
+    *(f"vocabulary/{name}.json" for name in OPTIONAL),
+)
 
 # Characters of another library's message that are shown.
 LONGEST_REASON = 300
 
 # Keys of the manifest that have a meaning here; the others are the record.
-OWN_KEYS = ("format", "task", "features", "network", "files")
+OWN_KEYS = ("format", "task", "features", "network", "files", "compact")
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,7 @@ class ModelFolder:
             change it.
         build: A user's function that replaces components of the network. It is not written; only
             its name is, as `build` in `network`.
+        compact: Whether its large arrays are stored in eight bits, see `ner.exporting.compact`.
     """
 
     featurizer: Featurizer
@@ -95,10 +106,19 @@ class ModelFolder:
     files: tuple[str, ...] = ()
     digest: str = ""
     build: Callable[[Any], Any] | None = None
+    compact: bool = False
+
+    @property
+    def is_rounded(self) -> bool:
+        """Whether some of its arrays are stored in eight bits."""
+        store = self.featurizer.vectors
+        return self.compact or (store is not None and store.is_compact)
 
 
 class StoredWeights(Mapping[str, NDArray[Any]]):
     """The arrays of a safetensors file, each read when it is needed.
+
+    Arrays in eight bits, whose scales are beside them, become float32.
 
     Args:
         path: The file.
@@ -112,7 +132,9 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
         self._path = path
         try:
             self._file = safe_open(path, "np")
-            self._names = tuple(self._file.keys())
+            stored = frozenset(self._file.keys())
+            self._scaled = frozenset(name for name in stored if name + SCALES in stored)
+            self._names = tuple(sorted(stored - {name + SCALES for name in self._scaled}))
         except (OSError, SafetensorError) as error:
             raise _not_whole(path.parent, error) from error
 
@@ -121,9 +143,17 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
             raise KeyError(name)
         try:
             array = self._file.get_tensor(name)
+            scales = self._file.get_tensor(name + SCALES) if name in self._scaled else None
         except (SafetensorError, TypeError, ValueError, AttributeError) as error:
             # numpy lacks some of the types that the format knows
             raise _not_whole(self._path.parent, error) from error
+        if scales is not None:
+            if (array.dtype, array.shape[:1]) != (np.int8, scales.shape) or array.ndim != 2:
+                raise ModelFolderError(
+                    f"{self._path.parent}: {WEIGHTS}: {name} must be rows of int8, each with a "
+                    f"scale. Got {array.dtype} of the shape {array.shape}."
+                )
+            array = from_int8(array, scales)
         _check_finite(name, array, str(self._path.parent))
         return array
 
@@ -159,7 +189,8 @@ def save_model(
         ModelFolderError: A weight is not finite.
         SchemaError: The record of the model has an unknown fact.
     """
-    weights = {name: np.ascontiguousarray(array) for name, array in model.weights.items()}
+    stored = split_weights(model.weights) if model.compact else model.weights
+    weights = {name: np.ascontiguousarray(array) for name, array in stored.items()}
     for name, array in weights.items():
         _check_finite(name, array, str(folder))
 
@@ -192,7 +223,8 @@ def _manifest(model: ModelFolder) -> dict[str, Any]:
         SchemaError: It holds what `load_model` would refuse.
     """
     content = {
-        "format": FORMAT,
+        "format": FORMAT if model.is_rounded else FULL_FORMAT,
+        **({"compact": True} if model.compact else {}),
         "task": model.task.name,
         "features": model.featurizer.settings(),
         "network": dict(model.network),
@@ -202,19 +234,20 @@ def _manifest(model: ModelFolder) -> dict[str, Any]:
     return content
 
 
-def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> ModelFolder:
+def load_model(path: str | Path, build: Callable[[Any], Any] | None = None) -> ModelFolder:
     """Read a model folder.
 
     Each array of its weights is read when it is needed.
 
     Args:
-        folder: The folder.
+        path: The folder, or the name of an installed model.
         build: The function that replaced components of the network when it was trained, if any did.
 
     Raises:
         ConfigError: There is such a function, but the model was trained without any.
         ModelFolderError: Something is missing, changed, or of a newer format.
     """
+    folder = model_folder(path)
     manifest = read_manifest(folder, FORMAT)
     try:
         MODEL.check(manifest, f"{MANIFEST}: ")
@@ -246,6 +279,7 @@ def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> Model
             files=tuple(manifest["files"]),
             digest=_digest(manifest["files"]),
             build=build,
+            compact=manifest.get("compact") is True,
         )
     except SchemaError as error:
         raise ModelFolderError(f"{folder}: {error}") from None
@@ -293,7 +327,7 @@ def rename(path: str | Path, names: Mapping[str, str], out: str | Path) -> None:
     are copied byte for byte.
 
     Args:
-        path: The model folder, which stays as it is.
+        path: The model folder, or the name of an installed model, which stays as it is.
         names: New names of labels by their old ones. Two labels may exchange their names.
         out: A new or empty folder for the copy.
 
@@ -302,7 +336,7 @@ def rename(path: str | Path, names: Mapping[str, str], out: str | Path) -> None:
             that of a label, or `out` holds something.
         ModelFolderError: The model cannot be read.
     """
-    folder, target = Path(path), Path(out)
+    folder, target = model_folder(path), Path(out)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise ConfigError(f"{target}: must be a new or empty folder. Got one that holds something.")
     model = load_model(folder)

@@ -1,4 +1,4 @@
-"""`ner eval`, `ner check`, `ner export`, `ner info` and `ner rename`."""
+"""`ner eval`, `ner check`, `ner export`, `ner info`, `ner models` and `ner rename`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -35,8 +35,8 @@ def eval_command(
         str | None,
         typer.Argument(
             metavar="MODEL",
-            help="Model folder, such as runs/sample/model, or hf://org/name on the Hugging Face "
-            "hub.",
+            help="Model folder, such as runs/sample/model, an installed model, or hf://org/name on "
+            "the Hugging Face hub.",
         ),
     ] = None,
     data: Annotated[
@@ -129,6 +129,20 @@ def export(
     int8: Annotated[
         bool, typer.Option("--int8", help="Also write model.int8.onnx, and measure its cost.")
     ] = False,
+    compact: Annotated[
+        bool,
+        typer.Option(
+            "--compact",
+            help="Store numbers in eight bits and without copies, leave out private words, and "
+            "measure the cost. Tagging still computes in fp32.",
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FOLDER", help="Folder to write. By default, MODEL is replaced."
+        ),
+    ] = None,
     dev: Annotated[
         str | None,
         typer.Option(
@@ -144,29 +158,44 @@ def export(
         require(module, "Exporting")
     from ner.exporting.model import export
 
-    cost = export(model, int8=int8, dev=dev, columns=split_columns(columns), notify=tell)
+    cost = export(
+        model,
+        out=out,
+        int8=int8,
+        compact=compact,
+        dev=dev,
+        columns=split_columns(columns),
+        notify=tell,
+    )
+    written = out or model
     if as_json:
-        print_json({"model": str(model), "int8": asdict(cost) if cost else None}, indent=None)
+        print_json({"model": str(written), **asdict(cost)}, indent=None)
         return
-    print_line(f"{model}: model.onnx gives the same tags as torch.")
-    if cost:
-        print_line(f"{model}: model.int8.onnx: {cost}")
+    print_line(f"{written}: model.onnx gives the same tags as torch.")
+    if cost.compact:
+        print_line(f"{written}: compact: {cost.compact}")
+    if cost.int8:
+        print_line(f"{written}: model.int8.onnx: {cost.int8}")
 
 
 def info(model: ModelArgument, as_json: Json = False) -> None:
     """Print what a model is: labels, sizes, versions, data and scores."""
+    from ner.files import folder_size
+    from ner.installed import model_folder
     from ner.model_folder import load_model
 
-    folder = load_model(model)
+    path = model_folder(model)
+    folder = load_model(path)
     store = folder.featurizer.vectors
     facts: dict[str, Any] = {
         "task": folder.task.name,
         "labels": list(folder.task.labels),
         **{k: v for k, v in folder.task.to_dict().items() if k not in ("labels", "tags")},
         "words": len(folder.featurizer.words.entries),
-        "vectors for new words": 0 if store is None else len(store),
+        "vectors for other words": 0 if store is None else len(store),
+        "compact": folder.compact,
         "weights": sum(array.size for array in folder.weights.values()),
-        "megabytes": round(sum(f.stat().st_size for f in model.rglob("*") if f.is_file()) / 1e6, 1),
+        "megabytes": round(folder_size(path) / 1e6, 1),
         **folder.record,
     }
     facts.get("data", {}).get("train", {}).pop("sample", None)
@@ -175,6 +204,22 @@ def info(model: ModelArgument, as_json: Json = False) -> None:
         return
     for name, value in _flattened(facts):
         print_line(f"{name:24} {value}")
+
+
+def models(as_json: Json = False) -> None:
+    """List the installed models, and where they are."""
+    from ner.installed import installed_models
+
+    found = installed_models()
+    if as_json:
+        print_json([model.to_dict() for model in found])
+        return
+    for model in found:
+        size = f"{model.size / 1e6:.1f} MB"
+        labels = " ".join(model.labels)
+        print_line(
+            "\t".join((model.name, model.task, labels, size, model.licence, str(model.folder)))
+        )
 
 
 def rename(

@@ -172,7 +172,12 @@ Threads = Annotated[
 ]
 
 ModelArgument = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="Model folder, such as runs/sample/model.")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="Model folder, such as runs/sample/model, or the name of an installed model, such "
+        "as en.",
+    ),
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -25,8 +25,9 @@ from ner.cli.options import (
 from ner.cli.outputs import progress
 from ner.cli.printing import print_content
 from ner.cli.streams import bursts
-from ner.cli.tag import Model, required_model
+from ner.cli.tag import Model
 from ner.errors import ConfigError, DataError, suggestion
+from ner.installed import DEFAULT
 from ner.messages import tell
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def redact(
             "lines, CSV or TSV.",
         ),
     ] = STDIN,
-    model: Model = None,
+    model: Model = DEFAULT,
     labels: Annotated[
         str | None,
         typer.Option(help="Labels of the entities to replace, such as PER,ORG. By default, all."),
@@ -124,9 +125,8 @@ def redact(
                 if not given.is_ready():
                     sys.stdout.flush()
         return
-    folder = required_model(model, "redact")
     redactor = _redactor(scope, map_)
-    tagger = _finder(folder, load)
+    tagger = _finder(model, load)
     chosen = _chosen_labels(labels, tagger)
     split = splitting()
     try:

@@ -28,6 +28,7 @@ from ner.cli.outputs import (
 from ner.cli.printing import print_output, print_shown
 from ner.cli.streams import Stream
 from ner.errors import ConfigError
+from ner.installed import DEFAULT
 from ner.messages import tell
 
 if TYPE_CHECKING:
@@ -38,12 +39,17 @@ if TYPE_CHECKING:
     Load = Callable[[str], Predictor]
 
 Model = Annotated[
-    str | None,
+    str,
     typer.Option(
         metavar="MODEL",
-        help="Model folder, such as runs/sample/model, or hf://org/name on the Hugging Face hub. "
-        "Required.",
+        help="Model folder, such as runs/sample/model, the name of an installed model, "
+        "or hf://org/name on the Hugging Face hub.",
     ),
+]
+
+RequiredModel = Annotated[
+    str | None,
+    typer.Option(metavar="MODEL", help="Model folder, such as runs/topics/model. Required."),
 ]
 
 BatchTokens = Annotated[
@@ -65,7 +71,7 @@ ErrorRows = Annotated[
 def tag(
     *,
     sources: Sources = None,
-    model: Model = None,
+    model: Model = DEFAULT,
     output: Annotated[
         Output | None,
         typer.Option(
@@ -82,10 +88,9 @@ def tag(
     load: "Load",
 ) -> None:
     """Find entities in texts, or label their tokens."""
-    folder = required_model(model, "tag")
     reading = _with_error_rows(reading, error_rows)
     inputs = open_inputs(sources, reading, "tag")
-    tagger = _load_for("tag", folder, inputs, load)
+    tagger = _load_for("tag", model, inputs, load)
     if output is None:
         is_conll = all(given.format == CONLL for given in inputs)
         output = "pretty" if sys.stdout.isatty() else "conll" if is_conll else "jsonl"
@@ -106,7 +111,7 @@ def tag(
 def classify(
     *,
     sources: Sources = None,
-    model: Model = None,
+    model: RequiredModel = None,
     output: Annotated[
         ClassOutput | None,
         typer.Option(
@@ -121,12 +126,16 @@ def classify(
     load: "Load",
 ) -> None:
     """Label whole texts, with probabilities and the attention that each token got."""
-    folder = required_model(model, "classify")
+    if model is None:
+        raise ConfigError(
+            "ner classify: --model is required: a model folder, such as runs/topics/model. "
+            "Got none."
+        )
     output = output or ("pretty" if sys.stdout.isatty() else "jsonl")
     _check_output(output, error_rows, no_formulas)
     reading = _with_error_rows(reading, error_rows)
     inputs = open_inputs(sources, reading, "classify")
-    classifier = _load_for("classify", folder, inputs, load)
+    classifier = _load_for("classify", model, inputs, load)
     with progress() as watch:
         stream = Stream(inputs, classifier, watch, output, error_rows, batch_tokens)
         options = {**stream.places, "formulas": not no_formulas}
@@ -139,21 +148,7 @@ def _print(lines: Iterable[str], output: Output | ClassOutput) -> None:
     (print_shown if output in ("pretty", "html") else print_output)(lines)
 
 
-def required_model(model: str | None, command: str) -> str:
-    """Return the model folder that a command was given.
-
-    Raises:
-        ConfigError: It was given none.
-    """
-    if model is None:
-        raise ConfigError(
-            f"ner {command}: --model is required: a model folder, such as runs/sample/model. "
-            "Got none."
-        )
-    return model
-
-
-def _load_for(command: str, folder: str, inputs: Sequence[Input], load: "Load") -> "Predictor":
+def _load_for(command: str, model: str, inputs: Sequence[Input], load: "Load") -> "Predictor":
     """Load a model that the command can use, and warn if it knows other tokens than raw text has.
 
     Raises:
@@ -162,18 +157,18 @@ def _load_for(command: str, folder: str, inputs: Sequence[Input], load: "Load") 
     from ner.data.agreement import low_agreement
     from ner.tasks import TASKS
 
-    predictor = load(folder)
+    predictor = load(model)
     task = predictor.task
     if task.verb != command:
         nouns = {known.verb: known.noun for known in TASKS.values()}
         raise ConfigError(
-            f"{folder}: ner {command} needs a {nouns[command]}. Got a {task.noun}: "
+            f"{model}: ner {command} needs a {nouns[command]}. Got a {task.noun}: "
             f"use ner {task.verb}."
         )
     agreement = predictor.record.get("tokenizer", {}).get("agreement", 1.0)
     line = low_agreement(agreement)
     if line is not None and any(given.format != CONLL for given in inputs):
-        tell(f"Warning: {folder}: {line}")
+        tell(f"Warning: {model}: {line}")
     return predictor
 
 

@@ -84,8 +84,8 @@ def train(
         str | None, typer.Option(help="Column of the labels that the task tag learns.")
     ] = None,
     init: Annotated[
-        Path | None,
-        typer.Option(metavar="MODEL", help="Model folder to start from, for training on new data."),
+        str | None,
+        typer.Option(metavar="MODEL", help="Model to start from, for training on new data."),
     ] = None,
     format_: Format = None,
     encoding: Annotated[str | None, ENCODING] = None,

@@ -36,7 +36,7 @@ class DataConfig(Section):
     """Character encoding of text files, by its Python name, such as `utf-8`, `latin-1` or `cp1252`.
     Change it when a file is refused because it is not UTF-8."""
 
-    max_line: int = Field(MAX_LINE, ge=1)
+    max_line: int = Field(default=MAX_LINE, ge=1)
     """Longest line of a corpus, in bytes. A longer one is refused before it fills the memory, as in
     a small packed file with a line of many gigabytes. Raise it for a corpus that is one line of
     JSON."""

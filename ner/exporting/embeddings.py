@@ -29,7 +29,7 @@ def word_embedding(graph: GraphBuilder, module: WordEmbedding) -> str:
     """Look up the row of each word, or take its own vector where the row is -1."""
     words = graph.input("words")
     # For the operator, row -1 is the last one. Its value is replaced below.
-    rows = graph.node("Gather", graph.table(module.table.weight), words)
+    rows = graph.rows(module.table.weight, words)
     if not graph.offers("vectors"):
         return rows
     is_known = graph.node("GreaterOrEqual", words, graph.constant(np.array(0, dtype=np.int32)))
@@ -42,14 +42,8 @@ def character_cnn(graph: GraphBuilder, module: CharacterCNN) -> str:
     The contribution of padding in the middle of a window is so low that the window never wins.
     """
     characters = graph.input("characters")
-    weight, bias = to_numpy(module.convolution.weight), module.convolution.bias
-    assert bias is not None
-    # Axes: place in the window x character x filter.
-    tables = np.einsum("rs,fsk->krf", to_numpy(module.table.weight), weight)
-    width = len(tables)
-    middle = width // 2
-    tables[middle] += to_numpy(bias)
-    tables[middle, PADDING] = LOWEST
+    tables = _copied_tables(graph, module) if graph.has_copies else _stored_tables(graph, module)
+    middle = len(tables) // 2
     padding = graph.integers(0, middle, 0, middle)
     padded = graph.node("Pad", characters, padding) if middle else characters
     scores: list[str] = []
@@ -59,9 +53,37 @@ def character_cnn(graph: GraphBuilder, module: CharacterCNN) -> str:
             # Counted back from the last column, or up to it.
             end = place - 2 * middle or np.iinfo(np.int64).max
             at_place = slice_axis(graph, padded, place, end, axis=1)
-        scores.append(graph.node("Gather", graph.constant(table), at_place))
+        scores.append(graph.node("Gather", table, at_place))
     total = graph.node("Sum", *scores) if middle else scores[0]
     return graph.node("Relu", graph.node("ReduceMax", total, axes=[1], keepdims=0))
+
+
+def _copied_tables(graph: GraphBuilder, module: CharacterCNN) -> list[str]:
+    """Keep in the graph, for each place of a window, the contribution of each character (R F)."""
+    weight, bias = to_numpy(module.convolution.weight), module.convolution.bias
+    assert bias is not None
+    # Axes: place in the window x character x filter.
+    tables = np.einsum("rs,fsk->krf", to_numpy(module.table.weight), weight)
+    middle = len(tables) // 2
+    tables[middle] += to_numpy(bias)
+    tables[middle, PADDING] = LOWEST
+    return [graph.constant(table) for table in tables]
+
+
+def _stored_tables(graph: GraphBuilder, module: CharacterCNN) -> list[str]:
+    """Compute the same from the file of weights when the graph is loaded."""
+    weight, bias = to_numpy(module.convolution.weight), module.convolution.bias
+    assert bias is not None
+    vectors = graph.weights(module.table.weight)
+    # Axes: place in the window x number of a character's vector x filter.
+    filters = weight.transpose(2, 1, 0)
+    tables = [graph.node("MatMul", vectors, graph.constant(each)) for each in filters]
+    middle = len(tables) // 2
+    sums = graph.node("Add", tables[middle], graph.constant(to_numpy(bias)))
+    others = slice_axis(graph, sums, PADDING + 1, np.iinfo(np.int64).max, axis=0)
+    lowest = graph.constant(np.full((1, len(weight)), LOWEST, dtype=np.float32))
+    tables[middle] = graph.concatenate([lowest, others], axis=0)
+    return tables
 
 
 def character_lstm(graph: GraphBuilder, module: CharacterLSTM) -> str:
@@ -71,7 +93,7 @@ def character_lstm(graph: GraphBuilder, module: CharacterLSTM) -> str:
     lengths = graph.node("ReduceSum", ones, graph.integers(1), keepdims=0)
     # The operator reads the characters first, then the words.
     turned = graph.node("Transpose", characters, perm=[1, 0])
-    embedded = graph.node("Gather", graph.table(module.table.weight), turned)
+    embedded = graph.rows(module.table.weight, turned)
     layers = [module.forwards, module.backwards]
     states = run_directions(graph, layers, embedded, lengths, output=1)
     # Axes: word (U) x direction x state.
@@ -80,12 +102,12 @@ def character_lstm(graph: GraphBuilder, module: CharacterLSTM) -> str:
 
 def shape_embedding(graph: GraphBuilder, module: ShapeEmbedding) -> str:
     """Look up the row of each word's shape."""
-    return graph.node("Gather", graph.table(module.table.weight), graph.input("shapes"))
+    return graph.rows(module.table.weight, graph.input("shapes"))
 
 
 def affix_embedding(graph: GraphBuilder, module: AffixEmbedding) -> str:
     """Look up the rows of each word's affixes, and join them."""
-    rows = graph.node("Gather", graph.table(module.table.weight), graph.input("affixes"))
+    rows = graph.rows(module.table.weight, graph.input("affixes"))
     return graph.node("Flatten", rows)
 
 
@@ -95,19 +117,14 @@ def column_embedding(graph: GraphBuilder, module: ColumnEmbedding) -> str:
     first_rows = np.cumsum([0, *map(len, tables[:-1])]).astype(np.int32)
     rows = graph.node("Add", graph.input("columns"), graph.constant(first_rows))
     table = graph.constant(np.concatenate(tables))
-    return _look_up_tokens(graph, table, rows, module.size)
+    vectors = graph.node("Gather", table, swap_axes(graph, rows))
+    return graph.node("Reshape", vectors, graph.integers(0, 0, module.size))
 
 
 def bigram_embedding(graph: GraphBuilder, module: BigramEmbedding) -> str:
     """Look up the rows of each token's pairs with its neighbours, and join them."""
-    table = graph.table(module.table.weight)
-    return _look_up_tokens(graph, table, graph.input("bigrams"), module.size)
-
-
-def _look_up_tokens(graph: GraphBuilder, table: str, rows: str, size: int) -> str:
-    """Look up several rows for each token (B T), and join their vectors (T B E)."""
-    vectors = graph.node("Gather", table, swap_axes(graph, rows))
-    return graph.node("Reshape", vectors, graph.integers(0, 0, size))
+    vectors = graph.rows(module.table.weight, swap_axes(graph, graph.input("bigrams")))
+    return graph.node("Reshape", vectors, graph.integers(0, 0, module.size))
 
 
 WORD_EMBEDDINGS: dict[type[nn.Module], Callable[[GraphBuilder, Any], str]] = {

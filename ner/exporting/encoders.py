@@ -147,19 +147,46 @@ def run_directions(
         output: 0 for all states (T D B H), 1 for the last ones (D B H); D counts the directions.
     """
     kind = type(layers[0])
-    arrays = [_recurrent_weights(layer, GATES[kind]) for layer in layers]
     attributes: dict[str, Any] = ATTRIBUTES[kind]
-    weights = [graph.constant(np.stack(each)) for each in zip(*arrays, strict=True)]
+    read = _copied_weights if graph.has_copies else _stored_weights
     return graph.node(
         kind.__name__,
         x,
-        *weights,
+        *read(graph, layers, GATES[kind]),
         lengths,
         output=output,
         direction="bidirectional" if len(layers) == 2 else "forward",
         hidden_size=layers[0].hidden_size,
         **attributes,
     )
+
+
+def _copied_weights(
+    graph: GraphBuilder, layers: Sequence[Any], gates: tuple[int, ...]
+) -> list[str]:
+    """Keep the weights of each direction in the graph, in ONNX's order."""
+    arrays = [_recurrent_weights(layer, gates) for layer in layers]
+    return [graph.constant(np.stack(each)) for each in zip(*arrays, strict=True)]
+
+
+def _stored_weights(
+    graph: GraphBuilder, layers: Sequence[Any], gates: tuple[int, ...]
+) -> list[str]:
+    """Compute the same from the file of weights, but for the biases, when the graph is loaded."""
+    rows = np.split(np.arange(len(layers[0].weight_ih_l0)), len(gates))
+    order = graph.constant(np.concatenate([rows[gate] for gate in gates]))
+
+    def read(layer: Any, name: str) -> str:
+        weights = graph.weights(getattr(layer, name))
+        if name == "weight_hh_l0" and layer.proj_size:
+            weights = graph.node("MatMul", weights, graph.weights(layer.weight_hr_l0))
+        ordered = graph.node("Gather", weights, order)
+        return graph.node("Unsqueeze", ordered, graph.integers(0))
+
+    names = ("weight_ih_l0", "weight_hh_l0")
+    weights = [graph.concatenate([read(layer, n) for layer in layers], axis=0) for n in names]
+    biases = np.stack([_recurrent_weights(layer, gates)[2] for layer in layers])
+    return [*weights, graph.constant(biases)]
 
 
 def _recurrent_weights(layer: Any, gates: tuple[int, ...]) -> list[NDArray[np.float32]]:

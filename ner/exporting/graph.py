@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from ner.errors import ConfigError
+from ner.features.int8_rows import SCALES
 from ner.files import SafetensorsHeader
 from ner.inference.onnx_runtime import WEIGHTS_KEY
 from ner.model_folder import WEIGHTS
@@ -20,6 +21,9 @@ OPSET, IR_VERSION = 17, 8
 
 # Less than any score of a network, and far enough from the smallest float that sums stay finite.
 LOWEST = -1e30
+
+# Types of arrays in safetensors, as ONNX numbers them.
+TYPES = {"F32": TensorProto.FLOAT, "F16": TensorProto.FLOAT16, "I8": TensorProto.INT8}
 
 # Name, type and axes of an input or output. An axis of unknown size has a name.
 Port = tuple[str, int, Sequence[int | str]]
@@ -38,10 +42,28 @@ class WeightFile:
         self._start = len(header.content)
         self._arrays = header.arrays
 
-    def place(self, name: str) -> dict[str, int]:
-        """Look up the offset and the length of an array, in bytes."""
-        start, end = self._arrays[name]["data_offsets"]
-        return {"offset": self._start + start, "length": end - start}
+    def __contains__(self, name: str) -> bool:
+        return name in self._arrays
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether some arrays have eight bits."""
+        return any(name.endswith(SCALES) for name in self._arrays)
+
+    def tensor(self, name: str) -> TensorProto:
+        """Refer to an array, without a copy."""
+        facts = self._arrays[name]
+        start, end = facts["data_offsets"]
+        stored = TensorProto(
+            name=name,
+            dims=facts["shape"],
+            data_type=TYPES[facts["dtype"]],
+            data_location=TensorProto.EXTERNAL,
+        )
+        place = {"location": WEIGHTS, "offset": self._start + start, "length": end - start}
+        for key, value in place.items():
+            stored.external_data.add(key=key, value=str(value))
+        return stored
 
 
 class GraphBuilder:
@@ -51,11 +73,19 @@ class GraphBuilder:
         inputs: The inputs that the graph may have. It has those that nodes read.
         weights: The file of weights in the folder of the graph.
         names: The name of each parameter in that file.
+        copies: Whether the graph has copies of the weights, but for tables. By default, it has
+            them unless the file is compact.
     """
 
     def __init__(
-        self, inputs: Sequence[Port], weights: WeightFile, names: Mapping[Tensor, str]
+        self,
+        inputs: Sequence[Port],
+        weights: WeightFile,
+        names: Mapping[Tensor, str],
+        *,
+        copies: bool | None = None,
     ) -> None:
+        self.has_copies = not weights.is_compact if copies is None else copies
         self._offered = {port[0]: helper.make_tensor_value_info(*port) for port in inputs}
         self._used: set[str] = set()
         self._nodes: list[onnx.NodeProto] = []
@@ -86,18 +116,35 @@ class GraphBuilder:
         """Keep a single float32 number in the graph."""
         return self.constant(np.array(value, dtype=np.float32))
 
-    def table(self, parameter: Tensor) -> str:
-        """Refer to a float32 parameter in the file of weights, without a copy in the graph."""
+    def rows(self, parameter: Tensor, indices: str) -> str:
+        """Look up rows of a table in the file of weights, of which the graph has no copy."""
         name = self._names[parameter]
-        stored = TensorProto(
-            name=name,
-            dims=parameter.shape,
-            data_type=TensorProto.FLOAT,
-            data_location=TensorProto.EXTERNAL,
-        )
-        for key, value in {"location": WEIGHTS, **self._weights.place(name)}.items():
-            stored.external_data.add(key=key, value=str(value))
-        self._initializers[name] = stored
+        rows = self.node("Gather", self._stored(name), indices)
+        if name + SCALES not in self._weights:
+            return rows
+        # Only the rows that are looked up become float32.
+        scales = self.node("Gather", self._stored(name + SCALES), indices)
+        return self._scaled(rows, self.node("Unsqueeze", scales, self.integers(-1)))
+
+    def weights(self, parameter: Tensor) -> str:
+        """Read a parameter (float32).
+
+        The graph has a copy of it, unless the file of weights is compact: ONNX Runtime then
+        computes the parameter from the file when it loads the graph.
+        """
+        name = self._names.get(parameter, "")
+        if self.has_copies or name + SCALES not in self._weights:
+            return self.constant(to_numpy(parameter))
+        scales = self.node("Unsqueeze", self._stored(name + SCALES), self.integers(1))
+        return self._scaled(self._stored(name), scales)
+
+    def _scaled(self, integers: str, scales: str) -> str:
+        """Multiply integers of eight bits by scales in half precision."""
+        factors = (self.node("Cast", each, to=TensorProto.FLOAT) for each in (integers, scales))
+        return self.node("Mul", *factors)
+
+    def _stored(self, name: str) -> str:
+        self._initializers[name] = self._weights.tensor(name)
         return name
 
     def node(

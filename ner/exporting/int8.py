@@ -145,12 +145,14 @@ def measure_int8(
         metric=task.metric,
         fp32=task.score(sentences, exact) if is_gold else None,
         int8=task.score(sentences, rounded) if is_gold else None,
-        changed=_difference(task, exact, rounded),
-        batch_dependent=_difference(task, rounded, alone),
+        changed=share_of_changes(task, exact, rounded),
+        batch_dependent=share_of_changes(task, rounded, alone),
     )
 
 
-def _difference(task: Task, predicted: Sequence[Sentence], others: Sequence[Sentence]) -> float:
+def share_of_changes(
+    task: Task, predicted: Sequence[Sentence], others: Sequence[Sentence]
+) -> float:
     """Compute the share of decisions about the same sentences that differ."""
     pairs = [
         pair

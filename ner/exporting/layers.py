@@ -44,7 +44,8 @@ def layer_norm(graph: GraphBuilder, module: nn.Module, x: str) -> str:
 def linear(graph: GraphBuilder, module: nn.Module, x: str) -> str:
     """Multiply the last axis by the weights, and add the bias."""
     assert isinstance(module, nn.Linear)
-    product = graph.node("MatMul", x, graph.constant(to_numpy(module.weight).T))
+    turned = graph.node("Transpose", graph.weights(module.weight), perm=[1, 0])
+    product = graph.node("MatMul", x, turned)
     return graph.node("Add", product, graph.constant(to_numpy(module.bias)))
 
 

@@ -1,6 +1,8 @@
 """Adds to a model folder the graphs that tagging without torch needs."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Unpack
@@ -10,33 +12,56 @@ from ner.data.formats.read import CorpusSource, read_sentences
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, ModelFolderError
 from ner.exporting.check import check_graphs
+from ner.exporting.compact import CompactCost, compacted, measure_compact
 from ner.exporting.int8 import Int8Cost, measure_int8
 from ner.exporting.network import write_graphs
+from ner.files import folder_size
 from ner.inference.reading import options_for
+from ner.installed import model_folder
 from ner.messages import Notify, tell
-from ner.model_folder import INT8_GRAPH, ModelFolder, load_model, save_model
+from ner.model_folder import INT8_GRAPH, LICENCE, ModelFolder, load_model, save_model
 from ner.nn.building import Build
 
 # How many sentences the graphs are compared with torch on after training.
 CHECKED = 500
 
 
+@dataclass(frozen=True)
+class ExportCost:
+    """The costs of what an export wrote.
+
+    Args:
+        int8: The cost of computing in int8; None if model.int8.onnx is not written.
+        compact: The cost of compact storage; None if the model is not made compact.
+    """
+
+    int8: Int8Cost | None = None
+    compact: CompactCost | None = None
+
+
 def export(
     path: str | Path,
     *,
+    out: str | Path | None = None,
     int8: bool = False,
+    compact: bool = False,
+    leave_out: Collection[str] = (),
     dev: CorpusSource | None = None,
     options: ReadOptions | None = None,
     build: Build | None = None,
     notify: Notify = tell,
     **changes: Unpack[ReadKeywords],
-) -> Int8Cost | None:
+) -> ExportCost:
     """Write model.onnx and words.onnx into a model folder if their results equal those of torch.
 
     Args:
-        path: The folder. It is replaced as a whole.
+        path: The folder of the model, or the name of an installed one.
+        out: The folder to write; by default `path`. It is replaced as a whole.
         int8: Write model.int8.onnx too, and measure what it costs. A folder that has it already
             gets a new one in any case.
+        compact: Store vectors and large matrices in eight bits, and each of them once; leave out
+            words that are private, such as addresses of mail; and measure what this costs.
+        leave_out: Further words that a compact model leaves out.
         dev: Annotated sentences to compare and measure on. By default some are made up.
         options: How `dev` is read. What it leaves open, such as the names of columns, is as in
             training.
@@ -46,14 +71,14 @@ def export(
         changes: Fields of `ReadOptions` by their names, in place of those in `options`.
 
     Returns:
-        The cost of int8, if model.int8.onnx is written.
+        The cost of what was asked for.
 
     Raises:
         ConfigError: The network has a component that cannot be exported; the message names it.
         ModelFolderError: The folder cannot be read, or the results of ONNX Runtime differ from
             those of torch.
     """
-    folder = Path(path)
+    folder = model_folder(path)
     model = load_model(folder, build)
     int8 = int8 or INT8_GRAPH in model.files
     sentences: list[Sentence] | None = None
@@ -62,9 +87,22 @@ def export(
             model, dev, (options or ReadOptions()).updated(**changes), split="dev", notify=notify
         )
         sentences = read_sentences(dev, chosen)
-    add = partial(_add_graphs, model=model, sentences=sentences, int8=int8)
-    save_model(folder, model, add)
-    return measure_int8(folder, model, sentences) if int8 else None
+    target = folder if out is None else Path(out)
+    size = folder_size(folder)
+    written = compacted(model, leave_out) if compact else model
+    # What is read from the folder when it is needed must be read before the folder is replaced.
+    full = replace(model, weights=dict(model.weights)) if compact else model
+
+    def add(beside: Path) -> None:
+        _add_graphs(beside, written, sentences, int8)
+        if LICENCE in model.files:
+            shutil.copyfile(folder / LICENCE, beside / LICENCE)
+
+    save_model(target, written, add)
+    return ExportCost(
+        measure_int8(target, written, sentences) if int8 else None,
+        measure_compact(target, full, written, sentences, size) if compact else None,
+    )
 
 
 def save_exported(

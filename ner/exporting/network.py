@@ -37,20 +37,27 @@ def write_graphs(folder: Path, model: ModelFolder, *, int8: bool = False) -> Non
         ConfigError: The network has a component that cannot be written as a graph, or none that
             can be quantized.
     """
-    graphs = build_graphs(folder, load_network(model), model)
+    network = load_network(model)
+    graphs = build_graphs(folder, network, model)
     if int8:
-        graphs[INT8_GRAPH] = quantize(graphs[MODEL_GRAPH])
+        copied = graphs
+        if model.compact:
+            copied = build_graphs(folder, network, model, copies=True)
+        graphs[INT8_GRAPH] = quantize(copied[MODEL_GRAPH])
     for name, content in graphs.items():
         (folder / name).write_bytes(content)
 
 
-def build_graphs(folder: Path, network: Model, model: ModelFolder) -> dict[str, bytes]:
+def build_graphs(
+    folder: Path, network: Model, model: ModelFolder, *, copies: bool | None = None
+) -> dict[str, bytes]:
     """Build the graphs of a network, as the content of files by their names.
 
     Args:
         folder: The folder that has its weights already.
         network: The network, in evaluation mode or not.
         model: Its featurizer and its task.
+        copies: See `GraphBuilder`.
 
     Raises:
         ConfigError: The network has a component that cannot be written as a graph.
@@ -67,7 +74,7 @@ def build_graphs(folder: Path, network: Model, model: ModelFolder) -> dict[str, 
     ]
     size = sum(each.size for each in embedder.word_parts.values())
     rows = words.concatenate(vectors, axis=1)
-    whole = GraphBuilder(_token_inputs(model, size), weights, names)
+    whole = GraphBuilder(_token_inputs(model, size), weights, names, copies=copies)
     outputs = _outputs(whole, network, len(model.task.outputs))
     return {
         WORDS_GRAPH: words.to_bytes((rows, ("rows", FLOAT, ("U", size)))),

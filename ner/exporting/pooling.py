@@ -10,7 +10,7 @@ import numpy as np
 from onnx import TensorProto
 from torch import nn
 
-from ner.exporting.graph import GraphBuilder, find_builder, to_numpy
+from ner.exporting.graph import GraphBuilder, find_builder
 from ner.exporting.layers import (
     as_column,
     count_up,
@@ -272,7 +272,8 @@ def _shares_of_tokens(
 def _attention(graph: GraphBuilder, module: AdditiveAttention, states: str, lengths: str) -> str:
     """Compute how much each head attends to each token (B K T)."""
     keys = graph.node("Tanh", linear(graph, module.keys, states))
-    scores = graph.node("MatMul", keys, graph.constant(to_numpy(module.queries.weight).T))
+    queries = graph.node("Transpose", graph.weights(module.queries.weight), perm=[1, 0])
+    scores = graph.node("MatMul", keys, queries)
     turned = graph.node("Transpose", scores, perm=[0, 2, 1])
     mask, _ = mask_sentences_first(graph, states, lengths)
     rows = graph.node("Unsqueeze", mask, graph.integers(1))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ner.data.sentence import Sentence
+from ner.features.vocabulary import plain_quotes
 from ner.features.word_features import bigrams
 
 
@@ -65,7 +66,7 @@ class CorpusCounts:
         """Count the characters of all words."""
         characters: Counter[str] = Counter()
         for word, count in self.words.items():
-            for character in word:
+            for character in plain_quotes(word):
                 characters[character] += count
         return characters
 

@@ -22,6 +22,8 @@ def make_sentences(featurizer: Featurizer, count: int = NUM_SENTENCES) -> list[S
 
     letters = featurizer.characters.entries if featurizer.characters is not None else ()
     words = list(featurizer.words.entries[:NUM_WORDS])
+    if not words and featurizer.vectors is not None:
+        words = featurizer.vectors.words[:NUM_WORDS]
     for length in random.integers(1, LONGEST_WORD, NUM_WORDS // 4).tolist():
         words.append("".join(draw([*letters, *"aZ0-.é中"], length)))
     pairs = () if featurizer.bigrams is None else featurizer.bigrams.entries

@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 
 from ner.data.lines import BOM, check_file, short
 from ner.errors import DataError, ModelFolderError
+from ner.features.int8_rows import from_int8, to_int8
 from ner.features.vector_files import (
     CHUNK,
     check_is_text,
@@ -40,6 +41,16 @@ STORE_TYPES = {
     "words": ("U8", np.uint8),  # all words in UTF-8, end to end
     "offsets": ("U64", np.uint64),  # the start of each word, and the end of the last one
 }
+
+# Those of a compact store, whose words are in the order of their hashes.
+COMPACT_TYPES = {
+    "hashes": ("U32", np.uint32),  # the higher half of those above, ascending
+    "vectors": ("I8", np.int8),
+    "scales": ("F16", np.float16),  # of the vectors
+    "words": ("U8", np.uint8),
+    "lengths": ("U8", np.uint8),  # of the words in UTF-8
+}
+LONGEST_COMPACT = 255  # bytes of a word
 
 
 @dataclass(frozen=True)
@@ -93,23 +104,60 @@ def read_vectors(
 class VectorStore:
     """Words and their vectors in one file; only the vectors that are used are read into memory.
 
-    A word is found by a hash of eight bytes and then compared, so no word gets the vector of
-    another word. Numbers have half precision.
+    A word is found by a hash and then compared, so no word gets the vector of another word. Numbers
+    have half precision, or in a compact store eight bits.
 
     Args:
-        arrays: The arrays of `STORE_TYPES` by name.
+        arrays: The arrays of `STORE_TYPES` or of `COMPACT_TYPES` by name.
     """
 
     def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
         self._arrays = arrays
-        self._hashes, self._rows = arrays["hashes"], arrays["rows"]
-        self._words, self._offsets = arrays["words"], arrays["offsets"]
+        self._hashes, self._words = arrays["hashes"], arrays["words"]
         self._vectors = arrays["vectors"]
+        self._rows, self._scales = arrays.get("rows"), arrays.get("scales")
+        if self.is_compact:
+            self._offsets = np.append(np.uint64(0), np.cumsum(arrays["lengths"], dtype=np.uint64))
+        else:
+            self._offsets = arrays["offsets"]
         self.size = self._vectors.shape[1]
 
     def __len__(self) -> int:
         """Count the words."""
         return len(self._vectors)
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether the vectors have eight bits."""
+        return self._scales is not None
+
+    @property
+    def words(self) -> list[str]:
+        """All words, in the order of their rows."""
+        content, ends = self._words.tobytes(), self._offsets.tolist()
+        return [content[a:b].decode("utf-8", "surrogatepass") for a, b in itertools.pairwise(ends)]
+
+    @classmethod
+    def compact(cls, words: Sequence[str], matrix: NDArray[np.floating[Any]]) -> "VectorStore":
+        """Make a compact store in memory.
+
+        Args:
+            words: The words, each once, of at most 255 bytes in UTF-8.
+            matrix: The vector of each word (N E).
+        """
+        encoded = [_encode(word) for word in words]
+        hashes = _short(_hash(encoded))
+        order = np.argsort(hashes, kind="stable")
+        vectors, scales = to_int8(matrix[order])
+        ordered = [encoded[i] for i in order.tolist()]
+        arrays: dict[str, NDArray[Any]] = {
+            "hashes": hashes[order],
+            "vectors": vectors,
+            "scales": scales,
+            "words": np.frombuffer(b"".join(ordered), dtype=np.uint8),
+            "lengths": np.array(list(map(len, ordered)), dtype=np.uint8),
+        }
+        return cls(arrays)
 
     @classmethod
     def open(cls, path: str | Path) -> "VectorStore":
@@ -174,11 +222,13 @@ class VectorStore:
         """
         found = np.full(len(words), -1, dtype=np.int64)
         encoded = [_encode(word) for word in words]
-        hashes = _hash(encoded)
+        hashes = _short(_hash(encoded)) if self.is_compact else _hash(encoded)
         starts = np.searchsorted(self._hashes, hashes, side="left")
         ends = np.searchsorted(self._hashes, hashes, side="right")
         for i in np.flatnonzero(starts < ends):
-            for row in self._rows[starts[i] : ends[i]].tolist():
+            places = slice(starts[i], ends[i])
+            rows = range(starts[i], ends[i]) if self._rows is None else self._rows[places].tolist()
+            for row in rows:
                 if row >= len(self):
                     raise ModelFolderError(f"{STORE}: row {row} must be one of {len(self)} rows.")
                 if self._words[self._offsets[row] : self._offsets[row + 1]].tobytes() == encoded[i]:
@@ -193,7 +243,10 @@ class VectorStore:
         """
         if ids.size and ids.min() < 0:
             raise IndexError(f"ids: rows of words that were found. Got {ids.min()}.")
-        found = self._vectors[ids].astype(np.float32)
+        if self._scales is not None:
+            found = from_int8(self._vectors[ids], self._scales[ids])
+        else:
+            found = self._vectors[ids].astype(np.float32)
         if not np.isfinite(found).all():
             raise ModelFolderError(f"{STORE}: the vectors must be finite. Got others.")
         return found
@@ -326,6 +379,11 @@ def _hash(words: Iterable[bytes]) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join(digests), dtype="<u8")
 
 
+def _short(hashes: NDArray[np.uint64]) -> NDArray[np.uint32]:
+    """Return the higher half of each hash, which keeps their order."""
+    return (hashes >> np.uint64(32)).astype(np.uint32)
+
+
 def _map_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Read the arrays of a file that `VectorStore.save` wrote, or map those of a large one.
 
@@ -339,16 +397,22 @@ def _map_arrays(path: Path) -> dict[str, NDArray[Any]]:
         # A plain array over the mapping: slices of np.memmap cost many times as much.
         content = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
     data = content[len(header.content) :]
+    types = COMPACT_TYPES if "scales" in header.arrays else STORE_TYPES
     arrays: dict[str, NDArray[Any]] = {}
-    for name, (type_name, dtype) in STORE_TYPES.items():
+    for name, (type_name, dtype) in types.items():
         stored = header.arrays[name]
         start, end = stored["data_offsets"]
         if stored["dtype"] != type_name or not 0 <= start <= end <= len(data):
             raise ValueError(f"{name} is cut off or not {type_name}")
         arrays[name] = data[start:end].view(dtype).reshape(stored["shape"])
     num_words, _ = arrays["vectors"].shape
-    sizes = {"hashes": num_words, "rows": num_words, "offsets": num_words + 1}
-    sizes["words"] = int(arrays["offsets"][-1])
+    sizes = dict.fromkeys(types.keys() - {"vectors", "offsets"}, num_words)
+    if "offsets" in arrays:
+        sizes |= {"offsets": num_words + 1, "words": int(arrays["offsets"][-1])}
+    else:
+        sizes["words"] = int(arrays["lengths"].sum(dtype=np.int64))
+        if not np.isfinite(arrays["scales"]).all():
+            raise ValueError("scales must be finite")
     for name, size in sizes.items():
         if arrays[name].shape != (size,):
             raise ValueError(f"{name} has the shape {arrays[name].shape}, not {(size,)}")

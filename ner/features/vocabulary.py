@@ -19,6 +19,18 @@ OWN_VECTOR = -1
 KINDS: tuple[str, ...] = ("exact", "lower-cased", "digits as 0", "none")
 _DIGIT = re.compile("[0-9]")
 
+# Marks of typography, and the marks of typewriters that are looked up in their place.
+_QUOTES = str.maketrans({**dict.fromkeys("‘’‚‛′´", "'"), **dict.fromkeys("“”„‟″", '"')})
+
+
+def plain_quotes(word: str) -> str:
+    """Replace typographic quotes and apostrophes, so that they are known like those of typewriters.
+
+    >>> [plain_quotes(word) for word in ("don’t", "“", "Köln")]
+    ["don't", '"', 'Köln']
+    """
+    return word if word.isascii() else word.translate(_QUOTES)
+
 
 def fallback_forms(word: str, lowercase: bool = False) -> tuple[str, ...]:
     """List the forms under which a word is looked up, the best form first.
@@ -31,8 +43,10 @@ def fallback_forms(word: str, lowercase: bool = False) -> tuple[str, ...]:
     ('Boeing-747', 'boeing-747', 'boeing-000')
     >>> fallback_forms("lamb")
     ('lamb',)
+    >>> fallback_forms("’Tis")
+    ('’Tis', "'tis")
     """
-    lower = word.lower()
+    lower = plain_quotes(word.lower())
     digits = _DIGIT.sub("0", lower)
     forms = (lower, digits) if lowercase else (word, lower, digits)
     return tuple(dict.fromkeys(forms))
@@ -178,7 +192,8 @@ def coverage(known: VectorStore | Container[str], words: Iterable[str]) -> Cover
     types, tokens = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
     for word, count in counts.items():
         form = next((form for form in forms_of[word] if form in found), None)
-        kind = {None: "none", word.lower(): "lower-cased", word: "exact"}.get(form, "digits as 0")
+        lower = plain_quotes(word.lower())
+        kind = {None: "none", lower: "lower-cased", word: "exact"}.get(form, "digits as 0")
         types[kind] += 1
         tokens[kind] += count
     return Coverage(types, tokens)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
-from ner.features.vocabulary import UNKNOWN, Vocabulary
+from ner.features.vocabulary import UNKNOWN, Vocabulary, plain_quotes
 
 PADDING = 0
 
@@ -32,12 +32,16 @@ EDGE = ""
 def encode_characters(words: Sequence[str], vocabulary: Vocabulary) -> NDArray[np.int32]:
     """Encode each word as rows of its characters, with marks at both ends.
 
+    Typographic quotes and apostrophes have the rows of plain ones.
+
     Returns:
         Rows of the table of characters (U W), padded with `PADDING`.
     """
     cut = [w if len(w) <= LONGEST else w[: LONGEST // 2] + w[-LONGEST // 2 :] for w in words]
     lengths = np.array([len(word) for word in cut], dtype=np.int64)
-    codes = np.frombuffer("".join(cut).encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    codes = np.frombuffer(
+        plain_quotes("".join(cut)).encode("utf-32-le", "surrogatepass"), dtype="<u4"
+    )
     known = {ord(c): row + NUM_SPECIAL for c, row in vocabulary.rows.items()}
     table = np.full(max(known, default=0) + 2, UNKNOWN_CHARACTER, dtype=np.int32)
     table[list(known)] = list(known.values())

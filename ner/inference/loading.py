@@ -29,11 +29,12 @@ def load(
     threads: int | None = None,
     build: "Build | None" = None,
 ) -> Predictor:
-    """Load a model folder.
+    """Load a model.
 
     Args:
-        path: The folder; or the name of a model on the Hugging Face hub, `hf://org/name` or
-            `hf://org/name@revision`, which needs the extra `hub`.
+        path: The folder; the name of an installed model, such as `en` (`ner models` lists them);
+            or a model on the Hugging Face hub, `hf://org/name` or `hf://org/name@revision`, which
+            needs the extra `hub`.
         runtime: "onnx" for ONNX Runtime on the CPU, which needs no torch; "torch"; "auto" for ONNX
             Runtime where the folder holds its files (see `ner.export`) and the device is the CPU.
         precision: "int8" is faster, and changes a tag now and then; only ONNX Runtime has it.

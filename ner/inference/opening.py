@@ -10,6 +10,7 @@ from ner.errors import ConfigError, ModelFolderError
 from ner.extras import require
 from ner.files import read_unchanged
 from ner.hub import fetch_model, is_hub_name
+from ner.installed import model_folder
 from ner.messages import logger
 from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
 from ner.tasks import Task
@@ -78,7 +79,7 @@ def open_model(
     """Read a model folder, and start what runs its network.
 
     Args:
-        path: The folder, or a name on the hub, such as `hf://org/name`.
+        path: The folder, the name of an installed model, or one on the hub, `hf://org/name`.
         task: The task that the model must have; by default any.
         runtime: As for `ner.load`, like the other arguments.
         precision: See there.
@@ -102,7 +103,7 @@ def open_model(
         raise ConfigError(f"device: must be cpu for ONNX Runtime. Got {device!r}.")
     if runtime == "torch" and precision != "fp32":
         raise ConfigError(f"precision: must be fp32 for torch. Got {precision!r}.")
-    folder = fetch_model(str(path)) if is_hub_name(path) else Path(path)
+    folder = fetch_model(str(path)) if is_hub_name(path) else model_folder(path)
     origin = Origin(folder.absolute(), "", runtime, precision, device, threads, build)
     return read_unchanged(folder, lambda: _open(folder, task, origin))
 

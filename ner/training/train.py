@@ -19,6 +19,7 @@ from ner.evaluation.report import Report
 from ner.features.batches import TrainingBatches
 from ner.inference.batching import predict
 from ner.inference.predictor import Predictor
+from ner.installed import model_folder
 from ner.messages import Notify, is_handled, shown, tell
 from ner.model_folder import load_model
 from ner.nn.building import Build
@@ -75,7 +76,8 @@ def train(
         dev: Development data, which choose the best weights; by default a tenth of the training
             data.
         test: Test data, which are scored once, at the end.
-        init: A model folder to train further; new words and labels are added to its vocabularies.
+        init: A model to train further, see `ner.load`; new words and labels are added to its
+            vocabularies.
         resume: Continue the run in `out` from its last checkpoint. Without `config`, it keeps its
             settings.
         progress: Show progress: what is logged, through the handlers that the program has chosen
@@ -145,7 +147,8 @@ def run_training(
     config = read_config(config, set)
     start = start_digest = None
     if init is not None:
-        start, start_digest = load_model(Path(init), build), file_digest(Path(init))
+        init = model_folder(init)
+        start, start_digest = load_model(init, build), file_digest(init)
         check_network(start, str(init))
         config = continue_from(config, start, str(init))
     config = config.resolved()

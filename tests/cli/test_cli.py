@@ -35,9 +35,6 @@ def test_no_command_is_a_question_for_help(run):
             ["tg"], "ner: No such command 'tg'. Did you mean 'tag'?", id="a mistyped command"
         ),
         pytest.param(
-            ["tag", "x"], "ner tag: --model is required: a model folder, such as ", id="no model"
-        ),
-        pytest.param(
             ["classify"], "ner classify: --model is required: a model folder", id="no classifier"
         ),
         pytest.param(["info"], "ner info: Missing argument 'MODEL'.", id="no argument"),
@@ -122,7 +119,9 @@ def test_a_wrong_call_is_one_line_and_code_2(run, arguments, words):
     ids=["tag", "eval", "info"],
 )
 def test_a_bad_model_is_one_line_and_code_1(run, tiny_model, command):
-    fails(run(*command.replace("MODEL", "none").split()), 1, "none: no such folder.")
+    fails(
+        run(*command.replace("MODEL", "none").split()), 1, "none: no such folder, and no installed"
+    )
     shutil.copytree(tiny_model, "copy")
     write("copy/labels.json", "{}")
     words = command.replace("MODEL", "copy").split()

@@ -29,7 +29,8 @@ def test_an_option_given_twice_is_refused(run, words):
 
 def test_a_flag_given_twice_says_nothing_more(run):
     assert run("config", "show", "none.toml")[0] == 2
-    assert run("info", "none", "--json", "--json")[2] == "none: no such folder.\n"
+    found = run("info", "./none.d/m", "--json", "--json")
+    assert found[2] == "none.d/m: no such folder.\n"
 
 
 @pytest.mark.parametrize(

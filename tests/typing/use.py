@@ -82,8 +82,11 @@ ner.rename("runs/mine/model", {"PER": "PERSON"}, "runs/mine/renamed")
 with open("tagged.conll", "rb") as lines:
     print(ner.score_predictions(lines, "tagged.conll").f1 + 0.5)
 cost = ner.export("runs/mine/model", int8=True, dev="sample:dev")
-if cost is not None:
-    print(cost.changed + 0.5, cost.batch_dependent + 0.5)
+if cost.int8 is not None:
+    print(cost.int8.changed + 0.5, cost.int8.batch_dependent + 0.5)
+small = ner.export("runs/mine/model", compact=True, out="runs/mine/small").compact
+if small is not None:
+    print(small.bytes_after + 1, small.words_left_out + 1)
 
 try:
     _ = model.nbest("Ada won.", 2)

@@ -15,7 +15,7 @@ from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, align_spans, 
 from ner.data.tokenizer import Tokenize
 from ner.errors import DataError
 
-Offsets = list[tuple[int, int]]
+Offsets = Sequence[tuple[int, int]]
 Record = TypeVar("Record")
 
 # A line with its number.
@@ -133,7 +133,7 @@ def cut_at_blanks(text: str) -> tuple[list[str], Offsets]:
     >>> cut_at_blanks("wo n't  do")
     (['wo', "n't", 'do'], [(0, 2), (3, 6), (8, 10)])
     """
-    offsets: Offsets = []
+    offsets: list[tuple[int, int]] = []
     start = 0
     for word in text.replace("\t", " ").replace("\n", " ").split(" "):
         if word:

@@ -1,0 +1,86 @@
+"""The models that are installed with the package, by their names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ner.errors import ModelFolderError, suggestion
+from ner.files import MANIFEST, folder_size, read_json
+
+FOLDER = Path(__file__).parent / "models"
+
+# The model of `ner tag` and of the examples.
+DEFAULT = "en"
+
+
+@dataclass(frozen=True)
+class InstalledModel:
+    """An installed model.
+
+    Args:
+        name: Its name, which `ner.load` takes.
+        folder: Where it is.
+        task: What it predicts.
+        labels: Its labels.
+        size: The bytes of all its files.
+        licence: Its licence.
+    """
+
+    name: str
+    folder: Path
+    task: str
+    labels: tuple[str, ...]
+    size: int
+    licence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all facts, as JSON can hold them."""
+        return {**self.__dict__, "folder": str(self.folder), "labels": list(self.labels)}
+
+
+def installed_names() -> list[str]:
+    """List the names of installed models."""
+    return sorted(path.parent.name for path in FOLDER.glob(f"*/{MANIFEST}"))
+
+
+def installed_models() -> list[InstalledModel]:
+    """List the installed models."""
+    return [_describe(FOLDER / name) for name in installed_names()]
+
+
+def model_folder(path: str | Path) -> Path:
+    """Return the folder of a model.
+
+    Args:
+        path: The name of an installed model, or the path of a folder. A folder that has the name of
+            an installed model is meant by a path such as `./en`.
+
+    Raises:
+        ModelFolderError: It is a single word, but neither an installed model nor the name of
+            anything else.
+    """
+    folder = Path(path)
+    names = installed_names()
+    # A path such as ./en is no name, though it is equal to one as a `Path`.
+    if str(path) in names:
+        return FOLDER / str(path)
+    old = folder.with_name(f".{folder.name}.old")  # what is left of a folder, see `read_manifest`
+    if folder.name == str(path) and not folder.exists() and not old.exists():
+        raise ModelFolderError(
+            f"{path}: no such folder, and no installed model. Installed: "
+            f"{', '.join(names) or 'none'}.{suggestion(str(path), names)}"
+        )
+    return folder
+
+
+def _describe(folder: Path) -> InstalledModel:
+    manifest, labels = read_json(folder / MANIFEST), read_json(folder / "labels.json")
+    tags = labels.get("labels") or [tag[2:] for tag in labels["tags"] if tag != "O"]
+    return InstalledModel(
+        name=folder.name,
+        folder=folder,
+        task=manifest["task"],
+        labels=tuple(dict.fromkeys(tags)),
+        size=folder_size(folder),
+        licence=manifest.get("licence", ""),
+    )
