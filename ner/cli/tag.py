@@ -12,6 +12,8 @@ from ner.cli.inputs import Input, Sources, open_inputs
 from ner.cli.looking import CONLL
 from ner.cli.options import list_skipped, print_note, reading_texts, running, with_options
 from ner.cli.outputs import (
+    BRAT,
+    TOOLS,
     ClassOutput,
     Output,
     class_lines,
@@ -19,6 +21,7 @@ from ner.cli.outputs import (
     print_lines,
     progress,
     tagged_lines,
+    write_for_tool,
 )
 from ner.cli.streams import Stream
 from ner.errors import ConfigError
@@ -58,9 +61,18 @@ def tag(
         Output | None,
         typer.Option(
             help="Output format. By default, it is pretty on a terminal, conll if all input is "
-            "in CoNLL format, and else jsonl."
+            "in CoNLL format, and else jsonl; html is a whole page, and the last three are "
+            "predictions for annotation tools."
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="New folder for the files of --output brat."),
+    ] = None,
+    min_score: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Leave out entities whose score is less than this."),
+    ] = 0.0,
     scheme: Annotated[Spelling, typer.Option(help="Tag scheme for CoNLL output.")] = "BIO",
     split_sentences: Annotated[
         bool, typer.Option("--split-sentences", help="Tag each sentence of a text separately.")
@@ -91,12 +103,17 @@ def tag(
         is_conll = all(given.format == CONLL for given in inputs)
         output = "pretty" if sys.stdout.isatty() else "conll" if is_conll else "jsonl"
     _check_error_rows(error_rows, output)
+    _check_output(output, out, min_score, tagger)
     split = SentenceSplitter(language, lines=not hard_wrapped) if split_sentences else None
     column = tagger.task.column
     with progress() as watch:
-        stream = Stream(inputs, tagger, watch, output, error_rows, batch_tokens, split=split)
+        stream = Stream(
+            inputs, tagger, watch, output, error_rows, batch_tokens, min_score, split=split
+        )
         if output == "conll":
             print_lines(concatenated(stream.conll_file(given, scheme) for given in inputs))
+        elif output in TOOLS:
+            write_for_tool(stream.results(), output, out, tagger.tokenizer)
         else:
             print_lines(tagged_lines(stream.results(), output, column, **stream.places))
     _report(inputs, reading, output)
@@ -169,6 +186,23 @@ def _with_error_rows(reading: "ReadOptions", error_rows: bool) -> "ReadOptions":
     """Return options that skip what cannot be read, if errors become rows."""
     skips = error_rows and reading.problems is None
     return reading.updated(problems=[]) if skips else reading
+
+
+def _check_output(output: str, out: Path | None, min_score: float, tagger: "Predictor") -> None:
+    """Refuse options that do not go with the output or the model.
+
+    Raises:
+        ConfigError: That is so.
+    """
+    if output == BRAT and out is None:
+        raise ConfigError("--output brat: needs --out FOLDER, a new folder for its files.")
+    if output != BRAT and out is not None:
+        raise ConfigError(f"--out: is for --output brat. Got {output}.")
+    given = f"--output {output}" if output in TOOLS else "--min-score" if min_score else None
+    if given is not None and tagger.task.column is not None:
+        raise ConfigError(
+            f"{given}: needs a model that finds entities. Got one that {tagger.task.does}."
+        )
 
 
 def _check_error_rows(error_rows: bool, output: str) -> None:

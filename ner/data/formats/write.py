@@ -19,6 +19,7 @@ from ner.data.formats.base import (
     EMPTY,
     IDS,
     LABELS,
+    LABELS_BESIDE_SPANS,
     PARTIAL,
     SCORES,
     SPACING,
@@ -39,7 +40,7 @@ from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
 
 # Annotation is refused if a format cannot hold it, unless it may be dropped.
-ANNOTATION = (SPANS, LABELS, PARTIAL)
+ANNOTATION = (SPANS, LABELS, LABELS_BESIDE_SPANS, PARTIAL)
 SURROGATES = "lone surrogates"
 
 
