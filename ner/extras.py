@@ -7,6 +7,15 @@ from ner.errors import MissingExtraError
 
 DISTRIBUTION = "lattice-ner"
 
+# What users can do with each extra, after "to".
+PURPOSES = {
+    "train": "train, export and draw plots, and run models on torch",
+    "sentences": "split documents into sentences (--split-sentences)",
+    "zstd": "read and write .zst files, before Python 3.14",
+    "spacy": "read and write .spacy files",
+    "transformers": "use a pretrained encoder as an embedding",
+}
+
 # All packages that training imports, from its first step to its last report.
 TRAINING = (
     "torch",

@@ -8,6 +8,9 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+# By this variable, a shell asks for the ends of a command that somebody types.
+COMPLETION = "_NER_COMPLETE"
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr, a bug keeps its traceback.
@@ -29,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     code = 0
     _end_on_signals()
     try:
+        if os.environ.get(COMPLETION):
+            app(prog_name="ner")  # answers the shell, and exits
         # Not app(): that would turn a closed pipe into a failure.
         command = typer.main.get_command(app)
         given = sys.argv[1:] if arguments is None else arguments

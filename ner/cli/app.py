@@ -7,13 +7,12 @@ import typer
 from ner.cli.commands import Commands
 from ner.cli.config import config_app
 from ner.cli.data import data_app
+from ner.cli.doctor import doctor
 from ner.cli.models import eval_command, export, info, rename
 from ner.cli.tag import classify, tag
 from ner.cli.train import train
 
-app = Commands(
-    name="ner", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-)
+app = Commands(name="ner", no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 def _print_version(is_asked: bool) -> None:
@@ -49,6 +48,8 @@ app.command()(export)
 app.command()(info)
 
 app.command()(rename)
+
+app.command()(doctor)
 
 app.add_typer(data_app, name="data")
 

@@ -1,14 +1,38 @@
 """`ner config`."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ner.cli.commands import Commands
+from ner.cli.options import Json
 from ner.extras import require
+from ner.recipes import describe_recipe, recipe_names
 
-config_app = Commands(help="Show and explain all settings.", no_args_is_help=True)
+config_app = Commands(help="Show and explain configurations and settings.", no_args_is_help=True)
+
+
+@config_app.command("list")
+def list_(as_json: Json = False) -> None:
+    """List the configurations that come with the package, and what each is for."""
+    found = {name: describe_recipe(name) for name in recipe_names()}
+    if as_json:
+        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        return
+    width = max(map(len, found), default=0)
+    for name, about in found.items():
+        typer.echo(f"{name:{width}}  {about}")
+
+
+@config_app.command()
+def schema() -> None:
+    """Print the JSON schema of configurations, for editors of TOML files."""
+    require("pydantic", "A configuration")
+    from ner.config.loading import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=1, ensure_ascii=False))
 
 
 @config_app.command()
@@ -17,7 +41,9 @@ def show(
         Path | None,
         typer.Argument(
             metavar="CONFIG",
-            help="TOML file with some settings. By default, all have their default values.",
+            autocompletion=recipe_names,
+            help="TOML file with some settings, or the name of a configuration of ner config "
+            "list. By default, all have their default values.",
         ),
     ] = None,
 ) -> None:

@@ -370,7 +370,9 @@ def test_an_unknown_shape_is_refused_with_a_suggestion():
 
 
 @pytest.mark.parametrize(
-    ("score", "labels"), [(0, ["PER", "LOC"]), (0.5, ["PER", "LOC"]), (0.6, ["PER"]), (1, [])]
+    ("score", "labels"),
+    [(0, ["PER", "LOC"]), (0.5, ["PER", "LOC"]), (0.6, ["PER"]), (1, [])],
+    ids=["zero", "the lowest", "between", "one"],
 )
 def test_entities_of_a_low_score_are_left_out(score, labels):
     kept = TAGGED.at_least(score)

@@ -1,0 +1,52 @@
+"""`ner doctor`."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from ner.cli.options import Json
+from ner.extras import DISTRIBUTION
+
+
+def doctor(as_json: Json = False) -> None:
+    """Check the installation: versions, kernel, threads, GPU, and what is missing for what.
+
+    The exit code is 1 if a package that everything needs is missing or too old.
+    """
+    from ner.cli.installation import examine
+
+    facts = examine()
+    if as_json:
+        typer.echo(json.dumps(facts, indent=1))
+    else:
+        for line in _described(facts):
+            typer.echo(line)
+    if facts["missing"]:
+        raise typer.Exit(1)
+
+
+def _described(facts: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines that people read."""
+    yield f"ner {facts['ner']}, Python {facts['python']}, {facts['platform']}"
+    yield f"Folder: {facts['folder']}"
+    yield (
+        "Kernel: compiled"
+        if facts["kernel"]
+        else "Kernel: not compiled; the package works, and decodes a sentence at half the speed"
+    )
+    threads = facts["threads"]
+    limits = "".join(f"; {name} is {value}" for name, value in threads["limits"].items())
+    yield f"Threads: {threads['usable']} of {threads['cores']} cores may be used{limits}"
+    gpu = facts["gpu"]
+    yield f"GPU: {', '.join(gpu['devices']) or 'none; ' + gpu['reason']}"
+    yield "Packages: " + ", ".join(f"{name} {own}" for name, own in facts["packages"].items())
+    if facts["missing"]:
+        yield f"Missing or too old: {', '.join(facts['missing'])}: pip install '{DISTRIBUTION}'"
+    yield "Extras:"
+    width = max(map(len, facts["extras"]))
+    for name, extra in facts["extras"].items():
+        lacks = ", ".join(extra["missing"])
+        state = f"lacks {lacks}; pip install '{DISTRIBUTION}[{name}]'" if lacks else "installed"
+        yield f"  {name:{width}}  {state}; to {extra['for']}"

@@ -1,0 +1,84 @@
+"""What is installed, and what is missing for what."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+
+import ner
+from ner.crf import kernel
+from ner.extras import DISTRIBUTION, PURPOSES
+
+# The variables that limit the threads of numpy, torch and ONNX Runtime.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def examine() -> dict[str, Any]:
+    """Collect what is known about the installation, as JSON can hold it."""
+    found, missing = _packages()
+    return {
+        "ner": ner.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "folder": str(Path(ner.__file__).parent),
+        "kernel": kernel.library is not None,
+        "threads": _threads(),
+        "gpu": _gpus(),
+        "packages": found,
+        "missing": missing.pop("", []),
+        "extras": {
+            name: {"for": purpose, "missing": missing.get(name, [])}
+            for name, purpose in PURPOSES.items()
+        },
+    }
+
+
+def _packages() -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Look for the packages that the distribution names.
+
+    Returns:
+        The version of each that is installed; and those that are missing or too old, by the extra
+        that needs them, "" for those that everything needs.
+    """
+    found: dict[str, str] = {}
+    missing: dict[str, list[str]] = {}
+    for requirement in map(Requirement, requires(DISTRIBUTION) or ()):
+        marker = requirement.marker
+        extras = [e for e in ("", *PURPOSES) if marker is None or marker.evaluate({"extra": e})]
+        try:
+            own = version(requirement.name)
+        except PackageNotFoundError:
+            own = None
+        if extras and own is not None:
+            found[requirement.name] = own
+        if own is None or not requirement.specifier.contains(own, prereleases=True):
+            needed = f"{requirement.name}{requirement.specifier}"
+            for extra in extras[:1] if "" in extras else extras:
+                missing.setdefault(extra, []).append(needed)
+    return dict(sorted(found.items())), missing
+
+
+def _threads() -> dict[str, Any]:
+    try:
+        usable = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        usable = os.cpu_count() or 1
+    limits = {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ}
+    return {"cores": os.cpu_count() or 1, "usable": usable, "limits": limits}
+
+
+def _gpus() -> dict[str, Any]:
+    """Name the devices that torch can use, or say why there are none."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return {"devices": [], "reason": "torch, which runs models on a GPU, is not installed"}
+    if torch.cuda.is_available():
+        count = torch.cuda.device_count()
+        return {"devices": [torch.cuda.get_device_name(i) for i in range(count)], "reason": None}
+    is_built = torch.version.cuda is not None
+    reason = "CUDA finds no device" if is_built else "torch is built without CUDA"
+    return {"devices": [], "reason": reason}
