@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ner.errors import (
         ConfigError,
         DataError,
+        InUseError,
         MissingExtraError,
         ModelFolderError,
         NerError,
@@ -65,6 +66,7 @@ _HOMES = {
     "Entity": "ner.data.sentence",
     "LabelReport": "ner.evaluation.report",
     "Epoch": "ner.training.trainer",
+    "InUseError": "ner.errors",
     "MissingExtraError": "ner.errors",
     "ModelFolderError": "ner.errors",
     "NerError": "ner.errors",
@@ -99,6 +101,7 @@ __all__ = [
     "DataError",
     "Entity",
     "Epoch",
+    "InUseError",
     "LabelReport",
     "MissingExtraError",
     "ModelFolderError",

@@ -6,6 +6,7 @@
     ├── ModelFolderError   a model or a checkpoint on the disk cannot be read
     ├── TaskError          a method does not fit the task of the model
     ├── TrainingError      a training run cannot continue
+    ├── InUseError         another process writes the same folder or file
     └── MissingExtraError  an optional package is not installed
 
 A message is one line: ``<where>: <what must hold>. Got <value>.``
@@ -35,7 +36,11 @@ class TaskError(NerError, TypeError):
 
 
 class TrainingError(NerError):
-    """A training run cannot continue, because its loss is not finite or its folder is in use."""
+    """A training run cannot go on: its loss is not finite, or its folder holds something else."""
+
+
+class InUseError(NerError):
+    """Another process writes the same folder or file at this moment."""
 
 
 class MissingExtraError(NerError):

@@ -8,8 +8,9 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, Self, TypeVar
 from safetensors import SafetensorError
 
 from ner.errors import ModelFolderError
+from ner.locks import locked
 
 MANIFEST = "manifest.json"
 Result = TypeVar("Result")
@@ -37,6 +39,12 @@ FORBIDDEN = re.compile(r'[\x00-\x1f\\:*?"<>|]')
 LONGEST_NAME = 255
 SHA256 = re.compile("[0-9a-f]{64}")
 
+# Letters of the digest that stands for a name which is too long for an ending.
+SHORT = 16
+
+# What systems answer that cannot wait for a folder, as some on networks.
+NO_FLUSH = {errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+
 # AT_FDCWD: paths are relative to the current folder.
 CURRENT_FOLDER = -100
 
@@ -53,17 +61,35 @@ def replacing(path: Path) -> Iterator[Path]:
     removed and `path` stays as it was.
 
     Raises:
+        InUseError: Another process replaces the file at this moment.
         OSError: The file cannot be written; it names `path`.
     """
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with _naming(path, temporary):
+    place = path.resolve()  # what a link points to is replaced, not the link
+    temporary, lock = _beside(place, "new"), _beside(place, "lock")
+    with naming(path, temporary), locked(lock, path):
+        try:
             yield temporary
             _flush(temporary)
-            temporary.replace(path)
+            temporary.replace(place)
+        finally:
+            remove(temporary)
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[None]:
+    """Make a folder and those around it; if the block fails, remove those that are empty again.
+
+    Raises:
+        OSError: The folder cannot be made.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
     except BaseException:
-        with suppress(OSError):  # the file, or its folder, may never have been there
-            temporary.unlink()
+        for path in missing:
+            with suppress(OSError):
+                path.rmdir()
         raise
 
 
@@ -80,32 +106,41 @@ def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Pat
         write: Writes the files into the empty folder whose path it gets.
 
     Raises:
-        OSError: The folder cannot be written; it names `folder`.
+        InUseError: Another process writes the folder at this moment.
+        OSError: The folder cannot be written; it names `folder`. The old one is as it was.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.new")
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        with _naming(folder, temporary):
-            if old.exists() and not folder.exists():
-                old.rename(folder)
+    place = folder.resolve()  # "." has no name, and what a link points to is replaced
+    temporary, old, lock = (_beside(place, ending) for ending in ("new", "old", "lock"))
+    with naming(folder, temporary), making(place.parent), locked(lock, folder):
+        if old.exists() and not place.exists():
+            old.rename(place)
+        remove(old)
+        remove(temporary)
+        try:
             temporary.mkdir()
             write(temporary)
             _finish_folder(temporary, manifest)
-            if not (folder.exists() and _exchanged(temporary, folder)):
-                shutil.rmtree(old, ignore_errors=True)
-                if folder.exists():
-                    folder.rename(old)
-                temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        raise
-    _flush(folder.parent)
-    for path in (temporary, old):
-        shutil.rmtree(path, ignore_errors=True)
+            _take_place(temporary, place, old)
+            remove(old)
+        finally:
+            remove(temporary)
+
+
+def _take_place(new: Path, place: Path, old: Path) -> None:
+    """Put a new folder in its place, and what was there aside; undo both if that fails."""
+    with ExitStack() as undo:
+        if not place.exists():
+            new.rename(place)
+            undo.callback(place.rename, new)
+        elif _exchanged(new, place):
+            undo.callback(_exchanged, new, place)
+        else:
+            place.rename(old)
+            undo.callback(old.rename, place)
+            new.rename(place)
+            undo.callback(place.rename, new)
+        _flush(place.parent)
+        undo.pop_all()
 
 
 def _finish_folder(folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -138,9 +173,27 @@ def _exchanged(first: Path, second: Path) -> bool:
         return False
 
 
+def remove(path: Path) -> None:
+    """Remove a file or a folder, as far as the system allows it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what a killed process left beside a file or folder that no other process writes."""
+    old = _beside(path, "old")
+    if old.exists() and not path.exists():
+        old.rename(path)
+    for ending in ("new", "old", "lock"):
+        remove(_beside(path, ending))
+
+
 @contextmanager
-def _naming(path: Path, temporary: Path) -> Iterator[None]:
-    """Name `path` in each failure to write `temporary`, or files in it."""
+def naming(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Name `path` in each failure to write it; or, for it, `temporary` or files in that."""
     try:
         yield
     except SafetensorError as error:
@@ -150,14 +203,34 @@ def _naming(path: Path, temporary: Path) -> Iterator[None]:
         number = int(found[1])
         raise OSError(number, os.strerror(number), str(path)) from error
     except OSError as error:
-        # An error while a file is written has no name at all; other files keep theirs.
-        if error.errno is None or not _is_inside(error.filename, temporary):
+        # An error while a file is written has no name, or a number; other files keep theirs.
+        name = error.filename
+        if isinstance(name, str) and not Path(name).is_relative_to(temporary or path):
             raise
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        reason = error.strerror or str(error)
+        raise OSError(error.errno or errno.EIO, reason, str(path)) from error
 
 
-def _is_inside(name: object, folder: Path) -> bool:
-    return name is None or (isinstance(name, str) and Path(name).is_relative_to(folder))
+def _beside(path: Path, ending: str) -> Path:
+    """Return a hidden name beside a file or folder, which is not longer than names may be."""
+    name = path.name
+    if len(os.fsencode(name)) > LONGEST_NAME - len("..lock"):
+        name = sha256([os.fsencode(name)])[:SHORT]
+    return path.with_name(f".{name}.{ending}")
+
+
+@contextmanager
+def utf8_path(folder: Path) -> Iterator[Path]:
+    """Yield a path of a folder for libraries that take none whose name is not UTF-8."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as place:
+            link = Path(place, "folder")
+            link.symlink_to(folder.resolve(), target_is_directory=True)
+            yield link
+    else:
+        yield folder
 
 
 def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
@@ -171,7 +244,7 @@ def read_manifest(folder: Path, newest_format: int) -> dict[str, Any]:
         ModelFolderError: The folder or a file is missing, was changed, or has a newer format.
     """
     if not folder.exists():
-        old = folder.with_name(f".{folder.name}.old")
+        old = _beside(folder, "old")
         hint = f" Its last state is {old}: rename that." if old.exists() else ""
         raise ModelFolderError(f"{folder}: no such folder.{hint}")
     if not folder.is_dir():
@@ -260,6 +333,11 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="surrogatepass")
 
 
+def read_text(path: Path) -> str:
+    """Read a file that `write_text` wrote."""
+    return path.read_text(encoding="utf-8", errors="surrogatepass")
+
+
 def read_json(path: Path) -> Any:
     """Read a file that `write_json` wrote.
 
@@ -271,9 +349,8 @@ def read_json(path: Path) -> Any:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     if path.stat().st_size > MAX_JSON:
         raise ValueError(f"{path.name}: must have at most {MAX_JSON} bytes")
-    text = path.read_text(encoding="utf-8", errors="surrogatepass")
     try:
-        return json.loads(text, object_pairs_hook=_distinct)
+        return json.loads(read_text(path), object_pairs_hook=_distinct)
     except RecursionError:
         raise ValueError(f"{path.name}: must not be nested so deeply") from None
 
@@ -346,11 +423,16 @@ def _digest_of(content: Mapping[str, Any]) -> str:
 
 
 def _flush(path: Path) -> None:
-    """Wait until a file or a folder is on the disk."""
-    if os.name == "nt" and path.is_dir():
-        return  # Windows cannot open a folder
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    """Wait until a file is on the disk; or a folder, where the system can wait for one."""
+    is_folder = path.is_dir()
+    if is_folder and os.name == "nt":  # Windows cannot open a folder
+        return
+    # Windows flushes only what is opened to write.
+    handle = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if not is_folder or error.errno not in NO_FLUSH:
+            raise
     finally:
         os.close(handle)

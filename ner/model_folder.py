@@ -15,12 +15,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ner.choices import Precision
-from ner.data.lines import listed, short
+from ner.data.lines import listed, replace_surrogates, short
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError, ModelFolderError, suggestion
 from ner.features.featurizer import Featurizer
 from ner.features.vectors import VectorStore
-from ner.files import MANIFEST, read_json, read_manifest, sha256, write_folder, write_json
+from ner.files import (
+    MANIFEST,
+    read_json,
+    read_manifest,
+    read_text,
+    sha256,
+    write_folder,
+    write_json,
+    write_text,
+)
 from ner.tasks import TASKS, Task, read_task
 
 FORMAT = 1
@@ -143,7 +152,7 @@ def save_model(
             write_json(beside / "vocabulary" / f"{name}.json", entries)
         if model.featurizer.vectors is not None:
             model.featurizer.vectors.save(beside / VECTORS)
-        (beside / "tokenizer.json").write_text(model.tokenizer.to_json(), encoding="utf-8")
+        write_text(beside / "tokenizer.json", model.tokenizer.to_json())
         _write_labels(beside, model)
         weights = {name: np.ascontiguousarray(array) for name, array in model.weights.items()}
         save_file(weights, beside / WEIGHTS)
@@ -155,8 +164,8 @@ def save_model(
 def _write_labels(folder: Path, model: ModelFolder) -> None:
     """Write the files that name the labels of a model."""
     write_json(folder / "labels.json", model.task.to_dict())
-    (folder / "config.toml").write_text(model.config, encoding="utf-8")
-    (folder / "README.md").write_text(model.card, encoding="utf-8")
+    write_text(folder / "config.toml", model.config)
+    write_text(folder / "README.md", replace_surrogates(model.card))
 
 
 def _manifest(model: ModelFolder) -> dict[str, Any]:
@@ -205,9 +214,9 @@ def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> Model
             task=read_task(manifest["task"], read_json(folder / "labels.json")),
             network=manifest["network"],
             weights=StoredWeights(folder / WEIGHTS),
-            tokenizer=Tokenizer.from_json((folder / "tokenizer.json").read_text(encoding="utf-8")),
-            config=(folder / "config.toml").read_text(encoding="utf-8"),
-            card=(folder / "README.md").read_text(encoding="utf-8"),
+            tokenizer=Tokenizer.from_json(read_text(folder / "tokenizer.json")),
+            config=read_text(folder / "config.toml"),
+            card=read_text(folder / "README.md"),
             record={name: value for name, value in manifest.items() if name not in OWN_KEYS},
             files=tuple(manifest["files"]),
             digest=_digest(manifest["files"]),

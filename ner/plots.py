@@ -84,8 +84,8 @@ def labels_and_lengths(
         total = max(1, sum(counts.values()))
         places = [k + (i - (len(labels) - 1) / 2) * height for k in range(len(shown))]
         shares = [100 * counts.get(label, 0) / total for label in shown]
-        label_axis.barh(places, shares, height=height, label=name)
-    label_axis.set_yticks(range(len(shown)), shown)
+        label_axis.barh(places, shares, height=height, label=_drawable(name))
+    label_axis.set_yticks(range(len(shown)), map(_drawable, shown))
     label_axis.invert_yaxis()
     hidden = len(totals) - len(shown)
     label_axis.set(xlabel=f"% of labels ({hidden} more labels)" if hidden else "% of labels")
@@ -98,7 +98,9 @@ def labels_and_lengths(
     for name, numbers in lengths.items():
         weights = [100 / max(1, len(numbers))] * len(numbers)
         clipped = [min(number, edges[-1]) for number in numbers]
-        length_axis.hist(clipped, bins=edges, weights=weights, histtype="step", label=name)
+        length_axis.hist(
+            clipped, bins=edges, weights=weights, histtype="step", label=_drawable(name)
+        )
     length_axis.set(xlabel="tokens of a sentence", ylabel="% of sentences")
     length_axis.legend()
     _save(figure, path)
@@ -127,7 +129,7 @@ def forecast_plot(
     for i, (row, values) in enumerate(forecasts.items()):
         label = {} if i else {"label": "forecasts"}
         axis.plot(range(row, row + len(values)), values, color="tab:blue", marker=".", **label)
-    axis.set(xlabel="row", ylabel=name)
+    axis.set(xlabel="row", ylabel=_drawable(name))
     axis.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     axis.legend()
     _save(figure, path)
@@ -148,8 +150,14 @@ def scatter_plot(
     axis = figure.add_subplot()
     axis.plot(actual, estimates, color="tab:blue", marker=".", linestyle="none")
     axis.axline((actual[0], actual[0]), slope=1, color="tab:gray")
-    axis.set(xlabel=f"{name}, actual", ylabel=f"{name}, estimated")
+    shown = _drawable(name)
+    axis.set(xlabel=f"{shown}, actual", ylabel=f"{shown}, estimated")
     _save(figure, path)
+
+
+def _drawable(text: str) -> str:
+    """Replace halves of UTF-16 pairs, which no font has; names of files may hold them."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _new_figure(width: float, height: float) -> Any:

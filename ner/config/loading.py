@@ -115,7 +115,9 @@ def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> C
         ConfigError: The file does not exist or is not TOML, or a setting is not valid.
     """
     try:
-        tree = tomllib.loads(find_config(path).read_text(encoding="utf-8-sig"))
+        # The name of a file may hold halves of UTF-16 pairs, which `write_text` keeps.
+        text = find_config(path).read_text(encoding="utf-8-sig", errors="surrogatepass")
+        tree = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: {(error.strerror or 'cannot be read').lower()}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -228,10 +230,8 @@ def _comment(text: str | None) -> list[str]:
 def _toml(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + "}"
-    # JSON of strings, numbers and lists is TOML, except for one character. Halves of UTF-16 pairs,
-    # which file names may contain, are valid in neither.
-    text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return text.encode("utf-8", "replace").decode()
+    # JSON of strings, numbers and lists is TOML, except for one character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _set(tree: Any, key: str, value: Any) -> None:

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from ner.crf.forward_backward import Edges, Floats, Integers, Scores, highest_of
 
 # The version of the functions' signatures in kernel.c.
-VERSION = 2
+VERSION = 3
+
+# Tokens of a sentence that are decoded at once, so that memory stays bounded for any length.
+PIECE = 1024
 
 # Types of the arguments of each function: sizes and numbers first, then pointers.
 SIZES = [ctypes.c_int64] * 3
@@ -22,7 +25,7 @@ FUNCTIONS = {
     "ner_forward": [*SIZES, ctypes.c_double, *[ctypes.c_void_p] * 12],
     "ner_backward": [*SIZES, *[ctypes.c_void_p] * 13],
     "ner_viterbi": [*SIZES, *[ctypes.c_void_p] * 8],
-    "ner_decode": [*SIZES, ctypes.c_int64, ctypes.c_double, *[ctypes.c_void_p] * 5],
+    "ner_decode": [*SIZES, *SIZES, ctypes.c_double, *[ctypes.c_void_p] * 5],
 }
 
 
@@ -180,11 +183,11 @@ class SpanDecoder:
 
     def __call__(
         self, emissions: Scores, lengths: Integers
-    ) -> tuple[list[int], list[int], list[float]] | None:
+    ) -> tuple[list[int], Integers, Floats] | None:
         """Decode a batch.
 
         Args:
-            emissions: Scores of each tag at each token (B T C).
+            emissions: Scores of each tag at each token (B T C). Those in float32 are not copied.
             lengths: Number of tokens of each sentence (B).
 
         Returns:
@@ -203,15 +206,17 @@ class SpanDecoder:
         if self._arguments[0] != C:
             raise ValueError(f"emissions: must score {self._arguments[0]} tags. Got {C}.")
         _check_lengths(lengths, emissions)
-        scores = np.ascontiguousarray(emissions, np.float64)
+        is_double = emissions.dtype != np.float32
+        scores = np.ascontiguousarray(emissions, np.float64 if is_double else np.float32)
         lengths = np.ascontiguousarray(lengths, np.int64)
-        # There are at most as many spans as tokens.
+        piece = min(T, PIECE)
+        # There are at most as many spans as tokens. Memory that is not written to is not taken.
         integers = np.empty(B + 3 * B * T + T, dtype=np.int64)
-        numbers = np.empty(B * T + 3 * T * C + T)
+        buffers = 2 * -(-T // piece) * C + (4 * C + 1) * piece + 2 * C
+        numbers = np.empty(B * T + buffers)
         arrays = _pointers(scores, lengths, integers, numbers)
-        found = library.ner_decode(B, T, *self._arguments, *arrays)
-        counts_and_spans = integers[: B + 3 * found].tolist()
-        return counts_and_spans[:B], counts_and_spans[B:], numbers[:found].tolist()
+        found = library.ner_decode(B, T, piece, is_double, *self._arguments, *arrays)
+        return integers[:B].tolist(), integers[B : B + 3 * found], numbers[:found]
 
 
 # C trusts sizes, lengths and tags. Whatever does not fit is refused before an address is handed on,

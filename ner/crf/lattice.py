@@ -122,6 +122,7 @@ class TagLattice(Lattice):
         if found is None:
             return self._decode(emissions, lengths)
         counts, rows, probabilities = found
+        tags, probabilities = rows[2::3].tolist(), probabilities.tolist()
         if min(counts, default=0) < 0:
             check_finite(emissions, lengths)
         decoded, last = [], 0
@@ -132,7 +133,7 @@ class TagLattice(Lattice):
                 # Scores are too far apart for the compiled sums; those in log space are exact.
                 decoded += self._decode(emissions[b : b + 1], lengths[b : b + 1])
             else:
-                decoded.append((tuple(rows[3 * first + 2 : 3 * last : 3]), scores))
+                decoded.append((tuple(tags[first:last]), scores))
         return decoded
 
     def _decode(self, emissions: Scores, lengths: Integers) -> list[DecodedTags]:

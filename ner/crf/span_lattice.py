@@ -134,7 +134,7 @@ class SpanLattice(Lattice):
         found = self._compiled(emissions, lengths)
         if found is None:
             return self._decode(emissions, lengths)
-        counts, rows, probabilities = found
+        counts, rows, probabilities = found[0], *(array.tolist() for array in found[1:])
         if min(counts, default=0) < 0:
             check_finite(emissions, lengths)
             check_possible(np.array(counts) >= 0)

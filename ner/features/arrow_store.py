@@ -1,5 +1,6 @@
 """Encoded training sentences in a file, for corpora that are larger than memory."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -19,7 +20,7 @@ from ner.features.batch_order import BLOCKS, block_borders
 from ner.features.counts import CorpusCounts
 from ner.features.distinct_words import DistinctWords
 from ner.features.ragged import Ragged
-from ner.files import read_json, read_manifest, write_folder, write_json
+from ner.files import read_json, read_manifest, utf8_path, write_folder, write_json
 
 FORMAT = 1
 SENTENCES, COUNTS = "sentences.arrow", "counts.json"
@@ -154,7 +155,9 @@ class StoredSentences:
         return Ragged(sentences.lengths, typed(sentences.per_token), typed(sentences.per_sequence))
 
     def _opened(self) -> Any:
-        return require("datasets", "Training from a disk").Dataset.from_file(str(self.path))
+        with utf8_path(self.path.parent) as folder:
+            opened = require("datasets", "Training from a disk").Dataset.from_file
+            return opened(str(folder / self.path.name))
 
 
 def store_sentences(
@@ -209,7 +212,7 @@ class _Writer:
         written = 0
         waiting: list[Any] = []
         with ExitStack() as stack:
-            file = stack.enter_context(pa.OSFile(str(folder / SENTENCES), "wb"))
+            file = stack.enter_context(pa.OSFile(os.fsencode(folder / SENTENCES), "wb"))
             stream: Any = None
 
             def flush() -> None:

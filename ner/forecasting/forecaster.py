@@ -10,8 +10,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from ner.data.lines import replace_surrogates
 from ner.errors import ConfigError, DataError, ModelFolderError
-from ner.files import read_manifest, write_folder
+from ner.files import read_manifest, utf8_path, write_folder, write_text
 from ner.forecasting.coding import Coding
 from ner.forecasting.network import build_network
 from ner.forecasting.settings import series_settings
@@ -120,7 +121,7 @@ class Forecaster:
 
         def write(target: Path) -> None:
             save_file(tensors, target / WEIGHTS)
-            (target / "README.md").write_text(card, encoding="utf-8")
+            write_text(target / "README.md", replace_surrogates(card))
 
         manifest = {
             "format": FORMAT,
@@ -152,7 +153,8 @@ def load_forecaster(folder: str | Path, device: str | torch.device = "cpu") -> F
         coding = Coding.from_dict(settings, manifest["scaling"])
         columns = tuple(map(str, manifest["columns"]))
         record = dict(manifest["record"])
-        tensors = load_file(folder / WEIGHTS)
+        with utf8_path(folder) as place:
+            tensors = load_file(place / WEIGHTS)
         networks = []
         for i in range(settings.seeds):
             network = build_network(settings, coding.num_features)

@@ -19,7 +19,7 @@ from ner.forecasting.transforms import Origins, Values
 from ner.forecasting.windows import Splits, Windows, chronological_splits, random_splits
 from ner.nn.runtime import choose_device, set_threads
 from ner.plots import forecast_plot, scatter_plot
-from ner.training.run_folder import RunFolder, versions
+from ner.training.run_folder import MODEL, REPORT, RunFolder, versions
 
 # Steps of a series in a picture.
 MOST_STEPS = 240
@@ -72,33 +72,38 @@ def train_series(
     device = choose_device(settings.training["device"])
     set_threads(settings.training["threads"])
     identity = _identity(settings, values, names, split)
-    folder = RunFolder.open(Path(out), resume=resume).path
-    notify(
-        f"{names[0]} of {table.where}: {len(splits.train):,} training, {len(splits.dev):,} "
-        f"development and {len(splits.test):,} test forecasts, on {device}"
-    )
-    networks = [
-        train_network(
-            coding,
-            values,
-            splits,
-            seed,
-            device,
-            folder / f"seed-{seed}",
-            identity,
-            resume=resume,
-            notify=notify,
+    with RunFolder.open(Path(out), resume=resume) as folder:
+        notify(
+            f"{names[0]} of {table.where}: {len(splits.train):,} training, {len(splits.dev):,} "
+            f"development and {len(splits.test):,} test forecasts, on {device}"
         )
-        for seed in range(settings.seed, settings.seed + settings.seeds)
-    ]
-    forecaster = Forecaster(coding, names, networks)
-    report = _report(forecaster, values, splits, table.where)
-    record = {"versions": versions(), "table": table.where, **identity, "report": report.to_dict()}
-    forecaster = Forecaster(coding, names, networks, record)
-    forecaster.save(folder / "model", _card(report))
-    write_json(folder / "report.json", report.to_dict())
-    _draw(forecaster, values, splits.test, folder / "forecasts.png")
-    return SeriesResult(forecaster, folder / "model", report)
+        networks = [
+            train_network(
+                coding,
+                values,
+                splits,
+                seed,
+                device,
+                folder.path / f"seed-{seed}",
+                identity,
+                resume=resume,
+                notify=notify,
+            )
+            for seed in range(settings.seed, settings.seed + settings.seeds)
+        ]
+        forecaster = Forecaster(coding, names, networks)
+        report = _report(forecaster, values, splits, table.where)
+        record = {
+            "versions": versions(),
+            "table": table.where,
+            **identity,
+            "report": report.to_dict(),
+        }
+        forecaster = Forecaster(coding, names, networks, record)
+        forecaster.save(folder.path / MODEL, _card(report))
+        write_json(folder.path / REPORT, report.to_dict())
+        _draw(forecaster, values, splits.test, folder.path / "forecasts.png")
+        return SeriesResult(forecaster, folder.path / MODEL, report)
 
 
 def _columns(

@@ -109,9 +109,8 @@ def train_network(
         SystemExit: After SIGTERM or SIGHUP, likewise.
     """
     trainer = build_trainer(coding, values, splits, seed, device)
-    folder.mkdir(parents=True, exist_ok=True)
     checkpoints = folder / "checkpoints"
-    found = restore_newest(checkpoints, trainer, identity) if resume else None
+    found = restore_newest(checkpoints, trainer, identity, notify=notify) if resume else None
     history: list[dict[str, Any]] = found[0].record["history"] if found else []
     record = {"identity": identity, "history": history}
     minutes = coding.settings.training["checkpoint_minutes"]

@@ -24,7 +24,7 @@ from ner.choices import Precision
 from ner.crf.forward_backward import Edges
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
-from ner.files import SafetensorsHeader
+from ner.files import SafetensorsHeader, utf8_path
 from ner.model_folder import GRAPHS, WEIGHTS, WORDS_GRAPH, StoredWeights
 from ner.tasks import Task
 from ner.tasks.base import HeadName
@@ -65,9 +65,10 @@ class Graph:
         # Texts have many lengths, and the plan of the memory for each would never be freed.
         options.enable_mem_pattern = False
         try:
-            self._session = onnxruntime.InferenceSession(
-                folder / name, options, providers=["CPUExecutionProvider"]
-            )
+            with utf8_path(folder) as place:
+                self._session = onnxruntime.InferenceSession(
+                    place / name, options, providers=["CPUExecutionProvider"]
+                )
         # The exceptions of ONNX Runtime have no base class of their own.
         except Exception as error:
             raise ModelFolderError(

@@ -17,7 +17,7 @@ from torch import nn
 from ner.errors import ConfigError, MissingExtraError
 from ner.extras import require
 from ner.features.subwords import Pooling, Subwords
-from ner.files import read_json, sha256
+from ner.files import read_json, sha256, utf8_path
 
 PURPOSE, EXTRA = "The transformer embedding", "transformers"
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -100,8 +100,7 @@ def read_pretrained_encoder(path: str, revision: str | None = None) -> Pretraine
     from safetensors import SafetensorError
 
     try:
-        with _quiet(transformers):
-            folder = _fetch(path, revision)
+        with _quiet(transformers), utf8_path(_fetch(path, revision)) as folder:
             _check_files(folder)
             local = {"trust_remote_code": False, "local_files_only": True}
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, use_fast=True, **local)

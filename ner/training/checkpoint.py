@@ -1,7 +1,6 @@
 """Checkpoints: the whole state of a run, so that a resumed run is the uninterrupted one."""
 
 import json
-import shutil
 import signal
 import threading
 import time
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from ner.data.lines import short
 from ner.errors import ConfigError, ModelFolderError
-from ner.files import read_manifest, write_folder
+from ner.files import read_manifest, remove, utf8_path, write_folder
 from ner.training.trainer import Epoch, Step, Trainer, TrainerState
 from ner.training.weights import frozen_weights, trained_weights
 
@@ -110,7 +109,7 @@ def interruptible() -> Iterator[Sequence[int]]:
 
 
 def save_checkpoint(folder: Path, trainer: Trainer, record: Mapping[str, Any]) -> None:
-    """Write the state of a trainer into a new folder, and remove the oldest ones.
+    """Write the state of a trainer into a new folder, and remove all but the one before it.
 
     Args:
         folder: The folder of all checkpoints of the run.
@@ -130,8 +129,11 @@ def save_checkpoint(folder: Path, trainer: Trainer, record: Mapping[str, Any]) -
     }
     target = folder / f"epoch-{state.epoch:05}-step-{state.step:08}"
     write_folder(target, manifest, lambda beside: save_file(tensors, beside / STATE))
-    for old in checkpoints(folder)[:-KEPT]:
-        shutil.rmtree(old)
+    # Later ones are damaged: this run goes on from before them.
+    kept = [path for path in checkpoints(folder) if path <= target][-KEPT:]
+    for path in checkpoints(folder):
+        if path not in kept:
+            remove(path)
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,9 @@ class Checkpoint:
 
     def restore(self, trainer: Trainer) -> None:
         """Put a trainer into the saved state."""
-        _restore(trainer, load_file(self.path / STATE), self.manifest)
+        with utf8_path(self.path) as folder:
+            tensors = load_file(folder / STATE)
+        _restore(trainer, tensors, self.manifest)
 
 
 def restore_newest(
@@ -156,6 +160,7 @@ def restore_newest(
     trainer: Trainer,
     identity: Mapping[str, Any],
     may_change: Callable[[str, Any, Any], bool] = lambda *_: False,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> tuple[Checkpoint, list[str]] | None:
     """Put a trainer into the state of the newest checkpoint that is whole.
 
@@ -173,7 +178,7 @@ def restore_newest(
     Raises:
         ConfigError: The saved run had another identity.
     """
-    checkpoint = newest_checkpoint(folder)
+    checkpoint = newest_checkpoint(folder, notify)
     if checkpoint is None:
         return None
     saved = _flattened(checkpoint.record["identity"])
@@ -210,15 +215,22 @@ def _in_words(key: str, saved: Any, now: Any) -> str:
     return f"other content of {content}"
 
 
-def newest_checkpoint(folder: Path) -> Checkpoint | None:
-    """Find the newest checkpoint that is whole, and remove what a killed run left unfinished."""
+def newest_checkpoint(
+    folder: Path, notify: Callable[[str], None] = lambda _: None
+) -> Checkpoint | None:
+    """Find the newest checkpoint that is whole, and remove what a killed run left unfinished.
+
+    Args:
+        folder: The folder of all checkpoints of the run.
+        notify: Called with a line for each newer checkpoint that is damaged.
+    """
     for leftover in folder.glob(".epoch-*"):
-        shutil.rmtree(leftover)
+        remove(leftover)
     for path in reversed(checkpoints(folder)):
         try:
             return Checkpoint(path, read_manifest(path, FORMAT))
-        except ModelFolderError:
-            continue
+        except ModelFolderError as error:
+            notify(f"Warning: {error} This checkpoint is skipped.")
     return None
 
 

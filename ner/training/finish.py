@@ -1,6 +1,5 @@
 """The end of a run: evaluate the best weights, write the model folder and the report."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from ner.config.loading import Config, to_toml
 from ner.evaluation.calibration import Calibration
 from ner.evaluation.report import Report
 from ner.exporting.model import save_exported
-from ner.files import write_json
+from ner.files import remove, write_json
 from ner.inference.evaluate import evaluate
 from ner.inference.loading import build_predictor, load
 from ner.inference.predictor import Predictor
@@ -19,10 +18,9 @@ from ner.tasks import Task
 from ner.training.model_card import model_card
 from ner.training.prepare import Prepared
 from ner.training.result import METRIC_NAMES, RunResult
-from ner.training.run_folder import REPORT, VECTORS, versions
+from ner.training.run_folder import ENCODED, MODEL, REPORT, VECTORS, versions
 from ner.training.settings import FEWEST_STEPS
 from ner.training.splits import Corpus, Notify
-from ner.training.storage import ENCODED
 from ner.training.trainer import Trainer
 from ner.training.weights import frozen_weights
 
@@ -59,7 +57,7 @@ def finish(
         reports=evaluate_splits(predictor, corpus, calibration),
         baselines=evaluate_baseline(prepared.task, corpus),
         baseline_name=prepared.task.baseline_name,
-        model=folder / "model",
+        model=folder / MODEL,
         seconds=seconds,
     )
     record = describe_model(config, corpus, result.reports)
@@ -73,8 +71,8 @@ def finish(
         save_model(result.model, model)
     # From here on the vectors of new words are those in the model folder.
     result = replace(result, predictor=load(result.model, device=device, build=prepared.build))
-    (folder / VECTORS).unlink(missing_ok=True)
-    shutil.rmtree(folder / ENCODED, ignore_errors=True)
+    remove(folder / VECTORS)
+    remove(folder / ENCODED)
     write_json(folder / REPORT, result.splits())
     if result.is_below_baseline:
         notify(advice(config, result, trainer.state.total_steps))

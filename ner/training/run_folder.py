@@ -3,52 +3,87 @@
 import json
 import math
 import platform
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count, filterfalse, takewhile
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
 from ner.config.loading import Config, to_toml
-from ner.errors import TrainingError
+from ner.errors import InUseError, TrainingError
 from ner.extras import DISTRIBUTION
-from ner.files import write_json, write_text
+from ner.files import making, remove, remove_leftovers, write_json, write_text
+from ner.locks import locked
 from ner.plots import learning_curve
+from ner.training.event_file import EventFile
 
-CONFIG, REPORT = "config.toml", "report.json"
+CONFIG, RUN, REPORT, MODEL = "config.toml", "run.json", "report.json", "model"
+METRICS, PICTURE, BOARD = "metrics.jsonl", "learning-curve.png", "tensorboard"
+CHECKPOINTS = "checkpoints"
 
-# Vectors for new words; they are here until the model folder has them.
-VECTORS = "vectors.safetensors"
+# Vectors for new words, and encoded sentences; they are here until the model folder is written.
+VECTORS, ENCODED = "vectors.safetensors", "encoded"
+
+# Everything that a run makes in its folder, besides the lock that it holds.
+OWN = (CONFIG, RUN, METRICS, PICTURE, BOARD, CHECKPOINTS, VECTORS, ENCODED, REPORT, MODEL)
+LOCK = ".lock"
 
 # A picture takes longer than an epoch over a small corpus.
 SECONDS_BETWEEN_DRAWINGS = 10
 
 
-def choose_folder(
-    out: str | Path | None, config: str | Path | Config | None, *, resume: bool
-) -> Path:
-    """Choose the folder of a run.
+def run_name(config: str | Path | Config | None) -> str:
+    """Return the name of a run: that of its configuration file, or `model`."""
+    return Path(config).stem if isinstance(config, str | Path) else "model"
+
+
+def last_folder(out: str | Path | None, name: str) -> Path:
+    """Return the folder of the run to resume: `out`, or the last one of its name in runs/."""
+    if out is not None:
+        return Path(out)
+    found = next(_numbered(name))
+    for path in takewhile(_is_taken, _numbered(name)):
+        found = path
+    return found
+
+
+@contextmanager
+def open_folder(out: str | Path | None, name: str, *, resume: bool) -> Iterator["RunFolder"]:
+    """Open the folder of a run, which no other process uses until the block ends.
 
     Args:
         out: The folder, if the user named one.
-        config: Otherwise a file names `runs/NAME`; without a file it is `runs/model`.
-        resume: Whether it is the last folder of that name, or a free one.
+        name: Otherwise it is the first free one of `runs/NAME`, `runs/NAME-2` and so on.
+        resume: Whether it is that of a run to resume; then see `last_folder`.
+
+    Raises:
+        InUseError: Another process uses the folder.
+        TrainingError: The folder holds something already, or nothing to resume.
     """
-    if out is not None:
-        return Path(out)
-    name = Path(config).stem if isinstance(config, str | Path) else "model"
-    path, number = Path("runs", name), 2
-    while _is_taken(path):
-        following = Path("runs", f"{name}-{number}")
-        if resume and not _is_taken(following):
-            return path
-        path, number = following, number + 1
-    return path
+    if out is not None or resume:
+        with RunFolder.open(last_folder(out, name), resume=resume) as folder:
+            yield folder
+        return
+    with ExitStack() as stack:
+        yield _open_free(name, stack)
+
+
+def _open_free(name: str, stack: ExitStack) -> "RunFolder":
+    free = filterfalse(_is_taken, _numbered(name))
+    while True:
+        # Another process may take the folder at any moment.
+        with suppress(InUseError, TrainingError):
+            return stack.enter_context(RunFolder.open(next(free), resume=False))
+
+
+def _numbered(name: str) -> Iterator[Path]:
+    yield Path("runs", name)
+    for number in count(2):
+        yield Path("runs", f"{name}-{number}")
 
 
 class RunFolder:
@@ -58,31 +93,36 @@ class RunFolder:
     checkpoints/, and in the end report.json and model/.
     """
 
-    def __init__(self, path: Path, *, is_new: bool, is_resumed: bool) -> None:
+    def __init__(self, path: Path, *, is_resumed: bool) -> None:
         self.path = path
-        self.is_new = is_new
         self.is_resumed = is_resumed
-        self.checkpoints = path / "checkpoints"
+        self.checkpoints = path / CHECKPOINTS
 
     @classmethod
-    def open(cls, path: Path, *, resume: bool) -> "RunFolder":
+    @contextmanager
+    def open(cls, path: Path, *, resume: bool) -> Iterator["RunFolder"]:
         """Make the folder of a new run, or find that of one to resume.
 
+        No other process uses it until the block ends. A folder that is made here and still empty
+        then is removed if the block fails. Hidden files do not count.
+
         Raises:
+            InUseError: Another process uses the folder.
             TrainingError: `path` holds something already, or nothing to resume.
         """
         if path.exists() and not path.is_dir():
             raise TrainingError(f"{path}: the folder of a run. Got a file.")
         if resume and not _is_taken(path):
             raise TrainingError(f"{path}: no run to resume.")
-        if not resume and _is_taken(path):
-            raise TrainingError(
-                f"{path}: a new run needs a new or empty folder. Go on with the old one by "
-                "--resume, or choose another --out."
-            )
-        is_new = not path.exists()
-        path.mkdir(parents=True, exist_ok=True)
-        return cls(path, is_new=is_new, is_resumed=resume)
+        with making(path), locked(path / LOCK, path):
+            if not resume and _is_taken(path):
+                raise TrainingError(
+                    f"{path}: a new run needs a new or empty folder. Go on with the old one by "
+                    "--resume, or choose another --out."
+                )
+            for name in OWN:
+                remove_leftovers(path / name)
+            yield cls(path, is_resumed=resume)
 
     @contextmanager
     def taken_back_on_failure(self) -> Iterator[None]:
@@ -90,11 +130,9 @@ class RunFolder:
         try:
             yield
         except BaseException:
-            if self.is_new:
-                shutil.rmtree(self.path)
-            elif not self.is_resumed:
-                for child in self.path.iterdir():
-                    shutil.rmtree(child) if child.is_dir() else child.unlink()
+            if not self.is_resumed:
+                for name in OWN:
+                    remove(self.path / name)
             raise
 
     def describe(self, config: Config, inputs: Mapping[str, Any], device: torch.device) -> None:
@@ -107,11 +145,12 @@ class RunFolder:
             "versions": versions(),
             **inputs,
         }
-        write_json(self.path / "run.json", facts)
+        write_json(self.path / RUN, facts)
 
 
 def _is_taken(path: Path) -> bool:
-    return path.is_dir() and any(path.iterdir())
+    """Whether a folder holds something besides hidden files, such as a lock."""
+    return path.is_dir() and any(not child.name.startswith(".") for child in path.iterdir())
 
 
 def versions() -> dict[str, str]:
@@ -136,12 +175,12 @@ class MetricLog:
     """
 
     def __init__(self, folder: Path, history: Sequence[Mapping[str, Any]], metric: str) -> None:
-        self.path = folder / "metrics.jsonl"
-        self.picture = folder / "learning-curve.png"
+        self.path = folder / METRICS
+        self.picture = folder / PICTURE
         self.rows = list(history)
         self.metric = metric
         self._drawn = -math.inf
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=len(history) + 1)
+        self._board = EventFile(folder / BOARD, len(history) + 1)
         self._write()
 
     def append(self, row: Mapping[str, Any]) -> None:
@@ -150,15 +189,12 @@ class MetricLog:
         self._write()
         if time.monotonic() - self._drawn > SECONDS_BETWEEN_DRAWINGS:
             self._draw()
-        for name, value in row.items():
-            if name != "epoch":
-                self._board.add_scalar(name, value, row["epoch"])
-        self._board.flush()
+        metrics = {name: value for name, value in row.items() if name != "epoch"}
+        self._board.append(row["epoch"], metrics)
 
     def close(self) -> None:
-        """Draw the last curve, and end the log for TensorBoard."""
+        """Draw the last curve."""
         self._draw()
-        self._board.close()
 
     def _write(self) -> None:
         write_text(self.path, "".join(json.dumps(row) + "\n" for row in self.rows))

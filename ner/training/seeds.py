@@ -1,6 +1,5 @@
 """Training with several seeds, and the mean and spread of their scores."""
 
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ner.config.loading import Config, read_config
-from ner.files import write_json
+from ner.files import read_json, write_json
 from ner.training.result import METRIC_NAMES
-from ner.training.run_folder import REPORT, choose_folder
+from ner.training.run_folder import REPORT, open_folder, run_name
 from ner.training.train import Settings, run_training
 
 
@@ -61,25 +60,26 @@ def train_seeds(
     With `resume`, finished runs are kept, an interrupted one continues, and the others follow. The
     other arguments are those of `ner.train`.
     """
-    path = choose_folder(out, config, resume=resume)
-    first = read_config(config, set).seed
-    runs: list[dict[str, Any]] = []
-    metric = ""
-    for seed in range(first, first + seeds):
-        folder = path / f"seed-{seed}"
-        report = folder / REPORT
-        if not (resume and report.is_file()):
-            run_training(
-                config,
-                out=folder,
-                set={**(set or {}), "seed": seed},
-                init=init,
-                resume=resume and folder.is_dir(),
-                progress=progress,
-            )
-        results = json.loads(report.read_text(encoding="utf-8"))
-        runs.append({"seed": seed, **{split: facts["score"] for split, facts in results.items()}})
-        metric = next(facts["metric"] for facts in results.values())
-    summary = SeedSummary(runs, metric)
-    write_json(path / "seeds.json", summary.to_dict())
-    return summary
+    with open_folder(out, run_name(config), resume=resume) as folder:
+        first = read_config(config, set).seed
+        runs: list[dict[str, Any]] = []
+        metric = ""
+        for seed in range(first, first + seeds):
+            path = folder.path / f"seed-{seed}"
+            report = path / REPORT
+            if not (resume and report.is_file()):
+                run_training(
+                    config,
+                    out=path,
+                    set={**(set or {}), "seed": seed},
+                    init=init,
+                    resume=resume and path.is_dir(),
+                    progress=progress,
+                )
+            results = read_json(report)
+            scores = {split: facts["score"] for split, facts in results.items()}
+            runs.append({"seed": seed, **scores})
+            metric = next(facts["metric"] for facts in results.values())
+        summary = SeedSummary(runs, metric)
+        write_json(folder.path / "seeds.json", summary.to_dict())
+        return summary

@@ -17,9 +17,7 @@ from ner.features.counts import CorpusCounts
 from ner.features.distinct_words import DistinctWords
 from ner.features.featurizer import Featurizer
 from ner.tasks import Task
-
-# In the folder of a run, until the run is over.
-ENCODED = "encoded"
+from ner.training.run_folder import ENCODED
 
 # Bytes of a training file above which its sentences, as Python objects, would fill several GB.
 LARGE = 1 << 28

@@ -28,7 +28,15 @@ from ner.training.optimizers import Schedule, build_optimizers, use_sparse_table
 from ner.training.prepare import Prepared, make_batches, prepare, read_word_vectors
 from ner.training.progress import Progress
 from ner.training.result import RunResult
-from ner.training.run_folder import CONFIG, VECTORS, MetricLog, RunFolder, choose_folder
+from ner.training.run_folder import (
+    CONFIG,
+    VECTORS,
+    MetricLog,
+    RunFolder,
+    last_folder,
+    open_folder,
+    run_name,
+)
 from ner.training.settings import check_task, continue_from, fit_to_corpus
 from ner.training.splits import Corpus, Notify, read_corpus, warn_of_labels
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
@@ -129,9 +137,9 @@ def run_training(
 
     The arguments are those of `train`. `sources` holds the splits that are in memory, by name.
     """
-    path = choose_folder(out, config, resume=resume)
-    if config is None and resume and (path / CONFIG).is_file():
-        config = path / CONFIG
+    name = run_name(config)
+    if config is None and resume and (last_folder(out, name) / CONFIG).is_file():
+        config = last_folder(out, name) / CONFIG
     config = read_config(config, set)
     start = start_digest = None
     if init is not None:
@@ -141,46 +149,47 @@ def run_training(
     check_task(config)
     device = choose_device(config.training.device)
     set_threads(config.training.threads)
-    folder = RunFolder.open(path, resume=resume)
     shown = Progress(enabled=progress)
+    with open_folder(out, name, resume=resume) as folder:
+        with folder.taken_back_on_failure():
+            # Read.
+            corpus = read_corpus(
+                config,
+                sources or {},
+                shown.note,
+                tokenizer=start.tokenizer if start else None,
+                folder=folder.path,
+                init=start_digest,
+            )
+            # Prepare.
+            config = fit_to_corpus(config, corpus.counts, shown.note)
+            vectors = None
+            if start is None:
+                vectors = read_word_vectors(config, corpus, folder.path / VECTORS, shown.note)
+            prepared = prepare(config, corpus.counts, vectors, start, build)
+            warn_of_labels(corpus, prepared.task, start.task if start else None, shown.note)
+            batches = make_batches(config, corpus, prepared)
+            trainer = build_trainer(config.training, prepared, batches, corpus.dev, device)
+            inputs = describe_inputs(config, corpus, prepared, start_digest)
+            record = {"identity": identify(config, inputs), "history": []}
+            if resume:
+                record = restore(trainer, folder, record, shown.note)
+            folder.describe(config, inputs, device)
+        shown.note(summarize(corpus, prepared, device))
 
-    with folder.taken_back_on_failure():
-        # Read.
-        corpus = read_corpus(
-            config,
-            sources or {},
-            shown.note,
-            tokenizer=start.tokenizer if start else None,
-            folder=path,
-            init=start_digest,
+        # Train.
+        minutes = config.training.checkpoint_minutes
+        began = time.perf_counter()
+        try:
+            train_epochs(trainer, folder, record, minutes, tuple(callbacks), shown)
+        except NonFiniteLossError as error:
+            names = ", ".join(corpus.places(error.indices.tolist()))
+            raise TrainingError(f"{error} Sentences of the step: {names}.") from None
+        seconds = time.perf_counter() - began
+
+        return finish(
+            config, folder.path, corpus, prepared, trainer, seconds=seconds, notify=shown.note
         )
-        # Prepare.
-        config = fit_to_corpus(config, corpus.counts, shown.note)
-        vectors = None
-        if start is None:
-            vectors = read_word_vectors(config, corpus, path / VECTORS, shown.note)
-        prepared = prepare(config, corpus.counts, vectors, start, build)
-        warn_of_labels(corpus, prepared.task, start.task if start else None, shown.note)
-        batches = make_batches(config, corpus, prepared)
-        trainer = build_trainer(config.training, prepared, batches, corpus.dev, device)
-        inputs = describe_inputs(config, corpus, prepared, start_digest)
-        record = {"identity": identify(config, inputs), "history": []}
-        if resume:
-            record = restore(trainer, folder, record, shown.note)
-    folder.describe(config, inputs, device)
-    shown.note(summarize(corpus, prepared, device))
-
-    # Train.
-    minutes = config.training.checkpoint_minutes
-    began = time.perf_counter()
-    try:
-        train_epochs(trainer, folder, record, minutes, tuple(callbacks), shown)
-    except NonFiniteLossError as error:
-        names = ", ".join(corpus.places(error.indices.tolist()))
-        raise TrainingError(f"{error} Sentences of the step: {names}.") from None
-    seconds = time.perf_counter() - began
-
-    return finish(config, path, corpus, prepared, trainer, seconds=seconds, notify=shown.note)
 
 
 def build_trainer(
@@ -258,9 +267,9 @@ def restore(
     trainer: Trainer, folder: RunFolder, record: dict[str, Any], notify: Notify
 ) -> dict[str, Any]:
     """Go back to the last checkpoint of a run, and return its record; the given one without any."""
-    found = restore_newest(folder.checkpoints, trainer, record["identity"], may_change)
+    found = restore_newest(folder.checkpoints, trainer, record["identity"], may_change, notify)
     if found is None:
-        notify(f"{folder.path}: no checkpoint yet, so training starts at the beginning.")
+        notify(f"{folder.path}: no whole checkpoint, so training starts at the beginning.")
         return record
     checkpoint, changes = found
     notify(f"Resumed from {checkpoint.path}")

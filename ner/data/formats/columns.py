@@ -223,7 +223,10 @@ class Layout:
         text = "\n".join(["", *lines])
         if self.separator == " " and any(odd in text for odd in ("\t", "  ", "\n ")):
             return None
-        fields = [line.split(self.separator) for line in lines]
+        return self.check_plain_rows([line.split(self.separator) for line in lines])
+
+    def check_plain_rows(self, fields: list[list[str]]) -> list[Row] | None:
+        """Do the work of `check_row` for many rows; None if one of them is wrong."""
         if set(map(len, fields)) != {len(self.names)}:
             return None
         if "" in [row[self.token_column] for row in fields]:

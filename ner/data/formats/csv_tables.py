@@ -45,6 +45,7 @@ from ner.data.formats.columns import (
     TEXT_NAMES,
     TOKEN_NAMES,
     Layout,
+    Row,
     count_columns,
     guess_of,
     plain_name,
@@ -80,6 +81,8 @@ WIDE_ROLES = {
     "document": ("document",),
 }
 
+EMPTY_ROW: DelimitedRow = (0, [], "")
+
 
 @dataclass
 class Table:
@@ -105,14 +108,14 @@ class Table:
         Raises:
             FieldError: The row has more or fewer fields than the header.
         """
-        if len(row.fields) != len(self.names):
+        if len(row[1]) != len(self.names):
             raise FieldError(self.other_count(row))
-        pairs = zip(self.names, row.fields, strict=True)
+        pairs = zip(self.names, row[1], strict=True)
         return {name: field for name, field in pairs if name != "-"}
 
     def other_count(self, row: DelimitedRow) -> str:
         """Return the message about a row with more or fewer fields than the header."""
-        return f"{count_columns(row.fields)}, but the header has {len(self.names)}."
+        return f"{count_columns(row[1])}, but the header has {len(self.names)}."
 
 
 def open_table(source: str | Path, options: ReadOptions, delimiter: str) -> Table:
@@ -137,8 +140,8 @@ def open_table(source: str | Path, options: ReadOptions, delimiter: str) -> Tabl
     delimiter = next(fits, given)
     rows = delimited_rows(itertools.chain(first, lines), name, delimiter)
     if options.names is None:
-        row = next(rows, DelimitedRow(1, [], ""))
-        names = [_column_name(field) for field in row.fields]
+        row = next(rows, EMPTY_ROW)
+        names = [_column_name(field) for field in row[1]]
     else:
         names = [_column_name(column) for column in options.names]
         row, rows = _without_header(rows, names, options.rules.notes)
@@ -146,7 +149,7 @@ def open_table(source: str | Path, options: ReadOptions, delimiter: str) -> Tabl
     if repeated:
         raise DataError(f"{name}:1: no name of a column may be repeated. Got {short(repeated)}.")
     roles = _find_roles(names, options, f"{name}:1", DELIMITERS[delimiter]) if names else {}
-    return Table(name, names, roles, row.raw, rows)
+    return Table(name, names, roles, row[2], rows)
 
 
 def read_table(source: str | Path, options: ReadOptions, *, delimiter: str) -> Iterator[Sentence]:
@@ -164,7 +167,7 @@ def read_table(source: str | Path, options: ReadOptions, *, delimiter: str) -> I
     def build(row: DelimitedRow, place: Source) -> Sentence:
         return _wide_sentence(table.cut(row), table.roles, place, options)
 
-    numbered = ((Source(table.name, row.line), row) for row in table.rows if row.fields)
+    numbered = ((Source(table.name, row[0]), row) for row in table.rows if row[1])
     return build_sentences(numbered, build, options.problems)
 
 
@@ -258,15 +261,15 @@ def _without_header(
     rows: Iterator[DelimitedRow], names: Sequence[str], notes: Notes
 ) -> tuple[DelimitedRow, Iterator[DelimitedRow]]:
     """Return the header of a file whose columns are named nevertheless, and the other rows."""
-    row = next(rows, DelimitedRow(1, [], ""))
+    row = next(rows, EMPTY_ROW)
     usual = {**LONG_ROLES, **WIDE_ROLES, "ner": TAG_NAMES, "labels": LABEL_NAMES}
-    pairs = zip(names, map(plain_name, row.fields), strict=False)
-    if len(row.fields) == len(names) and any(
+    pairs = zip(names, map(plain_name, row[1]), strict=False)
+    if len(row[1]) == len(names) and any(
         field in (plain_name(name), *usual.get(name, ())) for name, field in pairs if field
     ):
-        notes.guess(f"the first row, {short(row.fields)}, is read as a header.")
+        notes.guess(f"the first row, {short(row[1])}, is read as a header.")
         return row, rows
-    return DelimitedRow(0, [], ""), itertools.chain([row], rows)
+    return EMPTY_ROW, itertools.chain([row], rows)
 
 
 def _find_roles(
@@ -386,18 +389,20 @@ def _read_long(table: Table, options: ReadOptions) -> Iterator[Sentence]:
     layout = Layout([replaced.get(n, n) for n in table.names], table.roles.get("tags"))
     layout.settle("\t")
 
+    def checked(row: DelimitedRow) -> Row:
+        line, fields, _ = row
+        where = f"{table.name}:{line}"
+        if len(fields) != len(table.names):
+            raise DataError(f"{where}: {table.other_count(row)}")
+        return layout.check_row(fields, where, "\t".join(fields))
+
     def build(block: list[DelimitedRow], place: Source) -> Sentence:
-        read: list[tuple[list[str], str]] = []
-        for row in block:
-            where = f"{table.name}:{row.line}"
-            if len(row.fields) != len(table.names):
-                raise DataError(f"{where}: {table.other_count(row)}")
-            read.append(layout.check_row(row.fields, where, "\t".join(row.fields)))
-        return layout.sentence(read, source=place)
+        read = layout.check_plain_rows([fields for _, fields, _ in block])
+        return layout.sentence(read or list(map(checked, block)), source=place)
 
     blocks = _by_number(table.rows, table.names.index(table.roles["sentence"]))
     return build_sentences(
-        ((Source(table.name, block[0].line), block) for block in blocks), build, options.problems
+        ((Source(table.name, block[0][0]), block) for block in blocks), build, options.problems
     )
 
 
@@ -407,12 +412,13 @@ def _by_number(rows: Iterable[DelimitedRow], column: int) -> Iterator[list[Delim
 
     def group_of(row: DelimitedRow) -> int:
         nonlocal group, key
-        number = row.fields[column] if column < len(row.fields) else ""
+        fields = row[1]
+        number = fields[column] if column < len(fields) else ""
         if key is None or (number and number != key):
             key, group = number, group + 1
         return group
 
-    filled = (row for row in rows if any(row.fields))
+    filled = (row for row in rows if any(row[1]))
     return (list(block) for _, block in itertools.groupby(filled, group_of))
 
 

@@ -9,7 +9,6 @@ import csv
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from ner.data.lines import checked_lines
 from ner.errors import DataError
@@ -22,18 +21,9 @@ WHOLE_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 NumberedLine = tuple[int, str]
 
 
-class DelimitedRow(NamedTuple):
-    """A row of a file.
-
-    Args:
-        line: The number of the line on which it ends.
-        fields: Its fields; none if the line is blank.
-        raw: Its lines as they are in the file, with their ends.
-    """
-
-    line: int
-    fields: list[str]
-    raw: str
+# A row: the number of the line on which it ends, its fields (none if the line is blank), and its
+# lines as they are in the file, with their ends.
+DelimitedRow = tuple[int, list[str], str]
 
 
 def delimited_rows(lines: Iterable[bytes], name: str, delimiter: str) -> Iterator[DelimitedRow]:
@@ -63,23 +53,31 @@ def split_line(line: str, delimiter: str) -> list[str]:
 
 
 def _quoted(numbered: Iterable[NumberedLine], name: str, delimiter: str) -> Iterator[DelimitedRow]:
+    lines = iter(numbered)
+    for line in lines:
+        row = line[1].rstrip("\r\n")
+        if '"' in row or "\r" in row:
+            yield _quoted_row(line, lines, name, delimiter)
+        else:
+            yield line[0], row.split(delimiter) if row else [], line[1]
+
+
+def _quoted_row(
+    first: NumberedLine, rest: Iterator[NumberedLine], name: str, delimiter: str
+) -> DelimitedRow:
+    """Read a row with quotation marks. A quoted field may go over several lines."""
     read: list[NumberedLine] = []
 
     def texts() -> Iterator[str]:
-        for line in numbered:
+        for line in itertools.chain([first], rest):
             read.append(line)
             yield line[1]
 
     try:
-        for fields in csv.reader(texts(), delimiter=delimiter, strict=True):
-            number, raw = read[-1]
-            if len(read) > 1:  # a quoted field goes over several lines
-                raw = "".join(text for _, text in read)
-            yield DelimitedRow(number, fields, raw)
-            read.clear()
+        fields = next(csv.reader(texts(), delimiter=delimiter, strict=True))
     except csv.Error as error:
-        number = read[-1][0] if read else 1
-        raise DataError(f"{name}:{number}: not CSV: {error}.") from None
+        raise DataError(f"{name}:{read[-1][0]}: not CSV: {error}.") from None
+    return read[-1][0], fields, "".join(text for _, text in read)
 
 
 def _tab_rows(numbered: Iterator[NumberedLine], name: str) -> Iterator[DelimitedRow]:
@@ -92,13 +90,13 @@ def _tab_rows(numbered: Iterator[NumberedLine], name: str) -> Iterator[Delimited
             yield from _quoted(rest, name, "\t") if quoted else map(_tab_row, rest)
             return
         row = _tab_row(line)
-        width = width or len(row.fields)
+        width = width or len(row[1])
         yield row
 
 
 def _tab_row(line: NumberedLine) -> DelimitedRow:
     row = line[1].rstrip("\r\n")
-    return DelimitedRow(line[0], row.split("\t") if row else [], line[1])
+    return line[0], row.split("\t") if row else [], line[1]
 
 
 def _is_quoted(lines: Sequence[str], width: int | None) -> bool:

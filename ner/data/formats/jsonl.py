@@ -50,6 +50,7 @@ from ner.data.formats.records import (
     build_sentences,
     by_roles,
     is_integers,
+    is_lists,
     is_span_list,
     is_strings,
     label_list,
@@ -74,9 +75,8 @@ LABEL_KEYS = ("label", "labels", "accept")
 ALLOWED_KEY = "allowed"
 TEXT_KEYS = ("text", "data", "tokens", "words", "columns")
 
-KNOWN_KEYS = (
-    *(*TEXT_KEYS, *SPAN_NAMES, *LABEL_KEYS),
-    *(ALLOWED_KEY, "partial", "id", "document", "answer"),
+KNOWN_KEYS = frozenset(
+    (*TEXT_KEYS, *SPAN_NAMES, *LABEL_KEYS, ALLOWED_KEY, "partial", "id", "document", "answer")
 )
 
 # Prodigy's words for a record that an annotator did not accept.
@@ -224,19 +224,25 @@ def _sentence(record: Any, source: Source, options: ReadOptions) -> Sentence | N
     tags = None if key is None else _tags(record, key, len(sentence))
     if tags is not None and (partial or spans is not None):
         raise FieldError(f"{key}: must not be combined with spans or partial. Got both.")
-    known_keys = [*KNOWN_KEYS, key or "", *lists]
-    if isinstance(relations := record.get("relations"), list) and relations:
-        rules.notes.ignored["relations"] += len(relations)
-        known_keys.append("relations")
-    note_unknown(record, known_keys, rules.notes)
+    if not record.keys() <= KNOWN_KEYS:
+        _note_unknown(record, {key, *lists}, rules.notes)
     if partial:
         allowed = allowed_from_spans(sentence.spans or (), len(sentence))
         return sentence.replace(spans=None, allowed=allowed, columns=columns)
     if tags is None:
-        return sentence.replace(columns=columns)
+        return sentence.replace(columns=columns) if columns else sentence
     if key == ALLOWED_KEY:
         return sentence.replace(allowed=allowed_from_tags(tags), columns=columns)
     return sentence.replace(**annotation_from_tags(tags), columns=columns)
+
+
+def _note_unknown(record: dict[str, Any], read: set[str | None], notes: Notes) -> None:
+    """Count the fields that are not read, and relations each by itself."""
+    known = KNOWN_KEYS | read
+    if isinstance(relations := record.get("relations"), list) and relations:
+        notes.ignored["relations"] += len(relations)
+        known |= {"relations"}
+    note_unknown(record, known, notes)
 
 
 def _tokens(
@@ -257,9 +263,9 @@ def _tokens(
         raise FieldError(f"text: must be a string. Got {short(text)}.")
     if tokens is None:
         return text, None, None
-    if isinstance(tokens, list) and tokens and all(isinstance(token, dict) for token in tokens):
+    if isinstance(tokens, list) and {*map(type, tokens)} == {dict}:
         tokens = [[token.get("start"), token.get("end")] for token in tokens]
-    if not isinstance(tokens, list) or not all(isinstance(t, list) and len(t) == 2 for t in tokens):
+    if not isinstance(tokens, list) or not is_lists(tokens, 2):
         raise FieldError(
             f"tokens: beside text, must be a list of [start, end]. Got {short(tokens)}."
         )
@@ -281,7 +287,7 @@ def _tokens(
             f"words: must be a string for each of {len(tokens)} tokens, none of them empty. "
             f"Got {short(words)}."
         )
-    return text, [(start, end) for start, end in tokens], words
+    return text, list(map(tuple, tokens)), words
 
 
 def _spans_and_labels(

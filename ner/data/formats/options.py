@@ -169,7 +169,7 @@ class ReadOptions:
         """The names of the columns of a file without a header, in order."""
         return None if self.roles else self.columns
 
-    @property
+    @functools.cached_property
     def roles(self) -> Mapping[str, str]:
         """The names of columns or fields by what they hold, as far as the caller said it."""
         pairs = (column.partition("=") for column in self.columns or ())
@@ -185,7 +185,7 @@ class ReadOptions:
         """The function that cuts raw text."""
         return self.tokenize or _default_tokenizer()
 
-    @property
+    @functools.cached_property
     def rules(self) -> SpanRules:
         """What happens to spans that are not whole tokens, and where that is noted."""
         notes = Notes() if self.notes is None else self.notes

@@ -28,6 +28,7 @@ EMPTY_VALUES = (None, "", [], {})
 SPAN_KEYS = ("start", "start_offset", "end", "end_offset", "text")
 SPAN_LABEL_KEYS = ("label", "labels", "type", "tag", "entity_type", "entity_group")
 TOKEN_PLACES = ("token_start", "token_end")
+USUAL_SPAN = {"start", "end", "label", "text"}
 
 
 def build_sentences(
@@ -158,9 +159,9 @@ def char_span(start: Any, end: Any, label: Any, shown: Any, text: Any = None) ->
 
 def is_span_list(value: Any) -> bool:
     """Whether a value is a list of objects, or of `[start, end, label]`."""
-    return isinstance(value, list) and all(
-        isinstance(item, dict) or (isinstance(item, list) and len(item) == 3) for item in value
-    )
+    if not isinstance(value, list) or not {*map(type, value)} <= {dict, list}:
+        return False
+    return is_lists([item for item in value if type(item) is list], 3)
 
 
 def list_spans(items: Iterable[Any], notes: Notes) -> Iterator[CharSpan]:
@@ -171,11 +172,17 @@ def list_spans(items: Iterable[Any], notes: Notes) -> Iterator[CharSpan]:
             continue
         start = item.get("start", item.get("start_offset"))
         end = item.get("end", item.get("end_offset"))
-        key = next((key for key in SPAN_LABEL_KEYS if key in item), "label")
+        key = "label" if "label" in item else _label_key(item)
         labels = item.get(key)
-        note_span(item, (*SPAN_KEYS, *TOKEN_PLACES, key), notes)
+        if not item.keys() <= USUAL_SPAN:
+            note_span(item, (*SPAN_KEYS, *TOKEN_PLACES, key), notes)
         for label in labels if isinstance(labels, list) else (labels,):
             yield char_span(start, end, label, item, item.get("text"))
+
+
+def _label_key(item: Mapping[str, Any]) -> str:
+    """Find the field of a span's label, which tools call by other names."""
+    return next((key for key in SPAN_LABEL_KEYS if key in item), "label")
 
 
 def note_span(item: Mapping[str, Any], known: Collection[str], notes: Notes) -> None:
@@ -224,7 +231,7 @@ def label_list(value: Any, key: str) -> tuple[str, ...]:
 
 
 def note_unknown(
-    record: Mapping[str, Any], known: Collection[str], notes: Notes, of: str = ""
+    record: Mapping[str, Any], known: Collection[str | None], notes: Notes, of: str = ""
 ) -> None:
     """Count the fields of a record that are not read, unless they are empty or begin with `_`.
 
@@ -271,6 +278,11 @@ def by_roles(record: Mapping[str, Any], roles: Mapping[str, str], notes: Notes) 
 def is_integers(*values: Any) -> bool:
     """Whether all values are whole numbers. True and false are not."""
     return {*map(type, values)} <= {int}
+
+
+def is_lists(values: Sequence[Any], length: int) -> bool:
+    """Whether all values are lists of a length."""
+    return {*map(type, values)} <= {list} and {*map(len, values)} <= {length}
 
 
 def is_strings(values: Any) -> bool:

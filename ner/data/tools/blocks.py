@@ -137,12 +137,12 @@ def _table_blocks(file: CorpusFile) -> Iterator[Block]:
     is_long = file.format.name.endswith("-long")
     block: list[str] = []
     sentence: Sentence | None = None
-    for row in table.rows:
-        if block and (row.line in sentences or not is_long):
+    for line, _, raw in table.rows:
+        if block and (line in sentences or not is_long):
             yield _block(sentence, "".join(block))
             block, sentence = [], None
-        block.append(_ended(row.raw))
-        sentence = sentence or sentences.get(row.line)
+        block.append(_ended(raw))
+        sentence = sentence or sentences.get(line)
     if block:
         yield _block(sentence, "".join(block))
 
