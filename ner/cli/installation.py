@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
@@ -45,20 +46,34 @@ def _packages() -> tuple[dict[str, str], dict[str, list[str]]]:
     """
     found: dict[str, str] = {}
     missing: dict[str, list[str]] = {}
-    for requirement in map(Requirement, requires(DISTRIBUTION) or ()):
-        marker = requirement.marker
-        extras = [e for e in ("", *PURPOSES) if marker is None or marker.evaluate({"extra": e})]
+    requirements = list(map(Requirement, requires(DISTRIBUTION) or ()))
+    inner = {extra: _with_inner(extra, requirements) for extra in ("", *PURPOSES)}
+    for requirement in requirements:
+        users = [e for e, names in inner.items() if any(_is_for(requirement, n) for n in names)]
         try:
             own = version(requirement.name)
         except PackageNotFoundError:
             own = None
-        if extras and own is not None:
+        if users and own is not None and requirement.name != DISTRIBUTION:
             found[requirement.name] = own
         if own is None or not requirement.specifier.contains(own, prereleases=True):
-            needed = f"{requirement.name}{requirement.specifier}"
-            for extra in extras[:1] if "" in extras else extras:
-                missing.setdefault(extra, []).append(needed)
+            for user in users[:1] if "" in users else users:
+                needed = f"{requirement.name}{requirement.specifier}"
+                missing.setdefault(user, []).append(needed)
     return dict(sorted(found.items())), missing
+
+
+def _with_inner(extra: str, requirements: Sequence[Requirement]) -> list[str]:
+    """Return the name of an extra and those of the extras of this distribution that it includes."""
+    names = [extra]
+    for name in names:  # it grows meanwhile
+        own = (r for r in requirements if r.name == DISTRIBUTION and _is_for(r, name))
+        names += [other for r in own for other in sorted(r.extras) if other not in names]
+    return names
+
+
+def _is_for(requirement: Requirement, extra: str) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
 def _threads() -> dict[str, Any]:

@@ -76,6 +76,15 @@ def test_a_missing_extra_is_named_with_what_it_is_for(run, declared, monkeypatch
     assert "  train         lacks matplotlib>=3.9; pip install 'lattice-ner[train]'; to " in out
 
 
+def test_an_extra_needs_what_its_own_extras_need(run, monkeypatch):
+    needed = ["lattice-ner[eval]; extra == 'train'", "nowhere>=2; extra == 'eval'"]
+    monkeypatch.setattr(installation, "requires", lambda _: needed)
+    without(monkeypatch, "nowhere")
+    facts = json.loads(run("doctor", "--json")[1])
+    assert facts["extras"]["train"]["missing"] == ["nowhere>=2"]
+    assert (facts["packages"], facts["missing"]) == ({}, [])
+
+
 def test_a_missing_package_of_the_base_is_a_failure(run, declared, monkeypatch):
     without(monkeypatch, "safetensors")
     code, out, _ = run("doctor")
