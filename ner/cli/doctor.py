@@ -34,7 +34,8 @@ def _described(facts: dict[str, Any]) -> Iterator[str]:
     yield (
         "Kernel: compiled"
         if facts["kernel"]
-        else "Kernel: not compiled; the package works, and decodes a sentence at half the speed"
+        else "Kernel: not compiled, so decoding a sentence takes twice as long; install a wheel for "
+        "this system, or install with a C compiler"
     )
     threads = facts["threads"]
     limits = "".join(f"; {name} is {value}" for name, value in threads["limits"].items())

@@ -94,7 +94,7 @@ def test_a_missing_package_of_the_base_is_a_failure(run, declared, monkeypatch):
 
 @pytest.mark.parametrize(
     ("library", "line"),
-    [(None, "Kernel: not compiled; "), (object(), "Kernel: compiled\n")],
+    [(None, "Kernel: not compiled, so "), (object(), "Kernel: compiled\n")],
     ids=["numpy", "C"],
 )
 def test_the_kernel_is_compiled_or_not(run, declared, monkeypatch, library, line):
