@@ -143,12 +143,14 @@ if not TYPE_CHECKING:
             return version("lattice-ner")
         if name not in __all__:
             raise AttributeError(f"module 'ner' has no attribute {name!r}")
-        from ner.extras import require, require_training
+        from ner.extras import require, require_evaluation, require_training
 
         if name == "nn":
             return require("ner.nn", "ner.nn")
         if _HOMES.get(name, "").startswith("ner.training."):
             require_training()
+        if name in ("evaluate", "score_predictions"):
+            require_evaluation()
         if name == "export":
             require("torch", "ner.export")
         return getattr(importlib.import_module(_HOMES[name]), name)

@@ -9,24 +9,22 @@ DISTRIBUTION = "lattice-ner"
 
 # What users can do with each extra, after "to".
 PURPOSES = {
-    "train": "train, export and draw plots, and run models on torch",
+    "eval": "score models on annotated data",
+    "train": "train and export models, and run them on torch",
+    "datasets": "read data sets of Hugging Face",
+    "plots": "draw plots",
+    "tensorboard": "follow training in TensorBoard",
     "sentences": "split documents into sentences (--split-sentences)",
     "zstd": "read and write .zst files, before Python 3.14",
     "spacy": "read and write .spacy files",
     "transformers": "use a pretrained encoder as an embedding",
 }
 
-# All packages that training imports, from its first step to its last report.
-TRAINING = (
-    "torch",
-    "torchcrf",
-    "jaxtyping",
-    "pydantic",
-    "seqeval",
-    "sklearn",
-    "matplotlib",
-    "tensorboard",
-)
+# What reports of scores need.
+EVALUATION = ("seqeval", "sklearn")
+
+# All packages that training cannot do without, from its first step to its last report.
+TRAINING = ("torch", "torchcrf", "jaxtyping", "pydantic", *EVALUATION)
 
 
 def require(module: str, purpose: str, extra: str = "train") -> ModuleType:
@@ -50,6 +48,24 @@ def require(module: str, purpose: str, extra: str = "train") -> ModuleType:
         raise MissingExtraError(
             f"{purpose} needs {missing}: pip install '{DISTRIBUTION}[{extra}]'"
         ) from None
+
+
+def optional(module: str) -> ModuleType | None:
+    """Import a module that is used only where it is installed; return None where it is not."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        return None
+
+
+def require_evaluation() -> None:
+    """Import everything that reports need, so that a missing package is noticed before they do.
+
+    Raises:
+        MissingExtraError: A package is not installed.
+    """
+    for module in EVALUATION:
+        require(module, "Evaluation", "eval")
 
 
 def require_training() -> None:

@@ -34,6 +34,9 @@ MAX_HEADER = 100_000_000
 # Bytes of a JSON file at most: a vocabulary of ten million words has less.
 MAX_JSON = 250_000_000
 
+# Bytes of another text in a model at most: its card, its configuration, its tokenizer.
+MAX_TEXT = 10_000_000
+
 # What no name of a file in a folder has on any system; letters of a name at most.
 FORBIDDEN = re.compile(r'[\x00-\x1f\\:*?"<>|]')
 LONGEST_NAME = 255
@@ -333,11 +336,6 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="surrogatepass")
 
 
-def read_text(path: Path) -> str:
-    """Read a file that `write_text` wrote."""
-    return path.read_text(encoding="utf-8", errors="surrogatepass")
-
-
 def read_json(path: Path) -> Any:
     """Read a file that `write_json` wrote.
 
@@ -345,14 +343,29 @@ def read_json(path: Path) -> Any:
         FileNotFoundError: There is no such file, or it is no regular one.
         ValueError: It is no JSON, too large, nested too deeply, or has a key twice.
     """
-    if not path.is_file():  # a pipe, for example, would be waited for
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-    if path.stat().st_size > MAX_JSON:
-        raise ValueError(f"{path.name}: must have at most {MAX_JSON} bytes")
+    text = read_text(path, MAX_JSON)
     try:
-        return json.loads(read_text(path), object_pairs_hook=_distinct)
+        return json.loads(text, object_pairs_hook=_distinct)
     except RecursionError:
         raise ValueError(f"{path.name}: must not be nested so deeply") from None
+
+
+def read_text(path: Path, most: int = MAX_TEXT) -> str:
+    """Read a file that `write_text` wrote.
+
+    Args:
+        path: The file.
+        most: The bytes that it may have.
+
+    Raises:
+        FileNotFoundError: There is no such file, or it is no regular one.
+        ValueError: It is too large, or not in UTF-8.
+    """
+    if not path.is_file():  # a pipe, for example, would be waited for
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    if path.stat().st_size > most:
+        raise ValueError(f"{path.name}: must have at most {most} bytes")
+    return path.read_text(encoding="utf-8", errors="surrogatepass")
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -410,7 +423,13 @@ class SafetensorsHeader:
         Raises:
             ValueError: The header is damaged.
         """
-        return json.loads(self.content[8:])
+        try:
+            found = json.loads(self.content[8:], object_pairs_hook=_distinct)
+        except RecursionError:
+            raise ValueError("the header must not be nested so deeply") from None
+        if type(found) is not dict:
+            raise ValueError("the header must hold arrays by name")
+        return found
 
     @property
     def digest(self) -> str:

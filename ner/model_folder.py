@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 from ner.choices import Precision
 from ner.data.lines import listed, replace_surrogates, short
 from ner.data.tokenizer import Tokenizer
+from ner.display import markdown
 from ner.errors import ConfigError, DataError, ModelFolderError, suggestion
 from ner.features.featurizer import Featurizer
 from ner.features.vectors import VectorStore
@@ -30,9 +31,10 @@ from ner.files import (
     write_json,
     write_text,
 )
-from ner.tasks import TASKS, Task, read_task
+from ner.manifest import CONFIG, FORMAT, MODEL, VOCABULARY_RULES
+from ner.schema import SchemaError
+from ner.tasks import Task, read_task
 
-FORMAT = 1
 WEIGHTS = "model.safetensors"
 VECTORS = "vocabulary/vectors.safetensors"
 
@@ -52,15 +54,10 @@ FILES = (
     *(f"vocabulary/{name}.json" for name in VOCABULARIES),
 )
 
-# The settings of a featurizer, and what each may be. Models of older versions lack some.
-FEATURES: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("lowercase", "shapes", "hard_wrapped"), lambda value: type(value) is bool),
-    # A row is a number of 32 bits.
-    "affix_rows": lambda value: type(value) is int and 0 <= value < 2**31,
-    "bigram_count": lambda value: type(value) is int and value >= 0,
-    "subwords": lambda value: value is None or type(value) is dict,
-    "language": lambda value: value is None or type(value) is str,
-}
+KNOWN_FILES = (*FILES, *GRAPH_FILES, VECTORS, *(f"vocabulary/{name}.json" for name in OPTIONAL))
+
+# Characters of another library's message that are shown.
+LONGEST_REASON = 300
 
 # Keys of the manifest that have a meaning here; the others are the record.
 OWN_KEYS = ("format", "task", "features", "network", "files")
@@ -106,7 +103,8 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
         path: The file.
 
     Raises:
-        ModelFolderError: The file is damaged; or, when an array is read, it is not finite.
+        ModelFolderError: The file is damaged; or, when an array is read, it is none of numbers, or
+            a number is not finite.
     """
 
     def __init__(self, path: Path) -> None:
@@ -115,16 +113,17 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
             self._file = safe_open(path, "np")
             self._names = tuple(self._file.keys())
         except (OSError, SafetensorError) as error:
-            raise ModelFolderError(f"{path.parent}: not a whole model: {error}") from error
+            raise _not_whole(path.parent, error) from error
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         if name not in self._names:
             raise KeyError(name)
-        array = self._file.get_tensor(name)
-        if not np.isfinite(array).all():
-            raise ModelFolderError(
-                f"{self._path.parent}: {WEIGHTS}: {name} holds numbers that are not finite."
-            )
+        try:
+            array = self._file.get_tensor(name)
+        except (SafetensorError, TypeError, ValueError, AttributeError) as error:
+            # numpy lacks some of the types that the format knows
+            raise _not_whole(self._path.parent, error) from error
+        _check_finite(name, array, str(self._path.parent))
         return array
 
     def __iter__(self) -> Iterator[str]:
@@ -132,6 +131,17 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def _check_finite(name: str, array: NDArray[Any], where: str) -> None:
+    if not np.isfinite(array).all():
+        raise ModelFolderError(f"{where}: {WEIGHTS}: {name} holds numbers that are not finite.")
+
+
+def _not_whole(folder: Path, error: Exception) -> ModelFolderError:
+    """Return the error for a file that cannot be read, with what another library says of it."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return ModelFolderError(f"{folder}: not a whole model: {said[:LONGEST_REASON].rstrip('.')}.")
 
 
 def save_model(
@@ -143,7 +153,14 @@ def save_model(
         folder: The folder to write.
         model: The model.
         add: Called with the new folder when everything else is in it, to write further files.
+
+    Raises:
+        ModelFolderError: A weight is not finite.
+        SchemaError: The record of the model has an unknown fact.
     """
+    weights = {name: np.ascontiguousarray(array) for name, array in model.weights.items()}
+    for name, array in weights.items():
+        _check_finite(name, array, str(folder))
 
     def write(beside: Path) -> None:
         (beside / "vocabulary").mkdir()
@@ -154,7 +171,6 @@ def save_model(
             model.featurizer.vectors.save(beside / VECTORS)
         write_text(beside / "tokenizer.json", model.tokenizer.to_json())
         _write_labels(beside, model)
-        weights = {name: np.ascontiguousarray(array) for name, array in model.weights.items()}
         save_file(weights, beside / WEIGHTS)
         add(beside)
 
@@ -169,13 +185,20 @@ def _write_labels(folder: Path, model: ModelFolder) -> None:
 
 
 def _manifest(model: ModelFolder) -> dict[str, Any]:
-    return {
+    """Return the manifest without the digests of files.
+
+    Raises:
+        SchemaError: It holds what `load_model` would refuse.
+    """
+    content = {
         "format": FORMAT,
         "task": model.task.name,
         "features": model.featurizer.settings(),
         "network": dict(model.network),
         **model.record,
     }
+    MODEL.check(json.loads(json.dumps({**content, "files": {}})), f"{MANIFEST}: ")
+    return content
 
 
 def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> ModelFolder:
@@ -192,22 +215,23 @@ def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> Model
         ModelFolderError: Something is missing, changed, or of a newer format.
     """
     manifest = read_manifest(folder, FORMAT)
-    if manifest.get("task") not in list(TASKS):  # a list cannot be looked up in a dictionary
-        raise ModelFolderError(
-            f"{folder}: this version knows models of the tasks {', '.join(TASKS)}. "
-            f"Got {manifest.get('task')!r}. Upgrade."
-        )
+    try:
+        MODEL.check(manifest, f"{MANIFEST}: ")
+    except SchemaError as error:
+        raise ModelFolderError(f"{folder}: {error}") from None
+    unknown = [name for name in manifest["files"] if name not in KNOWN_FILES]
+    if unknown:
+        raise ModelFolderError(f"{folder}: {short(unknown[0])}: unknown file. Upgrade.")
     lacking = [name for name in FILES if name not in manifest["files"]]
     if lacking:
         raise ModelFolderError(f"{folder}: {', '.join(lacking)} must be there. Got no such file.")
     try:
-        _check_features(folder, manifest["features"])
         vocabularies = {
             name: read_json(folder / f"vocabulary/{name}.json")
             for name in (*VOCABULARIES, *OPTIONAL)
             if f"vocabulary/{name}.json" in manifest["files"]
         }
-        _check_vocabularies(folder, vocabularies)
+        _check_vocabularies(vocabularies)
         vectors = VectorStore.open(folder / VECTORS) if VECTORS in manifest["files"] else None
         model = ModelFolder(
             featurizer=Featurizer.from_settings(manifest["features"], vocabularies, vectors),
@@ -215,54 +239,44 @@ def load_model(folder: Path, build: Callable[[Any], Any] | None = None) -> Model
             network=manifest["network"],
             weights=StoredWeights(folder / WEIGHTS),
             tokenizer=Tokenizer.from_json(read_text(folder / "tokenizer.json")),
-            config=read_text(folder / "config.toml"),
+            config=_read_config(folder / "config.toml"),
             card=read_text(folder / "README.md"),
             record={name: value for name, value in manifest.items() if name not in OWN_KEYS},
             files=tuple(manifest["files"]),
             digest=_digest(manifest["files"]),
             build=build,
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelFolderError(f"{folder}: not a whole model: {error!r}.") from error
-    except DataError as error:
-        raise ModelFolderError(f"{folder}: not a whole model: {error}") from error
+    except SchemaError as error:
+        raise ModelFolderError(f"{folder}: {error}") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, DataError) as error:
+        raise _not_whole(folder, error) from error
     if build is not None and "build" not in model.network:
         raise ConfigError(f"build: must be left out, as it was when {folder} was trained. Got one.")
     return model
 
 
-def _check_features(folder: Path, features: Any) -> None:
-    """Refuse settings of a featurizer that `Featurizer.settings` never returns."""
-    where = f"{folder}: {MANIFEST}: features"
-    if type(features) is not dict:
-        raise ModelFolderError(f"{where} must be settings by name. Got {short(features)}.")
-    for name, value in features.items():
-        if name not in FEATURES:
-            raise ModelFolderError(f"{where}.{short(name)}: unknown key. Upgrade.")
-        if not FEATURES[name](value):
-            raise ModelFolderError(f"{where}.{name} must have another value. Got {short(value)}.")
+def _check_vocabularies(vocabularies: Mapping[str, Any]) -> None:
+    """Refuse vocabularies of something else than distinct strings.
+
+    Raises:
+        SchemaError: There is one; the message names its file.
+    """
+    for name, entries in vocabularies.items():
+        VOCABULARY_RULES[name].check(entries, f"vocabulary/{name}.json")
 
 
-def _check_vocabularies(folder: Path, vocabularies: Mapping[str, Any]) -> None:
-    """Refuse vocabularies of something else than distinct strings."""
-    lists = {name: vocabularies[name] for name in VOCABULARIES if name in vocabularies}
-    columns = lists.pop("columns", {})
-    if type(columns) is not dict:
-        raise ModelFolderError(f"{folder}: vocabulary/columns.json must be lists by name.")
-    for name, entries in {**columns, **lists}.items():
-        if entries is None and name == "characters":
-            continue
-        where = f"{folder}: vocabulary/{name if name in lists else 'columns'}.json"
-        if type(entries) is not list or not all(type(entry) is str for entry in entries):
-            raise ModelFolderError(f"{where} must hold strings. Got something else.")
-        if len(set(entries)) < len(entries):
-            raise ModelFolderError(f"{where} must hold each string once. Got one twice.")
-    long = [entry for entry in lists.get("characters") or () if len(entry) != 1]
-    if long:
-        raise ModelFolderError(
-            f"{folder}: vocabulary/characters.json must hold single characters. "
-            f"Got {short(long[0])}."
-        )
+def _read_config(path: Path) -> str:
+    """Read a configuration, which people and `rename` use.
+
+    Raises:
+        ValueError: It is no TOML, or holds what is no setting (SchemaError).
+    """
+    content = read_text(path)
+    try:
+        CONFIG.check(tomllib.loads(content), f"{path.name}: ")
+    except RecursionError:
+        raise ValueError(f"{path.name} must not be nested so deeply") from None
+    return content
 
 
 def _digest(files: Mapping[str, str]) -> str:
@@ -336,9 +350,9 @@ def label_lines(labels: Collection[str], renamed: Mapping[str, str]) -> str:
         labels: The labels.
         renamed: Names that labels have got since training, by those that they had.
     """
-    lines = f"- Labels: {', '.join(labels)}"
+    lines = f"- Labels: {', '.join(map(markdown, labels))}"
     if renamed:
-        pairs = ", ".join(f"{old} is now {new}" for old, new in renamed.items())
+        pairs = ", ".join(f"{markdown(o)} is now {markdown(n)}" for o, n in renamed.items())
         lines += f"\n- Renamed after training: {pairs}. The results below have the old names."
     return lines
 
@@ -367,7 +381,10 @@ def _rename_weights(line: str, names: Mapping[str, str]) -> str:
     """Rename labels in a line of a configuration, if it is the one setting that names them."""
     if not line.startswith("weights = {"):
         return line
-    weights = tomllib.loads(line)["weights"]
+    try:
+        weights = tomllib.loads(line)["weights"]
+    except tomllib.TOMLDecodeError:  # a line of a longer text
+        return line
     pairs = (
         f"{json.dumps(names.get(label, label), ensure_ascii=False)} = {weight}"
         for label, weight in weights.items()

@@ -1,6 +1,7 @@
 """Pictures of training, of corpora and of forecasts, as PNG files.
 
-A file is replaced as a whole, so that nobody ever reads half a picture.
+A file is replaced as a whole, so that nobody ever reads half a picture. Pictures that belong to a
+result are left out where matplotlib is not installed.
 """
 
 from collections import Counter
@@ -9,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ner.extras import require
+from ner.extras import optional, require
 from ner.files import replacing
 
 # The most labels and bars that a picture shows; more could not be told apart.
@@ -31,8 +32,10 @@ def learning_curve(
         metric: The key of the development metric.
         higher_is_better: Whether the best epoch is the one with the highest metric.
     """
+    if optional("matplotlib") is None:
+        return
     figure = _new_figure(7, 4)
-    ticker = require("matplotlib.ticker", PURPOSE)
+    ticker = require("matplotlib.ticker", PURPOSE, "plots")
     loss_axis = figure.add_subplot()
     metric_axis = loss_axis.twinx()
 
@@ -98,9 +101,8 @@ def labels_and_lengths(
     for name, numbers in lengths.items():
         weights = [100 / max(1, len(numbers))] * len(numbers)
         clipped = [min(number, edges[-1]) for number in numbers]
-        length_axis.hist(
-            clipped, bins=edges, weights=weights, histtype="step", label=_drawable(name)
-        )
+        drawn = _drawable(name)
+        length_axis.hist(clipped, bins=edges, weights=weights, histtype="step", label=drawn)
     length_axis.set(xlabel="tokens of a sentence", ylabel="% of sentences")
     length_axis.legend()
     _save(figure, path)
@@ -122,8 +124,10 @@ def forecast_plot(
         path: The file.
         name: Name of the series.
     """
+    if optional("matplotlib") is None:
+        return
     figure = _new_figure(9, 4)
-    ticker = require("matplotlib.ticker", PURPOSE)
+    ticker = require("matplotlib.ticker", PURPOSE, "plots")
     axis = figure.add_subplot()
     axis.plot(range(first, first + len(actual)), actual, color="tab:gray", label="actual values")
     for i, (row, values) in enumerate(forecasts.items()):
@@ -146,6 +150,8 @@ def scatter_plot(
         path: The file.
         name: Name of the values.
     """
+    if optional("matplotlib") is None:
+        return
     figure = _new_figure(5, 5)
     axis = figure.add_subplot()
     axis.plot(actual, estimates, color="tab:blue", marker=".", linestyle="none")
@@ -162,7 +168,7 @@ def _drawable(text: str) -> str:
 
 def _new_figure(width: float, height: float) -> Any:
     """Make a figure that is independent of pyplot: without global state, safe in any thread."""
-    figure_module = require("matplotlib.figure", PURPOSE)
+    figure_module = require("matplotlib.figure", PURPOSE, "plots")
     return figure_module.Figure(figsize=(width, height), layout="constrained")
 
 

@@ -1,53 +1,37 @@
-"""Compile ner/crf/kernel.c. The package works without it, but is slower.
+"""Compile ner/crf/kernel.c in this folder again, after a change or with another compiler.
 
 python scripts/build_kernel.py
+CC="cc -fsanitize=address" python scripts/build_kernel.py
 
-hatchling runs this when the package is built or installed: pyproject.toml names it as a build hook.
+An installation does the same by itself, if there is a compiler.
 """
 
 import os
-import shlex
 import subprocess
-import sysconfig
+import sys
+import tempfile
 from pathlib import Path
-from typing import Any
 
-SOURCE = Path(__file__).parents[1] / "ner" / "crf" / "kernel.c"
-LIBRARY = SOURCE.with_name("_kernel.so")
-# No -ffast-math: the sums rely on infinities and NaN.
-FLAGS = ["-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared"]
+ROOT = Path(__file__).parents[1]
 
 
-def compile_kernel() -> bool:
-    """Write ner/crf/_kernel.so. Return False if there is no compiler that knows the flags."""
-    compiler = shlex.split(os.environ.get("CC", "cc"))
-    command = [*compiler, *FLAGS, str(SOURCE), "-lm", "-o", str(LIBRARY)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        LIBRARY.unlink(missing_ok=True)
-        return False
-    return True
-
-
-try:
-    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-except ModuleNotFoundError:  # not called by hatchling
-    BuildHookInterface = object
-
-
-class KernelHook(BuildHookInterface):  # pyright: ignore[reportGeneralTypeIssues]
-    """Adds the compiled kernel to a wheel, which then is for this platform only."""
-
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile the kernel when a wheel is built, or the source tree is installed."""
-        if self.target_name != "wheel" or not compile_kernel():
-            return
-        build_data["artifacts"].append("ner/crf/_kernel.so")
-        build_data["pure_python"] = False
-        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
-        build_data["tag"] = f"py3-none-{platform}"
+def main() -> None:
+    """Write ner/crf/_kernel.so, and exit with 1 if it cannot be compiled."""
+    # The extra `dev` installs cmake beside Python.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    environment = {**os.environ, "PATH": path}
+    toolset = ["-T", "ClangCL"] if sys.platform == "win32" else []
+    with tempfile.TemporaryDirectory() as build:
+        commands = [
+            ["cmake", "-S", str(ROOT), "-B", build, *toolset],
+            ["cmake", "--build", build, "--config", "Release"],
+        ]
+        for command in commands:
+            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            if done.returncode:
+                sys.exit(done.stdout + done.stderr)
+    print("compiled")
 
 
 if __name__ == "__main__":
-    print("compiled" if compile_kernel() else "not compiled: numpy is used instead")
+    main()

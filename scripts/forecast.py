@@ -16,12 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from ner.display import visible
 from ner.errors import ConfigError, NerError
 from ner.forecasting.forecaster import load_forecaster
 from ner.forecasting.run import train_series
 from ner.forecasting.settings import Task, series_settings
 from ner.forecasting.tables import read_table
 from ner.forecasting.transforms import REFERENCES, Scaling
+from ner.messages import shown
 
 # Options that set one setting each: of the series, of its encoder, and of its training. An option
 # that is not given keeps the default, which stands in brackets.
@@ -57,9 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train and report; or, with a model, forecast."""
     options = parse(arguments)
     try:
-        forecast(options) if options.model else train(options)
+        with shown(on_stderr=True):
+            forecast(options) if options.model else train(options)
     except (NerError, KeyboardInterrupt) as error:
-        sys.exit(str(error) or 130)
+        sys.exit(visible(str(error)) or 130)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -142,10 +145,8 @@ def train(options: argparse.Namespace) -> None:
         split=options.split,
         out=options.out or Path("runs", Path(options.file).stem),
         resume=options.resume,
-        notify=lambda line: print(line, file=sys.stderr, flush=True),
     )
-    print(result.report)
-    print(f"\nModel: {result.model}")
+    print(visible(f"{result.report}\n\nModel: {result.model}"))
 
 
 def forecast(options: argparse.Namespace) -> None:

@@ -53,9 +53,11 @@ def test_who_holds_a_lock_is_named(tmp_path, hold):
 
 
 def test_the_same_process_holds_a_lock_once(tmp_path):
-    with locked(tmp_path / "lock", tmp_path / "run"):
-        with pytest.raises(InUseError, match=f"process {os.getpid()} on host"):
-            locked(tmp_path / "lock", tmp_path / "run").__enter__()
+    with (
+        locked(tmp_path / "lock", tmp_path / "run"),
+        pytest.raises(InUseError, match=f"process {os.getpid()} on host"),
+    ):
+        locked(tmp_path / "lock", tmp_path / "run").__enter__()
     with locked(tmp_path / "lock", tmp_path / "run"):
         pass
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 import os
 import random
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ import ner
 from ner.errors import ConfigError, ModelFolderError
 from ner.files import MANIFEST, read_json, read_manifest, write_folder, write_json
 from ner.model_folder import FILES, FORMAT, MODEL_GRAPH, WORDS_GRAPH, load_model, save_model
+from ner.schema import SchemaError
 from tests.tolerance import small_model_bound
 
 WEIGHTS = "model.safetensors"
+ROW = "must be a whole number from 0 to 2147483647"
 
 
 def files(folder):
@@ -235,18 +238,106 @@ def test_a_newer_format_and_an_unknown_task_are_refused(tiny_model, tmp_path):
     expected = f"format {FORMAT + 1}, but this version reads up to {FORMAT}. Upgrade."
     assert refusal(newer) == expected
     other = rewritten(tiny_model, tmp_path, task="parse")
-    assert refusal(other).endswith("models of the tasks ner, tag, classify. Got 'parse'. Upgrade.")
+    words = "manifest.json: task must be one of ner, tag, classify. Got 'parse'."
+    assert refusal(other) == words
 
 
 @pytest.mark.parametrize(
-    "network",
-    [{}, {"encoder": {"cell": "rnn"}}, {"encoder": 3}, {"head": 3}],
-    ids=["empty", "a wrong cell", "an encoder that is a number", "a head that is a number"],
+    ("network", "words"),
+    [
+        ({}, "no network can be built of it: KeyError('words')."),
+        ({"encoder": 3}, "manifest.json: network.encoder must be settings by name. Got 3."),
+        (
+            {"encoder": {"cell": "rnn"}},
+            "manifest.json: network.encoder.cell: must be 'lstm', 'gru', 'mingru' or 'minlstm'. "
+            "Got 'rnn'.",
+        ),
+        (
+            {"encoder": {"smell": 1}},
+            "manifest.json: network.encoder.smell: unknown key. Did you mean 'cell'?",
+        ),
+        ({"nose": {}}, "manifest.json: network.'nose': unknown key. Upgrade."),
+        (
+            {"head": {"weights": {"PER": "x"}}},
+            "manifest.json: network.head.weights.'PER' must be a finite number from 0. Got 'x'.",
+        ),
+    ],
+    ids=["empty", "a number", "a wrong cell", "an unknown key", "an unknown section", "a weight"],
 )
-def test_a_network_that_cannot_be_built_is_refused(tiny_model, tmp_path, network):
+def test_a_network_that_cannot_be_built_is_refused(tiny_model, tmp_path, network, words):
     known = read_manifest(tiny_model, FORMAT)["network"] if network else {}
     folder = rewritten(tiny_model, tmp_path, network=known | network)
-    assert refusal(folder, load_torch).startswith("no network can be built of it: ")
+    assert refusal(folder, load_torch) == words
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"nose": 1}, "'nose': unknown key. Upgrade."),
+        ({"seed": -1}, "seed must be a whole number from 0. Got -1."),
+        ({"metrics": {"dev": {"f1": "x"}}}, "metrics.'dev'.'f1' must be a finite number. Got 'x'."),
+        ({"renamed": ["PER"]}, "renamed must be settings by name. Got ['PER']."),
+        ({"versions": {"torch": 2}}, "versions.'torch' must be a text. Got 2."),
+        (
+            {"tokenizer": {"agreement": 2}},
+            "tokenizer.agreement must be a finite number from 0 to 1.",
+        ),
+        ({"data": {"train": 1}}, "data.train must be settings by name. Got 1."),
+        ({"data": {"train": {"reading": {"nose": 1}}}}, "data.train.reading.'nose': unknown key."),
+        ({"data": {"train": {"sample": 1}}}, "data.train.sample must be a text. Got 1."),
+        ({"features": {"lowercase": True}}, "features.shapes must be there. Got no such key."),
+    ],
+    ids=[
+        "unknown",
+        "seed",
+        "metrics",
+        "renamed",
+        "versions",
+        "agreement",
+        "data",
+        "reading",
+        "sample",
+        "lacking",
+    ],
+)
+def test_facts_that_no_model_has_are_refused(tiny_model, tmp_path, facts, words):
+    assert refusal(rewritten(tiny_model, tmp_path, **facts)).startswith(f"{MANIFEST}: {words}")
+
+
+def test_a_file_that_no_model_has_is_refused(tiny_model, tmp_path):
+    changed = rewritten(tiny_model, tmp_path, lambda folder: (folder / "nose").write_text("x"))
+    assert refusal(changed) == "'nose': unknown file. Upgrade."
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("task = ", "not a whole model: "),
+        ("nose = 1", "config.toml: 'nose': unknown key. Upgrade."),
+        ("seed = 1.5", "config.toml: seed must be a whole number"),
+        ("[head]\nweights = {PER = -1}", "config.toml: head.weights.'PER' must be"),
+        ("[words]\nsize = " + "[" * 3000, "not a whole model: config.toml must not be nested"),
+    ],
+    ids=["no toml", "unknown", "seed", "weights", "deep"],
+)
+def test_a_configuration_that_is_none_is_refused(tiny_model, tmp_path, content, words):
+    changed = rewritten(
+        tiny_model, tmp_path, lambda folder: (folder / "config.toml").write_text(content)
+    )
+    assert refusal(changed).startswith(words)
+
+
+def test_a_model_that_is_not_finite_or_has_unknown_facts_is_not_saved(tiny_model, tmp_path):
+    model = load_model(tiny_model)
+    weights = {**model.weights, "head.projection.bias": np.full(3, np.nan, np.float32)}
+    words = refusal(
+        tmp_path / "new", lambda folder: save_model(folder, replace(model, weights=weights))
+    )
+    assert words == f"{WEIGHTS}: head.projection.bias holds numbers that are not finite."
+    with pytest.raises(SchemaError) as error:
+        save_model(tmp_path / "new", replace(model, record={"nose": 1}))
+    assert str(error.value) == "manifest.json: 'nose': unknown key. Upgrade."
+    assert not (tmp_path / "new").exists()
 
 
 def test_labels_that_are_none_are_refused(tiny_model, tmp_path):
@@ -259,12 +350,28 @@ def test_labels_that_are_none_are_refused(tiny_model, tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("affix_rows", 10**12, "features.affix_rows must have another value. Got 1000000000000."),
-        ("affix_rows", -5, "features.affix_rows must have another value. Got -5."),
-        ("affix_rows", True, "features.affix_rows must have another value. Got True."),
-        ("bigram_count", "x", "features.bigram_count must have another value. Got 'x'."),
-        ("language", [1], "features.language must have another value. Got [1]."),
-        ("lowercase", 1, "features.lowercase must have another value. Got 1."),
+        (
+            "affix_rows",
+            10**12,
+            "features.affix_rows must be a whole number from 0 to 2147483647. Got 1000000000000.",
+        ),
+        (
+            "affix_rows",
+            -5,
+            "features.affix_rows must be a whole number from 0 to 2147483647. Got -5.",
+        ),
+        (
+            "affix_rows",
+            True,
+            "features.affix_rows must be a whole number from 0 to 2147483647. Got True.",
+        ),
+        (
+            "bigram_count",
+            "x",
+            "features.bigram_count must be a whole number from 0. Got 'x'.",
+        ),
+        ("language", [1], "features.language must be an ISO 639 code. Got [1]."),
+        ("lowercase", 1, "features.lowercase must be true or false. Got 1."),
         ("smell", 1, "features.'smell': unknown key. Upgrade."),
     ],
     ids=["many rows", "rows below zero", "rows true", "pairs", "language", "lower case", "unknown"],
@@ -277,19 +384,23 @@ def test_features_that_are_none_are_refused(tiny_model, tmp_path, key, value, wo
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("words", ["ada", "ada"], "must hold each string once. Got one twice."),
-        ("words", ["ada", 1], "must hold strings. Got something else."),
-        ("words", {"ada": 1}, "must hold strings. Got something else."),
-        ("characters", ["a", "London"], "must hold single characters. Got 'London'."),
-        ("columns", ["pos"], "must be lists by name."),
-        ("columns", {"pos": "NN"}, "must hold strings. Got something else."),
+        ("words", ["a", "a"], " must be a list of distinct strings. Got ['a', 'a']."),
+        ("words", ["a", 1], " must be a list of distinct strings. Got ['a', 1]."),
+        ("words", {"a": 1}, " must be a list of distinct strings. Got {'a': 1}."),
+        (
+            "characters",
+            ["a", "Rome"],
+            " must be a list of distinct strings of one character. Got ['a', 'Rome'].",
+        ),
+        ("columns", ["pos"], " must be settings by name. Got ['pos']."),
+        ("columns", {"pos": "NN"}, ".'pos' must be a list of distinct strings. Got 'NN'."),
     ],
     ids=["twice", "a number", "a dictionary", "a long character", "no lists", "a string"],
 )
 def test_vocabularies_that_are_none_are_refused(tiny_model, tmp_path, name, content, words):
     path = f"vocabulary/{name}.json"
     changed = rewritten(tiny_model, tmp_path, lambda folder: write_json(folder / path, content))
-    assert refusal(changed) == f"{path} {words}"
+    assert refusal(changed) == path + words
 
 
 @pytest.mark.parametrize(
@@ -298,9 +409,9 @@ def test_vocabularies_that_are_none_are_refused(tiny_model, tmp_path, name, cont
         ("encoder", {"size": 400_000}, "must have the shape "),
         ("characters", {"size": 10**9}, "must have the shape "),
         ("encoder", {"layers": 10**9}, "manifest.json: encoder.layers must be at most "),
-        ("encoder", {"attention_heads": 10**9}, "encoder.attention_heads must be at most 1000."),
+        ("encoder", {"iterations": 10**9}, "encoder.iterations must be at most 1000."),
     ],
-    ids=["size", "characters", "layers", "heads"],
+    ids=["size", "characters", "layers", "iterations"],
 )
 def test_a_network_is_compared_with_its_weights_before_memory_is_asked_for(
     tiny_model, tmp_path, section, settings, words

@@ -23,6 +23,7 @@ from pydantic.fields import FieldInfo
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import ner
+import ner.testing
 from ner.cli.app import app
 
 DO_NOT_EDIT = "<!-- Written from the code by docs/builder/hooks.py. -->\n"
@@ -35,6 +36,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "commands.md": commands_page(),
         "reference/ner.md": reference_page(ner, "The package `ner`"),
         "reference/nn.md": reference_page(ner.nn, "The layers `ner.nn`"),
+        "reference/testing.md": reference_page(ner.testing, "The checks `ner.testing`"),
     }
     for path, text in pages.items():
         files.append(File.generated(config, path, content=DO_NOT_EDIT + text))

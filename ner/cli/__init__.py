@@ -8,10 +8,15 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from ner.cli.warnings import logged_warnings
+from ner.messages import logger, shown
+
 # By this variable, a shell asks for the ends of a command that somebody types.
 COMPLETION = "_NER_COMPLETE"
 
 
+@shown(on_stderr=True)
+@logged_warnings()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr, a bug keeps its traceback.
 
@@ -46,10 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = error.exit_code
         context = getattr(error, "ctx", None)
         if message := error.format_message().replace("Value error, ", ""):
-            _complain(f"{context.command_path if context else 'ner'}: {message}")
+            command_path = context.command_path if context else "ner"
+            logger.error("%s: %s", command_path, message)
     except NerError as error:
         code = 2 if isinstance(error, ConfigError) else 1
-        _complain(str(error))
+        logger.error("%s", error)
+        logger.debug("This is where the error was raised.", exc_info=True)
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except BrokenPipeError:
@@ -59,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         # A full disk, a folder that may not be written: no bug, and nothing that we could mend.
         code = 1
-        _complain(f"{error.filename or 'output'}: {(error.strerror or str(error)).lower()}.")
+        reason = (error.strerror or str(error)).lower()
+        logger.error("%s: %s.", error.filename or "output", reason)
         if error.filename is None:
             _close_stdout()
     sys.exit(code)
@@ -73,10 +81,6 @@ def _end_on_signals() -> None:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, lambda number, _: sys.exit(128 + number))
-
-
-def _complain(message: str) -> None:
-    sys.stderr.write(message + "\n")
 
 
 def _close_stdout() -> None:

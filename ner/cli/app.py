@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
-from ner.cli.commands import Commands
+from ner.cli.commands import QUIET, VERBOSE, Commands, choose_level
 from ner.cli.config import config_app
 from ner.cli.data import data_app
 from ner.cli.doctor import doctor
-from ner.cli.models import eval_command, export, info, rename
+from ner.cli.models import check, eval_command, export, info, rename
+from ner.cli.printing import print_line
 from ner.cli.tag import classify, tag
 from ner.cli.train import train
 
@@ -19,7 +20,7 @@ def _print_version(is_asked: bool) -> None:
     if is_asked:
         import ner
 
-        typer.echo(f"ner {ner.__version__}")
+        print_line(f"ner {ner.__version__}")
         raise typer.Exit
 
 
@@ -31,8 +32,11 @@ def ner(
             "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
         ),
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help=QUIET)] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help=VERBOSE)] = False,
 ) -> None:
     """Train, evaluate and use models that label names, tokens and texts."""
+    choose_level(quiet, verbose)
 
 
 app.command()(train)
@@ -42,6 +46,8 @@ app.command("eval")(eval_command)
 app.command()(tag)
 
 app.command()(classify)
+
+app.command()(check)
 
 app.command()(export)
 

@@ -1,6 +1,5 @@
 """`ner config`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from ner.cli.commands import Commands
 from ner.cli.options import Json
+from ner.cli.printing import print_json, print_lines, print_output
 from ner.extras import require
 from ner.recipes import describe_recipe, recipe_names
 
@@ -19,11 +19,10 @@ def list_(as_json: Json = False) -> None:
     """List the configurations that come with the package, and what each is for."""
     found = {name: describe_recipe(name) for name in recipe_names()}
     if as_json:
-        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        print_json(found)
         return
     width = max(map(len, found), default=0)
-    for name, about in found.items():
-        typer.echo(f"{name:{width}}  {about}")
+    print_lines(f"{name:{width}}  {about}" for name, about in found.items())
 
 
 @config_app.command()
@@ -32,7 +31,7 @@ def schema() -> None:
     require("pydantic", "A configuration")
     from ner.config.loading import json_schema
 
-    typer.echo(json.dumps(json_schema(), indent=1, ensure_ascii=False))
+    print_json(json_schema())
 
 
 @config_app.command()
@@ -52,4 +51,4 @@ def show(
     from ner.config.loading import Config, load_config, to_toml
 
     settings = (load_config(config) if config else Config()).resolved()
-    typer.echo(to_toml(settings, explain=True), nl=False)
+    print_output(to_toml(settings, explain=True).splitlines())

@@ -1,6 +1,5 @@
 """`ner data`: check, stats, split, sample and convert."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +21,9 @@ from ner.cli.options import (
     refuse_own_input,
     with_options,
 )
+from ner.cli.printing import print_json, print_line, print_lines
 from ner.errors import ConfigError
+from ner.messages import tell
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
@@ -98,13 +99,12 @@ def check(
     if as_json:
         result = report.to_dict(examples or 0)
         result["fixed"] = [vars(file) for file in fixed]
-        typer.echo(json.dumps(result, indent=1))
+        print_json(result)
     else:
-        for line in report.lines(3 if examples is None else examples):
-            typer.echo(line)
+        print_lines(report.lines(3 if examples is None else examples))
     for file in fixed:
         changes = ", ".join(f"{n} {what}" for what, n in file.changes.items() if n) or "nothing"
-        typer.echo(f"{file.path}: written from {file.source}; changed: {changes}.", err=True)
+        tell(f"{file.path}: written from {file.source}; changed: {changes}.")
     if not report.passed(strict):
         raise typer.Exit(1)
 
@@ -138,10 +138,9 @@ def stats(
         }
         labels_and_lengths({file.name: file.labels for file in found.files}, lengths, plot)
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=1))
+        print_json(found.to_dict())
         return
-    for line in found.lines():
-        typer.echo(line)
+    print_lines(found.lines())
 
 
 @data_app.command()
@@ -183,11 +182,11 @@ def split(
             }
         )
     if as_json:
-        typer.echo(json.dumps({"files": facts, "lost": lost}, indent=1))
+        print_json({"files": facts, "lost": lost})
         return
     for fact in facts:
         documents = f"{fact['documents']} documents, " if fact["documents"] else ""
-        typer.echo(
+        print_line(
             f"{fact['path']}: {documents}{fact['sentences']} sentences, {fact['tokens']} tokens, "
             f"{fact['labels']} labels."
         )
@@ -276,7 +275,7 @@ def convert(
         names = " ".join(name for name, known in FORMATS.items() if known.lines or known.save)
         raise ConfigError(f"--to: must name the format of the output, one of {names}. Got none.")
     if given is None:
-        typer.echo(f"{source}: read as {read_as.name} ({read_as.about}).", err=True)
+        tell(f"{source}: read as {read_as.name} ({read_as.about}).")
     notes = Notes()
     reading = reading.updated(
         format=read_as.name,
@@ -296,7 +295,7 @@ def convert(
         tokenize=reading.tokenizer,
     )
     for line in _changes(notes, source):
-        typer.echo(line, err=True)
+        tell(line)
     list_skipped(reading.problems)
     if as_json:
         facts = {
@@ -306,15 +305,14 @@ def convert(
             **vars(notes),
             "skipped": list(map(str, reading.problems or ())),
         }
-        typer.echo(json.dumps(facts, indent=1), err=out == "-")
+        print_json(facts, to_stderr=out == "-")
         return
     list_lost(written.lost, write_as.name)
     if written.columns is not None:
-        typer.echo(f"{out}: its columns are {' '.join(written.columns)}.", err=True)
-    typer.echo(
+        tell(f"{out}: its columns are {' '.join(written.columns)}.")
+    tell(
         f"{out}: written as {write_as.name}: {written.sentences} sentences, "
-        f"{written.tokens} tokens, {written.entities} entities.",
-        err=True,
+        f"{written.tokens} tokens, {written.entities} entities."
     )
 
 
@@ -323,10 +321,9 @@ def _warn_of_writer(file: "CorpusFile") -> None:
 
     list_notes(file.notes, file.name)
     if not is_copied(file):
-        typer.echo(
+        tell(
             f"{file.source}: the output is written from the sentences alone. Other fields of "
-            f"{file.format.name} files are left out.",
-            err=True,
+            f"{file.format.name} files are left out."
         )
 
 

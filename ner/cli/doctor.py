@@ -1,28 +1,28 @@
 """`ner doctor`."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import typer
 
 from ner.cli.options import Json
+from ner.cli.printing import print_json, print_lines
 from ner.extras import DISTRIBUTION
 
 
 def doctor(as_json: Json = False) -> None:
     """Check the installation: versions, kernel, threads, GPU, and what is missing for what.
 
-    The exit code is 1 if a package that everything needs is missing or too old.
+    The exit code is 1 if a package that everything needs is missing, or has a version that does
+    not fit.
     """
     from ner.cli.installation import examine
 
     facts = examine()
     if as_json:
-        typer.echo(json.dumps(facts, indent=1))
+        print_json(facts)
     else:
-        for line in _described(facts):
-            typer.echo(line)
+        print_lines(_described(facts))
     if facts["missing"]:
         raise typer.Exit(1)
 
@@ -34,8 +34,8 @@ def _described(facts: dict[str, Any]) -> Iterator[str]:
     yield (
         "Kernel: compiled"
         if facts["kernel"]
-        else "Kernel: not compiled, so decoding a sentence takes twice as long; install a wheel for "
-        "this system, or install with a C compiler"
+        else "Kernel: not compiled, so decoding a sentence takes twice as long; install a wheel "
+        "for this system, or install with a C compiler"
     )
     threads = facts["threads"]
     limits = "".join(f"; {name} is {value}" for name, value in threads["limits"].items())
@@ -44,7 +44,7 @@ def _described(facts: dict[str, Any]) -> Iterator[str]:
     yield f"GPU: {', '.join(gpu['devices']) or 'none; ' + gpu['reason']}"
     yield "Packages: " + ", ".join(f"{name} {own}" for name, own in facts["packages"].items())
     if facts["missing"]:
-        yield f"Missing or too old: {', '.join(facts['missing'])}: pip install '{DISTRIBUTION}'"
+        yield f"Needed, but not installed so: {', '.join(facts['missing'])}; see pip check"
     yield "Extras:"
     width = max(map(len, facts["extras"]))
     for name, extra in facts["extras"].items():

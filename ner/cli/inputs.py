@@ -22,6 +22,7 @@ from ner.cli.looking import (
 )
 from ner.cli.record_fields import SKIPPED, RecordFields, Skipped
 from ner.errors import ConfigError, DataError, suggestion
+from ner.messages import tell
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
@@ -180,10 +181,10 @@ class Input:
         return standard_input().has_line(blank={CONLL: True, LINES: None}.get(self.format, False))
 
     def _say(self, line: str) -> None:
-        """Print a line on stderr, once."""
+        """Tell the user something, once."""
         if line not in self._said:
             self._said.add(line)
-            typer.echo(line, err=True)
+            tell(line)
 
     def _texts(self, model: "Predictor") -> "Iterator[Item]":
         """Yield the lines; where some may be skipped, with their numbers."""

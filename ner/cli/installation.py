@@ -41,8 +41,8 @@ def _packages() -> tuple[dict[str, str], dict[str, list[str]]]:
     """Look for the packages that the distribution names.
 
     Returns:
-        The version of each that is installed; and those that are missing or too old, by the extra
-        that needs them, "" for those that everything needs.
+        The version of each that is installed; and those that are missing or do not fit, by the
+        extra that needs them, "" for those that everything needs.
     """
     found: dict[str, str] = {}
     missing: dict[str, list[str]] = {}

@@ -1,6 +1,5 @@
-"""`ner eval`, `ner export`, `ner info` and `ner rename`."""
+"""`ner eval`, `ner check`, `ner export`, `ner info` and `ner rename`."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,14 +13,15 @@ from ner.cli.options import (
     Json,
     ModelArgument,
     list_skipped,
-    print_note,
     reading_gold,
     running,
     split_columns,
     with_options,
 )
+from ner.cli.printing import print_json, print_line, print_lines
 from ner.errors import ConfigError
-from ner.extras import require
+from ner.extras import require, require_evaluation
+from ner.messages import tell
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
@@ -57,6 +57,7 @@ def eval_command(
     load: "Callable[[Path], Predictor]",
 ) -> None:
     """Compare predictions of a model, or those in a file, with gold annotation."""
+    require_evaluation()
     if predictions is not None:
         if (model, reading.columns, reading.format) != (None, None, None):
             raise ConfigError(
@@ -78,9 +79,44 @@ def eval_command(
     else:
         from ner.inference.evaluate import evaluate
 
-        report = evaluate(load(model), data, reading, notify=print_note)
+        report = evaluate(load(model), data, reading, notify=tell)
         list_skipped(reading.problems)
-    typer.echo(json.dumps(report.to_dict(), indent=1) if as_json else str(report))
+    if as_json:
+        print_json(report.to_dict())
+        return
+    print_lines(str(report))
+
+
+@with_options(reading=reading_gold, load=running)
+def check(
+    *,
+    model: ModelArgument,
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FILE", help="Corpus to check on. By default, sentences are made up."
+        ),
+    ] = None,
+    as_json: Json = False,
+    reading: "ReadOptions",
+    load: "Callable[[Path], Predictor]",
+) -> None:
+    """Check that a model keeps its promises: exact, repeatable, the same in any batch."""
+    from ner.testing import run_checks
+
+    predictor, sentences = load(model), None
+    if data is not None:
+        from ner.data.formats.read import read_sentences
+        from ner.inference.reading import options_for
+
+        options = options_for(predictor, data, reading, split="dev", notify=print_note)
+        sentences = list(read_sentences(data, options))
+        list_skipped(reading.problems)
+    found = run_checks(predictor, sentences, notify=(lambda _: None) if as_json else typer.echo)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found.checks], indent=1))
+    if found.failures:
+        raise typer.Exit(1)
 
 
 def export(
@@ -103,13 +139,13 @@ def export(
         require(module, "Exporting")
     from ner.exporting.model import export
 
-    cost = export(model, int8=int8, dev=dev, columns=split_columns(columns), notify=print_note)
+    cost = export(model, int8=int8, dev=dev, columns=split_columns(columns), notify=tell)
     if as_json:
-        typer.echo(json.dumps({"model": str(model), "int8": asdict(cost) if cost else None}))
+        print_json({"model": str(model), "int8": asdict(cost) if cost else None}, indent=None)
         return
-    typer.echo(f"{model}: model.onnx gives the same tags as torch.")
+    print_line(f"{model}: model.onnx gives the same tags as torch.")
     if cost:
-        typer.echo(f"{model}: model.int8.onnx: {cost}")
+        print_line(f"{model}: model.int8.onnx: {cost}")
 
 
 def info(model: ModelArgument, as_json: Json = False) -> None:
@@ -130,10 +166,10 @@ def info(model: ModelArgument, as_json: Json = False) -> None:
     }
     facts.get("data", {}).get("train", {}).pop("sample", None)
     if as_json:
-        typer.echo(json.dumps(facts, indent=1))
+        print_json(facts)
         return
     for name, value in _flattened(facts):
-        typer.echo(f"{name:24} {value}")
+        print_line(f"{name:24} {value}")
 
 
 def rename(
@@ -162,7 +198,7 @@ def rename(
             raise ConfigError(f"{old}: must get one new name. Got {pairs[old]} and {new}.")
     rename(model, pairs, out)
     shown = ", ".join(f"{old} is now {new}" for old, new in pairs.items())
-    typer.echo(f"{out}: the model of {model} with other labels: {shown}.")
+    print_line(f"{out}: the model of {model} with other labels: {shown}.")
 
 
 def _flattened(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

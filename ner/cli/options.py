@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ner.choices import OffsetUnit, OnError, Precision, RuntimeName, TokenRules
+from ner.cli.commands import with_parameters
 from ner.errors import ConfigError, DataError
+from ner.messages import tell
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
@@ -175,16 +177,12 @@ def with_options(**groups: Callable[..., Any]) -> Callable[[Command], Command]:
                 given[name] = group(**{option: given.pop(option) for option in options[name]})
             command(**given)
 
-        signature = inspect.signature(command)
         parameters = [
-            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-            for name, own in signature.parameters.items()
+            parameter
+            for name, own in inspect.signature(command).parameters.items()
             for parameter in (options[name].values() if name in groups else [own])
         ]
-        # What typer reads in place of the command's own signature.
-        call.__annotations__ = {p.name: p.annotation for p in parameters}
-        call.__signature__ = signature.replace(parameters=parameters)  # pyright: ignore[reportAttributeAccessIssue]
-        return call
+        return with_parameters(call, parameters)
 
     return decorate
 
@@ -302,28 +300,23 @@ def refuse_own_input(source: str, out: str) -> None:
             raise ConfigError(f"OUT: must be another file than the input. Got {out!r}.")
 
 
-def print_note(line: str) -> None:
-    """Print on stderr what a user should know beside the result."""
-    typer.echo(line, err=True)
-
-
 def list_skipped(problems: Sequence[DataError] | None) -> None:
-    """List on stderr what `--on-error skip` left out."""
+    """Tell what `--on-error skip` left out."""
     for problem in problems or ():
-        typer.echo(f"skipped: {problem}", err=True)
+        tell(f"skipped: {problem}")
     if problems:
-        typer.echo(f"Skipped {len(problems)} in total.", err=True)
+        tell(f"Skipped {len(problems)} in total.")
 
 
 def list_notes(notes: "Notes", name: str) -> None:
-    """List on stderr the warnings of reading a file, and sum up its changes."""
+    """Tell the warnings of reading a file, and sum up its changes."""
     for line in notes.summary(name):
-        print_note(line)
+        tell(line)
 
 
 def list_lost(lost: Mapping[str, int], format_: str) -> None:
-    """List on stderr what was lost in writing, and in how many sentences."""
+    """Tell what was lost in writing, and in how many sentences."""
     for kind, count in lost.items():
         if count:
             where = "1 sentence" if count == 1 else f"{count} sentences"
-            typer.echo(f"lost: {kind} (in {where}); {format_} cannot hold it.", err=True)
+            tell(f"lost: {kind} (in {where}); {format_} cannot hold it.")

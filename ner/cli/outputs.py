@@ -1,5 +1,6 @@
 """What `ner tag` and `ner classify` print."""
 
+import logging
 import os
 import sys
 import time
@@ -13,6 +14,8 @@ import typer
 
 from ner.choices import Spelling
 from ner.cli.options import list_lost
+from ner.display import visible
+from ner.messages import logger
 
 if TYPE_CHECKING:
     from ner.cli.record_fields import RecordFields
@@ -60,15 +63,6 @@ def place_fields(source: str | None, row: int | None) -> dict[str, Any]:
 def coloured() -> bool:
     """Whether whoever reads the output sees colours, and wants them."""
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
-
-
-def print_lines(lines: Iterable[str]) -> None:
-    """Print lines as they come; halves of UTF-16 pairs, which no file can hold, are replaced."""
-    from ner.data.lines import replace_surrogates
-
-    for line in lines:
-        sys.stdout.write(replace_surrogates(line) + "\n")
-    sys.stdout.flush()
 
 
 def tagged_lines(
@@ -242,10 +236,10 @@ def _marked_spans(results: Iterable[Result]) -> Iterator[str]:
     for sentence in (result.sentence for result in results):
         pieces, end = [], 0
         for e in sentence.entities:
-            pieces.append(sentence.text[end : e.start])
+            pieces.append(visible(sentence.text[end : e.start]))
             pieces.append(paint(f"[{e.text} {e.label} {e.score:.2f}]", e.label))
             end = e.end
-        yield "".join(pieces) + sentence.text[end:]
+        yield "".join(pieces) + visible(sentence.text[end:])
 
 
 def _marked_tokens(results: Iterable[Result], column: str) -> Iterator[str]:
@@ -253,7 +247,7 @@ def _marked_tokens(results: Iterable[Result], column: str) -> Iterator[str]:
     paint = _Painter()
     for sentence in (result.sentence for result in results):
         pairs = zip(sentence.tokens, sentence.column(column), strict=True)
-        yield " ".join(f"{token}/{paint(label, label)}" for token, label in pairs)
+        yield " ".join(f"{visible(token)}/{paint(label, label)}" for token, label in pairs)
 
 
 def _shaded_lines(results: Iterable[Result]) -> Iterator[str]:
@@ -300,7 +294,8 @@ class _Painter:
         self._coloured = coloured()
 
     def __call__(self, text: str, label: str) -> str:
-        """Colour a text, on a terminal."""
+        """Make a text harmless, and colour it on a terminal."""
+        text = visible(text)
         colour = self._known.setdefault(label, COLOURS[len(self._known) % len(COLOURS)])
         return typer.style(text, fg=colour) if self._coloured else text
 
@@ -313,9 +308,10 @@ Watch = Callable[[Iterable["PredictedSentence"]], Iterator["PredictedSentence"]]
 def progress() -> Iterator[Watch]:
     """Yield a function that passes sentences on and counts them on stderr.
 
-    It counts if stderr is a terminal and stdout is not the same one.
+    It counts if stderr is a terminal and stdout is not the same one, and unless told to be quiet.
     """
-    if not sys.stderr.isatty() or sys.stdout.isatty():
+    is_quiet = not logger.isEnabledFor(logging.INFO)
+    if is_quiet or not sys.stderr.isatty() or sys.stdout.isatty():
         yield iter
         return
     from rich.console import Console

@@ -1,7 +1,7 @@
 """`ner tag` and `ner classify`."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +10,7 @@ import typer
 from ner.choices import Spelling
 from ner.cli.inputs import Input, Sources, open_inputs
 from ner.cli.looking import CONLL
-from ner.cli.options import list_skipped, print_note, reading_texts, running, with_options
+from ner.cli.options import list_skipped, reading_texts, running, with_options
 from ner.cli.outputs import (
     BRAT,
     TOOLS,
@@ -18,13 +18,14 @@ from ner.cli.outputs import (
     Output,
     class_lines,
     concatenated,
-    print_lines,
     progress,
     tagged_lines,
     write_for_tool,
 )
+from ner.cli.printing import print_output, print_shown
 from ner.cli.streams import Stream
 from ner.errors import ConfigError
+from ner.messages import tell
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
@@ -111,11 +112,11 @@ def tag(
             inputs, tagger, watch, output, error_rows, batch_tokens, min_score, split=split
         )
         if output == "conll":
-            print_lines(concatenated(stream.conll_file(given, scheme) for given in inputs))
+            print_output(concatenated(stream.conll_file(given, scheme) for given in inputs))
         elif output in TOOLS:
             write_for_tool(stream.results(), output, out, tagger.tokenizer)
         else:
-            print_lines(tagged_lines(stream.results(), output, column, **stream.places))
+            _print(tagged_lines(stream.results(), output, column, **stream.places), output)
     _report(inputs, reading, output)
 
 
@@ -145,8 +146,13 @@ def classify(
     classifier = _load_for("classify", folder, inputs, load)
     with progress() as watch:
         stream = Stream(inputs, classifier, watch, output, error_rows, batch_tokens)
-        print_lines(class_lines(stream.results(), output, **stream.places))
+        _print(class_lines(stream.results(), output, **stream.places), output)
     _report(inputs, reading, output)
+
+
+def _print(lines: Iterable[str], output: Output | ClassOutput) -> None:
+    """Print results; those for people are harmless already."""
+    (print_shown if output in ("pretty", "html") else print_output)(lines)
 
 
 def _required(model: Path | None, command: str) -> Path:
@@ -178,7 +184,7 @@ def _load_for(command: str, folder: Path, inputs: Sequence[Input], load: "Load")
     agreement = predictor.record.get("tokenizer", {}).get("agreement", 1.0)
     line = low_agreement(agreement)
     if line is not None and any(given.format != CONLL for given in inputs):
-        typer.echo(f"Warning: {folder}: {line}", err=True)
+        tell(f"Warning: {folder}: {line}")
     return predictor
 
 
@@ -211,17 +217,15 @@ def _check_error_rows(error_rows: bool, output: str) -> None:
 
 
 def _report(inputs: Sequence[Input], reading: "ReadOptions", output: str) -> None:
-    """List on stderr what was skipped, and what of the sources is not in the output."""
+    """Tell what was skipped, and what of the sources is not in the output."""
     list_skipped(reading.problems)
     for given in inputs:
         for warning in given.fields.notes.warnings:
-            print_note(f"Warning: {warning}")
+            tell(f"Warning: {warning}")
         for guess in given.fields.notes.guesses:
-            print_note(f"{given.name}: {guess}")
+            tell(f"{given.name}: {guess}")
         # What people read on a terminal is not meant to hold all fields.
         for line in given.fields.lost(given.name) if output != "pretty" else ():
-            print_note(line)
+            tell(line)
         if given.num_replaced:
-            print_note(
-                f"{given.name}: predictions replace the annotation of {given.num_replaced} texts."
-            )
+            tell(f"{given.name}: predictions replace the annotation of {given.num_replaced} texts.")

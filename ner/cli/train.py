@@ -1,6 +1,5 @@
 """`ner train`."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from ner.cli.options import (
     Json,
     split_columns,
 )
+from ner.cli.printing import print_json, print_lines
 from ner.errors import ConfigError
 from ner.extras import require_training
 from ner.recipes import recipe_names
@@ -132,8 +132,10 @@ def train(
         changes[name] = value
     arguments = {"out": out, "set": changes, "init": init, "resume": resume}
     if seeds > 1:
-        summary = train_seeds(config, seeds=seeds, **arguments)
-        typer.echo(json.dumps(summary.to_dict(), indent=1) if as_json else str(summary))
-        return
-    result = run_training(config, **arguments)
-    typer.echo(json.dumps(result.to_dict(), indent=1) if as_json else str(result))
+        result = train_seeds(config, seeds=seeds, **arguments)
+    else:
+        result = run_training(config, **arguments)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        print_lines(str(result))

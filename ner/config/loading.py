@@ -38,6 +38,9 @@ from ner.recipes import find_config
 # Columns of the comments that explain settings.
 COMMENT_WIDTH = 88
 
+# Characters of a value that a message shows.
+LONGEST_VALUE = 200
+
 
 class Config(Section):
     """All settings of a training run.
@@ -149,12 +152,17 @@ def parse_config(tree: Mapping[str, Any], where: str = "") -> Config:
             if fault["type"] in ("extra_forbidden", "invalid_key"):
                 unknown.append(f"{where}{key}: unknown key. {_suggestion(key)}")
             else:
-                broken.setdefault((key, repr(fault["input"])), []).append(_rule(fault))
+                broken.setdefault((key, _shown(fault["input"])), []).append(_rule(fault))
         wrong = [
             f"{where}{key}: must {' or '.join(rules)}. Got {got}."
             for (key, got), rules in broken.items()
         ]
         raise ConfigError("\n".join([*unknown, *wrong])) from None
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= LONGEST_VALUE else f"{shown[:LONGEST_VALUE]}..."
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

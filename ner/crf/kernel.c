@@ -24,7 +24,7 @@
  * limit at least 50 nats above leaves errors of e^-50. */
 #define LIMIT 600.0
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
 #define FAST __attribute__((target_clones("avx512f", "avx2,fma", "default")))
 #else
 #define FAST

@@ -44,6 +44,12 @@ def load() -> ctypes.CDLL | None:
 
 
 library = load()
+if library is None:
+    import logging
+
+    logging.getLogger(__name__).info(
+        "The compiled kernel is not installed. numpy does its work, and tagging takes longer."
+    )
 
 
 class State(NamedTuple):

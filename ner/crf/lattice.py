@@ -163,7 +163,9 @@ def check_finite(emissions: Scores, lengths: Integers) -> None:
     strange = ~(emissions < np.inf).all(axis=2) & (np.arange(emissions.shape[1]) < lengths[:, None])
     if strange.any():
         b, t = np.argwhere(strange)[0].tolist()
-        raise DataError(f"sentence {b}, token {t}: scores must be finite. Got {emissions[b, t]}.")
+        scores = emissions[b, t]
+        worst = scores[~(scores < np.inf)][0]
+        raise DataError(f"sentence {b}, token {t}: scores must be finite. Got {worst}.")
 
 
 def check_possible(possible: Allowed) -> None:

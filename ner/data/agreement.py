@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ner.data.running_text import as_written
 from ner.data.sentence import Sentence
 from ner.data.token_patterns import CHARACTER, PATTERNS
 from ner.data.tokenizer import DEFAULT, Tokenize, Tokenizer
@@ -37,6 +36,9 @@ def agreement(tokenize: Tokenize, sentences: Iterable[Sentence]) -> float:
 
 def compare_rules(sentences: Sequence[Sentence]) -> dict[str, float]:
     """Return the agreement of all rules on text as people write it."""
+    # Its patterns take a while to compile, which `ner tag` does not need.
+    from ner.data.running_text import as_written
+
     written = as_written(sentences)
     return {rules: agreement(Tokenizer(rules), written) for rules in PATTERNS}
 

@@ -4,19 +4,15 @@ Shades are relative: the token with the largest weight has the full shade. All o
 `ner.data.html_view` shows the same on pages.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 
 from ner.data.sentence import Sentence
+from ner.display import visible
 from ner.errors import ConfigError
 
 # From faint to full, among the 256 colours of terminals; text on them is black.
 SHADES = (230, 229, 222, 221, 215, 214, 208)
 BLACK, RESET = 16, "\x1b[0m"
-
-# Characters that control a terminal, and that HTML forbids; newlines and tabs are kept.
-CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def token_weights(sentence: Sentence, head: int | None = None) -> tuple[float, ...]:
@@ -47,7 +43,7 @@ def token_weights(sentence: Sentence, head: int | None = None) -> tuple[float, .
 def shade_terminal(sentence: Sentence, weights: Sequence[float] | None, color: bool = True) -> str:
     """Show the text of a sentence with a background behind each token.
 
-    Control characters are replaced, so that no text can control the terminal.
+    Control characters are shown as escapes, so that no text can control the terminal.
 
     Args:
         sentence: The text and its tokens.
@@ -59,7 +55,7 @@ def shade_terminal(sentence: Sentence, weights: Sequence[float] | None, color: b
     """
     pieces: list[str] = []
     for text, weight, strength in weighted_pieces(sentence, weights):
-        shown = CONTROLS.sub(REPLACEMENT, text)
+        shown = visible(text)
         if weight is not None and not color:
             shown += f"[{round(100 * weight)}]"
         elif round(strength * len(SHADES)):

@@ -9,8 +9,9 @@ import html
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 
-from ner.data.attention_view import CONTROLS, REPLACEMENT, token_weights, weighted_pieces
+from ner.data.attention_view import token_weights, weighted_pieces
 from ner.data.sentence import PredictedEntity, Prediction, Sentence
+from ner.display import visible
 
 STYLE = """\
 .ner {
@@ -138,8 +139,8 @@ def sentence_html(sentence: Sentence, caption: str = "", hues: Hues | None = Non
 
 
 def escape(text: str) -> str:
-    """Return a text as HTML; characters that HTML forbids are replaced."""
-    return html.escape(CONTROLS.sub(REPLACEMENT, text.replace("\r\n", "\n")))
+    """Return a text as HTML; characters that are not safe to show are escapes."""
+    return html.escape(visible(text))
 
 
 def _name(label: str, probability: float | None, colour: Callable[[str], int]) -> str:

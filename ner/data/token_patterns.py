@@ -3,7 +3,11 @@
 At every position, the first alternative that fits is the next token. White space and invisible
 characters between tokens are skipped. Every repetition is possessive (`++`, `(?>...)`: nothing is
 given back) or bounded, so that time grows no faster than the length of any text. The syntax is that
-of Oniguruma, in which `{1,9}+` is not possessive.
+of the package `regex`, with the operations on sets of its version 1: `&&` is an intersection.
+Case is ignored by single characters (`(?i-f:...)`).
+
+The first test of a rule is a character wherever it can be: it takes far less time than to look
+ahead or behind. `(?<!x.)` after one character asks what is before that character.
 
 A token that begins inside a word is what an earlier rule left of the word: a rule that cuts a word
 matches its first part, and sees the rest in a lookahead.
@@ -11,14 +15,17 @@ matches its first part, and sees the rest in a lookahead.
 
 from html.entities import name2codepoint
 
+# The version of all rules, which a model keeps. Other tokens for a text are a new version.
+VERSION = 1
+
 # Scripts without blanks between words: each character is a token.
 UNSPACED = (
     r"\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-    r"\x{30FC}\x{FF70}"  # the mark of long vowels, which belongs to no script in Unicode
+    r"\u30FC\uFF70"  # the mark of long vowels, which belongs to no script in Unicode
 )
 
 # A soft hyphen, a zero-width joiner and similar characters stay inside their word.
-JOINERS = r"\x{AD}\x{200C}\x{200D}\x{2060}"
+JOINERS = r"\xAD\u200C\u200D\u2060"
 ALNUM = rf"[\p{{L}}\p{{N}}&&[^{UNSPACED}]]"
 IN_WORD = rf"[\p{{L}}\p{{N}}\p{{M}}_{JOINERS}&&[^{UNSPACED}]]"
 RUN = rf"{ALNUM}{IN_WORD}*+"
@@ -26,24 +33,31 @@ STARTS = rf"(?<!{IN_WORD})"
 ENDS = rf"(?!{IN_WORD})"
 
 # Only white space follows up to the end of the text: a period here ends a sentence.
-AT_END = r"\s*+\z"
+AT_END = r"\s*+\Z"
 
-# The largest number of parts of one token: Oniguruma gives up (and `tokenizers` panics) after ten
-# million steps in one match.
+# The largest number of parts of one token, which bounds what a match keeps in memory.
 MOST_PARTS = 1000
 
 # HTML entities, as they are written. One for a letter is part of its word, one for an apostrophe is
 # read as an apostrophe, and each of the others is a token.
 NAMED = {name: chr(code) for name, code in name2codepoint.items()} | {"apos": "'"}
-LETTER_NAMES = "|".join(name for name, character in NAMED.items() if character.isalpha())
-MARK_NAMES = "|".join(name for name, character in NAMED.items() if not character.isalpha())
+# The lists that patterns name as `\L<letters>` and `\L<marks>`.
+NAMES = {
+    "letters": [name for name, character in NAMED.items() if character.isalpha()],
+    "marks": [name for name, character in NAMED.items() if not character.isalpha()],
+}
 
 # The numbers from À (192) up to 7999 are letters, with few exceptions.
-LETTER_NUMBER = r"(?!215|247)(?:19[2-9]|[2-9]\d\d|[1-7]\d{3})|[xX]0?(?:[C-Fc-f]\h|[1-9A-Fa-f]\h\h)"
-LETTER_ENTITY = rf"&(?:{LETTER_NAMES}|\#(?:{LETTER_NUMBER}));"
-MARK = rf"&(?:{MARK_NAMES}|\#(?!(?:{LETTER_NUMBER});)(?:\d{{2,7}}|[xX]\h{{2,6}}));"
+HEX = "[0-9A-Fa-f]"
+LETTER_NUMBER = (
+    r"(?!215|247)(?:19[2-9]|[2-9]\d\d|[1-7]\d{3})"
+    rf"|[xX]0?(?:[C-Fc-f]{HEX}|[1-9A-Fa-f]{HEX}{{2}})"
+)
+LETTER_ENTITY = rf"&(?:\L<letters>|\#(?:{LETTER_NUMBER}));"
+MARK = rf"&(?:\L<marks>|\#(?!(?:{LETTER_NUMBER});)(?:\d{{2,7}}|[xX]{HEX}{{2,6}}));"
 APOSTROPHE = r"(?:['’]|&(?:apos|rsquo|\#0?39|\#8217|\#[xX](?:27|2019));)"
-CLITIC = rf"{APOSTROPHE}(?i:s|m|d|re|ve|ll){ENDS}"
+CLITIC_LETTERS = rf"(?i-f:s|m|d|re|ve|ll){ENDS}"
+CLITIC = rf"{APOSTROPHE}{CLITIC_LETTERS}"
 NOT = rf"[Nn]{APOSTROPHE}[Tt]{ENDS}"
 
 ABBREVIATIONS = (
@@ -59,55 +73,57 @@ ABBREVIATIONS = (
 # blanks, and a particle in Korean. They are no part of it.
 NAME = rf"[\p{{L}}\p{{N}}&&[^{UNSPACED}\p{{Hangul}}]]"
 IN_NAME = rf"[\p{{L}}\p{{N}}\p{{M}}_{JOINERS}&&[^{UNSPACED}\p{{Hangul}}]]"
-APART = rf"(?<!{IN_NAME})"
 
 # What no address holds, as it is: quotes, wide punctuation, emoji and invisible characters.
 NOT_IN_ADDRESS = (
-    rf"\s\p{{Cc}}<>\"“”„‟‘’‚‛«»‹›…{UNSPACED}\p{{Hangul}}\x{{3000}}-\x{{303F}}\x{{FE30}}-\x{{FE4F}}"
-    rf"\x{{FF01}}-\x{{FF65}}\p{{Extended_Pictographic}}\p{{Regional_Indicator}}"
+    rf"\s\p{{Cc}}<>\"“”„‟‘’‚‛«»‹›…{UNSPACED}\p{{Hangul}}\u3000-\u303F\uFE30-\uFE4F"
+    rf"\uFF01-\uFF65\p{{Extended_Pictographic}}\p{{Regional_Indicator}}"
     rf"[\p{{Cf}}&&[^{JOINERS}]]"
 )
 
 # Closing punctuation belongs to an address only if the address continues after it, and a bracket
 # only if its partner does.
-CLOSING = rf"(?:[.,;:!?*`|]|'(?!(?i:s){ENDS})|&amp;|(?!{MARK})&)"
+CLOSING = rf"(?:[.,;:!?*`|]|'(?!(?i-f:s){ENDS})|&amp;|(?!{MARK})&)"
 BRACKETED = (
     rf"\([^(){NOT_IN_ADDRESS}]{{0,{MOST_PARTS}}}\)|\[[^\[\]{NOT_IN_ADDRESS}]{{0,{MOST_PARTS}}}\]"
 )
 STRETCH = rf"(?>(?:[^.,;:!?*`|'&()\[\]{NOT_IN_ADDRESS}]++|{BRACKETED}){{1,{MOST_PARTS}}})"
-# The bound is the largest that Oniguruma accepts.
 ADDRESS = rf"{STRETCH}(?>(?:(?>{CLOSING}{{1,9}}){STRETCH}){{0,100000}})"
-SCHEME = r"(?i:https?|ftp)://"
-WWW = rf"(?i:www)\.(?={ALNUM})"
+SCHEME = r"(?i-f:https?|ftp)://"
+WWW = rf"(?i-f:www)\.(?={ALNUM})"
 FOREIGN_HOST = rf"(?>(?:[\p{{L}}\p{{N}}\-]{{1,63}}\.(?={ALNUM})){{0,9}})"
-URL = rf"(?:{SCHEME}{FOREIGN_HOST}|{APART}{WWW}){ADDRESS}"
-LABEL = rf"(?>(?:{NAME}|-){{1,63}})"
+URL = rf"(?:{SCHEME}{FOREIGN_HOST}|{WWW}(?<!{IN_NAME}....)){ADDRESS}"
+LABEL = rf"(?>[\p{{L}}\p{{N}}\-&&[^{UNSPACED}\p{{Hangul}}]]{{1,63}})"
 HOST = rf"(?>(?:\.{LABEL}){{0,9}})"
 # A period before the @ belongs to an address with a whole host only: groups shorten ad...@x.org.
-EMAIL = (
-    rf"(?:{NAME}|_)(?>(?:{NAME}|[._%+\-]){{0,63}})(?:(?<!\.)@|@(?={LABEL}\.{NAME})){LABEL}{HOST}"
+EMAIL = rf"(?:{NAME}|_)(?>[\p{{L}}\p{{N}}._%+\-&&[^{UNSPACED}\p{{Hangul}}]]{{0,63}})(?:(?<!\.)@|@(?={LABEL}\.{NAME})){LABEL}{HOST}"
+HANDLE = (
+    rf"@(?<!{IN_NAME}.)(?:{IN_NAME}++|{IN_WORD}++){HOST}|\#(?<!{IN_WORD}.)(?=[\p{{L}}_]){IN_WORD}++"
 )
-HANDLE = rf"{APART}@(?:{IN_NAME}++|{IN_WORD}++){HOST}|{STARTS}\#(?=[\p{{L}}_]){IN_WORD}++"
 BEFORE_ADDRESS = rf"\p{{Hangul}}++(?={SCHEME}|{WWW}|{EMAIL})"
 
 # The last parts of names of files, and of hosts in capitals.
 NAME_ENDINGS = "com|net|org|edu|gov|docx?|xlsx?|ppt|pdf|rtf|txt|csv|html?|exe|zip|jpe?g|gif|png|mp3"
-NAME_ENDING = rf"(?i:{NAME_ENDINGS}){ENDS}"
+NAME_ENDING = rf"(?i-f:{NAME_ENDINGS}){ENDS}"
 
 # The start of a word before "n't". The English words with such an ending are short.
 NEGATED = rf"(?=(?>\p{{L}}{{2,13}}){APOSTROPHE})\p{{L}}{{1,12}}?(?={NOT})"
 
 # U.S., a.m., J.; but an initial at the end of the text is a word and a period.
-LETTERS = rf"\p{{L}}\.(?>(?:\p{{L}}\.){{1,{MOST_PARTS}}})"
-INITIALS = rf"{STARTS}(?:{LETTERS}|\p{{Lu}}\.(?!{AT_END}))"
-SLASHED = rf"{STARTS}(?:(?:[Bb]/[Cc]|[WwCc]/[Oo]|[Nn]/[Aa]|[Aa]/[Cc]){ENDS}|[Ww]/(?!\p{{L}}))"
-CURRENCY = r"(?<!\p{L})\p{Lu}{1,3}\$"
-NUMBER = rf"{STARTS}[+\-−](?=\.?\p{{Nd}})\.?{RUN}|(?<![.\p{{L}}\p{{N}}])\.(?=\p{{Nd}}){RUN}"
+MORE_LETTERS = rf"(?>(?:\p{{L}}\.){{1,{MOST_PARTS}}})"
+LETTERS = rf"\p{{L}}\.{MORE_LETTERS}"
+INITIALS = rf"\p{{L}}\.(?<!{IN_WORD}..)(?:{MORE_LETTERS}|(?<=\p{{Lu}}.)(?!{AT_END}))"
+SLASHED = (
+    rf"(?:[Bb]/[Cc]|[WwCc]/[Oo]|[Nn]/[Aa]|[Aa]/[Cc])(?<!{IN_WORD}...){ENDS}"
+    rf"|[Ww]/(?<!{IN_WORD}..)(?!\p{{L}})"
+)
+CURRENCY = r"\p{Lu}(?<!\p{L}.)\p{Lu}{0,2}+\$"
+NUMBER = rf"[+\-−](?<!{IN_WORD}.)(?=\.?\p{{Nd}})\.?{RUN}|\.(?<![.\p{{L}}\p{{N}}].)(?=\p{{Nd}}){RUN}"
 
 # What joins two runs of letters and digits into one word.
 LINK = (
-    rf"(?:(?<=\p{{L}})(?!{LETTER_ENTITY}|{MARK})&(?=\p{{L}})"
-    rf"|(?!{CLITIC})(?<=\p{{L}}){APOSTROPHE}(?=\p{{L}})"
+    rf"(?:&(?=\p{{L}})(?<=\p{{L}}.)(?!\L<marks>;)"
+    rf"|(?=['’&])(?<=\p{{L}}){APOSTROPHE}(?=\p{{L}})(?!{CLITIC_LETTERS})"
     r"|(?<=\p{N})[.,:/](?=\p{N})"
     rf"|\.(?=[\p{{Ll}}\p{{Nd}}]|{NAME_ENDING}))"
 )
@@ -116,13 +132,11 @@ HYPHEN = rf"[-‐‑·](?={ALNUM})"
 
 EMOJI = (
     r"\p{Regional_Indicator}{2}"
-    r"|\p{Extended_Pictographic}[\p{M}\p{Emoji_Modifier}\x{E0020}-\x{E007F}]*+"
-    r"(?>(?:\x{200D}\p{Extended_Pictographic}[\p{M}\p{Emoji_Modifier}]*+){0,9})"
+    r"|\p{Extended_Pictographic}[\p{M}\p{Emoji_Modifier}\U000E0020-\U000E007F]*+"
+    r"(?>(?:\u200D\p{Extended_Pictographic}[\p{M}\p{Emoji_Modifier}]*+){0,9})"
 )
 
-EMOTICON = (
-    rf"[:;=]['’]?-?[()\[\]|]{{1,3}}{ENDS}|{STARTS}[:;=]-?[DPp]{ENDS}|\(-?[:;]|\^_*+\^|<3{ENDS}"
-)
+EMOTICON = rf"[:;=]['’]?-?[()\[\]|]{{1,3}}{ENDS}|[:;=](?<!{IN_WORD}.)-?[DPp]{ENDS}|\(-?[:;]|\^_*+\^|<3{ENDS}"
 
 # Repeated marks that are one token: ends of sentences, drawn lines, quotes.
 REPEATED = (
@@ -144,42 +158,56 @@ def _pattern(
 
     Args:
         fused: Words that become two tokens: the first token.
-        ends: The last two letters of the second token, for speed.
+        ends: The last letters of the second token, for speed.
         special: Tokens that take precedence over addresses and words.
         clitic: What is cut off the end of a word.
         abbreviations: Words whose period is part of them.
         ordinal: The number of an item in a list.
         link: What joins a run of letters and digits to the word before it.
     """
-    plain = r"[A-Za-z]++(?=[ ])"
+    # Most tokens, which the rules below would cut in the same way, but more slowly.
+    plain = rf"[A-Za-zÀ-ÖØ-öø-ÿ]++(?=[ ,;!?\"()]|\.{AT_END}|['’][sS](?!\S))"
+    number = r"[0-9]++(?=[ ;!?\"()])"
+    mark = r"[,.:;!?\"()](?!\S)"
     escaped = rf"{LETTER_ENTITY}{IN_WORD}*+"
-    tail = rf"(?>(?:{link}|{escaped}){{0,{MOST_PARTS}}})"
-    rules = [
-        rf"{plain}(?<!{ends})",  # most words; the rules below give the same, but are slower
-        rf"{STARTS}(?=(?>[A-Za-z]{{2,8}})(?<={ends}){ENDS})(?i:{fused})",
+    of_words = [
+        rf"(?=(?>[A-Za-z]{{2,8}})(?<={ends}){ENDS}){STARTS}(?i-f:{fused})",
         plain,
         rf"[{UNSPACED}]\p{{M}}*+",
         URL,
         special,
         EMAIL,
-        HANDLE,
         BEFORE_ADDRESS,
         NOT,
         NEGATED,
-        rf"(?<={IN_WORD}|\.){clitic}|(?<=\s){clitic}(?=\s|\z)",
         CURRENCY,
         ordinal,
-        rf"{INITIALS}(?:-?{RUN}{tail})?+",
-        rf"{STARTS}(?=(?>[A-Za-z]{{2,8}})\.)(?:{abbreviations})\.(?!{AT_END}|\.)(?:-{RUN}{tail})?+",
-        rf"(?:{NUMBER}){tail}",
-        rf"(?:{RUN}|{escaped}){tail}",
+    ]
+    tail = rf"(?=[-‐‑·&'’.,:/])(?<!\.)(?>(?:{escaped}|{link}){{1,{MOST_PARTS}}})"
+    words = [
+        rf"{INITIALS}(?:-?{RUN})?+",
+        rf"(?=(?>[A-Za-z]{{2,8}})\.){STARTS}(?:{abbreviations})\.(?!{AT_END}|\.)(?:-{RUN})?+",
+        NUMBER,
+        RUN,
+        escaped,
+    ]
+    rules = [
+        rf"{plain}(?<!{ends})",
+        number,
+        mark,
+        rf"(?=[\p{{L}}\p{{N}}_])(?:{'|'.join(of_words)})",
+        rf"\.{NAME_ENDING}",
+        HANDLE,
+        rf"(?:(?<={IN_WORD}|\.)|(?<=\s)(?={clitic}(?=\s|\Z))){clitic}",
+        # Nothing is joined to initials and abbreviations that end with their period.
+        rf"(?:{'|'.join(words)})(?:{tail})?+",
         MARK,
         EMOJI,
         EMOTICON,
         REPEATED,
         SYMBOL,
     ]
-    return rf"(?!\s)(?:{'|'.join(rules)})"
+    return rf"(?V1)(?!\s)(?:{'|'.join(rules)})"
 
 
 # Words with these prefixes are not cut at their hyphen, by the guidelines of the English Web
@@ -191,7 +219,8 @@ PREFIXES = (
 )
 
 PREFIXED = (
-    rf"{STARTS}(?=(?>[A-Za-z]{{1,7}})-)(?i:{PREFIXES})-{RUN}(?>(?:{LINK}{RUN}){{0,{MOST_PARTS}}})"
+    rf"(?=(?>[A-Za-z]{{1,7}})-){STARTS}(?i-f:{PREFIXES})-{RUN}"
+    rf"(?>(?:(?!{LETTER_ENTITY}){LINK}{RUN}){{0,{MOST_PARTS}}})"
 )
 
 # The numbers of that treebank: telephone numbers and dates, numbers before a unit (5pm is two
@@ -203,7 +232,7 @@ NUMBERED = (
     rf"\p{{Nd}}{{1,4}}-\p{{Nd}}{{2,4}}-\p{{Nd}}{{2,5}}(?>(?:-\p{{Nd}}{{2,5}}){{0,2}}){ENDS}"
     rf"|\p{{Nd}}{{1,3}}-\p{{Nd}}{{4}}{ENDS}"
     rf"|{DIGITS}(?>(?:[.,:]{DIGITS}){{0,9}})"
-    rf"(?=(?i:am|pm|[ap]\.m\.|mm|cm|km|kg|ft|lbs?|hrs?|gb|mb|bn|[kmbp]){ENDS})"
+    rf"(?=(?i-f:am|pm|[ap]\.m\.|mm|cm|km|kg|ft|lbs?|hrs?|gb|mb|bn|[kmbp]){ENDS})"
     rf"|{DIGITS}(?<=0)['’]s{ENDS})"
 )
 
@@ -215,11 +244,11 @@ PATTERNS = {
     # As in the Penn Treebank and CoNLL-2003. No rule does harm in other languages.
     "conll": _pattern(
         fused=rf"{FUSED}|(?:{FUSED_NOT})(?=nt{ENDS})",
-        ends="[NnTt][AaTt]|[Mm][Ee]",
-        special=rf"\.{NAME_ENDING}|{SLASHED}",
+        ends="[NnTt][Aa]|[Nn][Tt]|[Mm][Ee]",
+        special=SLASHED,
         clitic=CLITIC,
         abbreviations=ABBREVIATIONS,
-        ordinal=r"^\d{1,3}\.(?=[ \t]++\S)",
+        ordinal=r"(?m:^)\d{1,3}\.(?=[ \t]++\S)",
         link=rf"-{LETTERS}|(?:{HYPHEN}|{LINK}){RUN}",
     ),
     # As in Universal Dependencies' English Web Treebank: cut at hyphens, and into syntactic words.
@@ -230,9 +259,12 @@ PATTERNS = {
             rf"|(?:that|there|he|she|what|let|who)(?=s{ENDS})"
             rf"|it(?=s (?:an?|the|not|been|just|really|so|too){ENDS})"
         ),
-        ends="[NnTtOo][AaTt]|[MmVvRr][Ee]|[MmSs]",
-        special=rf"\.{NAME_ENDING}|{SLASHED}|{NUMBERED}|{PREFIXED}",
-        clitic=rf"(?:{APOSTROPHE}|`)(?i:s|m|d|re|ve|ll){ENDS}",
+        ends=(
+            "[NnTt][Aa]|[NnOo][Tt]|[Mm][Ee]|[Uu][Rr][Ee]|[Ii][Vv][Ee]|[Ii][Mm]"
+            "|[AaEeIi][Tt][Ss]|[HhRr][Ee][Ss]|[Hh][Oo][Ss]"
+        ),
+        special=rf"{SLASHED}|{NUMBERED}|{PREFIXED}",
+        clitic=rf"(?:{APOSTROPHE}|`)(?i-f:s|m|d|re|ve|ll){ENDS}",
         abbreviations=(
             rf"{ABBREVIATIONS}|Mon|Tues?|Wed|Thurs?|Fri|Sat|Sun|[Aa]rrv|[Oo]z|[Ll]bs?|[Ll]v|Fax"
             r"|No(?=\.\s*+\p{Nd})"
@@ -241,5 +273,5 @@ PATTERNS = {
         link=rf"{LINK}{RUN}",
     ),
     # As corpora of Chinese are cut: one character, also of digits and Latin words.
-    CHARACTER: rf"(?!\s)(?:{EMOJI}|{SYMBOL})",
+    CHARACTER: rf"(?V1)(?!\s)(?:{EMOJI}|{SYMBOL})",
 }

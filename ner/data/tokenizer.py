@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Callable
-from typing import Self
+from functools import cache
+from typing import Any, Self
 
-import tokenizers
-from tokenizers import pre_tokenizers
-
-from ner.data.lines import reason, replace_surrogates
-from ner.data.token_patterns import PATTERNS
+from ner.data.lines import replace_surrogates, short
+from ner.data.token_patterns import NAMES, PATTERNS, VERSION
 from ner.errors import ConfigError, DataError
 
 # Cuts a text into tokens and their half-open ranges in it.
@@ -16,8 +14,13 @@ Tokenize = Callable[[str], tuple[list[str], list[tuple[int, int]]]]
 
 DEFAULT = "conll"
 
-# The name of rules that are not in `PATTERNS`.
-CUSTOM = "custom"
+
+@cache
+def _compiled(rules: str) -> Any:
+    # Compiling takes some 50 ms, which whoever has tokens already does not wait for.
+    import regex
+
+    return regex.compile(PATTERNS[rules], ignore_unused=True, **NAMES)
 
 
 class Tokenizer:
@@ -41,16 +44,7 @@ class Tokenizer:
     def __init__(self, rules: str = DEFAULT) -> None:
         if rules not in PATTERNS:
             raise ConfigError(f"tokenizer: must be one of {', '.join(PATTERNS)}. Got {rules!r}.")
-        whole = tokenizers.Tokenizer(tokenizers.models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
-        whole.pre_tokenizer = pre_tokenizers.Split(
-            tokenizers.Regex(PATTERNS[rules]), behavior="removed", invert=True
-        )
-        self._set(whole, rules)
-
-    def _set(self, whole: tokenizers.Tokenizer, rules: str) -> None:
         self.rules = rules
-        self._tokenizer = whole
-        self._cut = whole.pre_tokenizer.pre_tokenize_str
 
     def __call__(self, text: str) -> tuple[list[str], list[tuple[int, int]]]:
         """Return the tokens and their half-open ranges in `text`.
@@ -58,34 +52,35 @@ class Tokenizer:
         A token is `text[start:end]`, in which lone surrogates become U+FFFD.
         """
         text = replace_surrogates(text)
-        offsets = [place for _, place in self._cut(text) if place[0] < place[1]]
+        offsets = [match.span() for match in _compiled(self.rules).finditer(text)]
         return [text[start:end] for start, end in offsets], offsets
 
     def to_json(self) -> str:
-        """Return the rules as a `tokenizer.json`, which Hugging Face's `tokenizers` can read."""
-        return self._tokenizer.to_str(pretty=True)
+        """Return the name of the rules and their version as a JSON object."""
+        return json.dumps({"rules": self.rules, "version": VERSION}) + "\n"
 
     @classmethod
     def from_json(cls, text: str, where: str = "tokenizer.json") -> Self:
-        """Read what `to_json` wrote, or another tokenizer, whose rules are called "custom".
+        """Read what `to_json` wrote.
+
+        No pattern is read from a file, because a pattern can ask for any amount of time and memory.
 
         Args:
             text: The content of a `tokenizer.json`.
             where: What messages call it.
 
         Raises:
-            DataError: The text is not a tokenizer with rules for cutting.
+            DataError: The text does not name rules that this version has.
         """
-        # `tokenizers` raises bare exceptions, also for a pattern that cannot be compiled.
         try:
-            loaded = tokenizers.Tokenizer.from_str(text)
-        except Exception as error:
-            raise DataError(f"{where}: must be a tokenizer. {reason(error)}.") from None
-        if loaded.pre_tokenizer is None:
-            raise DataError(f"{where}: must have a pre_tokenizer. Got none.")
-        # The rules of a name may differ in another version of this package.
-        pattern = json.loads(text)["pre_tokenizer"].get("pattern")
-        names = [rules for rules in PATTERNS if pattern == {"Regex": PATTERNS[rules]}]
-        self = cls.__new__(cls)
-        self._set(loaded, names[0] if names else CUSTOM)
-        return self
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            raise DataError(f"{where}: must be JSON. Got {short(text)}.") from None
+        if type(found) is not dict or found.keys() != {"rules", "version"}:
+            raise DataError(f"{where}: must name rules and their version. Got {short(text)}.")
+        if found["rules"] not in list(PATTERNS) or found["version"] != VERSION:
+            raise DataError(
+                f"{where}: this version has the rules {', '.join(PATTERNS)}, version {VERSION}. "
+                f"Got {short(found['rules'])}, version {short(found['version'])}. Upgrade."
+            )
+        return cls(found["rules"])

@@ -209,7 +209,7 @@ def _scores(confusion: Counter[tuple[str, str]]) -> dict[str, Any]:
     """Score pairs of a gold and a predicted label, each of which counts as often as it comes."""
     labels = sorted({label for pair in confusion for label in pair} - {NONE})
     score = partial(
-        require("sklearn.metrics", "Evaluation").precision_recall_fscore_support,
+        require("sklearn.metrics", "Evaluation", "eval").precision_recall_fscore_support,
         [gold for gold, _ in confusion],
         [found for _, found in confusion],
         labels=labels,

@@ -132,7 +132,7 @@ class _Scored(NamedTuple):
 
 
 def _score_by_default(gold: Sequence[list[str]], predicted: Sequence[list[str]]) -> _Scored:
-    seqeval = require("seqeval.metrics.sequence_labeling", "Evaluation")
+    seqeval = require("seqeval.metrics.sequence_labeling", "Evaluation", "eval")
     score = partial(seqeval.precision_recall_fscore_support, gold, predicted)
     return _score(score, *([spans_from_tags(tags) for tags in side] for side in (gold, predicted)))
 
@@ -140,8 +140,8 @@ def _score_by_default(gold: Sequence[list[str]], predicted: Sequence[list[str]])
 def _score_strictly(
     gold: Sequence[list[str]], predicted: Sequence[list[str]], scheme: Scheme
 ) -> _Scored:
-    seqeval = require("seqeval.metrics.v1", "Evaluation")
-    schemes = require("seqeval.scheme", "Evaluation")
+    seqeval = require("seqeval.metrics.v1", "Evaluation", "eval")
+    schemes = require("seqeval.scheme", "Evaluation", "eval")
     token_class = getattr(schemes, SEQEVAL_SCHEMES[scheme])
     known = "O" + PREFIXES[scheme]
     sides = [

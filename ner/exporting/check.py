@@ -13,6 +13,7 @@ from ner.errors import ModelFolderError
 from ner.features.batches import TaggingBatches
 from ner.features.distinct_words import CHUNK, WordRows
 from ner.features.featurizer import Featurizer
+from ner.features.made_up import make_sentences
 from ner.features.vocabulary import OWN_VECTOR
 from ner.inference.onnx_runtime import OnnxRuntime
 from ner.model_folder import MODEL_GRAPH, WEIGHTS, WORDS_GRAPH, ModelFolder
@@ -27,9 +28,6 @@ TOLERANCE = 1e-4
 
 # Sentences are not sorted, so those of a batch differ in length.
 BATCH_SIZE = 8
-
-# What is made up where no sentences are given.
-NUM_SENTENCES, LONGEST_SENTENCE, NUM_WORDS, LONGEST_WORD = 100, 60, 2000, 80
 
 
 def check_graphs(
@@ -55,32 +53,6 @@ def check_graphs(
     if filled:
         _check_words(torch, onnx, model.featurizer, filled)
         _check_scores(torch, onnx, model, filled)
-
-
-def make_sentences(featurizer: Featurizer) -> list[Sentence]:
-    """Make up sentences of all lengths from known words and from words in no vocabulary."""
-    random = np.random.default_rng(1)
-
-    def draw(values: list[str], count: int) -> list[str]:
-        return [values[i] for i in random.integers(0, len(values), count)]
-
-    letters = featurizer.characters.entries if featurizer.characters is not None else ()
-    words = list(featurizer.words.entries[:NUM_WORDS])
-    for length in random.integers(1, LONGEST_WORD, NUM_WORDS // 4).tolist():
-        words.append("".join(draw([*letters, *"aZ0-.é中"], length)))
-    pairs = () if featurizer.bigrams is None else featurizer.bigrams.entries
-    sentences: list[Sentence] = []
-    for i, length in enumerate(random.integers(1, LONGEST_SENTENCE + 1, NUM_SENTENCES).tolist()):
-        tokens = draw(words, length)
-        if pairs and i % 2:
-            # Random words are hardly ever a pair of neighbours from training.
-            tokens = " ".join(draw([*pairs], length)).split() or tokens
-        columns = {
-            name: tuple(draw([*vocabulary.entries, "\N{REPLACEMENT CHARACTER}"], len(tokens)))
-            for name, vocabulary in featurizer.columns.items()
-        }
-        sentences.append(Sentence(tokens, columns=columns))
-    return sentences
 
 
 def _check_words(

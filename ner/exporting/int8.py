@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
-from ner.exporting.check import make_sentences
+from ner.features.made_up import make_sentences
 from ner.inference.batching import predict
 from ner.inference.onnx_runtime import OnnxRuntime
 from ner.model_folder import ModelFolder

@@ -1,6 +1,6 @@
 """Adds to a model folder the graphs that tagging without torch needs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Unpack
@@ -13,6 +13,7 @@ from ner.exporting.check import check_graphs
 from ner.exporting.int8 import Int8Cost, measure_int8
 from ner.exporting.network import write_graphs
 from ner.inference.reading import options_for
+from ner.messages import Notify, tell
 from ner.model_folder import INT8_GRAPH, ModelFolder, load_model, save_model
 from ner.nn.building import Build
 
@@ -27,7 +28,7 @@ def export(
     dev: CorpusSource | None = None,
     options: ReadOptions | None = None,
     build: Build | None = None,
-    notify: Callable[[str], None] | None = None,
+    notify: Notify = tell,
     **changes: Unpack[ReadKeywords],
 ) -> Int8Cost | None:
     """Write model.onnx and words.onnx into a model folder if their results equal those of torch.
@@ -41,7 +42,7 @@ def export(
             training.
         build: The function that replaced components of the network when it was trained, if any did;
             see `ner.train`.
-        notify: Called with a line for everything that a user should know.
+        notify: Called with a line for everything that a user should know. By default, it is logged.
         changes: Fields of `ReadOptions` by their names, in place of those in `options`.
 
     Returns:
@@ -67,7 +68,7 @@ def export(
 
 
 def save_exported(
-    folder: Path, model: ModelFolder, sentences: Sequence[Sentence], notify: Callable[[str], None]
+    folder: Path, model: ModelFolder, sentences: Sequence[Sentence], notify: Notify
 ) -> None:
     """Write a model folder with its graphs; or, if it cannot have any, without, and say so."""
     add = partial(_add_graphs, model=model, sentences=sentences[:CHECKED] or None, int8=False)

@@ -156,7 +156,7 @@ class StoredSentences:
 
     def _opened(self) -> Any:
         with utf8_path(self.path.parent) as folder:
-            opened = require("datasets", "Training from a disk").Dataset.from_file
+            opened = require("datasets", "Training from a disk", "datasets").Dataset.from_file
             return opened(str(folder / self.path.name))
 
 
@@ -207,7 +207,7 @@ class _Writer:
 
     def write(self, sentences: Iterable[Sentence], folder: Path) -> None:
         """Write all files into a folder."""
-        pa = require("pyarrow", "Training from a disk")
+        pa = require("pyarrow", "Training from a disk", "datasets")
         write_json(folder / COUNTS, self.counts.to_dict())
         written = 0
         waiting: list[Any] = []

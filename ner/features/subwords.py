@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from ner.errors import ConfigError
+from ner.extras import require
 from ner.features.arrays import SubwordArrays
 from ner.features.document_context import Passage
 
@@ -59,6 +59,7 @@ class Subwords:
 
     Raises:
         ConfigError: The special sub-words fill the whole window.
+        MissingExtraError: The library is not installed.
     """
 
     def __init__(
@@ -72,7 +73,8 @@ class Subwords:
         padding: int = 0,
         unknown: int = 0,
     ) -> None:
-        self.tokenizer = Tokenizer.from_str(tokenizer)
+        library = require("tokenizers", "A transformer", "transformers")
+        self.tokenizer = library.Tokenizer.from_str(tokenizer)
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()
         # "[SEP]" in a text is not a special sub-word.

@@ -29,6 +29,9 @@ from ner.files import SafetensorsHeader, replacing
 LONGEST_WORD = 1 << 16
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
+# What messages call a store that is open.
+STORE = "vectors.safetensors"
+
 # The arrays of a store, with their types in safetensors and in numpy.
 STORE_TYPES = {
     "hashes": ("U64", np.uint64),  # of the words, ascending
@@ -164,7 +167,11 @@ class VectorStore:
             save_file(self._arrays, temporary)
 
     def find(self, words: Sequence[str]) -> NDArray[np.int64]:
-        """Look up the rows of words (N); the row of an unknown word is -1."""
+        """Look up the rows of words (N); the row of an unknown word is -1.
+
+        Raises:
+            ModelFolderError: The file names a row that it lacks.
+        """
         found = np.full(len(words), -1, dtype=np.int64)
         encoded = [_encode(word) for word in words]
         hashes = _hash(encoded)
@@ -172,15 +179,24 @@ class VectorStore:
         ends = np.searchsorted(self._hashes, hashes, side="right")
         for i in np.flatnonzero(starts < ends):
             for row in self._rows[starts[i] : ends[i]].tolist():
+                if row >= len(self):
+                    raise ModelFolderError(f"{STORE}: row {row} must be one of {len(self)} rows.")
                 if self._words[self._offsets[row] : self._offsets[row + 1]].tobytes() == encoded[i]:
                     found[i] = row
         return found
 
     def rows(self, ids: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Return the vectors (N E) of rows (N), which `find` has found."""
+        """Return the vectors (N E) of rows (N), which `find` has found.
+
+        Raises:
+            ModelFolderError: A number of these vectors is not finite.
+        """
         if ids.size and ids.min() < 0:
             raise IndexError(f"ids: rows of words that were found. Got {ids.min()}.")
-        return self._vectors[ids].astype(np.float32)
+        found = self._vectors[ids].astype(np.float32)
+        if not np.isfinite(found).all():
+            raise ModelFolderError(f"{STORE}: the vectors must be finite. Got others.")
+        return found
 
 
 def _read_word2vec(file: IO[bytes], path: Path, keep: float, always: Set[str]) -> Vectors:

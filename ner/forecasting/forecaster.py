@@ -18,7 +18,7 @@ from ner.forecasting.network import build_network
 from ner.forecasting.settings import series_settings
 from ner.forecasting.transforms import Origins, Values
 from ner.nn.model import Model
-from ner.nn.runtime import to_tensors
+from ner.nn.runtime import check_counts, to_tensors
 
 FORMAT = 1
 TASK = "series"
@@ -148,6 +148,7 @@ def load_forecaster(folder: str | Path, device: str | torch.device = "cpu") -> F
             f"{folder}: must be a model of a series. Got a model for the task "
             f"{manifest.get('task')!r}."
         )
+    networks: list[Model] = []
     try:
         settings = series_settings(**manifest["settings"])
         coding = Coding.from_dict(settings, manifest["scaling"])
@@ -155,17 +156,22 @@ def load_forecaster(folder: str | Path, device: str | torch.device = "cpu") -> F
         record = dict(manifest["record"])
         with utf8_path(folder) as place:
             tensors = load_file(place / WEIGHTS)
-        networks = []
+        if settings.seeds > len(tensors):
+            raise ValueError(f"{settings.seeds} networks, but {len(tensors)} weights")
+        check_counts({"encoder": settings.encoder}, len(tensors), str(folder))
+        with torch.device("meta"):
+            planned = build_network(settings, coding.num_features).state_dict()
         for i in range(settings.seeds):
-            network = build_network(settings, coding.num_features)
             own = {n.partition(".")[2]: t for n, t in tensors.items() if n.startswith(f"{i}.")}
+            _check_weights(planned, own)
+            network = build_network(settings, coding.num_features)
             network.load_state_dict(own)
             networks.append(network.to(device).eval())
-        broken = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
     except (
+        AttributeError,
         OSError,
         ValueError,
-        KeyError,
+        LookupError,
         TypeError,
         RuntimeError,
         ConfigError,
@@ -173,8 +179,20 @@ def load_forecaster(folder: str | Path, device: str | torch.device = "cpu") -> F
     ) as e:
         reason = " ".join(str(e).split())
         raise ModelFolderError(f"{folder}: not a whole model: {reason}") from e
-    if broken:
-        raise ModelFolderError(
-            f"{folder}: {WEIGHTS}: {broken[0]} must be finite. Got other numbers."
-        )
     return Forecaster(coding, columns, networks, record)
+
+
+def _check_weights(planned: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> None:
+    """Compare weights with a network before memory is asked for.
+
+    Raises:
+        ValueError: A weight is missing, unexpected, of another shape, or not finite.
+    """
+    for name in planned.keys() ^ found.keys():
+        raise ValueError(f"{WEIGHTS} lacks {name}, or has it in vain")
+    for name, tensor in found.items():
+        if tensor.shape != planned[name].shape:
+            shapes = f"{tuple(planned[name].shape)}. Got {tuple(tensor.shape)}"
+            raise ValueError(f"{WEIGHTS}: {name} must have the shape {shapes}")
+        if not tensor.isfinite().all():
+            raise ValueError(f"{WEIGHTS}: {name} must be finite. Got other numbers")

@@ -1,11 +1,12 @@
 """A whole run on a table: training, a comparison with plain methods, a model folder, pictures."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ner.display import fenced, shared_name
 from ner.errors import DataError
 from ner.files import sha256, write_json
 from ner.forecasting.baselines import plain_methods
@@ -17,6 +18,7 @@ from ner.forecasting.tables import Table
 from ner.forecasting.training import train_network
 from ner.forecasting.transforms import Origins, Values
 from ner.forecasting.windows import Splits, Windows, chronological_splits, random_splits
+from ner.messages import Notify, tell
 from ner.nn.runtime import choose_device, set_threads
 from ner.plots import forecast_plot, scatter_plot
 from ner.training.run_folder import MODEL, REPORT, RunFolder, versions
@@ -43,7 +45,7 @@ def train_series(
     split: Sequence[float] = (0.6, 0.2, 0.2),
     out: str | Path,
     resume: bool = False,
-    notify: Callable[[str], None] = lambda _: None,
+    notify: Notify = tell,
 ) -> SeriesResult:
     """Train on the first rows of a table, choose weights by the next ones, report on the last.
 
@@ -57,7 +59,7 @@ def train_series(
         out: Folder of the run. The run writes model/, report.json, a picture of forecasts, and a
             folder for each seed with its learning curve and checkpoints.
         resume: Continue the run in `out`.
-        notify: Called with lines about progress.
+        notify: Called with lines about progress. By default, they are logged.
 
     Raises:
         NerError: The table, a setting or the folder is not valid.
@@ -93,12 +95,8 @@ def train_series(
         ]
         forecaster = Forecaster(coding, names, networks)
         report = _report(forecaster, values, splits, table.where)
-        record = {
-            "versions": versions(),
-            "table": table.where,
-            **identity,
-            "report": report.to_dict(),
-        }
+        source = {"versions": versions(), "table": shared_name(table.where)}
+        record = {**source, **identity, "report": report.to_dict()}
         forecaster = Forecaster(coding, names, networks, record)
         forecaster.save(folder.path / MODEL, _card(report))
         write_json(folder.path / REPORT, report.to_dict())
@@ -156,7 +154,7 @@ def _report(forecaster: Forecaster, values: Values, splits: Splits, where: str) 
     coding = forecaster.coding
     settings = coding.settings
     methods = plain_methods(coding, values, splits)
-    title = f"{forecaster.columns[0]} of {where}"
+    title = f"{forecaster.columns[0]} of {shared_name(where)}"
     if settings.task != "rows":
         title += f", {settings.horizon} steps from {settings.window}"
     found: dict[str, SplitReport] = {}
@@ -200,9 +198,7 @@ from ner.forecasting.forecaster import load_forecaster
 load_forecaster("path/to/this/folder").forecast(values)  # the last known rows
 ```
 
-```
-{report}
-```
+{fenced(str(report))}
 
 `manifest.json` holds all settings, versions and digests.
 """

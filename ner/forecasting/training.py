@@ -1,6 +1,6 @@
 """Trains the networks of a series, with checkpoints. A resumed run equals an uninterrupted one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from ner.forecasting.network import build_network
 from ner.forecasting.report import score
 from ner.forecasting.transforms import Values
 from ner.forecasting.windows import Splits
+from ner.messages import Notify
 from ner.nn.model import Model
 from ner.plots import learning_curve
 from ner.training.checkpoint import restore_newest, run_and_save
@@ -21,7 +22,6 @@ from ner.training.optimizers import Schedule, build_optimizers
 from ner.training.trainer import Epoch, Trainer
 from ner.training.weights import Penalty, shrinkable
 
-Notify = Callable[[str], None]
 METRIC = "rmse"
 
 

@@ -1,6 +1,6 @@
 """Use a model that labels whole texts: text in, labels, probabilities and attention out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -13,6 +13,7 @@ from ner.evaluation.calibration import Calibration, calibrate
 from ner.features.arrays import OutputArrays
 from ner.inference.batching import BATCH_TOKENS
 from ner.inference.predictor import Classification, Predictor
+from ner.messages import Notify
 from ner.tasks import TextTask
 
 
@@ -46,7 +47,7 @@ class TextClassifier(Predictor):
         return np.array(rows, dtype=np.float32).reshape(len(sentences), len(empty))
 
     def calibrated(
-        self, dev: Sequence[Sentence], notify: Callable[[str], None]
+        self, dev: Sequence[Sentence], notify: Notify
     ) -> tuple[Self, Calibration | None]:
         """Fit the temperature; the one that the model has plays no part.
 

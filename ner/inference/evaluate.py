@@ -11,7 +11,8 @@ from ner.data.sentence import Sentence
 from ner.data.spans import Notes
 from ner.evaluation.report import Report
 from ner.inference.predictor import Predictor
-from ner.inference.reading import Notify, options_for
+from ner.inference.reading import options_for
+from ner.messages import Notify, tell
 from ner.tasks import Task
 
 # Labels that a warning names.
@@ -60,7 +61,8 @@ def evaluate(
             training.
         name: The name of the data, for the report; by default that of the file.
         notify: Called with a line for everything that a user should know: how the data are read,
-            whether they are the training data, and which of their labels the model lacks.
+            whether they are the training data, and which of their labels the model lacks. By
+            default, the log gets these lines, but for warnings of reading, which Python shows.
         changes: Fields of `ReadOptions` by their names, in place of those in `options`.
 
     Raises:
@@ -68,15 +70,14 @@ def evaluate(
     """
     if not isinstance(model, Predictor):
         raise TypeError(f"model: must come from load() or train(). Got {model!r}.")
-    chosen = options_for(
-        model, data, (options or ReadOptions()).updated(**changes), split="test", notify=notify
-    )
+    given = (options or ReadOptions()).updated(**changes)
+    chosen = options_for(model, data, given, split="test", notify=notify or tell)
     notes = chosen.notes or (None if notify is None else Notes())
     gold = read_sentences(data, chosen.updated(notes=notes))
     if notify is not None:
         for line in notes.summary(source_name(data)) if notes else ():
             notify(line)
-        warn_of_data(model, data, gold, notify)
+    warn_of_data(model, data, gold, notify or tell)
     return evaluate_predictions(
         model.task,
         gold,

@@ -25,12 +25,22 @@ from ner.crf.forward_backward import Edges
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
 from ner.files import SafetensorsHeader, utf8_path
+from ner.inference.graph_check import check_graph
 from ner.model_folder import GRAPHS, WEIGHTS, WORDS_GRAPH, StoredWeights
 from ner.tasks import Task
 from ner.tasks.base import HeadName
 
 # The key in a graph for the digest of the header of the weights that it was made with.
 WEIGHTS_KEY = "weights"
+
+# Bytes of a graph at most: protocol buffers have no more.
+MAX_GRAPH = 2**31
+
+# Numbers in a pretrained vector at most.
+WIDEST_VECTOR = 1 << 16
+
+# Characters that are shown of a message of ONNX Runtime, which may hold whole lists of names.
+LONGEST_REASON = 300
 
 # Only crashes are logged; all else raises an exception.
 FATAL = 4
@@ -59,6 +69,13 @@ class Graph:
     def __init__(self, folder: Path, name: str, result: str) -> None:
         if not (folder / name).is_file():
             raise ModelFolderError(f"{folder}: {name} must be there. Got no such file.")
+        self._file = f"{folder}: {name}"
+        try:
+            check_graph((folder / name).read_bytes(), WEIGHTS)
+        except ValueError as error:
+            raise ModelFolderError(
+                f"{self._file} must be a graph of a model. Got {error}."
+            ) from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = FATAL
@@ -67,7 +84,10 @@ class Graph:
         try:
             with utf8_path(folder) as place:
                 self._session = onnxruntime.InferenceSession(
-                    place / name, options, providers=["CPUExecutionProvider"]
+                    place / name,
+                    options,
+                    providers=["CPUExecutionProvider"],
+                    enable_fallback=0,  # it would print, and try the same again
                 )
         # The exceptions of ONNX Runtime have no base class of their own.
         except Exception as error:
@@ -80,7 +100,6 @@ class Graph:
             raise ModelFolderError(
                 f"{folder}: {name} must have been made with {WEIGHTS}. Got one made with another."
             )
-        self._file = f"{folder}: {name}"
         unknown = [x.name for x in self._session.get_inputs() if x.name not in INPUTS]
         if unknown:
             raise ModelFolderError(
@@ -88,11 +107,21 @@ class Graph:
             )
         self.inputs = {x.name: (INPUTS[x.name], x.shape) for x in self._session.get_inputs()}
         outputs = self._session.get_outputs()
-        self.sizes = {output.name: output.shape[-1] for output in outputs}
+        # The width that a graph states; it need not state any.
+        self.sizes = {o.name: o.shape[-1] if o.shape else None for o in outputs}
         if result not in self.sizes:
             raise ModelFolderError(
                 f"{self._file} must compute {result}. Got {', '.join(self.sizes)}."
             )
+
+    def _check(self, path: Path) -> None:
+        size = path.stat().st_size
+        try:
+            if size > MAX_GRAPH:
+                raise ValueError(f"{size} bytes")
+            check_graph(path.read_bytes(), WEIGHTS)
+        except ValueError as error:
+            raise ModelFolderError(f"{self._file} must be a graph of ner. Got {error}.") from None
 
     def run(
         self, arrays: Mapping[str, Any], shapes: Mapping[str, tuple[int | None, ...]]
@@ -104,8 +133,14 @@ class Graph:
             shapes: The shape that each output must have, by its name; None for any size.
 
         Raises:
-            ModelFolderError: The graph cannot be computed, or an output has another shape.
+            ModelFolderError: The graph reads what the model does not, cannot be computed, or has an
+                output of another shape.
         """
+        lacking = self.inputs.keys() - arrays.keys()
+        if lacking:
+            raise ModelFolderError(
+                f"{self._file} must read what the model reads. Got the input {min(lacking)!r}."
+            )
         feed = {
             name: np.ascontiguousarray(arrays[name], dtype=dtype)
             for name, (dtype, _) in self.inputs.items()
@@ -138,7 +173,7 @@ def _fits(array: Any, shape: tuple[int | None, ...] | None) -> bool:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return " ".join(str(error).split())[:LONGEST_REASON]
 
 
 # The output that each head computes.
@@ -187,6 +222,14 @@ class OnnxRuntime:
         scores = SCORES[task.head]
         self._words = Graph(folder, WORDS_GRAPH, "rows")
         self._model = Graph(folder, GRAPHS[precision], scores)
+        _, shape = self._words.inputs.get("vectors", (None, [0]))
+        # Words without a vector get zeros of this size.
+        self._vector_size = shape[-1] if shape else None
+        if type(self._vector_size) is not int or not 0 <= self._vector_size <= WIDEST_VECTOR:
+            raise ModelFolderError(
+                f"{folder}: {WORDS_GRAPH} must read vectors of at most {WIDEST_VECTOR} numbers. "
+                f"Got {self._vector_size}."
+            )
         self.edges: Edges | None = read_edges(folder, num_outputs)
         if self._model.sizes[scores] != num_outputs:
             raise ModelFolderError(
@@ -200,8 +243,8 @@ class OnnxRuntime:
     def word_rows(self, words: WordArrays) -> Floats:
         """Compute the vectors (U E) of words, which `Featurizer.encode_words` has encoded."""
         if "vectors" in self._words.inputs and "vectors" not in words:
-            size = self._words.inputs["vectors"][1][-1]
-            words = {**words, "vectors": np.zeros((len(words["words"]), size), dtype=np.float32)}
+            zeros = np.zeros((len(words["words"]), self._vector_size), dtype=np.float32)
+            words = {**words, "vectors": zeros}
         return self._words.run(words, {"rows": (len(words["words"]), None)})["rows"]
 
     def outputs(self, batch: BatchArrays) -> OutputArrays:

@@ -159,8 +159,4 @@ def torch_runtime(
 
     set_threads(threads)
     chosen = choose_device(device)
-    try:
-        network = load_network(model, where)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ModelFolderError(f"{where}: no network can be built of it: {error!r}.") from error
-    return TorchRuntime(network, chosen)
+    return TorchRuntime(load_network(model, where), chosen)

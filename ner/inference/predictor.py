@@ -19,6 +19,7 @@ from ner.features.document_context import windows_with_context
 from ner.features.featurizer import Featurizer
 from ner.inference.batching import BATCH_TOKENS, BatchRunner
 from ner.inference.opening import Origin, open_model
+from ner.messages import Notify
 from ner.model_folder import ModelFolder
 from ner.tasks import Task
 from ner.tasks.base import Decode, Runtime
@@ -376,7 +377,7 @@ class Predictor:
         return Sentence(tokens)
 
     def calibrated(
-        self, dev: Sequence[Sentence], notify: Callable[[str], None]
+        self, dev: Sequence[Sentence], notify: Notify
     ) -> tuple[Self, Calibration | None]:
         """Fit how scores become probabilities; where they are exact, there is nothing to fit.
 

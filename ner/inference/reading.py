@@ -1,16 +1,14 @@
 """How a corpus is read for a model: as its training corpus was, unless options say otherwise."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import CorpusSource, source_name
 from ner.data.tokenizer import Tokenizer
+from ner.messages import Notify, tell
 from ner.tasks import Task
-
-# Takes a line for the user.
-Notify = Callable[[str], None]
 
 
 class Trained(Protocol):
@@ -38,7 +36,7 @@ def options_for(
     options: ReadOptions,
     *,
     split: str,
-    notify: Notify | None = None,
+    notify: Notify = tell,
 ) -> ReadOptions:
     """Return how an annotated corpus is read for a model.
 
@@ -47,7 +45,7 @@ def options_for(
         source: The corpus.
         options: What it leaves open is as in training, if the corpus has the same format.
         split: The split of a data set of Hugging Face where the source does not name it.
-        notify: Called with a line if something is taken from training.
+        notify: Called with a line if something is taken from training. By default, it is logged.
     """
     task = model.task
     if isinstance(source, str | Path) and options.format is None:
@@ -57,7 +55,7 @@ def options_for(
         options = options.updated(format=found.name)
     options = options.filled(target=task.column, split=split, tokenize=model.tokenizer)
     taken = as_in_training(model.record, options)
-    if taken and notify is not None:
+    if taken:
         notify(f"{source_name(source)}: {in_words(taken)}")
     return options.updated(**taken)
 

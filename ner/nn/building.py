@@ -94,16 +94,26 @@ def replace_components(
         ModelFolderError: The network needs a function, and there is none.
         TypeError: The function returns something else than a `Model`.
     """
+    check_build(settings, build, where)
     if build is None:
-        if needed := settings.get("build"):
-            raise ModelFolderError(
-                f"{where}: the network was built by your function {needed!r}. Pass it as build=."
-            )
         return model
     replaced = build(model)
     if not isinstance(replaced, Model):
         raise TypeError(f"build: must return a ner.nn.Model. Got {type(replaced).__name__}.")
     return replaced
+
+
+def check_build(settings: Settings, build: Build | None, where: str = "model") -> None:
+    """Refuse a network that a user's function built, where there is no such function.
+
+    Raises:
+        ModelFolderError: The network needs a function, and there is none.
+    """
+    if build is None and "build" in settings:
+        raise ModelFolderError(
+            f"{where}: the network was built by your function {settings['build']!r}. "
+            "Pass it as build=."
+        )
 
 
 def build_head(settings: Settings, size: int, task: Task) -> Head:

@@ -9,16 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ner.config.loading import parse_config
 from ner.crf.forward_backward import Edges
-from ner.data.lines import listed
+from ner.data.lines import listed, short
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
+from ner.files import MANIFEST
+from ner.manifest import NETWORK_SECTIONS
 from ner.model_folder import WEIGHTS, ModelFolder
-from ner.nn.building import build_model, replace_components
+from ner.nn.building import build_model, check_build, replace_components
 from ner.nn.model import Model
 
 # Repetitions of the same weights, and heads, of a network at most.
 MOST_REPETITIONS = 1000
+
+# Words in the names of a pretrained encoder's settings that say how often a part is repeated.
+REPEATED = ("layer", "block", "group", "expert", "head")
 
 # Types of tensors, by the kind of numpy's type.
 DTYPES = {"i": torch.int64, "f": torch.float32, "b": torch.bool}
@@ -76,16 +82,10 @@ def load_network(stored: ModelFolder, where: str = "model") -> Model:
         where: Its path, for messages.
 
     Raises:
-        ModelFolderError: A weight is missing, unexpected, or of another shape, or the network needs
-            a function that `stored` lacks.
+        ModelFolderError: A setting is unknown or out of range; a weight is missing, unexpected, or
+            of another shape; or the network needs a function that `stored` lacks.
     """
-    weights = dict(stored.weights)
-    _check_counts(stored.network, len(weights), where)
-    if "build" not in stored.network:
-        # Sizes are compared before memory is asked for them.
-        with torch.device("meta"):
-            planned = build_model(stored.network, stored.featurizer, stored.task)
-        _check_shapes(planned, weights, where)
+    weights = check_network(stored, where)
     model = build_model(stored.network, stored.featurizer, stored.task)
     model = replace_components(model, stored.network, stored.build, where)
     _check_shapes(model, weights, where)
@@ -93,19 +93,73 @@ def load_network(stored: ModelFolder, where: str = "model") -> Model:
     return model
 
 
-def _check_counts(network: Mapping[str, Any], num_weights: int, where: str) -> None:
-    """Refuse more layers than there are weights, and repetitions that would take for ever."""
-    for section, key, limit in (
-        ("encoder", "layers", num_weights),
-        ("encoder", "iterations", MOST_REPETITIONS),
-        ("encoder", "attention_heads", MOST_REPETITIONS),
-        ("pooling", "heads", MOST_REPETITIONS),
-        ("pooling", "hops", MOST_REPETITIONS),
-    ):
-        found = network.get(section, {}).get(key, 0)
+def check_network(stored: ModelFolder, where: str = "model") -> dict[str, np.ndarray]:
+    """Compare the settings of a network with its weights, before memory is asked for.
+
+    Args:
+        stored: The model folder.
+        where: Its path, for messages.
+
+    Returns:
+        The weights.
+
+    Raises:
+        ModelFolderError: As for `load_network`.
+    """
+    check_build(stored.network, stored.build, where)
+    weights = dict(stored.weights)
+    _check_settings(stored.network, where)
+    check_counts(stored.network, len(weights), where)
+    try:
+        # Where a user's function replaces components, only the result can be compared.
+        with torch.device("meta"):
+            planned = build_model(stored.network, stored.featurizer, stored.task)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
+        raise ModelFolderError(f"{where}: no network can be built of it: {short(e)}.") from e
+    if "build" not in stored.network:
+        _check_shapes(planned, weights, where)
+    return weights
+
+
+def _check_settings(network: Mapping[str, Any], where: str) -> None:
+    """Refuse settings that no configuration can have."""
+    sections = {name: network[name] for name in NETWORK_SECTIONS if name in network}
+    try:
+        parse_config(sections, f"{where}: {MANIFEST}: network.")
+    except ConfigError as error:
+        raise ModelFolderError(str(error).partition("\n")[0]) from None
+
+
+def check_counts(network: Mapping[str, Any], num_weights: int, where: str) -> None:
+    """Refuse more layers than there are weights, and repetitions that would take for ever.
+
+    Args:
+        network: The settings of the network, section by section.
+        num_weights: How many weights there are.
+        where: The path of the model, for messages.
+
+    Raises:
+        ModelFolderError: There are too many.
+    """
+    limits = {
+        "encoder.layers": num_weights,
+        "encoder.iterations": MOST_REPETITIONS,
+        "encoder.attention_heads": MOST_REPETITIONS,
+        "pooling.heads": MOST_REPETITIONS,
+        "pooling.hops": MOST_REPETITIONS,
+    }
+    counts: dict[str, int] = {}
+    for key in limits:
+        section, _, name = key.partition(".")
+        counts[key] = network.get(section, {}).get(name, 0)
+    for name, value in network.get("pretrained", {}).get("architecture", {}).items():
+        if type(value) is int and any(word in name for word in REPEATED):
+            counts[f"pretrained.architecture.{name}"] = value
+    for key, found in counts.items():
+        limit = limits.get(key, max(num_weights, MOST_REPETITIONS))
         if found > limit:
             raise ModelFolderError(
-                f"{where}: manifest.json: {section}.{key} must be at most {limit}. Got {found}."
+                f"{where}: {MANIFEST}: {key} must be at most {limit}. Got {found}."
             )
 
 

@@ -71,7 +71,7 @@ class Task(Protocol):
         """Read what `to_dict` returned.
 
         Raises:
-            ValueError: It describes no such task.
+            SchemaError: It describes no such task.
         """
         ...
 

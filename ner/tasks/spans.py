@@ -12,14 +12,25 @@ from numpy.typing import NDArray
 from ner.crf.forward_backward import Edges
 from ner.crf.span_lattice import SpanLattice
 from ner.data.partial import allowed_labels, allowed_table
-from ner.data.schemes import PREFIXES, Scheme, normalize_tag, tag_set, tags_from_spans
+from ner.data.schemes import Scheme, tag_set, tags_from_spans
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.baselines import NameDictionary
 from ner.evaluation.report import Report
 from ner.evaluation.span_metrics import evaluate_sentences, f1
 from ner.features.arrays import OutputArrays
+from ner.schema import SchemaError, Table, one_of, strings
 from ner.tasks.base import Card, Decode, HeadName, free_edges
+
+
+def _has_label(tag: str) -> bool:
+    return tag == "O" or len(tag) > len("B-")
+
+
+LABELS = Table(
+    {"scheme": one_of(("BIO", "BIOES")), "tags": strings(" with labels", _has_label)},
+    required=("scheme", "tags"),
+)
 
 
 @dataclass(frozen=True)
@@ -68,11 +79,13 @@ class SpanTask:
         """Read what `to_dict` returned.
 
         Raises:
-            ValueError: It holds no tags of a scheme.
+            SchemaError: It holds no tags of a scheme.
         """
+        LABELS.check(facts, "labels.json: ")
         tags, scheme = facts["tags"], facts["scheme"]
-        if "O" not in map(normalize_tag, tags) or scheme not in PREFIXES:
-            raise ValueError("labels.json: the tags of a scheme, O among them")
+        known = {"O", *tag_set({tag[2:] for tag in tags if tag != "O"}, scheme)}
+        if "O" not in tags or not known.issuperset(tags):
+            raise SchemaError(f"labels.json: tags must be those of {scheme}, O among them.")
         return cls(tuple(tags), scheme)
 
     def to_dict(self) -> dict[str, Any]:

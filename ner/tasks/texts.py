@@ -17,10 +17,19 @@ from ner.evaluation.calibration import label_probabilities
 from ner.evaluation.label_metrics import evaluate_classes, score_classes
 from ner.evaluation.report import Report
 from ner.features.arrays import OutputArrays
+from ner.schema import SchemaError, Table, flag, number, strings
 from ner.tasks.base import Card, Decode, HeadName
 
 # Where a text may have several labels, it gets those that are more probable than this.
 THRESHOLD = 0.5
+
+# A lower temperature makes every probability 0 or 1, and scores divided by it infinite.
+LOWEST_TEMPERATURE = 1e-6
+
+LABELS = Table(
+    {"labels": strings(), "multi_label": flag, "temperature": number(LOWEST_TEMPERATURE)},
+    required=("labels", "multi_label", "temperature"),
+)
 
 
 @dataclass(frozen=True)
@@ -70,12 +79,12 @@ class TextTask:
         """Read what `to_dict` returned.
 
         Raises:
-            ValueError: It holds no labels, or no positive temperature.
+            SchemaError: It holds no labels, or no positive temperature.
         """
-        temperature = float(facts["temperature"])
-        if not facts["labels"] or not 0 < temperature < np.inf:
-            raise ValueError("labels.json: at least one label, and a positive temperature")
-        return cls(tuple(facts["labels"]), bool(facts["multi_label"]), temperature)
+        LABELS.check(facts, "labels.json: ")
+        if not facts["labels"]:
+            raise SchemaError("labels.json: labels must be at least one. Got none.")
+        return cls(tuple(facts["labels"]), facts["multi_label"], float(facts["temperature"]))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the labels, whether there may be several, and the temperature."""

@@ -17,7 +17,10 @@ from ner.evaluation.baselines import LabelDictionary
 from ner.evaluation.label_metrics import accuracy, evaluate_column
 from ner.evaluation.report import Report
 from ner.features.arrays import OutputArrays
+from ner.schema import SchemaError, Table, strings, text
 from ner.tasks.base import Card, Decode, HeadName, free_edges
+
+LABELS = Table({"column": text, "labels": strings()}, required=("column", "labels"))
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,12 @@ class TokenTask:
         """Read what `to_dict` returned.
 
         Raises:
-            ValueError: It holds no labels.
+            SchemaError: It holds no labels.
         """
+        LABELS.check(facts, "labels.json: ")
         if not facts["labels"]:
-            raise ValueError("labels.json: at least one label")
-        return cls(str(facts["column"]), tuple(facts["labels"]))
+            raise SchemaError("labels.json: labels must be at least one. Got none.")
+        return cls(facts["column"], tuple(facts["labels"]))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the column and the labels."""

@@ -11,20 +11,31 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ner.data.lines import short
-from ner.errors import ConfigError, ModelFolderError
+from ner.errors import ConfigError, ModelFolderError, TrainingError
 from ner.files import read_manifest, remove, utf8_path, write_folder
 from ner.training.trainer import Epoch, Step, Trainer, TrainerState
-from ner.training.weights import frozen_weights, trained_weights
+from ner.training.weights import frozen_weights, not_finite, trained_weights
 
 FORMAT = 1
 STATE = "state.safetensors"
 
 # Signals that ask a process to end, beside Ctrl-C; Windows has no SIGHUP.
 ENDING = [getattr(signal, name) for name in ("SIGHUP", "SIGTERM") if hasattr(signal, name)]
+
+# What a state raises that has other tensors, or other facts, than the trainer.
+STRUCTURE_ERRORS = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RuntimeError,
+    SafetensorError,
+)
 
 # If the newest checkpoint is damaged, by a full disk for example, there is one before it.
 KEPT = 2
@@ -116,10 +127,18 @@ def save_checkpoint(folder: Path, trainer: Trainer, record: Mapping[str, Any]) -
         trainer: The trainer, at one of its events.
         record: Further facts, as JSON can hold them. `identity` among them says what a run and its
             resumption must have in common, for `restore_newest`.
+
+    Raises:
+        TrainingError: The state holds a number that is not finite; older checkpoints stay.
     """
     trainer.read_losses()
     state = trainer.state
     tensors = _tensors(trainer)
+    if broken := not_finite(tensors):
+        raise TrainingError(
+            f"{folder}: a checkpoint must hold finite numbers. Got others in {broken}. Go on from "
+            "the checkpoint before it with --resume."
+        )
     manifest = {
         "format": FORMAT,
         "trainer": asdict(state),
@@ -149,10 +168,21 @@ class Checkpoint:
         return self.manifest["record"]
 
     def restore(self, trainer: Trainer) -> None:
-        """Put a trainer into the saved state."""
-        with utf8_path(self.path) as folder:
-            tensors = load_file(folder / STATE)
-        _restore(trainer, tensors, self.manifest)
+        """Put a trainer into the saved state.
+
+        Raises:
+            ModelFolderError: The state holds a number that is not finite, or does not fit.
+        """
+        try:
+            with utf8_path(self.path) as folder:
+                tensors = load_file(folder / STATE)
+            if broken := not_finite(tensors):
+                raise ValueError(f"numbers that are not finite in {broken}")
+            _restore(trainer, tensors, self.manifest)
+        except STRUCTURE_ERRORS as error:
+            raise ModelFolderError(
+                f"{self.path}: must hold the state of this run. Got {short(error)}."
+            ) from error
 
 
 def restore_newest(
@@ -170,6 +200,7 @@ def restore_newest(
         identity: Everything that must be the same as in the run that was saved.
         may_change: Whether something may differ: gets its dotted key, its value in the saved run
             and its value now.
+        notify: Called with a line for each checkpoint that is damaged and skipped.
 
     Returns:
         The checkpoint, and the differences that may be, in words; None where there is no checkpoint

@@ -1,12 +1,13 @@
 """The tokenizer of a new model: the one that cuts raw text as the training data are cut."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ner.data.agreement import agreement, choose_rules, compare_rules, low_agreement
 from ner.data.running_text import as_written
 from ner.data.sentence import Sentence
 from ner.data.token_patterns import CHARACTER
 from ner.data.tokenizer import Tokenizer
+from ner.messages import Notify
 
 # The setting that leaves the choice to the training data.
 AUTO = "auto"
@@ -15,7 +16,7 @@ AUTO = "auto"
 def choose_tokenizer(
     rules: str,
     sentences: Sequence[Sentence],
-    notify: Callable[[str], None],
+    notify: Notify,
     start: Tokenizer | None = None,
 ) -> tuple[Tokenizer, float]:
     """Choose a tokenizer, and warn if it does not make the tokens of the training data.
@@ -45,6 +46,6 @@ def choose_tokenizer(
     return Tokenizer(rules), found[rules]
 
 
-def _warn(line: str | None, notify: Callable[[str], None]) -> None:
+def _warn(line: str | None, notify: Notify) -> None:
     if line is not None:
         notify(f"Warning: {line}")

@@ -13,14 +13,15 @@ from ner.files import remove, write_json
 from ner.inference.evaluate import evaluate
 from ner.inference.loading import build_predictor, load
 from ner.inference.predictor import Predictor
+from ner.messages import Notify, ignore
 from ner.model_folder import ModelFolder, save_model
 from ner.tasks import Task
 from ner.training.model_card import model_card
 from ner.training.prepare import Prepared
 from ner.training.result import METRIC_NAMES, RunResult
 from ner.training.run_folder import ENCODED, MODEL, REPORT, VECTORS, versions
-from ner.training.settings import FEWEST_STEPS
-from ner.training.splits import Corpus, Notify
+from ner.training.settings import FEWEST_STEPS, without_folders
+from ner.training.splits import Corpus
 from ner.training.trainer import Trainer
 from ner.training.weights import frozen_weights
 
@@ -113,7 +114,7 @@ def best_model(prepared: Prepared, trainer: Trainer, corpus: Corpus, config: Con
         prepared.network,
         {name: tensor.cpu().numpy() for name, tensor in weights.items()},
         corpus.tokenizer,
-        config=to_toml(config),
+        config=to_toml(without_folders(config)),
         build=prepared.build,
     )
 
@@ -126,7 +127,7 @@ def evaluate_splits(
     for split, gold in (("dev", corpus.dev), ("test", corpus.test)):
         if gold:
             title = f"{split} ({corpus.record[split]['source']})"
-            reports[split] = evaluate(predictor, gold, name=title)
+            reports[split] = evaluate(predictor, gold, name=title, notify=ignore)
     if calibration is not None:
         reports["dev"] = replace(reports["dev"], calibration=calibration)
     return reports

@@ -5,6 +5,7 @@ from typing import Any
 
 from ner.config import EncoderConfig
 from ner.config.loading import Config
+from ner.display import fenced, markdown
 from ner.model_folder import label_lines
 from ner.training.result import METRIC_NAMES, RunResult
 
@@ -64,14 +65,14 @@ def _data_table(data: Mapping[str, Any]) -> str:
     rows = [("split", *COLUMNS), ("---",) * (1 + len(COLUMNS))]
     for split, facts in data.items():
         shown = facts | {"sha256": (facts.get("sha256") or "")[:12]}
-        rows.append((split, *(str(shown.get(column, "")) for column in COLUMNS)))
+        rows.append((split, *(markdown(str(shown.get(column, ""))) for column in COLUMNS)))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _results(result: RunResult) -> str:
     """Write the report on each split, and the score of the baseline."""
     return "\n".join(
-        f"```\n{report}\n```\n\nFor comparison, {result.baseline_name}: "
+        f"{fenced(str(report))}\n\nFor comparison, {result.baseline_name}: "
         f"{METRIC_NAMES[report.metric]} {100 * result.baselines[split]:.2f}.\n"
         for split, report in result.reports.items()
     )

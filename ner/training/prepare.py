@@ -19,6 +19,7 @@ from ner.features.featurizer import Featurizer, build_featurizer, rare_forms
 from ner.features.subwords import Subwords
 from ner.features.vectors import Vectors, VectorStore, read_vectors
 from ner.features.vocabulary import coverage, fallback_forms
+from ner.messages import Notify
 from ner.model_folder import ModelFolder
 from ner.nn.building import Build, build_model, replace_components
 from ner.nn.model import Model
@@ -27,7 +28,7 @@ from ner.nn.runtime import take_weights
 from ner.nn.transformer import fill_encoders, transformers_of
 from ner.tasks import Task, make_task
 from ner.training.settings import network_settings
-from ner.training.splits import Corpus, Notify
+from ner.training.splits import Corpus
 from ner.training.storage import encode_training
 
 

@@ -1,5 +1,6 @@
-"""Progress of a run on stderr: a line for each epoch, and a bar on a terminal."""
+"""Progress of a run: a line in the log for each epoch, and a bar on a terminal at stderr."""
 
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
+from ner.messages import logger, tell
 from ner.training.result import METRIC_NAMES
 from ner.training.trainer import Epoch, Step
 
@@ -17,28 +19,24 @@ SECONDS_BETWEEN_DRAWINGS = 0.2
 
 
 class Progress:
-    """Prints what happens, or nothing.
+    """Logs what happens, and draws a bar.
 
     Args:
-        enabled: Whether to print.
+        draws: Whether to draw a bar. None is drawn where information is not logged either.
     """
 
-    def __init__(self, enabled: bool = True) -> None:
-        self.enabled = enabled
+    def __init__(self, draws: bool = True) -> None:
         self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        is_heard = logger.isEnabledFor(logging.INFO)
+        self._draws = draws and is_heard and self.console.is_terminal
         self._bar: RichProgress | None = None
         self._best = ""
         self._drawn = 0.0
 
-    def note(self, text: str) -> None:
-        """Print a line."""
-        if self.enabled:
-            self.console.print(text, markup=False)
-
     @contextmanager
     def training(self, epochs: int, done: int) -> Iterator[None]:
         """Show a bar over all epochs while training, on a terminal."""
-        if not (self.enabled and self.console.is_terminal):
+        if not self._draws:
             yield
             return
         columns = (
@@ -70,11 +68,11 @@ class Progress:
         )
 
     def epoch(self, epoch: Epoch, metric: str) -> None:
-        """Print a line for an epoch; `metric` chooses the best one."""
+        """Log a line for an epoch; `metric` chooses the best one."""
         metrics = epoch.metrics
         name = METRIC_NAMES.get(metric, metric)
         self._best = f"best {name} {100 * epoch.best:.2f}  "
-        self.note(
+        tell(
             f"epoch {epoch.epoch + 1:3}  loss {metrics['loss']:8.4f}  dev {name} "
             f"{100 * metrics[metric]:.2f}{' *' if epoch.better else '  '}  "
             f"{metrics['tokens_per_second']:,.0f} tokens/s"

@@ -15,11 +15,10 @@ import torch
 
 from ner.config.loading import Config, to_toml
 from ner.errors import InUseError, TrainingError
-from ner.extras import DISTRIBUTION
+from ner.extras import DISTRIBUTION, optional
 from ner.files import making, remove, remove_leftovers, write_json, write_text
 from ner.locks import locked
 from ner.plots import learning_curve
-from ner.training.event_file import EventFile
 
 CONFIG, RUN, REPORT, MODEL = "config.toml", "run.json", "report.json", "model"
 METRICS, PICTURE, BOARD = "metrics.jsonl", "learning-curve.png", "tensorboard"
@@ -156,7 +155,8 @@ def _is_taken(path: Path) -> bool:
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that a result depends on."""
     found = {"python": platform.python_version()}
-    for name in (DISTRIBUTION, "torch", "numpy", "pytorch-crf", "seqeval", "tokenizers"):
+    packages = ("torch", "numpy", "pytorch-crf", "regex", "seqeval", "tokenizers")
+    for name in (DISTRIBUTION, *packages):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -166,6 +166,8 @@ def versions() -> dict[str, str]:
 
 class MetricLog:
     """The metrics of each epoch: metrics.jsonl, tensorboard/ and learning-curve.png.
+
+    The last two are left out where tensorboard or matplotlib is not installed.
 
     Args:
         folder: The folder of the run.
@@ -180,7 +182,8 @@ class MetricLog:
         self.rows = list(history)
         self.metric = metric
         self._drawn = -math.inf
-        self._board = EventFile(folder / BOARD, len(history) + 1)
+        tensorboard: Any = optional("ner.training.event_file")
+        self._board = tensorboard and tensorboard.EventFile(folder / BOARD, len(history) + 1)
         self._write()
 
     def append(self, row: Mapping[str, Any]) -> None:
@@ -189,8 +192,9 @@ class MetricLog:
         self._write()
         if time.monotonic() - self._drawn > SECONDS_BETWEEN_DRAWINGS:
             self._draw()
-        metrics = {name: value for name, value in row.items() if name != "epoch"}
-        self._board.append(row["epoch"], metrics)
+        if self._board is not None:
+            metrics = {name: value for name, value in row.items() if name != "epoch"}
+            self._board.append(row["epoch"], metrics)
 
     def close(self) -> None:
         """Draw the last curve."""

@@ -1,30 +1,23 @@
 """The settings of a run: which its task uses, and which its corpus or an older model decides."""
 
-from collections.abc import Callable
 from math import ceil
 from typing import Any
 
 from ner.config.loading import Config
 from ner.data.formats.detection import detect_format
+from ner.display import shared_name
 from ner.errors import ConfigError
 from ner.features.counts import CorpusCounts
 from ner.inference.reading import training_options
+from ner.manifest import NETWORK_SECTIONS
+from ner.messages import Notify
 from ner.model_folder import ModelFolder
 from ner.tasks import TASKS, Task
 
-# The sections that the network is built from.
-NETWORK_SECTIONS = (
-    "words",
-    "characters",
-    "shape",
-    "affixes",
-    "bigrams",
-    "inputs",
-    "transformer",
-    "embedder",
-    "encoder",
-    "pooling",
-    "head",
+# Settings that name files and folders.
+PATHS = (
+    *(("data", "train"), ("data", "dev"), ("data", "test")),
+    *(("vectors", "path"), ("transformer", "path")),
 )
 
 # Settings in these sections that only matter in training. A model that trains on may change them.
@@ -54,7 +47,7 @@ FEWEST_EPOCHS, MOST_EPOCHS = 25, 60
 FEWEST_STEPS = 1_500
 
 
-def fit_to_corpus(config: Config, counts: CorpusCounts, notify: Callable[[str], None]) -> Config:
+def fit_to_corpus(config: Config, counts: CorpusCounts, notify: Notify) -> Config:
     """Return a copy in which every `auto` that follows the size of the corpus has its value.
 
     A small corpus gets small batches and more epochs, because steps are what a model learns from.
@@ -85,9 +78,19 @@ def fit_to_corpus(config: Config, counts: CorpusCounts, notify: Callable[[str], 
     return config.updated({f"training.{name}": value for name, value in chosen.items()})
 
 
+def without_folders(config: Config) -> Config:
+    """Return the settings as a model may tell others: of each absolute path, its last part."""
+    values = {f"{s}.{key}": getattr(getattr(config, s), key) for s, key in PATHS}
+    names = {key: shared_name(value) for key, value in values.items()}
+    return config.updated({key: name for key, name in names.items() if name != values[key]})
+
+
 def network_settings(config: Config) -> dict[str, Any]:
-    """Return the sections that the network is built from, as JSON can hold them."""
-    settings = config.model_dump(mode="json")
+    """Return the sections that the network is built from, as JSON can hold them.
+
+    They are those that a model may tell others.
+    """
+    settings = without_folders(config).model_dump(mode="json")
     return {name: settings[name] for name in NETWORK_SECTIONS}
 
 
@@ -111,7 +114,9 @@ def continue_from(config: Config, start: ModelFolder, where: str) -> Config:
             if f"{name}.{key}" in CHANGEABLE:
                 continue
             given = section.model_dump(mode="json")[key]
-            if key in section.model_fields_set and given not in (value, "auto"):
+            # A model says only how the folder of its encoder was called.
+            known = shared_name(given) if isinstance(given, str) else given
+            if key in section.model_fields_set and known not in (value, "auto"):
                 raise ConfigError(f"{name}.{key}: comes from {where}: {value}. Got {given}.")
             changes[f"{name}.{key}"] = value
     changes |= _settings_of_task(config, start, where)

@@ -1,6 +1,6 @@
 """The splits of a run: which sentences there are, and what reading them found."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,15 +18,16 @@ from ner.data.overlap import SharedSentences, shared_warning
 from ner.data.sentence import Sentence
 from ner.data.spans import Notes
 from ner.data.tokenizer import DEFAULT, Tokenizer
+from ner.display import shared_name
 from ner.errors import ConfigError, DataError
 from ner.features.counts import CorpusCounts, count_corpus
 from ner.inference.evaluate import unknown_labels_warning
+from ner.messages import Notify, ignore
 from ner.tasks import Task, make_task
 from ner.training.choose_tokenizer import AUTO, choose_tokenizer
 from ner.training.storage import TrainingStorage, find_storage
 
 # Takes a line for the user.
-Notify = Callable[[str], None]
 SPLITS = ("train", "dev", "test")
 
 
@@ -99,7 +100,7 @@ def read_corpus(
     stored = storage.corpus if storage else None
     if stored is not None:
         readers["train"].record = stored.facts
-    unheard = SplitReader("train", sources["train"], config.data, task, usual, _ignore)
+    unheard = SplitReader("train", sources["train"], config.data, task, usual, ignore)
     sample = list(islice(unheard if storage else train, SAMPLE))
     chosen, agreed = choose_tokenizer(rules, sample, notify, tokenizer)
     for reader in readers.values():
@@ -240,7 +241,7 @@ class SplitReader:
         Raises:
             DataError: There are none, or one cannot be read or used.
         """
-        notify = _ignore if self.record else self.notify
+        notify = ignore if self.record else self.notify
         tally = _Tally(self.tokenizer, notify, [] if self.data.on_error == "skip" else None)
         # Data in memory may be there only once.
         kept: list[Sentence] = []
@@ -291,7 +292,7 @@ class SplitReader:
             notify(f"{source}: read as {self._format()}.")
         if not self.record:
             self.record = {
-                "source": str(source) if isinstance(source, str | Path) else "sentences",
+                "source": shared_name(source_name(source)),
                 "sha256": file_digest(source if isinstance(source, str | Path) else kept),
                 "reading": self.options.to_dict(),
                 **totals,
@@ -345,7 +346,3 @@ class _Tally:
         if self.problems:
             self.totals["skipped"] += len(self.problems)
             self.problems.clear()
-
-
-def _ignore(line: str) -> None:
-    """Say nothing: the first reading has said it."""

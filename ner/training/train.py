@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from ner.evaluation.report import Report
 from ner.features.batches import TrainingBatches
 from ner.inference.batching import predict
 from ner.inference.predictor import Predictor
+from ner.messages import Notify, is_handled, shown, tell
 from ner.model_folder import load_model
 from ner.nn.building import Build
-from ner.nn.runtime import TorchRuntime, choose_device, set_threads
+from ner.nn.runtime import TorchRuntime, check_network, choose_device, set_threads
 from ner.training.checkpoint import restore_newest, run_and_save
 from ner.training.finish import finish
 from ner.training.optimizers import Schedule, build_optimizers, use_sparse_tables
@@ -38,7 +39,7 @@ from ner.training.run_folder import (
     run_name,
 )
 from ner.training.settings import check_task, continue_from, fit_to_corpus
-from ner.training.splits import Corpus, Notify, read_corpus, warn_of_labels
+from ner.training.splits import Corpus, read_corpus, warn_of_labels
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
 from ner.training.weights import Penalty, shrinkable
 
@@ -78,7 +79,8 @@ def train(
         init: A model folder to train further; new words and labels are added to its vocabularies.
         resume: Continue the run in `out` from its last checkpoint. Without `config`, it keeps its
             settings.
-        progress: Show progress on stderr.
+        progress: Show progress: what is logged, through the handlers that the program has chosen
+            for `logging`, or else on stderr; and a bar on a terminal.
         callbacks: Functions that are called with each `Step` and each `Epoch`. If one returns
             False, training stops: the model is evaluated as it is, the best weights are kept, and
             the model and the report are written. `resume` continues such a run where it stopped.
@@ -107,17 +109,18 @@ def train(
     sources = {"train": train, "dev": dev, "test": test}
     changes |= {f"data.{k}": str(v) for k, v in sources.items() if isinstance(v, str | Path)}
     lists = {k: v for k, v in sources.items() if v is not None and not isinstance(v, str | Path)}
-    result = run_training(
-        config,
-        out=out,
-        set=changes,
-        sources=lists,
-        init=init,
-        resume=resume,
-        progress=progress,
-        callbacks=callbacks,
-        build=build,
-    )
+    with shown(on_stderr=not is_handled()) if progress else nullcontext():
+        result = run_training(
+            config,
+            out=out,
+            set=changes,
+            sources=lists,
+            init=init,
+            resume=resume,
+            progress=progress,
+            callbacks=callbacks,
+            build=build,
+        )
     return result.predictor, result.report
 
 
@@ -144,52 +147,51 @@ def run_training(
     start = start_digest = None
     if init is not None:
         start, start_digest = load_model(Path(init), build), file_digest(Path(init))
+        check_network(start, str(init))
         config = continue_from(config, start, str(init))
     config = config.resolved()
     check_task(config)
     device = choose_device(config.training.device)
     set_threads(config.training.threads)
-    shown = Progress(enabled=progress)
+    progress_bar = Progress(progress)
     with open_folder(out, name, resume=resume) as folder:
         with folder.taken_back_on_failure():
             # Read.
             corpus = read_corpus(
                 config,
                 sources or {},
-                shown.note,
+                tell,
                 tokenizer=start.tokenizer if start else None,
                 folder=folder.path,
                 init=start_digest,
             )
             # Prepare.
-            config = fit_to_corpus(config, corpus.counts, shown.note)
+            config = fit_to_corpus(config, corpus.counts, tell)
             vectors = None
             if start is None:
-                vectors = read_word_vectors(config, corpus, folder.path / VECTORS, shown.note)
+                vectors = read_word_vectors(config, corpus, folder.path / VECTORS, tell)
             prepared = prepare(config, corpus.counts, vectors, start, build)
-            warn_of_labels(corpus, prepared.task, start.task if start else None, shown.note)
+            warn_of_labels(corpus, prepared.task, start.task if start else None, tell)
             batches = make_batches(config, corpus, prepared)
             trainer = build_trainer(config.training, prepared, batches, corpus.dev, device)
             inputs = describe_inputs(config, corpus, prepared, start_digest)
             record = {"identity": identify(config, inputs), "history": []}
             if resume:
-                record = restore(trainer, folder, record, shown.note)
+                record = restore(trainer, folder, record, tell)
             folder.describe(config, inputs, device)
-        shown.note(summarize(corpus, prepared, device))
+        tell(summarize(corpus, prepared, device))
 
         # Train.
         minutes = config.training.checkpoint_minutes
         began = time.perf_counter()
         try:
-            train_epochs(trainer, folder, record, minutes, tuple(callbacks), shown)
+            train_epochs(trainer, folder, record, minutes, tuple(callbacks), progress_bar)
         except NonFiniteLossError as error:
             names = ", ".join(corpus.places(error.indices.tolist()))
             raise TrainingError(f"{error} Sentences of the step: {names}.") from None
         seconds = time.perf_counter() - began
 
-        return finish(
-            config, folder.path, corpus, prepared, trainer, seconds=seconds, notify=shown.note
-        )
+        return finish(config, folder.path, corpus, prepared, trainer, seconds=seconds, notify=tell)
 
 
 def build_trainer(
@@ -304,7 +306,7 @@ def train_epochs(
     record: dict[str, Any],
     minutes: float,
     callbacks: Sequence[Callback],
-    shown: Progress,
+    progress: Progress,
 ) -> None:
     """Train to the end, or until a callback returns False.
 
@@ -314,7 +316,7 @@ def train_epochs(
         record: Goes into each checkpoint; its `history` holds the metrics of each epoch.
         minutes: Between checkpoints.
         callbacks: See `train`.
-        shown: Shows each event.
+        progress: Shows each event.
 
     Raises:
         NonFiniteLossError: The loss of a step is not a number.
@@ -329,9 +331,9 @@ def train_epochs(
         if isinstance(event, Epoch):
             history.append({"epoch": event.epoch + 1, **event.metrics})
             log.append(history[-1])
-            shown.epoch(event, trainer.metric)
+            progress.epoch(event, trainer.metric)
         else:
-            shown.step(event)
+            progress.step(event)
         answers = [callback(event) for callback in callbacks]
         return any(isinstance(answer, bool | np.bool_) and not answer for answer in answers)
 
@@ -339,16 +341,16 @@ def train_epochs(
     stopped_at: Step | Epoch | None = None
     try:
         # Closing the generator saves a checkpoint, also after an error in a callback.
-        with shown.training(trainer.epochs, len(history)), closing(events):
+        with progress.training(trainer.epochs, len(history)), closing(events):
             for event in events:
                 if handle(event):
                     stopped_at = event
                     break
     except (KeyboardInterrupt, SystemExit):
-        shown.note(f"Interrupted; go on with --resume --out {folder.path}")
+        tell(f"Interrupted; go on with --resume --out {folder.path}")
         raise
     if stopped_at is not None:
-        shown.note("Training was stopped by a callback.")
+        tell("Training was stopped by a callback.")
     if isinstance(stopped_at, Step):
         handle(trainer.end_epoch())
     log.close()

@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 from ner.errors import TrainingError
 from ner.nn.runtime import to_tensors
 from ner.training.optimizers import LazyAdam, Schedule, clip_gradients
-from ner.training.weights import AveragedWeights, trained_weights
+from ner.training.weights import AveragedWeights, not_finite, trained_weights
 
 # On a GPU, reading a loss waits for the device; so losses are read this many steps at a time.
 LOSSES_AT_ONCE = 32
@@ -178,6 +178,7 @@ class Trainer:
 
         Raises:
             NonFiniteLossError: The loss of a step is not a number. The weights are those before it.
+            TrainingError: A weight is not a number at the end of an epoch.
         """
         while not self.state.finished:
             yield from self._run_steps()
@@ -188,6 +189,10 @@ class Trainer:
 
         `run` does so after the last step of an epoch. Call it to stop within an epoch: what was
         learned since the last evaluation then counts as well.
+
+        Raises:
+            NonFiniteLossError: As for `run`.
+            TrainingError: A weight is not a number.
         """
         self.read_losses()
         state = self.state
@@ -196,6 +201,7 @@ class Trainer:
             if isinstance(optimizer, LazyAdam):
                 optimizer.catch_up()
         with self.average.applied():
+            self._check_weights()
             scores = dict(self.evaluate(self.model))
             better = self._keep_if_best(scores[self.metric])
         self.schedule.observe(better)
@@ -214,6 +220,14 @@ class Trainer:
         is_exhausted = self.patience is not None and self._waited() >= self.patience
         state.finished = state.epoch >= self.epochs or is_exhausted
         return ended
+
+    def _check_weights(self) -> None:
+        broken = not_finite(trained_weights(self.model))
+        if broken is not None:
+            raise TrainingError(
+                f"epoch {self.state.epoch + 1}: the weights must be finite. Got others in "
+                f"{broken}. A lower training.learning_rate can help."
+            )
 
     def extend(self) -> None:
         """Train on after the last epoch of a restored state, if there are more epochs by now.

@@ -1,7 +1,7 @@
 """The weights of a model: averages over steps, those that are trained, those that shrink."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -95,6 +95,11 @@ def frozen_weights(model: nn.Module) -> dict[str, Tensor]:
     """Return the parameters that are not trained, under each of their names."""
     named = model.named_parameters(remove_duplicate=False)
     return {name: p.detach() for name, p in named if not p.requires_grad}
+
+
+def not_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    """Return the name of the first tensor with a number that is not finite; None without any."""
+    return next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None)
 
 
 def embedding_tables(model: nn.Module) -> dict[int, nn.Embedding]:

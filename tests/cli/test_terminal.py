@@ -1,19 +1,13 @@
 """Results go to stdout, whatever it is, while progress is drawn on a terminal at stderr."""
 
-import contextlib
-import io
 import os
 import shutil
-import sys
-import threading
 
 import pytest
 
 import ner
-from ner.cli import main
 from tests.cli.helpers import CONLL
-
-pty = pytest.importorskip("pty", reason="needs pseudo-terminals")
+from tests.cli.terminals import Terminal, call
 
 QUICK = {"encoder.size": 4, "words.size": 4, "affixes.rows": 8, "training.epochs": 1}
 SETTINGS = " ".join(f"--set {name}={value}" for name, value in QUICK.items())
@@ -57,49 +51,11 @@ COMMANDS = {
 }
 
 
-class Terminal:
-    """A pseudo-terminal; `theirs` is the end that programs write to."""
-
-    def __init__(self):
-        self.ours, self.theirs = pty.openpty()
-        self.pieces = []
-        self.reader = threading.Thread(target=self.read)
-        self.reader.start()
-
-    def read(self):
-        # Linux says with an error that nobody has the other end open.
-        with contextlib.suppress(OSError):
-            while piece := os.read(self.ours, 1 << 16):
-                self.pieces.append(piece)
-
-    def close(self):
-        """Return all that was written."""
-        if self.reader.is_alive():
-            os.close(self.theirs)
-            self.reader.join()
-            os.close(self.ours)
-        return b"".join(self.pieces).decode().replace("\r\n", "\n")
-
-
 @pytest.fixture
 def terminal():
     terminal = Terminal()
     yield terminal
     terminal.close()
-
-
-def call(words, stdout, stderr):
-    """Run a command in this process with other files for its output."""
-    streams = [
-        io.TextIOWrapper(io.FileIO(os.dup(f), "w"), write_through=True) for f in (stdout, stderr)
-    ]
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
-        for name, stream in zip(("stdout", "stderr"), streams, strict=True):
-            patch.setattr(sys, name, stream)
-        main(words)
-    for stream in streams:
-        stream.close()
-    assert exit_.value.code == 0
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ def even(sentence):
     return [1 / len(sentence)] * len(sentence)
 
 
-@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=30))
+@given(st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"]), max_size=30))
 def test_all_of_a_text_is_shown(text):
     sentence = cut(text)
     weights = even(sentence) if len(sentence) else []
@@ -62,7 +62,7 @@ def test_a_text_cannot_give_the_terminal_orders(color):
     text = "a\x1b[2Jb\x07 \x9b31m\r c\n\td"
     shown = shade_terminal(Sentence(["a"], text, [(0, 1)]), [1.0], color)
     plain = ESCAPE.sub("", shown).replace("a[100]", "a")
-    assert plain == "a\ufffd[2Jb\ufffd \ufffd31m\ufffd c\n\td"
+    assert plain == r"a\u001b[2Jb\u0007 \u009b31m\u000d c" + "\n\td"
 
 
 def test_without_weights_the_text_alone_is_shown():

@@ -71,7 +71,10 @@ def labelled(sentence):
 KINDS = (tagged, labelled, classified)
 
 
-@given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=30), st.sampled_from(KINDS))
+@given(
+    st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"]), max_size=30),
+    st.sampled_from(KINDS),
+)
 def test_all_of_a_text_is_shown_and_marks_are_tokens(text, predict):
     sentence = cut(text)
     if not len(sentence):
@@ -140,7 +143,7 @@ def test_no_text_and_no_label_becomes_markup(predict):
     assert not {"script", "img", "u"} & set(read.tags)
     allowed = {"style", "title", "dir", "class", "lang", "charset", "name", "content", "http-equiv"}
     assert set().union(*(mark for mark, _ in read.marks)) <= allowed
-    assert read.text.strip() == bad.replace("\ud83d", "\ufffd").replace("\x00", "\ufffd")
+    assert read.text.strip() == bad.replace("\ud83d", r"\ud83d").replace("\x00", r"\u0000")
 
 
 def rename(found, name):

@@ -15,8 +15,8 @@ from ner.data.sentence import Sentence
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError, ModelFolderError
 from ner.exporting import build_graphs, check_graphs, measure_int8, quantize, write_graphs
-from ner.exporting.check import make_sentences
 from ner.features.featurizer import build_featurizer
+from ner.features.made_up import make_sentences
 from ner.features.vocabulary import UNKNOWN
 from ner.inference.onnx_runtime import OnnxRuntime
 from ner.model_folder import (

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 
 import ner.features.vector_files
 import ner.features.vectors
@@ -464,3 +465,25 @@ def test_a_damaged_store_is_an_error_that_names_the_file(tmp_path, damage, reaso
 def test_a_missing_store_is_an_error(tmp_path):
     with pytest.raises(ModelFolderError, match=r"none: no such file\."):
         VectorStore.open(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("rows", 9, "vectors.safetensors: row 9 must be one of 3 rows."),
+        ("vectors", np.nan, "vectors.safetensors: the vectors must be finite. Got others."),
+    ],
+    ids=["a row", "a vector"],
+)
+def test_a_store_with_numbers_that_are_none_is_refused_when_they_are_used(
+    tmp_path, name, value, words
+):
+    path = tmp_path / "vectors.safetensors"
+    VectorStore.write(path, WORDS, MATRIX)
+    arrays = load_file(path)
+    arrays[name][:] = value
+    save_file(arrays, path)
+    store = VectorStore.open(path)
+    with pytest.raises(ModelFolderError) as error:
+        store.rows(store.find(["London"]))
+    assert str(error.value) == words

@@ -6,8 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ner.errors import ModelFolderError
 from ner.files import read_json
+from ner.forecasting.forecaster import load_forecaster
 from ner.forecasting.report import Scores, SeriesReport, SplitReport
+from tests.signing import sign
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "forecast.py"
 SMALL = ("--size", "6", "--epochs", "3", "--seeds", "2", "--device", "cpu")
@@ -202,3 +205,31 @@ def test_houses_are_estimated_better_than_by_a_line(shared_data, forecast, tmp_p
     assert forecast(path, "--task", "rows", *small, "--out", tmp_path / "run")[0] == 0
     test = read_json(tmp_path / "run" / "report.json")["test"]
     assert test["network"]["rmse"] < min(s["rmse"] for s in test["plain"].values())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"encoder": {"size": 10**8}}, "must have the shape"),
+        ({"encoder": {"layers": 10**9}}, "encoder.layers must be at most"),
+        ({"seeds": 10**9}, "1000000000 networks, but"),
+    ],
+    ids=["size", "layers", "networks"],
+)
+def test_a_model_is_compared_with_its_weights_before_memory_is_asked_for(
+    series, forecast, tmp_path, change, words
+):
+    code, *_ = forecast(series, *SMALL, "--out", tmp_path / "run")
+    assert code == 0
+    folder = tmp_path / "run" / "model"
+
+    def enlarge(manifest):
+        settings = manifest["settings"]
+        for name, value in change.items():
+            settings[name] = {**settings[name], **value} if isinstance(value, dict) else value
+
+    sign(folder, enlarge)
+    with pytest.raises(ModelFolderError) as error:
+        load_forecaster(folder)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)

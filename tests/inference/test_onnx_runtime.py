@@ -21,6 +21,8 @@ from ner.inference.onnx_runtime import OnnxRuntime
 from ner.model_folder import INT8_GRAPH, MODEL_GRAPH, WEIGHTS, WORDS_GRAPH, load_model, save_model
 from ner.nn.runtime import load_network
 from ner.tasks.texts import TextTask
+from tests.signing import sign
+from tests.test_testing import GOLDEN
 from tests.tolerance import small_model_bound
 
 GRAPHS = (WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH)
@@ -347,3 +349,54 @@ def test_the_runtime_has_no_thread_of_its_own_and_leaves_nothing_in_the_home(fol
     result = run(program, folder, TEXT, home=tmp_path)
     assert (result.returncode, result.stderr) == (0, "1\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def changed_graph(tmp_path, change):
+    """Copy a model with another graph, signed."""
+    folder = shutil.copytree(GOLDEN / "spans" / "model", tmp_path / "model")
+    graph = onnx.load(folder / MODEL_GRAPH, load_external_data=False)
+    change(graph)
+    # What is no text cannot be given to the library.
+    content = graph.SerializeToString().replace(b"NoText", b"No\xb7\xe5xt")
+    (folder / MODEL_GRAPH).write_bytes(content)
+    sign(folder)
+    return folder
+
+
+def read_columns(graph):
+    graph.graph.input.append(onnx.helper.make_tensor_value_info("columns", 6, ["B", "T", 1]))
+
+
+def compute_one_number(graph):
+    output = graph.graph.output[0]
+    for node in graph.graph.node:
+        node.output[:] = ["inner" if name == output.name else name for name in node.output]
+    total = onnx.helper.make_node("ReduceSum", ["inner"], [output.name], keepdims=0)
+    graph.graph.node.append(total)
+    output.type.tensor_type.ClearField("shape")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (read_columns, "model.onnx must read what the model reads. Got the input 'columns'."),
+        (compute_one_number, "model.onnx must score 17 tags or classes. Got None."),
+    ],
+    ids=["an input", "one number"],
+)
+def test_graphs_that_ask_for_more_or_state_less_are_refused(tmp_path, change, words):
+    folder = changed_graph(tmp_path, change)
+    with pytest.raises(ModelFolderError) as error:
+        ner.load(folder, runtime="onnx").tag("Ada")
+    assert str(error.value) == f"{folder}: {words}"
+
+
+def name_no_operator(graph):
+    graph.graph.node[0].op_type = "NoText"
+
+
+def test_what_onnx_runtime_prints_does_not_reach_the_terminal(tmp_path, capfd):
+    folder = changed_graph(tmp_path, name_no_operator)
+    with pytest.raises(ModelFolderError):
+        ner.load(folder, runtime="onnx")
+    assert capfd.readouterr() == ("", "")

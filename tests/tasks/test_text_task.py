@@ -295,7 +295,7 @@ def test_labels_that_do_not_fit_the_network_are_refused(folder, tmp_path, runtim
 )
 def test_a_temperature_must_be_positive(folder, tmp_path, temperature):
     copy = relabelled(folder, tmp_path, lambda _: {"temperature": temperature})
-    with pytest.raises(ModelFolderError, match="not a whole model"):
+    with pytest.raises(ModelFolderError, match=r"labels\.json: temperature must be"):
         ner.load(copy)
 
 

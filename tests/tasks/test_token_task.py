@@ -178,7 +178,7 @@ def test_a_tagger_of_names_is_not_gone_on_with_as_one_of_columns(tiny_model, tmp
 def test_a_target_survives_its_file():
     target = TokenTask("pos", ("B", "A"))
     assert read_task("tag", json.loads(json.dumps(target.to_dict()))) == target
-    with pytest.raises(ValueError, match="at least one label"):
+    with pytest.raises(ValueError, match="labels must be at least one"):
         read_task("tag", {"column": "pos", "labels": []})
 
 

@@ -32,9 +32,11 @@ def finished(folder):
 
 
 def test_two_runs_without_a_name_get_a_folder_each(tmp_path):
-    with open_folder(None, "model", resume=False) as first:
-        with open_folder(None, "model", resume=False) as second:
-            assert [str(f.path) for f in (first, second)] == ["runs/model", "runs/model-2"]
+    with (
+        open_folder(None, "model", resume=False) as first,
+        open_folder(None, "model", resume=False) as second,
+    ):
+        assert [str(f.path) for f in (first, second)] == ["runs/model", "runs/model-2"]
 
 
 def test_a_run_without_a_name_takes_the_first_free_folder(tmp_path):
@@ -73,9 +75,8 @@ def test_a_folder_that_is_in_use_is_refused_and_left_as_it_is(tmp_path, resume):
 
 
 def test_several_seeds_share_no_folder_with_another_run(tmp_path):
-    with RunFolder.open(tmp_path / "run", resume=False):
-        with pytest.raises(InUseError, match=MINE):
-            train_seeds(seeds=2, out=tmp_path / "run", set={"data.train": "sample:dev"})
+    with RunFolder.open(tmp_path / "run", resume=False), pytest.raises(InUseError, match=MINE):
+        train_seeds(seeds=2, out=tmp_path / "run", set={"data.train": "sample:dev"})
     finished(tmp_path / "run")
     with pytest.raises(TrainingError, match="a new run needs a new or empty folder"):
         train_seeds(seeds=2, out=tmp_path / "run", set={"data.train": "sample:dev"})
@@ -85,9 +86,8 @@ def test_a_series_shares_no_folder_with_another_run(tmp_path):
     values = np.sin(np.arange(60))[:, None]
     table = Table("a.csv", ("a",), [[repr(x)] for x in values[:, 0].tolist()], range(1, 61))
     settings = series_settings(task="many-to-one", window=4, horizon=1, training={"device": "cpu"})
-    with RunFolder.open(tmp_path / "run", resume=False):
-        with pytest.raises(InUseError, match=MINE):
-            train_series(table, settings, out=tmp_path / "run")
+    with RunFolder.open(tmp_path / "run", resume=False), pytest.raises(InUseError, match=MINE):
+        train_series(table, settings, out=tmp_path / "run")
 
 
 def fail_to_train(**arguments):
@@ -110,21 +110,27 @@ def test_a_run_that_cannot_begin_leaves_nothing(tmp_path):
 def test_a_run_that_cannot_begin_removes_what_it_made_alone(tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/.notes").write_text("mine")
-    with pytest.raises(ZeroDivisionError), RunFolder.open(tmp_path / "run", resume=False) as folder:
-        with folder.taken_back_on_failure():
-            (folder.path / "encoded").mkdir()
-            (folder.path / "encoded/sentences.arrow").write_bytes(b"")
-            (folder.path / "config.toml").write_text("")
-            (folder.path / "of-somebody-else").write_text("")
-            raise ZeroDivisionError
+    with (
+        pytest.raises(ZeroDivisionError),
+        RunFolder.open(tmp_path / "run", resume=False) as folder,
+        folder.taken_back_on_failure(),
+    ):
+        (folder.path / "encoded").mkdir()
+        (folder.path / "encoded/sentences.arrow").write_bytes(b"")
+        (folder.path / "config.toml").write_text("")
+        (folder.path / "of-somebody-else").write_text("")
+        raise ZeroDivisionError
     assert contents(tmp_path / "run") == [".notes", "of-somebody-else"]
 
 
 def test_a_resumption_that_fails_removes_nothing(tmp_path):
     before = finished(tmp_path / "run")
-    with pytest.raises(ZeroDivisionError), RunFolder.open(tmp_path / "run", resume=True) as folder:
-        with folder.taken_back_on_failure():
-            raise ZeroDivisionError
+    with (
+        pytest.raises(ZeroDivisionError),
+        RunFolder.open(tmp_path / "run", resume=True) as folder,
+        folder.taken_back_on_failure(),
+    ):
+        raise ZeroDivisionError
     assert contents(tmp_path / "run") == before
 
 

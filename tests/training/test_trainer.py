@@ -6,12 +6,15 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
+from ner.errors import ModelFolderError, TrainingError
 from ner.nn.runtime import to_tensors
-from ner.training.checkpoint import checkpoints, newest_checkpoint, save_checkpoint
+from ner.training.checkpoint import STATE, checkpoints, newest_checkpoint, save_checkpoint
 from ner.training.optimizers import Schedule, build_optimizers
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
+from tests.signing import sign
 
 
 class Series:
@@ -182,3 +185,59 @@ def test_a_loss_that_is_not_a_number_stops_before_it_spoils_the_weights():
     with pytest.raises(NonFiniteLossError, match=r"epoch 1, step 2: the loss must be finite\. Got"):
         next(run)
     assert all(torch.equal(before[k], v) for k, v in trainer.model.state_dict().items())
+
+
+def spoil(trainer):
+    with torch.no_grad():
+        trainer.model.layers[3].bias[0] = math.nan
+
+
+def test_weights_that_are_not_numbers_end_an_epoch_in_a_line(monkeypatch):
+    trainer = make_trainer(ema=0.0)
+    after_step = trainer.average.after_step
+
+    def last_step_diverges(step):
+        if step == 5:
+            spoil(trainer)
+        after_step(step)
+
+    monkeypatch.setattr(trainer.average, "after_step", last_step_diverges)
+    with pytest.raises(TrainingError) as error:
+        list(trainer.run())
+    assert str(error.value) == (
+        "epoch 1: the weights must be finite. Got others in layers.3.bias. "
+        "A lower training.learning_rate can help."
+    )
+
+
+def test_a_state_that_is_not_finite_is_neither_saved_nor_restored(tmp_path):
+    trainer = make_trainer()
+    next(trainer.run())
+    save_checkpoint(tmp_path, trainer, {})
+    spoil(trainer)
+    with pytest.raises(TrainingError, match="a checkpoint must hold finite numbers"):
+        save_checkpoint(tmp_path, trainer, {})
+    (kept,) = checkpoints(tmp_path)
+    state = load_file(kept / STATE)
+    state["model.layers.3.bias"][0] = math.inf
+    save_file(state, kept / STATE)
+    sign(kept)
+    checkpoint = newest_checkpoint(tmp_path)
+    with pytest.raises(ModelFolderError) as error:
+        checkpoint.restore(make_trainer())
+    assert str(error.value) == (
+        f"{kept}: must hold the state of this run. "
+        "Got ValueError('numbers that are not finite in model.layers.3...."
+    )
+
+
+def test_a_state_of_another_network_is_refused_in_a_line(tmp_path):
+    trainer = make_trainer()
+    save_checkpoint(tmp_path, trainer, {})
+    (kept,) = checkpoints(tmp_path)
+    state = load_file(kept / STATE)
+    del state["random.cpu"]
+    save_file(state, kept / STATE)
+    sign(kept)
+    with pytest.raises(ModelFolderError, match=r"must hold the state of this run\. Got KeyError"):
+        newest_checkpoint(tmp_path).restore(make_trainer())

@@ -10,6 +10,7 @@ tags, as strings.
 """
 
 import itertools
+import logging
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -40,13 +41,15 @@ from ner.data.formats.huggingface_columns import (
     choose_rows,
 )
 from ner.data.formats.options import ReadOptions
+from ner.data.formats.parquet import ParquetRows, parquet_splits
 from ner.data.formats.records import Tokenize, build_sentences
 from ner.data.lines import check_file, is_folder, reason, replace_surrogates
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes, SpanRules
 from ner.data.tokenizer import Tokenizer
-from ner.errors import DataError
+from ner.errors import DataError, NerError
 from ner.extras import require
+from ner.messages import logger
 
 DEVELOPMENT_SPLITS = ("validation", "dev", "valid")
 
@@ -164,8 +167,8 @@ def write_parquet(sentences: Iterable[Sentence], path: Path, options: WriteOptio
             start of a document.
         MissingExtraError: `pyarrow` is not installed.
     """
-    pyarrow = require("pyarrow", "A parquet file")
-    parquet = require("pyarrow.parquet", "A parquet file")
+    pyarrow = require("pyarrow", "A parquet file", "datasets")
+    parquet = require("pyarrow.parquet", "A parquet file", "datasets")
     strings = pyarrow.list_(pyarrow.string())
     tags = [TAG_LIST_NAMES[0]] if options.tagged else []
     names = [TOKEN_LIST_NAMES[0], *options.columns, *tags]
@@ -193,14 +196,13 @@ def write_parquet(sentences: Iterable[Sentence], path: Path, options: WriteOptio
 def _load(source: str | Path) -> Any:
     # Without a network, the client of the hub prints a line for each of its attempts.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
-    if not sys.stderr.isatty():
+    if not (sys.stderr.isatty() and logger.isEnabledFor(logging.INFO)):
         os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
-    datasets = require("datasets", "A data set of Hugging Face")
-    parquet = require("pyarrow.parquet", "A data set of Hugging Face")
+    datasets = require("datasets", "A data set of Hugging Face", "datasets")
     path = Path(source)
-    is_file = path.suffix == ".parquet"
-    if is_file:
+    if path.suffix == ".parquet":
         check_file(path)
+        return ParquetRows([path])
     if is_folder(path) and not (any(path.glob("dataset_*.json")) or any(path.rglob("*.parquet"))):
         raise DataError(
             f"{source}: a folder must hold what save_to_disk wrote, .parquet files, or .ann files "
@@ -209,13 +211,13 @@ def _load(source: str | Path) -> Any:
     # Every failure, from a missing network to a damaged file, is one of many exceptions of several
     # libraries.
     try:
-        if is_file:
-            return datasets.Dataset(parquet.read_table(path))
         if is_folder(path) and not any(path.glob("dataset_*.json")):
-            return datasets.load_dataset("parquet", data_dir=str(path))
+            return parquet_splits(path)
         if is_folder(path):
             return datasets.load_from_disk(str(path))
         return datasets.load_dataset(str(source))
+    except NerError:
+        raise
     except Exception as error:
         raise DataError(f"{source}: cannot be loaded as a data set. {reason(error)}.") from None
 

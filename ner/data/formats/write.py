@@ -37,6 +37,7 @@ from ner.data.lines import keep_mark, replace_surrogates, short, text_encoding
 from ner.data.partial import allowed_from_tags, is_partial, normalize_partial
 from ner.data.schemes import spans_from_tags
 from ner.data.sentence import Sentence
+from ner.display import visible
 from ner.errors import ConfigError, DataError
 
 # Annotation is refused if a format cannot hold it, unless it may be dropped.
@@ -113,12 +114,16 @@ def write_sentences(
 def write_bytes(content: Iterable[bytes], path: str | Path) -> None:
     """Write the content of a file, or of standard output for "-".
 
+    A terminal gets escapes in place of characters that it would obey.
+
     Raises:
         DataError: The file cannot be written.
     """
     if str(path) == "-":
+        is_terminal = sys.stdout.isatty()
         for line in content:
-            sys.stdout.buffer.write(line)
+            shown = visible(line.decode(errors="replace")).encode() if is_terminal else line
+            sys.stdout.buffer.write(shown)
         sys.stdout.flush()
         return
     with created(Path(path)) as file:

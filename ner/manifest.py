@@ -1,0 +1,141 @@
+"""What the manifest of a model may hold: every key of it, with its type and its range."""
+
+import dataclasses
+import re
+
+from ner.data.formats.options import CHOICES as READING_CHOICES
+from ner.data.formats.options import OF_ONE_FILE, ReadOptions
+from ner.schema import Nullable, Rule, Schema, Table, flag, number, one_of, strings, text, whole
+from ner.tasks import TASKS
+
+FORMAT = 1
+
+# The sections of a configuration that the network is built from.
+NETWORK_SECTIONS = (
+    "words",
+    "characters",
+    "shape",
+    "affixes",
+    "bigrams",
+    "inputs",
+    "transformer",
+    "embedder",
+    "encoder",
+    "pooling",
+    "head",
+)
+
+# Rows of a table at most: a row is a number of 32 bits.
+MOST_ROWS = 2**31 - 1
+LANGUAGE = re.compile("[a-z]{2,3}")
+SHA256 = re.compile("[0-9a-f]{64}")
+
+count = whole(0)
+digest = Rule("be a SHA-256", lambda v: type(v) is str and SHA256.fullmatch(v) is not None)
+
+# The settings of a featurizer. Models of older versions lack some.
+FEATURES = Table(
+    {
+        **dict.fromkeys(("lowercase", "shapes", "hard_wrapped"), flag),
+        "affix_rows": whole(0, MOST_ROWS),
+        "bigram_count": count,
+        "subwords": Nullable(
+            Table(
+                {
+                    **dict.fromkeys(("window", "overlap", "context"), whole(0, MOST_ROWS)),
+                    **dict.fromkeys(("padding", "unknown"), whole(0, MOST_ROWS)),
+                    "pooling": one_of(("mean", "first")),
+                },
+                required=("window",),
+            )
+        ),
+        "language": Nullable(
+            Rule(
+                "be an ISO 639 code", lambda v: type(v) is str and LANGUAGE.fullmatch(v) is not None
+            )
+        ),
+    },
+    required=("lowercase", "shapes", "affix_rows"),
+)
+
+NUMBERS = Rule("be a list of numbers", lambda v: type(v) is list and all(map(number().holds, v)))
+
+# A setting of the network. Which settings there are, and their ranges, is checked where the
+# network is built; nothing else reads them.
+SETTINGS = (flag, text, number(), NUMBERS, strings())
+setting = Rule(
+    "be a setting",
+    lambda v: v is None or any(rule.holds(v) for rule in SETTINGS),
+)
+NETWORK_SETTINGS = {
+    **dict.fromkeys(NETWORK_SECTIONS, Table(others=setting)),
+    "head": Table({"weights": Table(others=number(0))}, others=setting),
+}
+NETWORK = Table(
+    {
+        **NETWORK_SETTINGS,
+        "pretrained": Table(
+            {"architecture": Rule("be a table", lambda v: type(v) is dict), "digest": digest},
+            required=("architecture",),
+        ),
+        "build": text,
+    }
+)
+
+# How a corpus was read, which other corpora of its format are read alike.
+READING = Table(
+    {
+        field.name: one_of(READING_CHOICES[field.name])
+        if field.name in READING_CHOICES
+        else Nullable(strings() if field.name == "columns" else text)
+        for field in dataclasses.fields(ReadOptions)
+        if field.name not in OF_ONE_FILE
+    }
+)
+SPLIT = Table(
+    {
+        **dict.fromkeys(("sentences", "tokens", "entities", "skipped", "changed"), count),
+        "texts_cut_into_tokens": count,
+        "source": text,
+        "sample": text,
+        "sha256": Nullable(digest),
+        "reading": READING,
+    }
+)
+
+# The entries of vocabularies, by the names of their files.
+VOCABULARY_RULES: dict[str, Schema] = {
+    "words": strings(),
+    "characters": Nullable(strings(" of one character", lambda entry: len(entry) == 1)),
+    "columns": Table(others=strings()),
+    "bigrams": strings(),
+    "subwords": Rule("be the JSON of a tokenizer", lambda v: type(v) is dict),
+}
+
+# The configuration that a model was trained with: sections of settings.
+CONFIG = Table(
+    {
+        "task": one_of(TASKS),
+        "seed": count,
+        **dict.fromkeys(("data", "vectors", "augmentation", "training"), Table(others=setting)),
+        **NETWORK_SETTINGS,
+    }
+)
+
+MODEL = Table(
+    {
+        "format": whole(1, FORMAT),
+        "task": one_of(TASKS),
+        "features": FEATURES,
+        "network": NETWORK,
+        "files": Table(others=digest),
+        "versions": Table(others=text),
+        "seed": count,
+        "data": Table(dict.fromkeys(("train", "dev", "test"), SPLIT)),
+        "tokenizer": Table({"rules": text, "agreement": number(0, 1)}),
+        "metrics": Table(others=Table(others=number())),
+        "best_epoch": whole(1),
+        "renamed": Table(others=text),
+    },
+    required=("format", "task", "features", "network", "files"),
+)
