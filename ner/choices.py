@@ -15,6 +15,9 @@ TaskName = Literal["ner", "tag", "classify"]
 Scheme = Literal["IOB1", "BIO", "BIOES"]
 Spelling = Literal["IOB1", "BIO", "IOB2", "BIOES", "BILOU", "BMES"]
 
+# The shapes of other libraries in which entities are returned.
+EntityStyle = Literal["gliner", "huggingface"]
+
 # What happens to spans that do not start and end at token boundaries.
 Misaligned = Literal["refuse", "snap", "split", "drop"]
 

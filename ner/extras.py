@@ -7,6 +7,21 @@ from ner.errors import MissingExtraError
 
 DISTRIBUTION = "lattice-ner"
 
+# What users can do with each extra, after "to".
+PURPOSES = {
+    "eval": "score models on annotated data",
+    "train": "train and export models, and run them on torch",
+    "datasets": "read data sets of Hugging Face",
+    "plots": "draw plots",
+    "tensorboard": "follow training in TensorBoard",
+    "sentences": "split documents into sentences (--split-sentences)",
+    "zstd": "read and write .zst files, before Python 3.14",
+    "spacy": "tag in pipelines of spaCy, and read and write .spacy files",
+    "presidio": "find personal data with Presidio",
+    "hub": "load models from the Hugging Face hub, and push them there",
+    "transformers": "use a pretrained encoder as an embedding",
+}
+
 # What reports of scores need.
 EVALUATION = ("seqeval", "sklearn")
 

@@ -39,7 +39,7 @@ WITHOUT_TORCH = [
         )
     ),
     *("ner.errors", "ner.files", "ner.model_folder", "ner.plots", "ner.inference.tagger"),
-    *("ner.inference.attention_view", "ner.inference.classifier", "ner.inference.token_tagger"),
+    *("ner.data.attention_view", "ner.inference.classifier", "ner.inference.token_tagger"),
     *("ner.cli.app", "ner.config.loading"),
 ]
 # Nothing beyond the base installation can be imported, as on a fresh machine.

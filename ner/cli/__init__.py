@@ -1,5 +1,6 @@
 """The command line: parsing and printing only."""
 
+import os
 import signal
 import sys
 import threading
@@ -9,6 +10,9 @@ from typing import Any
 from ner.cli.standard_streams import complete_streams, discard
 from ner.cli.warnings import logged_warnings
 from ner.messages import logger, shown
+
+# By this variable, a shell asks for the ends of a command that somebody types.
+COMPLETION = "_NER_COMPLETE"
 
 
 @shown(on_stderr=True)
@@ -31,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     code = 0
     _end_on_signals()
     try:
+        if os.environ.get(COMPLETION):
+            app(prog_name="ner")  # answers the shell, and exits
         # Not app(): that would turn a closed pipe into a failure.
         command = typer.main.get_command(app)
         given = sys.argv[1:] if arguments is None else arguments

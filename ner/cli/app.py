@@ -7,6 +7,7 @@ import typer
 from ner.cli.commands import QUIET, VERBOSE, Commands, choose_level
 from ner.cli.config import config_app
 from ner.cli.data import data_app
+from ner.cli.doctor import doctor
 from ner.cli.hub import push
 from ner.cli.models import check, eval_command, export, info, models, rename
 from ner.cli.printing import print_line
@@ -14,9 +15,7 @@ from ner.cli.redact import redact
 from ner.cli.tag import classify, tag
 from ner.cli.train import train
 
-app = Commands(
-    name="ner", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-)
+app = Commands(name="ner", no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 def _print_version(is_asked: bool) -> None:
@@ -63,6 +62,8 @@ app.command()(info)
 app.command()(models)
 
 app.command()(rename)
+
+app.command()(doctor)
 
 app.add_typer(data_app, name="data")
 

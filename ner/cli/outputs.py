@@ -7,16 +7,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import typer
 
 from ner.choices import Spelling
+from ner.cli.options import list_lost
 from ner.display import visible, without_formula
 from ner.messages import logger
 
 if TYPE_CHECKING:
     from ner.cli.record_fields import RecordFields
+    from ner.data.formats.records import Tokenize
     from ner.data.sentence import PredictedSentence, Prediction
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
@@ -25,7 +28,10 @@ COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 CONTROLS = (*range(32), *range(127, 160))
 SHORT = {9: "\\t", 10: "\\n", 13: "\\r", 92: "\\\\"}
 ESCAPED = {code: f"\\u{code:04x}" for code in CONTROLS} | SHORT
-Output = Literal["jsonl", "conll", "tsv", "pretty"]
+# Outputs that annotation tools import, under the names of their formats.
+BRAT = "brat"
+TOOLS = ("label-studio", "doccano", BRAT)
+Output = Literal["jsonl", "conll", "tsv", "pretty", "html", "label-studio", "doccano", "brat"]
 ClassOutput = Literal["jsonl", "tsv", "pretty", "html"]
 
 
@@ -65,7 +71,7 @@ def coloured() -> bool:
 
 def tagged_lines(
     results: "Iterable[Result | Failure]",
-    output: Literal["jsonl", "tsv", "pretty"],
+    output: Output,
     column: str | None,
     *,
     has_sources: bool,
@@ -76,7 +82,8 @@ def tagged_lines(
 
     Args:
         results: What was predicted.
-        output: The form of the lines; `conll_rows` writes CoNLL.
+        output: The form of the lines: JSON lines, a table, a page of HTML, or for people.
+            `conll_rows` writes CoNLL, and `ner.data.formats` what annotation tools import.
         column: The name of the column; None for spans.
         has_sources: Whether a table has a column of sources.
         has_rows: Whether a table has a column of rows.
@@ -87,6 +94,8 @@ def tagged_lines(
     found = _without_failures(results)
     if output == "pretty":
         return _marked_spans(found) if column is None else _marked_tokens(found, column)
+    if output == "html":
+        return _page(found, "Entities" if column is None else f"Labels of tokens: {column}")
     header = ("start", "end", "label", "score", "text")
     rows = _span_rows if column is None else partial(_token_rows, column=column)
     return _table(found, header, rows, has_sources, has_rows, formulas)
@@ -107,7 +116,7 @@ def class_lines(
     if output == "pretty":
         return _shaded_lines(found)
     if output == "html":
-        return _shaded_page(found)
+        return _page(found, "Labels of texts")
     header = ("label", "probability", "text")
     return _table(found, header, _class_rows, has_sources, has_rows, formulas)
 
@@ -149,6 +158,34 @@ def conll_rows(
         return write_conll(whole, scheme)
     found = (s.replace(columns={column: s.column(column)}) for s in whole)
     return write_conll(found, columns=[column], tagged=False)
+
+
+def write_for_tool(
+    results: "Iterable[Result | Failure]", tool: str, out: Path | None, tokenize: "Tokenize"
+) -> None:
+    """Write predicted entities for an annotation tool, and list what it cannot hold on stderr.
+
+    Args:
+        results: What was predicted.
+        tool: The name of the format.
+        out: The folder of a format that is no single file; None for standard output.
+        tokenize: Cuts texts; a text with other tokens loses them.
+    """
+    from ner.data.formats.registry import find_format
+    from ner.data.formats.write import write_sentences
+
+    sources = 0
+
+    def sentences() -> "Iterator[PredictedSentence]":
+        nonlocal sources
+        for result in _without_failures(results):
+            sources += result.source is not None
+            yield result.sentence
+
+    written = write_sentences(
+        sentences(), out or "-", find_format(tool), drop=True, tokenize=tokenize
+    )
+    list_lost({**written.lost, "the name of the source": sources}, tool)
 
 
 def concatenated(files: Iterable[Iterable[str]]) -> Iterator[str]:
@@ -224,7 +261,7 @@ def _marked_tokens(results: Iterable[Result], column: str) -> Iterator[str]:
 
 def _shaded_lines(results: Iterable[Result]) -> Iterator[str]:
     """Yield labels before their text, whose tokens are shaded by attention on a terminal."""
-    from ner.inference.attention_view import shade_terminal
+    from ner.data.attention_view import shade_terminal
 
     paint, color = _Painter(), coloured()
     for sentence in (result.sentence for result in results):
@@ -233,21 +270,18 @@ def _shaded_lines(results: Iterable[Result]) -> Iterator[str]:
         yield f"{shown}  {shade_terminal(sentence, _weights(sentence), color)}"
 
 
-def _shaded_page(results: Iterable[Result]) -> Iterator[str]:
-    """Yield the lines of an HTML page with texts whose tokens are shaded by attention."""
-    from ner.inference.attention_view import html_page, shade_html
+def _page(results: Iterable[Result], title: str) -> Iterator[str]:
+    """Yield the lines of an HTML page with a section for each text."""
+    from ner.data.html_view import Hues, html_page, sentence_html
 
-    def paragraphs() -> Iterator[str]:
+    hues = Hues()
+
+    def sections() -> Iterator[str]:
         for number, (sentence, _, source, row) in enumerate(results, 1):
-            named = [
-                *([] if source is None else [source]),
-                *([] if row is None else [f"row {row}"]),
-            ]
-            place = f"{number}. {', '.join(named)}:" if named else f"{number}."
-            caption = f"{place} {_labels(sentence.prediction)}"
-            yield shade_html(sentence, _weights(sentence), caption)
+            place = [str(number), source, None if row is None else f"row {row}"]
+            yield sentence_html(sentence, ", ".join(filter(None, place)), hues)
 
-    return html_page(paragraphs(), "Labels of texts")
+    return html_page(sections(), title)
 
 
 def _labels(found: "Prediction") -> str:
@@ -256,7 +290,7 @@ def _labels(found: "Prediction") -> str:
 
 
 def _weights(sentence: "PredictedSentence") -> tuple[float, ...] | None:
-    from ner.inference.attention_view import token_weights
+    from ner.data.attention_view import token_weights
 
     return token_weights(sentence) if sentence.prediction.attention else None
 

@@ -35,6 +35,8 @@ class RecordFields:
         """What reading changed and left out."""
         self.is_kept = True
         """Whether fields are kept; otherwise they are counted in `left_out`."""
+        self.has_sentences = False
+        """Whether the output holds what sentences hold, so that ids and labels are in it."""
         self.left_out: Counter[str] = Counter()
         """How often a field is not in the output."""
         self._waiting: deque[dict[str, Any]] = deque()
@@ -115,4 +117,5 @@ class RecordFields:
         if self.is_kept:
             self._waiting.append(kept)
         else:
-            self.left_out.update(kept.keys())
+            held = (*NAMES, *LABEL_KEYS) if self.has_sentences else ()
+            self.left_out.update(name for name in kept if name not in held)

@@ -115,7 +115,7 @@ def redact(
     if out is not None:
         refuse_own_input(source, str(out))
     if restore is not None:
-        _refuse_with_restore(model=model, map=map_, labels=labels)
+        _refuse_with_restore(model=None if model == DEFAULT else model, map=map_, labels=labels)
         from ner.data.tools.redact import Restorer, read_map
 
         restorer = Restorer(read_map(restore), str(restore))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ner.choices import Spelling
 from ner.cli.inputs import Input
 from ner.cli.looking import CONLL
-from ner.cli.outputs import Failure, Result, Watch, conll_rows
+from ner.cli.outputs import TOOLS, Failure, Result, Watch, conll_rows
 from ner.cli.record_fields import SKIPPED, Skipped
 
 if TYPE_CHECKING:
     from ner.cli.inputs import Item
-    from ner.data.sentence import PredictedSentence
+    from ner.data.sentence import PredictedSentence, Sentence
     from ner.errors import DataError
     from ner.inference.predictor import Predictor
 
@@ -31,6 +31,7 @@ class Stream:
         output: The form of the output.
         error_rows: Whether there are results for texts that cannot be read.
         batch_tokens: Tokens of a batch; None leaves that to the model.
+        min_score: The lowest score of the entities that are kept.
         options: Other arguments of the model's `pipe`.
     """
 
@@ -42,6 +43,7 @@ class Stream:
         output: str,
         error_rows: bool,
         batch_tokens: int | None,
+        min_score: float = 0.0,
         **options: Any,
     ) -> None:
         from ner.inference.batching import BATCH_TOKENS
@@ -50,15 +52,23 @@ class Stream:
         self.model = model
         self.watch = watch
         self.error_rows = error_rows
-        self.annotate = partial(model.pipe, batch_tokens=batch_tokens or BATCH_TOKENS, **options)
+        self.min_score = min_score
+        self.pipe = partial(model.pipe, batch_tokens=batch_tokens or BATCH_TOKENS, **options)
         for given in inputs:
             given.fields.is_kept = output == "jsonl"
+            # The writers of these formats list by themselves which of that they cannot hold.
+            given.fields.has_sentences = output in TOOLS
 
     @property
     def places(self) -> dict[str, bool]:
         """Which places of results are known, as arguments of `tagged_lines` and `class_lines`."""
         skips = any(given.reading.problems is not None for given in self.inputs)
         return {"has_sources": len(self.inputs) > 1, "has_rows": skips}
+
+    def annotate(self, items: "Iterable[str | Sentence]") -> "Iterator[PredictedSentence]":
+        """Yield texts with their predictions, without entities of a low score."""
+        found = self.pipe(items)
+        return (s.at_least(self.min_score) for s in found) if self.min_score else found
 
     def results(self) -> Iterator[Result | Failure]:
         """Yield the results of all sources in order."""

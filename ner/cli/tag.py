@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,12 +19,15 @@ from ner.cli.options import (
     with_options,
 )
 from ner.cli.outputs import (
+    BRAT,
+    TOOLS,
     ClassOutput,
     Output,
     class_lines,
     concatenated,
     progress,
     tagged_lines,
+    write_for_tool,
 )
 from ner.cli.printing import print_output, print_shown
 from ner.cli.streams import Stream
@@ -76,9 +80,18 @@ def tag(
         Output | None,
         typer.Option(
             help="Output format. By default, it is pretty on a terminal, conll if all input is "
-            "in CoNLL format, and else jsonl."
+            "in CoNLL format, and else jsonl; html is a whole page, and the last three are "
+            "predictions for annotation tools."
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="New folder for the files of --output brat."),
+    ] = None,
+    min_score: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Leave out entities whose score is less than this."),
+    ] = 0.0,
     scheme: Annotated[Spelling, typer.Option(help="Tag scheme for CoNLL output.")] = "BIO",
     no_formulas: NoFormulas = False,
     splitting: "Callable[[], FindStarts | None]",
@@ -94,13 +107,18 @@ def tag(
     if output is None:
         is_conll = all(given.format == CONLL for given in inputs)
         output = "pretty" if sys.stdout.isatty() else "conll" if is_conll else "jsonl"
-    _check_output(output, error_rows, no_formulas)
+    _check_rows(output, error_rows, no_formulas)
+    _check_output(output, out, min_score, tagger)
     split = splitting()
     column = tagger.task.column
     with progress() as watch:
-        stream = Stream(inputs, tagger, watch, output, error_rows, batch_tokens, split=split)
+        stream = Stream(
+            inputs, tagger, watch, output, error_rows, batch_tokens, min_score, split=split
+        )
         if output == "conll":
             print_output(concatenated(stream.conll_file(given, scheme) for given in inputs))
+        elif output in TOOLS:
+            write_for_tool(stream.results(), output, out, tagger.tokenizer)
         else:
             options = {**stream.places, "formulas": not no_formulas}
             _print(tagged_lines(stream.results(), output, column, **options), output)
@@ -132,7 +150,7 @@ def classify(
             "Got none."
         )
     output = output or ("pretty" if sys.stdout.isatty() else "jsonl")
-    _check_output(output, error_rows, no_formulas)
+    _check_rows(output, error_rows, no_formulas)
     reading = _with_error_rows(reading, error_rows)
     inputs = open_inputs(sources, reading, "classify")
     classifier = _load_for("classify", model, inputs, load)
@@ -178,7 +196,24 @@ def _with_error_rows(reading: "ReadOptions", error_rows: bool) -> "ReadOptions":
     return reading.updated(problems=[]) if skips else reading
 
 
-def _check_output(output: str, error_rows: bool, no_formulas: bool) -> None:
+def _check_output(output: str, out: Path | None, min_score: float, tagger: "Predictor") -> None:
+    """Refuse options that do not go with the output or the model.
+
+    Raises:
+        ConfigError: That is so.
+    """
+    if output == BRAT and out is None:
+        raise ConfigError("--output brat: needs --out FOLDER, a new folder for its files.")
+    if output != BRAT and out is not None:
+        raise ConfigError(f"--out: is for --output brat. Got {output}.")
+    given = f"--output {output}" if output in TOOLS else "--min-score" if min_score else None
+    if given is not None and tagger.task.column is not None:
+        raise ConfigError(
+            f"{given}: needs a model that finds entities. Got one that {tagger.task.does}."
+        )
+
+
+def _check_rows(output: str, error_rows: bool, no_formulas: bool) -> None:
     if error_rows and output != "jsonl":
         raise ConfigError(f"--error-rows: needs --output jsonl. Got {output}.")
     if no_formulas and output != "tsv":

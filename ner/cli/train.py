@@ -19,13 +19,17 @@ from ner.cli.options import (
 from ner.cli.printing import print_json, print_lines
 from ner.errors import ConfigError
 from ner.extras import require_training
+from ner.recipes import recipe_names
 
 
 def train(
     config: Annotated[
         Path | None,
         typer.Argument(
-            metavar="CONFIG", help="TOML file with settings. Without one, --train is required."
+            metavar="CONFIG",
+            autocompletion=recipe_names,
+            help="TOML file with settings, or the name of a configuration of ner config list. "
+            "Without one, --train is required.",
         ),
     ] = None,
     train: Annotated[str | None, typer.Option("--train", help="Corpus to learn from.")] = None,

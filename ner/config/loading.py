@@ -33,6 +33,7 @@ from ner.config import (
     WordsConfig,
 )
 from ner.errors import ConfigError
+from ner.recipes import find_config
 
 # Columns of the comments that explain settings.
 COMMENT_WIDTH = 88
@@ -95,7 +96,7 @@ def read_config(
     """Read a TOML file, or take settings as they are; without any, the defaults.
 
     Args:
-        config: A TOML file, or settings.
+        config: A TOML file, the name of a configuration that comes with the package, or settings.
         changes: Settings by dotted keys, which win.
 
     Raises:
@@ -110,7 +111,7 @@ def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> C
     """Read a configuration from a TOML file.
 
     Args:
-        path: The file.
+        path: The file, or the name of a configuration that comes with the package.
         changes: Values by dotted keys, which replace those of the file.
 
     Raises:
@@ -118,7 +119,7 @@ def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> C
     """
     try:
         # The name of a file may hold halves of UTF-16 pairs, which `write_text` keeps.
-        text = Path(path).read_text(encoding="utf-8-sig", errors="surrogatepass")
+        text = find_config(path).read_text(encoding="utf-8-sig", errors="surrogatepass")
         tree = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: {(error.strerror or 'cannot be read').lower()}.") from None
@@ -180,6 +181,13 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return key.strip(), value.strip()
+
+
+def json_schema() -> dict[str, Any]:
+    """Return a JSON schema of configurations, by which editors complete and check TOML files."""
+    schema = Config.model_json_schema()
+    about = "Configuration of a training run of ner"
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": about}
 
 
 def to_toml(config: Config, *, explain: bool = False) -> str:

@@ -3,10 +3,10 @@
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar, cast, get_args
+from typing import Any, Self, get_args
 
-from ner.choices import Spelling
-from ner.data.frozen_dict import FrozenDict, plain
+from ner.choices import EntityStyle, Spelling
+from ner.data.frozen_dict import FrozenDict, as_columns, as_floats, build, known_fields, plain
 from ner.data.lines import listed, short
 from ner.data.partial import tags_from_allowed
 from ner.data.schemes import Span, spelled_tags
@@ -16,6 +16,16 @@ from ner.errors import ConfigError, DataError, suggestion
 NO_COLUMNS: Mapping[str, tuple[str, ...]] = FrozenDict()
 NO_SCORES: Mapping[str, tuple[float, ...]] = FrozenDict()
 NO_PROBABILITIES: Mapping[str, float] = FrozenDict()
+
+# What pipelines of transformers call the fields of an entity, in their order.
+# Source: https://huggingface.co/docs/transformers/main_classes/pipelines (TokenClassification).
+HUGGINGFACE_KEYS = {
+    "label": "entity_group",
+    "score": "score",
+    "text": "word",
+    "start": "start",
+    "end": "end",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,7 @@ class Entity:
         Raises:
             DataError: A field is missing or unknown.
         """
-        return _build(cls, facts)
+        return build(cls, facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +125,7 @@ class Prediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that are known by name, as JSON can hold them; no number is rounded."""
-        return _known(self)
+        return known_fields(self)
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> Self:
@@ -124,7 +134,7 @@ class Prediction:
         Raises:
             DataError: A field is unknown, or holds something else.
         """
-        return _build(cls, facts)
+        return build(cls, facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +241,9 @@ class Sentence:
         [0, 2, 'LOC']
         """
         nested = {name: getattr(self, name) for name in ("prediction", "source")}
-        return _known(self) | {name: _known(it) for name, it in nested.items() if it is not None}
+        return known_fields(self) | {
+            name: known_fields(it) for name, it in nested.items() if it is not None
+        }
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> "Sentence":
@@ -247,8 +259,8 @@ class Sentence:
         if (prediction := fields.get("prediction")) is not None:
             fields["prediction"] = Prediction.from_dict(prediction)
         if (source := fields.get("source")) is not None:
-            fields["source"] = _build(Source, source)
-        return _build(Sentence if prediction is None else PredictedSentence, fields)
+            fields["source"] = build(Source, source)
+        return build(Sentence if prediction is None else PredictedSentence, fields)
 
     def replace(self, **changes: Any) -> "Sentence":
         """Return a copy in which some fields have other values."""
@@ -287,6 +299,52 @@ class Sentence:
     def entities(self) -> tuple[Entity, ...]:
         """The gold entities."""
         return self.found_entities
+
+    def entities_as(self, style: EntityStyle) -> list[dict[str, Any]]:
+        """Return the entities of `found_spans` as dictionaries in the shape of another library.
+
+        Args:
+            style: "gliner" for `text`, `label`, `start`, `end` and `score`, as GLiNER returns them;
+                "huggingface" for `entity_group`, `score`, `word`, `start` and `end`, as pipelines
+                of transformers return them.
+
+        Returns:
+            A dictionary for each entity. `start` and `end` count characters, half open. Only
+            predicted entities have a `score`.
+
+        Raises:
+            ConfigError: There is no such style.
+
+        >>> Sentence(["New", "York"], spans=[Span(0, 2, "LOC")]).entities_as("huggingface")
+        [{'entity_group': 'LOC', 'word': 'New York', 'start': 0, 'end': 8}]
+        """
+        known = get_args(EntityStyle)
+        if style not in known:
+            raise ConfigError(
+                f"style: must be one of {', '.join(known)}. Got {style!r}."
+                f"{suggestion(style, known)}"
+            )
+        facts = [entity.to_dict() for entity in self.found_entities]
+        if style == "gliner":
+            return facts
+        return [{new: f[old] for old, new in HUGGINGFACE_KEYS.items() if old in f} for f in facts]
+
+    def to_html(self, *, page: bool = True) -> str:
+        """Show the text as HTML, with what is known about it: its entities, labels or attention.
+
+        Scores are shown when the pointer rests on an entity. The page needs no script, asks for
+        nothing from elsewhere, and is light or dark as the browser prefers.
+
+        Args:
+            page: Whether to return a whole page; otherwise what can stand inside of one.
+        """
+        from ner.data.html_view import fragment, html_page, sentence_html
+
+        return "\n".join(html_page([sentence_html(self)])) if page else fragment(self)
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        return self.to_html(page=False)
 
     def column(self, name: str) -> tuple[str, ...]:
         """Return the labels of tokens under a name: the predicted ones, or those that were read.
@@ -380,6 +438,22 @@ class PredictedSentence(Sentence):
         """The predicted entities; none if the model does not predict spans."""
         return self._scored(self.prediction.spans or (), self.prediction.scores)
 
+    def at_least(self, score: float) -> "PredictedSentence":
+        """Return a copy without the predicted entities whose score is less than `score`, in [0, 1].
+
+        Raises:
+            ConfigError: The score is not in [0, 1].
+        """
+        if not 0 <= score <= 1:
+            raise ConfigError(f"score: must be from 0 to 1. Got {score}.")
+        found = self.prediction
+        pairs = zip(found.spans or (), found.scores, strict=True)
+        kept = [(span, own) for span, own in pairs if own >= score]
+        if found.spans is None or len(kept) == len(found.spans):
+            return self
+        spans, scores = (tuple(one) for one in zip(*kept, strict=True)) if kept else ((), ())
+        return self.predicted(dataclasses.replace(found, spans=spans, scores=scores))
+
 
 def joined_offsets(tokens: Iterable[str]) -> Sequence[tuple[int, int]]:
     """Return the character ranges of tokens joined by single blanks.
@@ -412,41 +486,6 @@ def as_spans(spans: Iterable[Sequence[Any]]) -> tuple[Span, ...]:
     """Return spans, which may be `(start, end, label)`, as a tuple of `Span`."""
     found: tuple[Any, ...] = tuple(spans)
     return found if set(map(type, found)) <= {Span} else tuple(Span(*span) for span in found)
-
-
-def as_columns(columns: Mapping[str, Iterable[str]]) -> Mapping[str, tuple[str, ...]]:
-    """Return columns of strings by their names, which cannot be changed."""
-    return FrozenDict(zip(columns, map(tuple, columns.values()), strict=True))
-
-
-def as_floats(values: Iterable[Any]) -> tuple[float, ...]:
-    """Return numbers as a tuple, those of an array as numbers of Python; a tuple stays."""
-    return values if type(values) is tuple else tuple(map(float, values))
-
-
-def _known(value: Any) -> dict[str, Any]:
-    """Return the fields of a data class that differ from their defaults, as JSON can hold them."""
-    fields = ((field, getattr(value, field.name)) for field in dataclasses.fields(value))
-    return {field.name: plain(each) for field, each in fields if each != field.default}
-
-
-Result = TypeVar("Result")
-
-
-def _build(kind: type[Result], facts: Mapping[str, Any]) -> Result:
-    """Build a data class from its fields by name.
-
-    Raises:
-        DataError: A field is unknown or missing, or holds something else.
-    """
-    known = [field.name for field in dataclasses.fields(cast(Any, kind))]
-    for name in facts:
-        if name not in known:
-            raise DataError(f"{name}: unknown field of a {kind.__name__}.{suggestion(name, known)}")
-    try:
-        return kind(**facts)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{kind.__name__}: {error}") from None
 
 
 def _rounded(entity: Entity) -> str:

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, overload
 
 from ner.choices import Precision, RuntimeName
+from ner.data.attention_view import token_weights
 from ner.data.frozen_dict import FrozenDict, plain
 from ner.data.lines import listed, short
 from ner.data.sentence import Entity, PredictedSentence, Sentence
@@ -16,7 +17,6 @@ from ner.errors import TaskError
 from ner.evaluation.calibration import Calibration
 from ner.features.document_context import windows_with_context
 from ner.features.featurizer import Featurizer
-from ner.inference.attention_view import token_weights
 from ner.inference.batching import BATCH_TOKENS, BatchRunner
 from ner.inference.opening import Origin, open_model
 from ner.messages import Notify
@@ -84,6 +84,14 @@ class Classification:
         """
         labels, probabilities = tuple(facts["labels"]), FrozenDict(facts["probabilities"])
         return cls(labels, probabilities, PredictedSentence.from_dict(facts["sentence"]))
+
+    def to_html(self, *, page: bool = True) -> str:
+        """Show the text, its labels and the attention as HTML, see `Sentence.to_html`."""
+        return self.sentence.to_html(page=page)
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        return self.to_html(page=False)
 
     @property
     def label(self) -> str | None:
@@ -207,6 +215,37 @@ class Predictor:
         if self.task.column is None:
             raise self.task_error("column")
         return self.task.column
+
+    @overload
+    def __call__(
+        self, texts: str | Sentence, *, split: FindStarts | None = None
+    ) -> PredictedSentence: ...
+
+    @overload
+    def __call__(
+        self, texts: Iterable[str | Sentence], *, split: FindStarts | None = None
+    ) -> list[PredictedSentence]: ...
+
+    def __call__(
+        self, texts: str | Sentence | Iterable[str | Sentence], *, split: FindStarts | None = None
+    ) -> PredictedSentence | list[PredictedSentence]:
+        """Tag or label a text, or each text of a list, an array or a column of a table.
+
+        `pipe` does the same for a stream that need not fit into memory.
+
+        Args:
+            texts: A text, or several, in batches. Sentences are taken as well.
+            split: Finds the sentences of a text, as for `pipe`.
+
+        Returns:
+            The text with its `prediction`, or a list of such texts in the same order.
+
+        Raises:
+            TaskError: There is a `split`, but the model labels whole texts.
+        """
+        if isinstance(texts, str | Sentence):
+            return next(self.pipe([texts], split=split))
+        return list(self.pipe(texts, split=split))
 
     def tag(
         self,

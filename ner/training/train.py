@@ -68,7 +68,8 @@ def train(
     """Train a model.
 
     Args:
-        config: A TOML file or a `Config`; the defaults if there is none.
+        config: A TOML file, the name of a configuration that comes with the package, such as
+            "conll2003", or a `Config`; the defaults if there is none.
         out: Folder of the run; by default `runs/NAME`, with a number if that is taken.
         train: Training data: a file, a folder, a name such as `hub:conll2003` or `sample:train`, or
             data in memory: a list or generator of `Sentence` or of pairs `(tokens, tags)`, a data

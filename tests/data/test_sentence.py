@@ -329,3 +329,64 @@ def test_a_prediction_shows_what_is_known():
 
 def test_an_item_of_a_list_is_a_place_without_a_line():
     assert str(Source("train[3]")) == "train[3]"
+
+
+TAGGED = Sentence(["Ada", "left", "New", "York"]).predicted(
+    Prediction([(0, 1, "PER"), (2, 4, "LOC")], [0.75, 0.5])
+)
+
+
+def test_entities_have_the_shape_of_gliner():
+    assert TAGGED.entities_as("gliner") == [
+        {"text": "Ada", "label": "PER", "start": 0, "end": 3, "score": 0.75},
+        {"text": "New York", "label": "LOC", "start": 9, "end": 17, "score": 0.5},
+    ]
+
+
+def test_entities_have_the_shape_of_pipelines_of_transformers():
+    found = TAGGED.entities_as("huggingface")
+    assert found[1] == {
+        "entity_group": "LOC",
+        "score": 0.5,
+        "word": "New York",
+        "start": 9,
+        "end": 17,
+    }
+    assert list(found[0]) == ["entity_group", "score", "word", "start", "end"]
+
+
+def test_gold_entities_have_no_score_in_any_shape():
+    gold = Sentence(["Ada"], spans=[(0, 1, "PER")])
+    assert gold.entities_as("gliner") == [{"text": "Ada", "label": "PER", "start": 0, "end": 3}]
+    assert Sentence(["Ada"]).entities_as("huggingface") == []
+
+
+def test_an_unknown_shape_is_refused_with_a_suggestion():
+    with pytest.raises(ConfigError) as error:
+        TAGGED.entities_as("gliner2")
+    assert str(error.value) == (
+        "style: must be one of gliner, huggingface. Got 'gliner2'. Did you mean 'gliner'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("score", "labels"),
+    [(0, ["PER", "LOC"]), (0.5, ["PER", "LOC"]), (0.6, ["PER"]), (1, [])],
+    ids=["zero", "the lowest", "between", "one"],
+)
+def test_entities_of_a_low_score_are_left_out(score, labels):
+    kept = TAGGED.at_least(score)
+    assert [entity.label for entity in kept.entities] == labels
+    assert len(kept.prediction.scores) == len(labels)
+    assert kept.text == TAGGED.text
+
+
+def test_a_sentence_without_predicted_spans_has_no_low_scores():
+    found = Sentence(["a"], spans=[(0, 1, "X")]).predicted(Prediction(labels=("A",)))
+    assert found.at_least(1) is found
+
+
+@pytest.mark.parametrize("score", [-0.1, 1.5, float("nan")], ids=["negative", "large", "nan"])
+def test_a_score_is_a_probability(score):
+    with pytest.raises(ConfigError, match=r"score: must be from 0 to 1\."):
+        TAGGED.at_least(score)

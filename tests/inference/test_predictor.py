@@ -150,3 +150,27 @@ def test_a_model_that_was_never_in_a_folder_is_sent_whole(task):
     sent = pickle.loads(pickle.dumps(model))
     expected = [doc.prediction for doc in model.pipe(TEXTS[:3])]
     assert [doc.prediction for doc in sent.pipe(TEXTS[:3])] == expected
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_model_is_called_with_a_text_or_with_several(task):
+    model = untrained(TASKS[task])
+    texts = ["Ada left.", "", "Bob stayed in Bonn."]
+    found = model(texts)
+    assert found == list(model.pipe(texts)) == model(iter(texts)) == model(np.array(texts))
+    assert model(texts[0]) == next(model.pipe(texts[:1]))
+    assert model(Sentence(["Ada", "left"])) == model.tag_sentences([Sentence(["Ada", "left"])])[0]
+    assert model([]) == []
+
+
+def test_a_call_splits_texts_into_sentences(tiny_tagger):
+    text = "Awa Badjie left. ZIGUINCHOR"
+    split = ner.SentenceSplitter("en")
+    assert tiny_tagger(text, split=split) == tiny_tagger.tag(text, split=split)
+    assert tiny_tagger([text], split=split) == [tiny_tagger.tag(text, split=split)]
+
+
+@pytest.mark.parametrize("texts", [7, [7], [None], b"Ada"], ids=["number", "list", "none", "bytes"])
+def test_what_is_no_text_is_refused(tiny_tagger, texts):
+    with pytest.raises(TypeError):
+        tiny_tagger(texts)

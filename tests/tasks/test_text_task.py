@@ -1,12 +1,13 @@
 import functools
+import html
 import json
 import os
 import pickle
+import re
 import shutil
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -581,45 +582,35 @@ def test_without_attention_the_text_alone_is_shown(run, runs):
     out = run("classify", "--model", folder, "Rome has many", "--output", "pretty")[1]
     assert out.startswith("city ") and out.endswith("  Rome has many\n")
     page = run("classify", "--model", folder, "Rome has many", "--output", "html")[1]
-    assert "<p>Rome has many</p>" in page
+    assert '<p dir="auto">Rome has many</p>' in page
     assert "attention" not in json.loads(run("classify", "--model", folder, "Rome")[1])
     assert ner.load(folder).classify("Rome").attention == ()
 
 
-class Page(HTMLParser):
-    """Collect the text of paragraphs, headings and marks of a page."""
-
-    def __init__(self, content):
-        super().__init__()
-        self.open, self.found = [], {"p": [], "h2": [], "mark": []}
-        self.feed(content)
-
-    def handle_starttag(self, tag, attrs):
-        if tag in self.found:
-            self.open.append(tag)
-            self.found[tag].append("")
-
-    def handle_endtag(self, tag):
-        if tag in self.found:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        for tag in self.open:
-            self.found[tag][-1] += data
+def elements(page, tag):
+    """List what the elements of a kind hold, as text."""
+    inner = re.findall(rf"<{tag}\b[^>]*>(.*?)</{tag}>", page, re.DOTALL)
+    return [html.unescape(re.sub(r"<[^>]*>", "", content)) for content in inner]
 
 
-def test_a_page_shows_all_texts_with_their_tokens_marked(run, folder, classifier):
+def test_a_page_shows_all_texts_with_their_labels_and_tokens(run, folder, classifier):
     texts = ["Rome <script> has\told &amp; streets", "", "apple \U0001f600"]
     out = run("classify", "--model", folder, "--output", "html", stdin="\n".join(texts).encode())[1]
     assert out.startswith("<!DOCTYPE html>\n") and out.endswith("</html>\n")
-    page = Page(out).found
-    assert page["p"] == texts
-    assert page["mark"] == [w.text for text in texts for w in classifier.classify(text).attention]
-    labels = [classifier.classify(text).label or "(none)" for text in texts]
-    assert [heading.split(" ")[:2] for heading in page["h2"]] == [
-        [f"{number}.", label] for number, label in enumerate(labels, 1)
-    ]
+    found = [classifier.classify(text) for text in texts]
+    paragraphs = elements(out, "p")
+    assert paragraphs[1::2] == texts
+    labels = [answer.label or "(no" for answer in found]
+    assert [p.split(" ")[0] for p in paragraphs[::2]] == labels
+    assert elements(out, "i") == [w.text for answer in found for w in answer.attention]
+    assert elements(out, "h2") == ["1", "2", "3"]
     assert "<script" not in out
+
+
+def test_an_answer_is_shown_in_notebooks(classifier):
+    answer = classifier.classify("Rome")
+    assert answer._repr_html_() == answer.sentence._repr_html_()
+    assert elements(answer.to_html(), "b")[0].startswith("city ")
 
 
 def test_the_commands_for_taggers_and_classifiers_name_each_other(run, folder, tiny_model):

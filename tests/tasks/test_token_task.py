@@ -1,6 +1,7 @@
 """Labels of tokens without prefixes, all the way: gold, training, tagging, evaluation."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -218,6 +219,39 @@ def test_the_command_line_prints_columns(run, tmp_path, capsys):
     assert record["columns"] == {"pos": ["NOUN", "VERB", "PUNCT"]}
     assert len(record["scores"]["pos"]) == 3
     assert "spans" not in record
+
+
+def test_a_page_shows_the_labels_of_tokens(run, capsys):
+    model = run[0] / "model"
+    page = command(capsys, "tag", "--model", model, "Ada stops .", "--output", "html")[1]
+    assert re.findall(r">([^<]+)<rt [^>]+>(\w+)</rt>", page) == [
+        ("Ada", "NOUN"),
+        ("stops", "VERB"),
+        (".", "PUNCT"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--output", "label-studio"],
+        ["--output", "doccano"],
+        ["--output", "brat", "--out", "new"],
+        ["--min-score", "0.5"],
+    ],
+    ids=["Label Studio", "doccano", "brat", "a score"],
+)
+def test_what_is_for_entities_alone_is_refused(run, tmp_path, monkeypatch, capsys, options):
+    monkeypatch.chdir(tmp_path)
+    model = run[0] / "model"
+    with pytest.raises(SystemExit) as stopped:
+        main(["tag", "Ada", "--model", str(model), *options])
+    assert stopped.value.code == 2
+    given = " ".join(options[:2]) if "--output" in options else "--min-score"
+    assert capsys.readouterr().err == (
+        f"{given}: needs a model that finds entities. Got one that labels tokens.\n"
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_column_file_gets_the_predicted_column_at_its_end(run, tmp_path, capsys):

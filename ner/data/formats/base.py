@@ -14,6 +14,7 @@ SPANS, LABELS, PARTIAL = "spans", "labels", "partial annotation"
 TOKENS, SPACING, IDS, DOCUMENTS, SCORES = "tokens", "spacing", "ids", "documents", "scores"
 EMPTY = "sentences without tokens"
 NO_SPANS = "that there are no spans"
+LABELS_BESIDE_SPANS = "labels beside spans"
 BLANK_TOKENS = "tokens of white space"
 
 # What every format of whole texts with character offsets can hold.

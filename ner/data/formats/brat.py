@@ -4,7 +4,8 @@ A source is a folder of such pairs, or one of the two files of a pair. Each text
 sentence, also if it has many lines, and its id is the name of its file. A text without annotation
 file is not annotated. A span whose fragments are separated only by white space, as brat writes
 a span that continues on the next line, is one span; a span with other gaps counts as overlapping.
-Relations, events, attributes and comments are counted.
+Relations, events, attributes and comments are counted. The scores of predicted spans are written as
+comments, which brat shows beside the span.
 
 Source: https://brat.nlplab.org/standoff.html.
 """
@@ -16,6 +17,7 @@ from ner.data.compressed import created
 from ner.data.formats.base import (
     EMPTY,
     IDS,
+    SCORES,
     SPACING,
     SPANS,
     Format,
@@ -32,7 +34,7 @@ from ner.data.lines import (
     replace_surrogates,
     short,
 )
-from ner.data.sentence import Sentence, Source
+from ner.data.sentence import PredictedEntity, Sentence, Source
 from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, has_gaps, refuse_gaps
 from ner.errors import DataError
 from ner.files import together
@@ -183,6 +185,8 @@ def _annotation_lines(sentence: Sentence, where: str) -> Iterator[str]:
             )
         covered = replace_surrogates(entity.text).replace("\n", " ").replace("\r", " ")
         yield f"T{i}\t{entity.label} {entity.start} {entity.end}\t{covered}\n"
+        if isinstance(entity, PredictedEntity):
+            yield f"#{i}\tAnnotatorNotes T{i}\tscore {entity.score:.6f}\n"
 
 
 def _lost(sentence: Sentence) -> Iterator[str]:
@@ -193,7 +197,7 @@ def _lost(sentence: Sentence) -> Iterator[str]:
 FORMAT = Format(
     "brat",
     "standoff files of brat: a folder, or a pair of .txt and .ann",
-    frozenset({SPANS, SPACING, IDS, EMPTY}),
+    frozenset({SPANS, SPACING, IDS, EMPTY, SCORES}),
     read_brat,
     save=write_brat,
     endings=(ANNOTATION_ENDING,),

@@ -34,11 +34,12 @@ from ner.data.formats.base import (
     ALL_CONTENT,
     BLANK_TOKENS,
     IDS,
+    LABELS_BESIDE_SPANS,
     RECORD_ROLES,
+    SCORES,
     TEXT_CONTENT,
     TOKENS,
     Format,
-    sentence_name,
     without_options,
 )
 from ner.data.formats.columns import SPAN_NAMES, TAG, TAG_LIST_NAMES, check_no_or
@@ -69,7 +70,6 @@ from ner.data.partial import (
 )
 from ner.data.sentence import PredictedEntity, Prediction, Sentence, Source
 from ner.data.spans import CharSpan, FieldError, Notes
-from ner.errors import DataError
 
 LABEL_KEYS = ("label", "labels", "accept")
 ALLOWED_KEY = "allowed"
@@ -132,23 +132,25 @@ def write_json(sentences: Iterable[Sentence]) -> Iterator[str]:
 def write_doccano(sentences: Iterable[Sentence]) -> Iterator[str]:
     """Yield a JSON object for each sentence, without newline, for doccano to import.
 
-    Raises:
-        DataError: A sentence has both spans and labels, for which doccano has one field.
+    doccano has one field for spans and for labels; labels beside spans are left out. Scores of
+    predicted spans become metadata, as do all fields that doccano does not know.
     """
-    for number, sentence in enumerate(sentences, 1):
+    for sentence in sentences:
         record: dict[str, Any] = {} if sentence.id is None else {"id": sentence.id}
         record["text"] = sentence.text
-        is_annotated = sentence.found_spans is not None
-        if is_annotated and sentence.labels:
-            raise DataError(
-                f"{sentence_name(sentence, number)}: for doccano, a sentence must have either "
-                f"spans or labels. Got both, with the labels {short(list(sentence.labels))}."
-            )
-        if is_annotated:
-            record["label"] = [[e.start, e.end, e.label] for e in sentence.found_entities]
+        if sentence.found_spans is not None:
+            found = sentence.found_entities
+            record["label"] = [[e.start, e.end, e.label] for e in found]
+            scores = [e.score for e in found if isinstance(e, PredictedEntity)]
+            record |= {"scores": scores} if scores else {}
         elif sentence.labels:
             record["label"] = sentence.labels
         yield dump(record)
+
+
+def _doccano_loses(sentence: Sentence) -> Iterator[str]:
+    if sentence.labels and sentence.found_spans is not None:
+        yield LABELS_BESIDE_SPANS
 
 
 def write_prodigy(sentences: Iterable[Sentence]) -> Iterator[str]:
@@ -468,11 +470,12 @@ FORMATS = (
     Format(
         "doccano",
         "JSON lines for doccano",
-        TEXT_CONTENT | {IDS},
+        TEXT_CONTENT | {IDS, SCORES},
         _read_lines,
         without_options(write_doccano),
         options=READ_OPTIONS,
         roles=RECORD_ROLES,
+        loses=_doccano_loses,
     ),
     Format(
         "prodigy",

@@ -5,16 +5,25 @@ results of the type "choices" are labels of the text. If a task has several anno
 marked as ground truth counts, or all of them if they agree. Cancelled annotations do not count.
 A task without annotations is not annotated.
 
-Predicted spans are written as `predictions`, gold spans as `annotations`, under the names of Label
-Studio's own template for named entities ("label" and "text").
+Predicted spans are written as `predictions` with their scores, gold spans as `annotations`, under
+the names of Label Studio's own template for named entities ("label" and "text").
 
-Source: https://labelstud.io/guide/task_format, https://labelstud.io/guide/export.
+Source: https://labelstud.io/guide/task_format, https://labelstud.io/guide/export,
+https://labelstud.io/guide/predictions.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ner.data.formats.base import DOCUMENTS, IDS, NO_SPANS, TEXT_CONTENT, Format, without_options
+from ner.data.formats.base import (
+    DOCUMENTS,
+    IDS,
+    NO_SPANS,
+    SCORES,
+    TEXT_CONTENT,
+    Format,
+    without_options,
+)
 from ner.data.formats.json_text import dump_list, list_reader
 from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import (
@@ -27,8 +36,9 @@ from ner.data.formats.records import (
     text_sentence,
 )
 from ner.data.lines import short
-from ner.data.sentence import Sentence, Source
+from ner.data.sentence import Entity, PredictedEntity, Sentence, Source
 from ner.data.spans import CharSpan, FieldError, Notes
+from ner.extras import DISTRIBUTION
 
 TEXT_KEY = "text"
 
@@ -126,37 +136,56 @@ def _task(sentence: Sentence) -> dict[str, Any]:
     task["data"] = {TEXT_KEY: sentence.text}
     if sentence.document is not None:
         task["data"]["document"] = sentence.document
-    results: list[dict[str, Any]] = [
-        {
-            "from_name": "label",
-            "to_name": TEXT_KEY,
-            "type": "labels",
-            "value": {"start": e.start, "end": e.end, "text": e.text, "labels": [e.label]},
-        }
-        for e in sentence.found_entities
-    ]
-    if sentence.labels:
-        choices = {"choices": sentence.labels}
-        results.append(
-            {"from_name": "choice", "to_name": TEXT_KEY, "type": "choices", "value": choices}
-        )
-    if sentence.prediction is not None and sentence.prediction.spans is not None:
-        task["predictions"] = [{"result": results}]
-    elif sentence.spans is not None or sentence.labels:
-        task["annotations"] = [{"result": results}]
+    spans = [_span_result(entity, i) for i, entity in enumerate(sentence.found_entities, 1)]
+    choices = [_choice_result(sentence.labels)] if sentence.labels else []
+    if _is_predicted(sentence):
+        task["predictions"] = [_prediction(spans)]
+        spans = []
+    if spans or choices or (sentence.spans is not None and "predictions" not in task):
+        task["annotations"] = [{"result": spans + choices}]
     return task
+
+
+def _span_result(entity: Entity, number: int) -> dict[str, Any]:
+    """Return an entity as a result; only predicted ones have a score and need a name."""
+    result: dict[str, Any] = {"from_name": "label", "to_name": TEXT_KEY, "type": "labels"}
+    result["value"] = {
+        "start": entity.start,
+        "end": entity.end,
+        "text": entity.text,
+        "labels": [entity.label],
+    }
+    if isinstance(entity, PredictedEntity):
+        result |= {"id": f"entity-{number}", "score": entity.score}
+    return result
+
+
+def _choice_result(labels: Sequence[str]) -> dict[str, Any]:
+    value = {"choices": labels}
+    return {"from_name": "choice", "to_name": TEXT_KEY, "type": "choices", "value": value}
+
+
+def _prediction(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return results as a prediction; Label Studio can show texts with the lowest score first."""
+    scores = [result["score"] for result in results]
+    overall = {"score": min(scores)} if scores else {}
+    return {"model_version": DISTRIBUTION, **overall, "result": results}
+
+
+def _is_predicted(sentence: Sentence) -> bool:
+    return sentence.prediction is not None and sentence.prediction.spans is not None
 
 
 def _lost(sentence: Sentence) -> Iterator[str]:
     """Results that are choices alone do not say whether somebody looked for spans."""
-    if sentence.labels and sentence.found_spans == ():
+    if sentence.labels and sentence.found_spans == () and not _is_predicted(sentence):
         yield NO_SPANS
 
 
 FORMAT = Format(
     "label-studio",
     "JSON of Label Studio",
-    TEXT_CONTENT | {IDS, DOCUMENTS},
+    TEXT_CONTENT | {IDS, DOCUMENTS, SCORES},
     list_reader(_read_task),
     without_options(write_label_studio),
     options=frozenset({"offsets"}),

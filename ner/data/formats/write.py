@@ -19,6 +19,7 @@ from ner.data.formats.base import (
     EMPTY,
     IDS,
     LABELS,
+    LABELS_BESIDE_SPANS,
     PARTIAL,
     SCORES,
     SPACING,
@@ -40,7 +41,7 @@ from ner.display import visible
 from ner.errors import ConfigError, DataError
 
 # Annotation is refused if a format cannot hold it, unless it may be dropped.
-ANNOTATION = (SPANS, LABELS, PARTIAL)
+ANNOTATION = (SPANS, LABELS, LABELS_BESIDE_SPANS, PARTIAL)
 SURROGATES = "lone surrogates"
 
 

@@ -5,9 +5,12 @@ import sys
 
 import pytest
 
+from ner.data.formats.base import WriteOptions
 from ner.data.formats.options import ReadOptions
 from ner.data.formats.read import read_sentences, stream_sentences
 from ner.data.formats.registry import FORMATS
+from ner.data.formats.write import write_sentences
+from ner.data.sentence import Prediction, Sentence
 from ner.data.spans import Notes
 from ner.errors import DataError, MissingExtraError
 from tests.data.corpora import error_line, write
@@ -680,3 +683,67 @@ def test_annotators_agree_though_one_of_them_repeats_the_text(tmp_path):
     path = write(tmp_path / "a.json", json.dumps([task]))
     (sentence,) = stream_sentences(path, format="label-studio")
     assert sentence.spans == ((0, 1, "PER"),)
+
+
+PREDICTED = Sentence(["Ada", "left", "Bonn"], labels=["news"], id="n1").predicted(
+    Prediction([(0, 1, "PER"), (2, 3, "LOC")], [0.75, 0.5])
+)
+
+
+def written(sentence, name):
+    """Write a sentence in a format of lines; the content of the file."""
+    return "\n".join(FORMATS[name].lines([sentence], WriteOptions()))
+
+
+def test_predictions_are_tasks_of_label_studio_that_can_be_sorted_by_score():
+    (task,) = json.loads(written(PREDICTED, "label-studio"))
+    assert task["id"] == "n1" and task["data"] == {"text": "Ada left Bonn"}
+    (prediction,) = task["predictions"]
+    assert (prediction["model_version"], prediction["score"]) == ("lattice-ner", 0.5)
+    assert prediction["result"][0] == {
+        "id": "entity-1",
+        "from_name": "label",
+        "to_name": "text",
+        "type": "labels",
+        "score": 0.75,
+        "value": {"start": 0, "end": 3, "text": "Ada", "labels": ["PER"]},
+    }
+    assert len({result["id"] for result in prediction["result"]}) == 2
+    # What somebody annotated is no prediction.
+    (annotation,) = task["annotations"]
+    assert [result["value"] for result in annotation["result"]] == [{"choices": ["news"]}]
+
+
+def test_a_prediction_of_nothing_has_no_score_and_is_no_annotation():
+    nothing = Sentence(["Ada"]).predicted(Prediction((), ()))
+    (task,) = json.loads(written(nothing, "label-studio"))
+    assert task["predictions"] == [{"model_version": "lattice-ner", "result": []}]
+    assert "annotations" not in task
+    assert json.loads(written(nothing, "doccano")) == {"text": "Ada", "label": []}
+
+
+def test_scores_are_metadata_in_doccano():
+    assert json.loads(written(PREDICTED, "doccano")) == {
+        "id": "n1",
+        "text": "Ada left Bonn",
+        "label": [[0, 3, "PER"], [9, 13, "LOC"]],
+        "scores": [0.75, 0.5],
+    }
+
+
+def test_scores_are_notes_of_spans_in_brat(tmp_path):
+    lost = write_sentences([PREDICTED], tmp_path, FORMATS["brat"], drop=True).lost
+    assert (tmp_path / "n1.ann").read_text(encoding="utf-8").splitlines() == [
+        "T1\tPER 0 3\tAda",
+        "#1\tAnnotatorNotes T1\tscore 0.750000",
+        "T2\tLOC 9 13\tBonn",
+        "#2\tAnnotatorNotes T2\tscore 0.500000",
+    ]
+    assert dict(lost) == {"labels": 1}
+
+
+@pytest.mark.parametrize("name", ["label-studio", "doccano", "brat"])
+def test_a_loss_of_a_prediction_is_listed(tmp_path, name):
+    lost = write_sentences([PREDICTED], tmp_path / "out", FORMATS[name], drop=True).lost
+    expected = {"label-studio": {}, "doccano": {"labels beside spans": 1}, "brat": {"labels": 1}}
+    assert dict(lost) == expected[name]

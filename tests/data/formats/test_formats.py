@@ -624,7 +624,7 @@ def test_telling_and_reading_import_no_library_of_a_format():
         pytest.param(
             "doccano",
             FULL.replace(columns={}),
-            "sentence 1: for doccano, a sentence must have either spans or label",
+            "sentence 1: doccano cannot hold labels beside spans. Drop it, or cho",
             id="doccano, spans and labels",
         ),
         pytest.param(

@@ -1,20 +1,17 @@
 import re
-from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ner.data.sentence import Prediction, Sentence
-from ner.errors import ConfigError
-from ner.inference.attention_view import (
+from ner.data.attention_view import (
     RESET,
     SHADES,
-    html_page,
-    shade_html,
     shade_terminal,
     token_weights,
 )
+from ner.data.sentence import Prediction, Sentence
+from ner.errors import ConfigError
 
 TEXT = "  It\u2019s  <b>very</b>\n\tgood & \U0001f600 cheap!  "
 ESCAPE = re.compile("\x1b\\[[0-9;]*m")
@@ -30,38 +27,17 @@ def even(sentence):
     return [1 / len(sentence)] * len(sentence)
 
 
-class Reader(HTMLParser):
-    """Read a fragment or a page back: its tags, its text, and the text of each mark."""
-
-    def __init__(self, content):
-        super().__init__()
-        self.tags, self.text, self.marks = [], "", []
-        self.feed(content)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        if tag == "mark":
-            self.marks.append([dict(attrs), ""])
-
-    def handle_endtag(self, tag):
-        self.tags.append("/" + tag)
-
-    def handle_data(self, data):
-        self.text += data
-        if self.tags[-1:] == ["mark"]:
-            self.marks[-1][1] += data
-
-
 @given(st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Zl", "Zp"]), max_size=30))
-def test_all_of_a_text_is_shown_and_all_tokens_are_marked(text):
+def test_all_of_a_text_is_shown(text):
     sentence = cut(text)
     weights = even(sentence) if len(sentence) else []
     assert ESCAPE.sub("", shade_terminal(sentence, weights)) == sentence.text
-    read = Reader(shade_html(sentence, weights))
-    assert read.text == sentence.text
-    assert tuple(shown for _, shown in read.marks) == sentence.tokens
-    assert set(read.tags) <= {"p", "/p", "mark", "/mark"}
+
+
+def test_a_range_that_two_words_share_is_shown_once():
+    # As in treebanks, where "du" is the two words "de" and "le".
+    sentence = Sentence(["de", "le", "pain"], "du pain", [(0, 2), (0, 2), (3, 7)])
+    assert shade_terminal(sentence, [0.5, 0.25, 0.25], color=False) == "du[50][25] pain[25]"
 
 
 def test_shades_grow_with_weights_and_the_heaviest_token_has_the_full_one():
@@ -69,10 +45,6 @@ def test_shades_grow_with_weights_and_the_heaviest_token_has_the_full_one():
     shown = shade_terminal(sentence, [0.4, 0.0, 0.2, 0.012])
     full, half = (f"\x1b[48;5;{SHADES[i]};38;5;16m" for i in (6, 3))
     assert shown == f"{full}a{RESET} b {half}c{RESET} d"
-    marks = Reader(shade_html(sentence, [0.4, 0.0, 0.2, 0.012])).marks
-    assert [mark["title"] for mark, _ in marks] == ["0.4000", "0.0000", "0.2000", "0.0120"]
-    strengths = [re.findall(r"[\d.]+", mark["style"])[-1] for mark, _ in marks]
-    assert strengths == ["1.00", "0.00", "0.50", "0.03"]
 
 
 def test_without_colours_weights_are_percentages_and_no_order_is_given():
@@ -93,36 +65,12 @@ def test_a_text_cannot_give_the_terminal_orders(color):
     assert plain == r"a\u001b[2Jb\u0007 \u009b31m\u000d c" + "\n\td"
 
 
-def test_html_holds_no_markup_of_the_text_and_no_half_characters():
-    sentence = cut("<script>alert('x')</script> &amp; \ud83d \x00")
-    shaded = shade_html(sentence, even(sentence), caption="<i>")
-    page = "\n".join(html_page([shaded], title="</title><b>"))
-    assert "<script" not in page and "<i>" not in page and "<b>" not in page
-    page.encode("utf-8")
-    read = Reader(page)
-    shown = sentence.text.replace("\ud83d", r"\ud83d").replace("\x00", r"\u0000")
-    assert shown in read.text
-
-
-def test_a_page_is_whole_and_asks_for_nothing_from_elsewhere():
-    shaded = [shade_html(cut(TEXT), even(cut(TEXT))), shade_html(cut("b"), [1.0], "Two")]
-    page = "\n".join(html_page(shaded))
-    read = Reader(page)
-    assert page.startswith("<!DOCTYPE html>\n")
-    assert read.tags.count("p") == read.tags.count("/p") == 2
-    assert TEXT in read.text and "Two" in read.text
-    assert not re.search(r"https?:|src=|url\(|<link|@import", page)
-
-
 def test_without_weights_the_text_alone_is_shown():
     assert shade_terminal(cut(TEXT), None) == TEXT
-    read = Reader(shade_html(cut(TEXT), None))
-    assert (read.text, read.tags) == (TEXT, ["p", "/p"])
 
 
 def test_an_empty_text_gives_an_empty_view():
     assert shade_terminal(Sentence([]), []) == ""
-    assert shade_html(Sentence([]), ()) == "<p></p>"
     assert token_weights(Sentence([])) == ()
 
 
