@@ -141,19 +141,24 @@ class StoredWeights(Mapping[str, NDArray[Any]]):
     def __getitem__(self, name: str) -> NDArray[Any]:
         if name not in self._names:
             raise KeyError(name)
-        try:
-            array = self._file.get_tensor(name)
-            scales = self._file.get_tensor(name + SCALES) if name in self._scaled else None
-        except (SafetensorError, TypeError, ValueError, AttributeError) as error:
-            # numpy lacks some of the types that the format knows
-            raise _not_whole(self._path.parent, error) from error
-        if scales is not None:
+        array = self.as_stored(name)
+        if name in self._scaled:
+            scales = self.as_stored(name + SCALES)
             if (array.dtype, array.shape[:1]) != (np.int8, scales.shape) or array.ndim != 2:
                 raise ModelFolderError(
                     f"{self._path.parent}: {WEIGHTS}: {name} must be rows of int8, each with a "
                     f"scale. Got {array.dtype} of the shape {array.shape}."
                 )
             array = from_int8(array, scales)
+        return array
+
+    def as_stored(self, name: str) -> NDArray[Any]:
+        """Return an array as it is in the file, in eight bits or their scales too."""
+        try:
+            array = self._file.get_tensor(name)
+        except (SafetensorError, TypeError, ValueError, AttributeError) as error:
+            # numpy lacks some of the types that the format knows
+            raise _not_whole(self._path.parent, error) from error
         _check_finite(name, array, str(self._path.parent))
         return array
 

@@ -21,7 +21,7 @@ MODEL_GRAPH, MODEL_FUNCTIONS = 7, 25
 GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_SPARSE = 1, 5, 15
 NODE_OPERATOR, NODE_ATTRIBUTE = 4, 5
 ATTRIBUTE_TENSORS, ATTRIBUTE_GRAPHS, ATTRIBUTE_SPARSE = (5, 10), (6, 11), (22, 23)
-TENSOR_EXTERNAL = 13
+TENSOR_NAME, TENSOR_EXTERNAL = 8, 13
 ENTRY_KEY, ENTRY_VALUE = 1, 2
 
 # Kinds of fields: a number of any length, eight bytes, a field with its length, four bytes.
@@ -43,6 +43,20 @@ def check_graph(content: bytes, weights: str) -> None:
             raise ValueError("one with functions")
         if field == MODEL_GRAPH:
             _check_graph(value, weights.encode(), DEEPEST)
+
+
+def outside_names(content: bytes) -> Iterator[str]:
+    """Yield the names of the weights of a graph that are in another file.
+
+    Args:
+        content: The content of a file that `check_graph` has let pass.
+    """
+    for field, graph in _fields(memoryview(content)):
+        for inner, tensor in _fields(graph) if field == MODEL_GRAPH else ():
+            if inner == GRAPH_INITIALIZER:
+                facts = dict(_fields(tensor))
+                if TENSOR_EXTERNAL in facts and TENSOR_NAME in facts:
+                    yield bytes(facts[TENSOR_NAME]).decode("utf-8", "replace")
 
 
 def _check_graph(graph: memoryview, weights: bytes, depth: int) -> None:

@@ -13,7 +13,7 @@ The tables of words.onnx lie in model.safetensors. Large ones are mapped into me
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,16 +25,13 @@ from ner.crf.forward_backward import Edges
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
 from ner.files import MAPPED_FROM, SafetensorsHeader, utf8_path
-from ner.inference.graph_check import check_graph
+from ner.inference.graph_check import check_graph, outside_names
 from ner.model_folder import GRAPHS, WEIGHTS, WORDS_GRAPH, StoredWeights
 from ner.tasks import Task
 from ner.tasks.base import HeadName
 
 # The key in a graph for the digest of the header of the weights that it was made with.
 WEIGHTS_KEY = "weights"
-
-# How the names of tables end, of which a graph has no copy.
-TABLE = ".table.weight"
 
 # Bytes of a graph at most: protocol buffers have no more.
 MAX_GRAPH = 2**31
@@ -73,20 +70,15 @@ class Graph:
         if not (folder / name).is_file():
             raise ModelFolderError(f"{folder}: {name} must be there. Got no such file.")
         self._file = f"{folder}: {name}"
-        try:
-            check_graph((folder / name).read_bytes(), WEIGHTS)
-        except ValueError as error:
-            raise ModelFolderError(
-                f"{self._file} must be a graph of a model. Got {error}."
-            ) from None
+        content = self._read(folder / name)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = FATAL
         # Texts have many lengths, and the plan of the memory for each would never be freed.
         options.enable_mem_pattern = False
-        self._tables = _read_tables(folder, name)
+        self._weights = _read_weights(folder, outside_names(content))
         try:
-            options.add_external_initializers(list(self._tables), list(self._tables.values()))
+            options.add_external_initializers(list(self._weights), list(self._weights.values()))
             with utf8_path(folder) as place:
                 self._session = onnxruntime.InferenceSession(
                     place / name,
@@ -119,14 +111,18 @@ class Graph:
                 f"{self._file} must compute {result}. Got {', '.join(self.sizes)}."
             )
 
-    def _check(self, path: Path) -> None:
-        size = path.stat().st_size
+    def _read(self, path: Path) -> bytes:
+        """Return the content of a graph that may be run."""
         try:
-            if size > MAX_GRAPH:
+            if (size := path.stat().st_size) > MAX_GRAPH:
                 raise ValueError(f"{size} bytes")
-            check_graph(path.read_bytes(), WEIGHTS)
+            content = path.read_bytes()
+            check_graph(content, WEIGHTS)
         except ValueError as error:
-            raise ModelFolderError(f"{self._file} must be a graph of ner. Got {error}.") from None
+            raise ModelFolderError(
+                f"{self._file} must be a graph of a model. Got {error}."
+            ) from None
+        return content
 
     def run(
         self, arrays: Mapping[str, Any], shapes: Mapping[str, tuple[int | None, ...]]
@@ -167,20 +163,18 @@ class Graph:
         return results
 
 
-def _read_tables(folder: Path, name: str) -> dict[str, onnxruntime.OrtValue]:
-    """Read the tables that a graph has in the file of weights, except large ones.
+def _read_weights(folder: Path, names: Iterable[str]) -> dict[str, onnxruntime.OrtValue]:
+    """Read the weights that a graph has in the file of weights, except large ones.
 
     The runtime would map all of them into memory, and a process dies if the file of a mapping is
     cut off. The values must live as long as the graph.
     """
-    graph = (folder / name).read_bytes()
     arrays = SafetensorsHeader.read(folder / WEIGHTS).arrays
     weights = StoredWeights(folder / WEIGHTS)
     return {
-        table: onnxruntime.OrtValue.ortvalue_from_numpy(weights[table])
-        for table in weights
-        if table.endswith(TABLE) and table.encode() in graph
-        if np.subtract(*arrays[table]["data_offsets"][::-1]) < MAPPED_FROM
+        name: onnxruntime.OrtValue.ortvalue_from_numpy(weights.as_stored(name))
+        for name in names
+        if name in arrays and np.subtract(*arrays[name]["data_offsets"][::-1]) < MAPPED_FROM
     }
 
 
