@@ -17,6 +17,16 @@ torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Replace what is not UTF-8 in the output of a test: workers send their reports as UTF-8."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
+
+
 @pytest.fixture
 def bfloat16():
     """Skip where oneDNN is held below the instruction set by which torch decides to ask it."""

@@ -34,6 +34,7 @@ from ner.nn.heads import CRFHead
 from ner.nn.model import Model
 from ner.nn.runtime import TorchRuntime, load_network
 from ner.tasks import SpanTask
+from ner.training.settings import network_settings
 from tests.networks import case_name, choices, feature_sets, networks, write_store
 from tests.tolerance import additions, float32_bound
 
@@ -94,7 +95,7 @@ def make_model(network, features, store):
     featurizer = build_featurizer(TRAINING, **features)
     sizes = {"words.size": WIDTH, "encoder.size": 6, "characters.output_size": 6}
     sizes["bigrams.size"] = 3
-    settings = Config().updated(sizes | network).model_dump(mode="json")
+    settings = network_settings(Config().updated(sizes | network))
     task = SpanTask(tuple(tag_set(["LOC", "PER"], "BIOES")), "BIOES")
     torch.manual_seed(2)
     built = build_model(settings, featurizer, task)
