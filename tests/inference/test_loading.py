@@ -17,6 +17,7 @@ from ner.model_folder import ModelFolder, load_model, save_model
 from ner.nn.building import build_model
 from ner.nn.runtime import choose_device, load_network, take_weights
 from ner.tasks import SpanTask, TextTask, TokenTask
+from ner.training.settings import network_settings
 
 SENTENCES = [Sentence(["Ada", "saw", "Berlin"])]
 
@@ -24,7 +25,7 @@ SENTENCES = [Sentence(["Ada", "saw", "Berlin"])]
 def make_parts(sentences=SENTENCES, labels=("LOC",)):
     """Build an untrained model, and the parts of its folder."""
     small = {"words.size": 4, "encoder.size": 3, "characters.output_size": 2}
-    network = Config().updated(small).model_dump(mode="json")
+    network = network_settings(Config().updated(small))
     featurizer, tags = build_featurizer(sentences), tag_set(labels, "BIO")
     model = build_model(network, featurizer, SpanTask(tuple(tags), "BIO"))
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}

@@ -195,7 +195,7 @@ def test_a_model_without_its_function_is_refused_in_one_line(tmp_path):
     assert str(error.value) == f"{tmp_path / 'run/model'}: {message}"
     with pytest.raises(ModelFolderError) as error:
         train(tmp_path / "more", init=tmp_path / "run/model")
-    assert str(error.value) == f"init: {message}"
+    assert str(error.value) == f"{tmp_path / 'run/model'}: {message}"
     assert not (tmp_path / "more").exists()
 
 

@@ -23,6 +23,7 @@ RECIPES = {
     "conll2002": (8_323, 16, 20),
     "conll2003": (14_041, 16, 25),
     "conll2003_glove": (14_041, 16, 25),
+    "english": (17_504, 32, 10),
     "resume_zh": (3_821, 4, 8),
     "sample": (1_277, 16, 15),
     "sst2": (6_920, 16, 8),
@@ -103,9 +104,10 @@ def train(out, **arguments):
 
 
 @pytest.mark.usefixtures("few_epochs")
-def test_a_run_says_and_keeps_what_it_chose(tmp_path, capsys):
+def test_a_run_says_and_keeps_what_it_chose(tmp_path, caplog):
+    caplog.set_level("INFO", "ner")
     train(tmp_path)
-    assert "batch_size 4, epochs 3: chosen for 8 training sentences\n" in capsys.readouterr().err
+    assert "batch_size 4, epochs 3: chosen for 8 training sentences" in caplog.messages
     for file in (tmp_path / "config.toml", tmp_path / "model/config.toml"):
         training = load_config(file).training
         assert (training.batch_size, training.epochs) == (4, 3)
@@ -132,15 +134,17 @@ def test_a_run_that_chose_resumes_to_the_same_weights(tmp_path):
 
 
 @pytest.mark.usefixtures("few_epochs")
-def test_the_held_out_tenth_does_not_count(tmp_path, capsys):
+def test_the_held_out_tenth_does_not_count(tmp_path, caplog):
+    caplog.set_level("INFO", "ner")
     train(tmp_path, train=sample(count=40), dev=None)
-    assert "chosen for 36 training sentences" in capsys.readouterr().err
+    assert "chosen for 36 training sentences" in caplog.text
 
 
-def test_a_model_below_the_dictionary_gets_advice(tmp_path, capsys):
+def test_a_model_below_the_dictionary_gets_advice(tmp_path, caplog):
+    caplog.set_level("INFO", "ner")
     # The dictionary knows all of its own sentences, and the model learns nothing.
     train(tmp_path, training={"epochs": 1, "learning_rate": 1e-12, "threads": 1})
-    (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("Advice: ")]
+    (line,) = [x for x in caplog.messages if x.startswith("Advice: ")]
     assert line == (
         "Advice: the model scores less than a dictionary of the training names on the development "
         "data: F1 0.00, not 100.00. What can help: more annotated sentences, more than 2 steps "

@@ -650,6 +650,8 @@ def test_brat_needs_a_new_folder_and_a_name_for_each_text(tmp_path):
         DataError, match=r"sentence 2: ids must differ, as they name files\. Got 'X' twice\."
     ):
         write_sentences(twice, tmp_path / "out", FORMATS["brat"])
+    assert not (tmp_path / "out").exists()
+    write_sentences(twice[:1], tmp_path / "out", FORMATS["brat"])
     with pytest.raises(DataError, match=r"out: must be a new or empty folder"):
         write_sentences(twice[:1], tmp_path / "out", FORMATS["brat"])
     odd = Sentence(["a"], spans=[(0, 1, "X")], id="../x")
