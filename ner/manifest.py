@@ -63,7 +63,8 @@ NUMBERS = Rule("be a list of numbers", lambda v: type(v) is list and all(map(num
 
 # A setting of the network. Which settings there are, and their ranges, is checked where the
 # network is built; nothing else reads them.
-SETTINGS = (flag, text, number(), NUMBERS, strings())
+names = Rule("be a list of strings", lambda v: type(v) is list and set(map(type, v)) <= {str})
+SETTINGS = (flag, text, number(), NUMBERS, names)
 setting = Rule(
     "be a setting",
     lambda v: v is None or any(rule.holds(v) for rule in SETTINGS),
@@ -82,9 +83,6 @@ NETWORK = Table(
         "build": text,
     }
 )
-
-# Names of columns, of which "-" may stand for several that are left out.
-names = Rule("be a list of strings", lambda v: type(v) is list and set(map(type, v)) <= {str})
 
 # How a corpus was read, which other corpora of its format are read alike.
 READING = Table(

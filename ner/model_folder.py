@@ -257,7 +257,7 @@ def load_model(path: str | Path, build: Callable[[Any], Any] | None = None) -> M
     kind = manifest.get("task")
     if isinstance(kind, str) and kind not in TASKS:
         raise ModelFolderError(
-            f"{folder}: must be a model for one of the tasks {', '.join(TASKS)}. Got {short(kind)}."
+            f"{folder}: {MANIFEST}: task must be one of {', '.join(TASKS)}. Got {short(kind)}."
         )
     try:
         MODEL.check(manifest, f"{MANIFEST}: ")

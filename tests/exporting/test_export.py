@@ -88,8 +88,8 @@ def store(tmp_path_factory):
     return write_store(tmp_path_factory.mktemp("vectors") / "vectors", VECTORS, WIDTH)
 
 
-def make_model(network, features, store):
-    """Make a model with random weights."""
+def make_model(network, features, store, std=0.5):
+    """Make a model with random weights of a standard deviation."""
     features = {"characters": network.get("characters.kind") != "none"} | features
     features["vectors"] = store if features["vectors"] else None
     featurizer = build_featurizer(TRAINING, **features)
@@ -103,7 +103,7 @@ def make_model(network, features, store):
         for name, parameter in built.named_parameters():
             # States that grow with each convolution of a block would be rounded too coarsely.
             if "table" not in name and "block" not in name:
-                parameter.normal_(std=0.5)
+                parameter.normal_(std=std)
     weights = {name: tensor.numpy() for name, tensor in built.state_dict().items()}
     return ModelFolder(featurizer, task, settings, weights, Tokenizer())
 

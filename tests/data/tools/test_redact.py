@@ -81,8 +81,9 @@ def test_records_change_nowhere_else_and_are_restored_exactly(
     content = " " + json.dumps(record, ensure_ascii=ascii_, separators=separators) + " \r\n"
     out, redactor, texts = redacted(in_json(content), places, is_reversible=True)
     assert json.loads(out) == {**record, "text": texts[0]}
-    before, _, after = content.partition(json.dumps(text, ensure_ascii=ascii_))
-    assert out.startswith(before) and out.endswith(after)
+    key = f'"text"{separators[1]}'
+    before, _, after = content.partition(key + json.dumps(text, ensure_ascii=ascii_))
+    assert out.startswith(before + key) and out.endswith(after)
     path = tmp_path_factory.getbasetemp() / "records.json"
     assert restored(in_json(out), redactor, path) == content
 
