@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import io
 import json
+import logging
 import random
 import re
 import runpy
@@ -207,6 +208,13 @@ def conllu_rows(sentence):
     kinds = (("PROPN" if t.istitle() else "NOUN") if t.isalpha() else "X" for t in sentence.tokens)
     pairs = enumerate(zip(sentence.tokens, kinds, strict=True), 1)
     return "".join(f"{i}\t{t}\t_\t{kind}" + "\t_" * 6 + "\n" for i, (t, kind) in pairs)
+
+
+@pytest.fixture(autouse=True)
+def level_of_the_log():
+    """Undo what an example does to the log."""
+    yield
+    logging.getLogger("ner").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ner.features.vocabulary import Vocabulary
+from ner.features.vocabulary import Vocabulary, plain_quotes
 from ner.features.word_features import (
     LONGEST,
     NUM_SPECIAL,
@@ -27,7 +27,7 @@ def ids_of(word, known):
     """Encode a word by the definition, without padding."""
     cut = word if len(word) <= LONGEST else word[: LONGEST // 2] + word[-LONGEST // 2 :]
     rows = {character: row + NUM_SPECIAL for row, character in enumerate(known, start=1)}
-    return [START, *(rows.get(character, UNKNOWN) for character in cut), END]
+    return [START, *(rows.get(plain_quotes(character), UNKNOWN) for character in cut), END]
 
 
 def test_a_word_is_its_characters_between_two_edges():
