@@ -170,8 +170,11 @@ def _read_weights(folder: Path, names: Iterable[str]) -> dict[str, onnxruntime.O
     The runtime would map all of them into memory, and a process dies if the file of a mapping is
     cut off. The values must live as long as the graph.
     """
-    arrays = SafetensorsHeader.read(folder / WEIGHTS).arrays
     weights = StoredWeights(folder / WEIGHTS)
+    try:
+        arrays = SafetensorsHeader.read(folder / WEIGHTS).arrays
+    except ValueError as error:
+        raise ModelFolderError(f"{folder}: not a whole model: {error}.") from None
     return {
         name: onnxruntime.OrtValue.ortvalue_from_numpy(weights.as_stored(name))
         for name in names
