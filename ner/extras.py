@@ -18,6 +18,7 @@ PURPOSES = {
     "zstd": "read and write .zst files, before Python 3.14",
     "spacy": "tag in pipelines of spaCy, and read and write .spacy files",
     "presidio": "find personal data with Presidio",
+    "bulk": "tag tables of Apache Arrow, and many files at once",
     "hub": "load models from the Hugging Face hub, and push them there",
     "transformers": "use a pretrained encoder as an embedding",
 }

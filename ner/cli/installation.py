@@ -10,6 +10,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 import ner
+from ner.cores import count_cores
 from ner.crf import kernel
 from ner.extras import DISTRIBUTION, PURPOSES
 from ner.installed import installed_models
@@ -79,12 +80,8 @@ def _is_for(requirement: Requirement, extra: str) -> bool:
 
 
 def _threads() -> dict[str, Any]:
-    try:
-        usable = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on this system
-        usable = os.cpu_count() or 1
     limits = {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ}
-    return {"cores": os.cpu_count() or 1, "usable": usable, "limits": limits}
+    return {"cores": os.cpu_count() or 1, "usable": count_cores(), "limits": limits}
 
 
 def _gpus() -> dict[str, Any]:

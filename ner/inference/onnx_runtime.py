@@ -12,7 +12,6 @@
 The tables of words.onnx lie in model.safetensors. Large ones are mapped into memory from there.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +20,7 @@ import numpy as np
 import onnxruntime
 
 from ner.choices import Precision
+from ner.cores import count_cores
 from ner.crf.forward_backward import Edges
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
@@ -233,7 +233,7 @@ class OnnxRuntime:
     ) -> None:
         if precision not in GRAPHS:
             raise ConfigError(f"precision: must be {' or '.join(GRAPHS)}. Got {precision!r}.")
-        self.workers = _count_cores() if threads is None else threads
+        self.workers = count_cores() if threads is None else threads
         if self.workers < 1:
             raise ConfigError(f"threads: must be at least 1. Got {threads}.")
         folder = Path(folder)
@@ -313,13 +313,6 @@ def read_edges(folder: Path, num_tags: int) -> Edges | None:
 
 def _reopen(folder: Path, task: Task, precision: Precision, threads: int | None) -> OnnxRuntime:
     return OnnxRuntime(folder, task, precision=precision, threads=threads)
-
-
-def _count_cores() -> int:
-    """Count the cores that this process may use, or those of the machine if that is unknown."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 __all__ = ["OnnxRuntime"]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ner.config.loading import parse_config
+from ner.cores import count_cores
 from ner.crf.forward_backward import Edges
 from ner.data.lines import listed, short
 from ner.errors import ConfigError, ModelFolderError
@@ -211,16 +212,22 @@ def choose_device(name: str) -> torch.device:
 
 
 def set_threads(threads: int | None) -> None:
-    """Set the number of threads that torch uses; None changes nothing.
+    """Set the number of threads that torch uses.
+
+    None leaves the choice to torch, which knows nothing of the quota of a container: it gets no
+    more threads than processors that this process may use.
 
     A process that was forked from one that had torch stays with one thread.
 
     Raises:
         ConfigError: The number is less than 1.
     """
-    if threads is not None:
-        if threads < 1:
-            raise ConfigError(f"threads: must be at least 1. Got {threads}.")
+    chosen = torch.get_num_threads()
+    if threads is None:
+        threads = min(chosen, count_cores())
+    if threads < 1:
+        raise ConfigError(f"threads: must be at least 1. Got {threads}.")
+    if threads != chosen:
         torch.set_num_threads(1 if _is_forked else threads)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.crf.forward_backward import Edges
-from ner.data.sentence import Prediction, Sentence
+from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.report import Report
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
@@ -54,6 +54,10 @@ class Task(Protocol):
     """A description of `baseline`."""
     card: ClassVar[Card]
     """Texts for the model card."""
+    results: ClassVar[str]
+    """The name of what is found in a text, as the column of a table."""
+    result_fields: ClassVar[tuple[str, ...]]
+    """The fields of each result in such a column, see `rows`."""
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
@@ -169,6 +173,13 @@ class Task(Protocol):
 
     def decisions(self, sentence: Sentence) -> Sequence[Hashable]:
         """List what was predicted: one item a token, or one for the whole sentence."""
+        ...
+
+    def rows(self, sentence: PredictedSentence) -> Iterable[tuple[int | str | float, ...]]:
+        """List what was predicted for a text, each result as its `result_fields`.
+
+        `start` and `end` count characters of the text, and `score` is a probability.
+        """
         ...
 
     def count_labels(self, sentences: Iterable[Sentence]) -> Counter[str]:

@@ -13,7 +13,7 @@ from ner.crf.forward_backward import Edges
 from ner.crf.span_lattice import SpanLattice
 from ner.data.partial import allowed_labels, allowed_table
 from ner.data.schemes import Scheme, tag_set, tags_from_spans
-from ner.data.sentence import Prediction, Sentence
+from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.baselines import NameDictionary
 from ner.evaluation.report import Report
@@ -62,6 +62,8 @@ class SpanTask:
         "The score of an entity is the exact posterior probability of the labelled span under the "
         "model.",
     )
+    results: ClassVar[str] = "entities"
+    result_fields: ClassVar[tuple[str, ...]] = ("start", "end", "label", "score")
     tags: tuple[str, ...]
     scheme: Scheme
 
@@ -189,6 +191,10 @@ class SpanTask:
         """List the predicted tags, one a token, in the scheme BIO."""
         prediction = sentence.prediction or self.empty
         return tags_from_spans(prediction.spans or (), len(sentence), "BIO")
+
+    def rows(self, sentence: PredictedSentence) -> Iterable[tuple[int | str | float, ...]]:
+        """List the predicted entities in the order of the text."""
+        return ((e.start, e.end, e.label, e.score) for e in sentence.entities)
 
     @property
     def metric(self) -> str:

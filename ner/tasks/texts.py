@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.crf.forward_backward import Edges
-from ner.data.sentence import Prediction, Sentence
+from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.baselines import CommonClass
 from ner.evaluation.calibration import label_probabilities
@@ -61,6 +61,8 @@ class TextTask:
         'model.classify("Some text.").label',
         "Probabilities are calibrated on the development data by one temperature.",
     )
+    results: ClassVar[str] = "labels"
+    result_fields: ClassVar[tuple[str, ...]] = ("label", "score")
     outputs: tuple[str, ...]
     multi_label: bool = False
     temperature: float = 1.0
@@ -172,6 +174,11 @@ class TextTask:
     def decisions(self, sentence: Sentence) -> Sequence[Hashable]:
         """List the predicted labels of the text, as one item."""
         return [(sentence.prediction or self.empty).labels]
+
+    def rows(self, sentence: PredictedSentence) -> Iterable[tuple[int | str | float, ...]]:
+        """List the predicted labels of the text with their probabilities."""
+        found = sentence.prediction
+        return ((label, found.probabilities[label]) for label in found.labels or ())
 
     @property
     def metric(self) -> str:

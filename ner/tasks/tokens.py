@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ner.crf.forward_backward import Edges
 from ner.crf.lattice import TagLattice
-from ner.data.sentence import Prediction, Sentence
+from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import ConfigError, DataError
 from ner.evaluation.baselines import LabelDictionary
 from ner.evaluation.label_metrics import accuracy, evaluate_column
@@ -50,6 +50,8 @@ class TokenTask:
         'model.tag("Some text.").column(model.column)',
         "The score of a label is its exact posterior probability under the model.",
     )
+    results: ClassVar[str] = "labels"
+    result_fields: ClassVar[tuple[str, ...]] = ("start", "end", "label", "score")
     column: str
     outputs: tuple[str, ...]
 
@@ -145,6 +147,15 @@ class TokenTask:
     def decisions(self, sentence: Sentence) -> Sequence[Hashable]:
         """List the predicted labels, one a token."""
         return (sentence.prediction or self.empty).columns[self.column]
+
+    def rows(self, sentence: PredictedSentence) -> Iterable[tuple[int | str | float, ...]]:
+        """List the label of each token."""
+        labels = sentence.column(self.column)
+        scores = sentence.prediction.column_scores[self.column]
+        return (
+            (start, end, label, score)
+            for (start, end), label, score in zip(sentence.offsets, labels, scores, strict=True)
+        )
 
     @property
     def metric(self) -> str:

@@ -166,13 +166,18 @@ def test_the_base_class_loads_nothing(tiny_model):
         ner.Predictor.load(tiny_model)
 
 
-def untrained(task):
-    """Make a model of a task ready for use."""
+def untrained_parts(task):
+    """Make the parts of a model of a task."""
     network = Config().updated({"words.size": 4, "encoder.size": 3}).model_dump(mode="json")
     featurizer = build_featurizer(SENTENCES)
     model = build_model(network, featurizer, task)
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    return build_predictor(ModelFolder(featurizer, task, network, weights, Tokenizer()))
+    return ModelFolder(featurizer, task, network, weights, Tokenizer())
+
+
+def untrained(task):
+    """Make a model of a task ready for use."""
+    return build_predictor(untrained_parts(task))
 
 
 TASKS = {

@@ -1,0 +1,1 @@
+"""Tag many files at once: sources, units of work, shards, engines."""
