@@ -27,6 +27,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from ner import nn
+    from ner.bulk.run import tag_files
     from ner.data.formats.options import ReadOptions
     from ner.data.formats.read import read_sentences
     from ner.data.schemes import Span
@@ -92,6 +93,7 @@ _HOMES = {
     "read_sentences": "ner.data.formats.read",
     "rename": "ner.model_folder",
     "score_predictions": "ner.evaluation.predicted_file",
+    "tag_files": "ner.bulk.run",
     "train": "ner.training.train",
 }
 
@@ -129,6 +131,7 @@ __all__ = [
     "read_sentences",
     "rename",
     "score_predictions",
+    "tag_files",
     "train",
 ]
 

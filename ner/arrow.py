@@ -128,9 +128,8 @@ class TagTable:
     def _extend(self, results: RowResults, texts: Any) -> None:
         values, wrong = python_texts(texts)
         found = self.rows(values)
-        results.found += found.found
-        results.errors += [own or other for own, other in zip(wrong, found.errors, strict=True)]
-        results.num_tokens += found.num_tokens
+        found.errors = [own or other for own, other in zip(wrong, found.errors, strict=True)]
+        results.extend(found)
 
 
 def text_column(table: pa.Table | pa.RecordBatch, name: str) -> Any:

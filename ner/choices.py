@@ -42,3 +42,8 @@ Precision = Literal["fp32", "int8"]
 # Bytes of a line of a corpus at most, unless an option says otherwise. A corpus may be a single
 # line of JSON, but a small packed file may also hold a line of many gigabytes.
 MAX_LINE = 1 << 28
+
+# What tags many files, the format of the results, and what happens to a row that fails.
+Engine = Literal["local"]
+BulkOutput = Literal["parquet", "jsonl"]
+OnRowError = Literal["column", "raise"]

@@ -13,6 +13,7 @@ from ner.cli.models import check, eval_command, export, info, models, rename
 from ner.cli.printing import print_line
 from ner.cli.redact import redact
 from ner.cli.tag import classify, tag
+from ner.cli.tag_files import tag_files
 from ner.cli.train import train
 
 app = Commands(name="ner", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -48,6 +49,8 @@ app.command("eval")(eval_command)
 app.command()(tag)
 
 app.command()(classify)
+
+app.command("tag-files")(tag_files)
 
 app.command()(redact)
 

@@ -62,6 +62,9 @@ class SentenceSplitter:
         library = require("sentencex", "Splitting sentences", "sentences")
         self._boundaries = library.get_sentence_boundaries
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.language!r}, lines={self.lines})"
+
     def __call__(self, text: str) -> list[int]:
         """Return the places in `text`, ascending, where its sentences begin, except the first.
 

@@ -34,6 +34,12 @@ class RowResults:
     errors: list[str | None] = field(default_factory=list)
     num_tokens: int = 0
 
+    def extend(self, other: "RowResults") -> None:
+        """Append the results of further texts."""
+        self.found += other.found
+        self.errors += other.errors
+        self.num_tokens += other.num_tokens
+
 
 @dataclass(frozen=True)
 class RowTagger:

@@ -1,0 +1,140 @@
+"""One unit of work: its rows are read, tagged and written as one file."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from ner.bulk.places import Place
+from ner.bulk.reading import Block, read_blocks, record_types
+from ner.bulk.shards import ShardFolder
+from ner.bulk.summary import Shard
+from ner.bulk.units import Unit
+from ner.bulk.writing import open_writer
+from ner.choices import BulkOutput, OnRowError
+from ner.errors import DataError
+from ner.inference.predictor import Predictor
+from ner.inference.rows import RowResults, RowTagger
+
+# Rows of a unit: the first one, and the one after the last, counted from 0.
+Rows = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for all units.
+
+    Args:
+        tagger: Tags texts.
+        digest: The digest of the model, which must not change meanwhile.
+        text: The column of texts.
+        keep: The columns that results have, too; None for all.
+        out: The folder of results, as a URL or a path.
+        output: The format of the results.
+        on_error: Whether a row that fails gets an error, or ends the run.
+    """
+
+    tagger: RowTagger
+    digest: str
+    text: str
+    keep: tuple[str, ...] | None
+    out: str
+    output: BulkOutput
+    on_error: OnRowError
+
+    @property
+    def folder(self) -> ShardFolder:
+        """The folder of results."""
+        return ShardFolder(Place.find(self.out), self.output)
+
+    def open(self) -> Predictor:
+        """Open the model.
+
+        Raises:
+            DataError: It is another one than at the start.
+        """
+        found = self.tagger.predictor
+        if found.origin is None or found.origin.digest != self.digest:
+            raise DataError(f"{self.tagger.model}: must stay as it is. Got another model.")
+        return found
+
+
+@dataclass(frozen=True)
+class Caution:
+    """What is known about a unit that ended its process before.
+
+    Args:
+        alone: Rows to tag one by one, so that the one is found that ends its process.
+        killers: Rows that do, by their number in the unit, with what happened.
+    """
+
+    alone: frozenset[Rows] = frozenset()
+    killers: dict[int, str] = field(default_factory=dict)
+
+
+def tag_unit(unit: Unit, job: Job, caution: Caution, report: Callable[[Rows], None]) -> None:
+    """Tag a unit, and write its results.
+
+    Args:
+        unit: The unit.
+        job: What is the same for all units.
+        caution: What is known about it.
+        report: Called with the rows that are tagged next.
+
+    Raises:
+        DataError: The file cannot be read; or a row fails and `on_error` is "raise".
+        OSError: The results cannot be written.
+    """
+    task, folder = job.open().task, job.folder
+    types = record_types(unit, job.text, job.keep) if job.output == "parquet" else {}
+    rows = tokens = errors = 0
+    places: list[str] = []
+    with folder.file(unit).appearing() as file:
+        with ExitStack() as stack:
+            writer = open_writer(job.output, file, task, types, stack)
+            for block in read_blocks(unit, job.text, job.keep):
+                results = _tag_block(block, rows, job, caution, report)
+                writer.write(block, results)
+                places += [
+                    block.places[row - rows]
+                    for row in caution.killers
+                    if rows <= row < rows + len(block.texts)
+                ]
+                rows += len(block.texts)
+                tokens += results.num_tokens
+                errors += sum(error is not None for error in results.errors)
+        shard = Shard(unit.source.name, unit.groups, rows, tokens, errors, tuple(places))
+        folder.write_facts(unit, shard)
+
+
+def _tag_block(
+    block: Block, first: int, job: Job, caution: Caution, report: Callable[[Rows], None]
+) -> RowResults:
+    results = RowResults()
+    texts = [
+        None if error or first + i in caution.killers else text
+        for i, (text, error) in enumerate(zip(block.texts, block.errors, strict=True))
+    ]
+    for start, stop in _pieces(first, len(texts), caution.alone):
+        report((start, stop))
+        results.extend(job.tagger(texts[start - first : stop - first]))
+    for i, place in enumerate(block.places):
+        error = block.errors[i] or results.errors[i] or caution.killers.get(first + i)
+        if error is not None and job.on_error == "raise":
+            raise DataError(error if error.startswith(place) else f"{place}: {error}")
+        results.errors[i] = error
+    return results
+
+
+def _pieces(first: int, count: int, alone: Sequence[Rows] | frozenset[Rows]) -> Iterator[Rows]:
+    """Cut rows into those that are tagged together, in order."""
+    single = {
+        row for start, stop in alone for row in range(max(start, first), min(stop, first + count))
+    }
+    start = first
+    for row in sorted(single):
+        if start < row:
+            yield start, row
+        yield row, row + 1
+        start = row + 1
+    if start < first + count:
+        yield start, first + count
