@@ -103,6 +103,19 @@ def read_weights(source: WeightSource) -> SentenceWeights:
     return weights
 
 
+def read_weights_of(path: str, sentences: Sequence[Sentence]) -> list[float] | None:
+    """Read the weights of some sentences; None if no file is named.
+
+    Raises:
+        DataError: The file cannot be read, or holds the weights of other sentences.
+    """
+    if not path:
+        return None
+    weights = read_weights(path)
+    weights.check(sentences)
+    return list(weights.values)
+
+
 def write_weights(
     path: str | Path, sentences: Sequence[Sentence], weights: Sequence[float]
 ) -> None:

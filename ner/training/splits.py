@@ -231,6 +231,26 @@ def count_training(config: Config, task: Task, train: Iterable[Sentence]) -> Cor
     )
 
 
+def training_reader(
+    config: Config, sources: Mapping[str, CorpusSource], notify: Notify
+) -> "SplitReader":
+    """Return what reads the training split alone.
+
+    Args:
+        config: Says where it is, and how it is read.
+        sources: The split in memory as `train`, if it is there; it wins.
+        notify: Called with a line for everything that a user should know.
+
+    Raises:
+        ConfigError: There is no training split.
+    """
+    source, rules = find_sources(config.data, sources)["train"], config.data.tokenizer
+    tokenizer = Tokenizer(DEFAULT if rules == AUTO else rules)
+    return SplitReader(
+        "train", source, config.data, make_task(config.model_dump()), tokenizer, notify
+    )
+
+
 class SplitReader:
     """The sentences of a split that have tokens; each iteration reads them anew.
 

@@ -54,15 +54,26 @@ class CorpusFile:
 
     def place(self, sentence: Sentence, token: int = 0) -> str:
         """Return the place of a token: its own line if it has one, else that of its sentence."""
-        if sentence.source is None:
-            return self.source
-        line = sentence.source.line + (token if self.format.name == "conll" else 0)
-        return f"{sentence.source.path}:{line}"
+        return token_place(sentence, token, self.format.name) or self.source
 
     def layout(self) -> Layout:
         """Return the columns with which the file was read, as far as the caller named them."""
         options = self.options
         return Layout(options.columns, options.tag_column, options.target)
+
+
+def token_place(sentence: Sentence, token: int, format_: str | None) -> str:
+    """Return the file and line of a token; "" if the source of its sentence is not known.
+
+    Args:
+        sentence: The sentence.
+        token: The index of the token.
+        format_: The format of the file. In `conll`, a token has a line of its own.
+    """
+    if sentence.source is None:
+        return ""
+    line = sentence.source.line + (token if format_ == "conll" else 0)
+    return f"{sentence.source.path}:{line}"
 
 
 def read_corpus_file(
