@@ -109,7 +109,7 @@ def _gain_interval(
     """Compute the middle of the gains of resampled runs (percentile bootstrap over runs)."""
     random = np.random.default_rng(seed)
     drawn = [random.choice(runs, (RESAMPLES, len(runs))).mean(axis=1) for runs in scores]
-    floors, factors, powers = _fit(sizes, 1 - np.stack(drawn, axis=1)).T
+    _, factors, powers = _fit(sizes, 1 - np.stack(drawn, axis=1)).T
     last = sizes[-1]
     gains = factors * (last**-powers - (2 * last) ** -powers)
     low, high = np.quantile(gains, [(1 - SHARE) / 2, (1 + SHARE) / 2])

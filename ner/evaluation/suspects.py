@@ -2,10 +2,11 @@
 
 At each gold entity, the gold reading competes with the most probable other one: another type, other
 borders, or no entity. Where models find an entity and gold has none, their entity competes with no
-entity. A suspicion is the probability of the other reading, if there were only these two. Its odds
-are the ratio of the posteriors of the two readings, times how often the rest of the corpus annotates
-the same text in one and in the other way: a model that has seen none of these entities knows only
-their context, and what the rest of the corpus says is evidence of its own.
+entity. A suspicion is the probability of the other reading, if there were only these two.
+
+Its odds are the ratio of the posteriors of the two readings, times the ratio of how often the rest
+of the corpus annotates the same text in one and in the other way. A model that has seen none of
+these entities knows only their context, so what the rest of the corpus says is further evidence.
 """
 
 import math

@@ -5,8 +5,8 @@ python scripts/benchmark/suspects.py eng.train --set vectors.path=glove.6B.50d.t
 
 A third of the damaged entities gets another type, a third other borders (one token more or less at
 one end), and a third is deleted. The first 5 % of the ranking are as many suspects as 5 % of the
-entities that the damaged corpus has. A damaged entity is found by a suspect that names it; a deleted
-one, by a missing entity that touches it. The same command goes on where it stopped.
+entities that the damaged corpus has. A suspect finds the damaged entity that it names, or the
+deleted one that its missing entity touches. The same command goes on where it stopped.
 """
 
 import argparse
@@ -90,7 +90,7 @@ def damage(
     for i, sentence in enumerate(sentences):
         left: list[Span] = []
         spans = sentence.spans or ()
-        for span, after in zip(spans, [*(s.start for s in spans[1:]), len(sentence)], strict=True):
+        for span, after in zip(spans, [*(s.start for s in spans), len(sentence)][1:], strict=True):
             if kind := kinds.get((i, span)):
                 before = left[-1].end if left else 0
                 changes = other_borders(span, before, after) if kind == "boundary" else []

@@ -16,7 +16,7 @@ from ner.data.formats.registry import find_format
 from ner.data.lines import decode_lines, read_lines
 from ner.data.partial import allowed_labels, normalize_partial
 from ner.data.schemes import spans_from_tags
-from ner.data.sentence import Sentence
+from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes
 from ner.errors import ConfigError, DataError
 
@@ -72,8 +72,10 @@ def token_place(sentence: Sentence, token: int, format_: str | None) -> str:
     """
     if sentence.source is None:
         return ""
-    line = sentence.source.line + (token if format_ == "conll" else 0)
-    return f"{sentence.source.path}:{line}"
+    source = sentence.source
+    if format_ == "conll" and source.line:
+        source = Source(source.path, source.line + token)
+    return str(source)
 
 
 def read_corpus_file(
