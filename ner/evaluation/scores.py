@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+# What is predicted for a sentence without tokens.
+NONE = "(none)"
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
