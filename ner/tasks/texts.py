@@ -15,8 +15,9 @@ from ner.data.sentence import Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.baselines import CommonClass
 from ner.evaluation.calibration import label_probabilities
-from ner.evaluation.label_metrics import NONE, evaluate_classes, score_classes
+from ner.evaluation.label_metrics import evaluate_classes, score_classes
 from ner.evaluation.report import Report
+from ner.evaluation.scores import NONE
 from ner.evaluation.unit_counts import UnitCounts, count_units, documents_of
 from ner.features.arrays import OutputArrays
 from ner.schema import SchemaError, Table, flag, number, strings
