@@ -19,12 +19,9 @@ from ner.evaluation.resampling import (
     check_level,
     f1_scores,
 )
-from ner.evaluation.scores import table
+from ner.evaluation.scores import METRIC_NAMES, table
 from ner.evaluation.unit_counts import UnitCounts
 from ner.extras import require
-
-# What people call the main scores.
-METRIC_NAMES = {"f1": "F1", "accuracy": "accuracy"}
 
 
 @dataclass(frozen=True, slots=True)
