@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ner.cli.commands import QUIET, VERBOSE, Commands, choose_level
+from ner.cli.compare import compare
 from ner.cli.config import config_app
 from ner.cli.curve import curve
 from ner.cli.data import data_app
@@ -47,6 +48,8 @@ app.command()(train)
 app.command()(curve)
 
 app.command("eval")(eval_command)
+
+app.command()(compare)
 
 app.command()(tag)
 

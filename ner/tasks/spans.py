@@ -1,7 +1,7 @@
 """Labelled spans of tokens, such as named entities and chunks."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.choices import Unit
 from ner.crf.forward_backward import Edges
 from ner.crf.span_lattice import SpanLattice
 from ner.data.partial import allowed_labels, allowed_table
@@ -18,9 +19,18 @@ from ner.errors import DataError
 from ner.evaluation.baselines import NameDictionary
 from ner.evaluation.report import Report
 from ner.evaluation.span_metrics import evaluate_sentences, f1
+from ner.evaluation.unit_counts import UnitCounts, count_units, documents_of
 from ner.features.arrays import OutputArrays
 from ner.schema import SchemaError, Table, one_of, strings
-from ner.tasks.base import Card, Decode, HeadName, check_tag_count, free_edges
+from ner.tasks.base import (
+    NOTHING_KNOWN,
+    Card,
+    Decode,
+    HeadName,
+    Known,
+    check_tag_count,
+    free_edges,
+)
 
 
 def _has_label(tag: str) -> bool:
@@ -204,10 +214,25 @@ class SpanTask:
         gold: Sequence[Sentence],
         predicted: Sequence[Sentence],
         name: str = "",
-        known_words: Collection[str] | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> Report:
-        """Compute all scores; `known_words` is ignored."""
-        return evaluate_sentences(gold, predicted, name)
+        """Compute all scores; of what is known, the surfaces are used."""
+        return evaluate_sentences(gold, predicted, name, known.surfaces)
+
+    def count_units(
+        self,
+        gold: Sequence[Sentence],
+        predicted: Sequence[Sentence],
+        unit: Unit | None = None,
+    ) -> UnitCounts:
+        """Count right, predicted and gold spans of each sentence or document."""
+        return count_units(
+            [s.spans or () for s in gold],
+            [s.found_spans or () for s in predicted],
+            documents_of(gold),
+            unit=unit,
+            metric=self.metric,
+        )
 
     def count_labels(self, sentences: Iterable[Sentence]) -> Counter[str]:
         """Count the types of gold spans, and those that partial annotation allows."""

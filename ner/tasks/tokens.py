@@ -1,7 +1,7 @@
 """One label a token, without prefixes, such as its part of speech: a named column."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.choices import Unit
 from ner.crf.forward_backward import Edges
 from ner.crf.lattice import TagLattice
 from ner.data.sentence import Prediction, Sentence
@@ -16,9 +17,18 @@ from ner.errors import ConfigError, DataError
 from ner.evaluation.baselines import LabelDictionary
 from ner.evaluation.label_metrics import accuracy, evaluate_column
 from ner.evaluation.report import Report
+from ner.evaluation.unit_counts import UnitCounts, count_units, documents_of
 from ner.features.arrays import OutputArrays
 from ner.schema import SchemaError, Table, strings, text
-from ner.tasks.base import Card, Decode, HeadName, check_tag_count, free_edges
+from ner.tasks.base import (
+    NOTHING_KNOWN,
+    Card,
+    Decode,
+    HeadName,
+    Known,
+    check_tag_count,
+    free_edges,
+)
 
 LABELS = Table({"column": text, "labels": strings()}, required=("column", "labels"))
 
@@ -163,10 +173,25 @@ class TokenTask:
         gold: Sequence[Sentence],
         predicted: Sequence[Sentence],
         name: str = "",
-        known_words: Collection[str] | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> Report:
         """Compute all scores, also on the words that the training data lack."""
-        return evaluate_column(gold, predicted, self.column, name, known_words)
+        return evaluate_column(gold, predicted, self.column, name, known.words)
+
+    def count_units(
+        self,
+        gold: Sequence[Sentence],
+        predicted: Sequence[Sentence],
+        unit: Unit | None = None,
+    ) -> UnitCounts:
+        """Count right, predicted and gold labels of each sentence or document."""
+        return count_units(
+            [enumerate(s.columns[self.column]) for s in gold],
+            [enumerate(s.column(self.column)) for s in predicted],
+            documents_of(gold),
+            unit=unit,
+            metric=self.metric,
+        )
 
     def count_labels(self, sentences: Iterable[Sentence]) -> Counter[str]:
         """Count the gold labels of tokens."""
