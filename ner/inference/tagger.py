@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ner.crf.lattice import TagLattice
 from ner.crf.span_lattice import SpanLattice
 from ner.data.lines import short
+from ner.data.min_score import MinScore
 from ner.data.schemes import Span
 from ner.data.sentence import Entity, PredictedSentence, Prediction, Sentence
 from ner.data.sentence_splitter import FindStarts, cut_sentence, join_predictions
@@ -43,6 +44,7 @@ class Tagger(Predictor):
         required: Sequence[TextSpan] = (),
         forbidden: Sequence[TextSpan] = (),
         split: FindStarts | None = None,
+        min_score: MinScore = 0.0,
     ) -> PredictedSentence:
         """Find the entities of a raw text of any length.
 
@@ -53,21 +55,34 @@ class Tagger(Predictor):
             forbidden: Parts of the text that no entity of that label touches, whatever its borders.
             split: Finds the sentences of the text, such as a `ner.SentenceSplitter`: each is tagged
                 by itself. By default the text is tagged as one.
+            min_score: The lowest score of the entities that are kept, from 0 to 1; or one for each
+                label, such as `{"PER": 0.9}`, where labels without a score are all kept, and those
+                with None left out.
 
         Returns:
-            The text, its tokens, and the predicted `entities` with their character offsets. With
+            The text, its tokens, and the predicted `entities` with their character offsets. The
+            score of each is its probability, calibrated by the temperature of the model. With
             `required` or `forbidden`, scores are probabilities among the results that obey these,
             so a required entity has 1.
 
         Raises:
+            ConfigError: `min_score` is no score of the model's labels.
             DataError: No result obeys `required` and `forbidden`, or a span does not start and end
                 at token borders.
         """
+        self.check_min_score(min_score)
         sentence = self.read(text)
         whole, barred = (token_spans(sentence, spans) for spans in (required, forbidden))
         if split is None:
-            return self._tag(sentence, whole, barred)
-        pieces = cut_sentence(sentence, split(text), whole)
+            found = self._tag(sentence, whole, barred)
+        else:
+            found = self._tag_pieces(sentence, split, whole, barred)
+        return found.at_least(min_score) if min_score else found
+
+    def _tag_pieces(
+        self, sentence: Sentence, split: FindStarts, whole: list[Span], barred: list[Span]
+    ) -> PredictedSentence:
+        pieces = cut_sentence(sentence, split(sentence.text), whole)
         if not (whole or barred):
             return join_predictions(sentence, self.tag_sentences(pieces))
         tagged, first = [], 0
@@ -83,6 +98,7 @@ class Tagger(Predictor):
         *,
         required: Sequence[TokenSpan] = (),
         forbidden: Sequence[TokenSpan] = (),
+        min_score: MinScore = 0.0,
     ) -> PredictedSentence:
         """Find the entities of a text that is already cut into tokens.
 
@@ -90,15 +106,17 @@ class Tagger(Predictor):
             tokens: What to tag. Offsets of the result are those in the tokens joined by blanks.
             required: As for `tag`, but spans of tokens.
             forbidden: As for `tag`, but spans of tokens.
+            min_score: As for `tag`.
 
         Raises:
+            ConfigError: `min_score` is no score of the model's labels.
             DataError: No result obeys `required` and `forbidden`.
         """
+        self.check_min_score(min_score)
         sentence = self.check_tokens(tokens)
-        if not required and not forbidden:
-            return self.tag_sentences([sentence])[0]
         spans = ([Span(*span) for span in given] for given in (required, forbidden))
-        return self._tag(sentence, *spans)
+        found = self._tag(sentence, *spans)
+        return found.at_least(min_score) if min_score else found
 
     def nbest(self, text: str | Sentence, k: int = 5) -> list[PredictedSentence]:
         """Find the `k` most probable taggings of a text, best first; fewer where there are fewer.

@@ -61,8 +61,8 @@ class TokenTask:
     card: ClassVar[Card] = Card(
         "Token tagger",
         'model.tag("Some text.").column(model.column)',
-        "The score of a label is its exact posterior probability under the model, calibrated on the "
-        "development data by one temperature.",
+        "The score of a label is its exact posterior probability under the model, calibrated on "
+        "the development data by one temperature.",
     )
     column: str
     outputs: tuple[str, ...]
