@@ -1,6 +1,7 @@
 """The lowest score of the entities that are kept: one for all, or one for each label."""
 
 from collections.abc import Collection, Mapping
+from numbers import Real
 
 from ner.errors import ConfigError, suggestion
 
@@ -36,7 +37,7 @@ def check_min_score(
 
 
 def _check_number(lowest: float, where: str) -> None:
-    if not isinstance(lowest, int | float) or not 0 <= lowest <= 1:
+    if not isinstance(lowest, Real) or not 0 <= lowest <= 1:
         raise ConfigError(f"{where}: must be from 0 to 1. Got {lowest}.")
 
 

@@ -66,7 +66,6 @@ def read_annotated(
     source: CorpusSource,
     options: ReadOptions | None = None,
     *,
-    split: str = "dev",
     notify: Notify = tell,
     **changes: Unpack[ReadKeywords],
 ) -> list[Sentence]:
@@ -76,7 +75,6 @@ def read_annotated(
         model: The model, which knows how its training corpus was read.
         source: The corpus.
         options: How it is read. What they leave open is as in training.
-        split: The split of a data set of Hugging Face where the source does not name it.
         notify: Called with a line for everything that a user should know. By default, it is logged.
         changes: Fields of `ReadOptions` by their names, in place of those in `options`.
 
@@ -84,11 +82,10 @@ def read_annotated(
         DataError: The corpus cannot be read, or a sentence is not annotated.
     """
     given = (options or ReadOptions()).updated(**changes)
-    sentences = read_sentences(
-        source, options_for(model, source, given, split=split, notify=notify)
-    )
+    chosen = options_for(model, source, given, split="dev", notify=notify)
+    sentences = read_sentences(source, chosen)
     for sentence in sentences:
-        model.task.check(sentence, split)
+        model.task.check(sentence, "dev")
     return sentences
 
 

@@ -4,7 +4,6 @@ from typing import Unpack
 
 from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import CorpusSource, source_name
-from ner.errors import DataError
 from ner.evaluation.span_calibration import entity_decisions
 from ner.evaluation.thresholds import CONFIDENCE, Thresholds
 from ner.evaluation.thresholds import find_thresholds as find
@@ -43,15 +42,13 @@ def find_thresholds(
 
     Raises:
         ConfigError: The precision or the confidence is out of range.
-        DataError: The data cannot be read, are not annotated, or are empty.
+        DataError: The data cannot be read, or are not annotated.
         TaskError: The model finds no entities.
     """
     if model.task.empty.spans is None:
         raise model.task_error("find_thresholds")
     sentences = read_annotated(model, data, options, notify=notify, **changes)
     warn_of_data(model, data, sentences, notify)
-    if not sentences:
-        raise DataError(f"{source_name(data)}: must hold sentences. Got none.")
     return find(
         entity_decisions(sentences, model.tag_sentences(sentences)),
         precision,
