@@ -23,7 +23,9 @@ def test_an_entity_is_kept_from_the_lowest_score_on(min_score, label, score, kep
 
 
 @pytest.mark.parametrize(
-    "min_score", [0, 1, 0.5, np.float32(0.5), {"PER": 1, "LOC": None}], ids=repr
+    "min_score",
+    [0, 1, 0.5, np.float32(0.5), {"PER": 1, "LOC": None}],
+    ids=["zero", "one", "a half", "a number of numpy", "labels"],
 )
 def test_scores_from_zero_to_one_are_taken(min_score):
     check_min_score(min_score, ["PER", "LOC"])

@@ -92,14 +92,16 @@ def test_nothing_predicted_has_no_threshold():
     assert find_thresholds(decisions([], {}), 0.9, ["X"]).labels["X"].recall is None
 
 
-@pytest.mark.parametrize("precision", [0, -0.5, 1.01, math.nan], ids=str)
+@pytest.mark.parametrize(
+    "precision", [0, -0.5, 1.01, math.nan], ids=["zero", "negative", "large", "nan"]
+)
 def test_a_precision_is_a_share_above_zero(precision):
     with pytest.raises(ConfigError) as error:
         find_thresholds(decisions([], {}), precision, ["X"])
     assert str(error.value) == f"precision: must be above 0 and up to 1. Got {precision}."
 
 
-@pytest.mark.parametrize("confidence", [0.4, 1, math.nan], ids=str)
+@pytest.mark.parametrize("confidence", [0.4, 1, math.nan], ids=["small", "one", "nan"])
 def test_a_confidence_is_at_least_one_half(confidence):
     with pytest.raises(ConfigError, match=r"confidence: must be from 0\.5 to below 1\. Got"):
         find_thresholds(decisions([], {}), 0.9, ["X"], confidence=confidence)
