@@ -42,11 +42,13 @@ if TYPE_CHECKING:
         TaskError,
         TrainingError,
     )
+    from ner.evaluation.comparison import Comparison
     from ner.evaluation.predicted_file import score_predictions
     from ner.evaluation.report import LabelReport, SpanReport
     from ner.evaluation.thresholds import Thresholds
     from ner.exporting.model import export
     from ner.inference.classifier import TextClassifier
+    from ner.inference.compare import compare
     from ner.inference.evaluate import evaluate
     from ner.inference.loading import load
     from ner.inference.predictor import Classification, Predictor
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
 # and needs no torch.
 _HOMES = {
     "Classification": "ner.inference.predictor",
+    "Comparison": "ner.evaluation.comparison",
     "ConfigError": "ner.errors",
     "DataError": "ner.errors",
     "Entity": "ner.data.sentence",
@@ -91,6 +94,7 @@ _HOMES = {
     "TrainingError": "ner.errors",
     "Thresholds": "ner.evaluation.thresholds",
     "calibrate": "ner.inference.recalibration",
+    "compare": "ner.inference.compare",
     "evaluate": "ner.inference.evaluate",
     "export": "ner.exporting.model",
     "find_thresholds": "ner.inference.thresholds",
@@ -103,6 +107,7 @@ _HOMES = {
 
 __all__ = [
     "Classification",
+    "Comparison",
     "ConfigError",
     "DataError",
     "Entity",
@@ -130,6 +135,7 @@ __all__ = [
     "Trainer",
     "TrainingError",
     "calibrate",
+    "compare",
     "evaluate",
     "export",
     "find_thresholds",
@@ -158,7 +164,7 @@ if not TYPE_CHECKING:
             return require("ner.nn", "ner.nn")
         if _HOMES.get(name, "").startswith("ner.training."):
             require_training()
-        if name in ("evaluate", "score_predictions"):
+        if name in ("compare", "evaluate", "score_predictions"):
             require_evaluation()
         if name == "export":
             require("torch", "ner.export")
