@@ -20,7 +20,6 @@ from ner.errors import DataError
 from ner.evaluation.calibration import Calibration
 from ner.evaluation.span_calibration import entity_decisions
 from ner.features.arrays import OutputArrays
-from ner.inference.batching import emissions_of_each
 from ner.inference.calibrating import fit_temperature
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
 from ner.messages import Notify
@@ -167,7 +166,8 @@ class Tagger(Predictor):
                     )
 
         def scores_of_each(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Scores]:
-            return emissions_of_each(self.task.emissions(outputs), lengths)
+            emissions = self.task.emissions(outputs)
+            return [emissions[b, :length] for b, length in enumerate(lengths.tolist())]
 
         none = np.empty((0, len(self.task.tags)), dtype=np.float32)
         scores = self.runner.run(sentences, scores_of_each, none)
