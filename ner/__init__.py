@@ -43,14 +43,19 @@ if TYPE_CHECKING:
         TaskError,
         TrainingError,
     )
+    from ner.evaluation.comparison import Comparison
     from ner.evaluation.predicted_file import score_predictions
     from ner.evaluation.report import LabelReport, SpanReport
+    from ner.evaluation.thresholds import Thresholds
     from ner.exporting.model import export
     from ner.inference.classifier import TextClassifier
+    from ner.inference.compare import compare
     from ner.inference.evaluate import evaluate
     from ner.inference.loading import load
     from ner.inference.predictor import Classification, Predictor
+    from ner.inference.recalibration import calibrate
     from ner.inference.tagger import Tagger
+    from ner.inference.thresholds import find_thresholds
     from ner.inference.token_tagger import TokenTagger
     from ner.model_folder import rename
     from ner.training.train import train
@@ -62,6 +67,7 @@ if TYPE_CHECKING:
 # and needs no torch.
 _HOMES = {
     "Classification": "ner.inference.predictor",
+    "Comparison": "ner.evaluation.comparison",
     "ConfigError": "ner.errors",
     "DataError": "ner.errors",
     "Entity": "ner.data.sentence",
@@ -87,8 +93,12 @@ _HOMES = {
     "TokenTagger": "ner.inference.token_tagger",
     "Trainer": "ner.training.trainer",
     "TrainingError": "ner.errors",
+    "Thresholds": "ner.evaluation.thresholds",
+    "calibrate": "ner.inference.recalibration",
+    "compare": "ner.inference.compare",
     "evaluate": "ner.inference.evaluate",
     "export": "ner.exporting.model",
+    "find_thresholds": "ner.inference.thresholds",
     "load": "ner.inference.loading",
     "read_sentences": "ner.data.formats.read",
     "rename": "ner.model_folder",
@@ -99,6 +109,7 @@ _HOMES = {
 
 __all__ = [
     "Classification",
+    "Comparison",
     "ConfigError",
     "DataError",
     "Entity",
@@ -121,11 +132,15 @@ __all__ = [
     "Tagger",
     "TaskError",
     "TextClassifier",
+    "Thresholds",
     "TokenTagger",
     "Trainer",
     "TrainingError",
+    "calibrate",
+    "compare",
     "evaluate",
     "export",
+    "find_thresholds",
     "load",
     "nn",
     "read_sentences",
@@ -152,7 +167,7 @@ if not TYPE_CHECKING:
             return require("ner.nn", "ner.nn")
         if _HOMES.get(name, "").startswith("ner.training."):
             require_training()
-        if name in ("evaluate", "score_predictions"):
+        if name in ("compare", "evaluate", "score_predictions"):
             require_evaluation()
         if name == "export":
             require("torch", "ner.export")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ner.choices import Precision, RuntimeName
+from ner.data.min_score import MinScore
 from ner.data.sentence_splitter import FindStarts
 from ner.errors import ConfigError
 from ner.extras import require
@@ -57,7 +58,7 @@ class TagTable:
         model: A model folder, or any other name that `ner.load` takes.
         text: The column of texts.
         keep: The columns of the table that the result has, too; by default all.
-        min_score: Entities with a lower score are left out, from 0 to 1.
+        min_score: Entities with a lower score are left out, from 0 to 1; or a score for each label.
         split: Finds the sentences of a text, such as a `ner.SentenceSplitter`: each is tagged by
             itself. By default, a text is tagged as one.
         runtime: As for `ner.load`, like the following ones.
@@ -73,7 +74,7 @@ class TagTable:
     text: str = "text"
     _: KW_ONLY
     keep: Sequence[str] | None = None
-    min_score: float = 0.0
+    min_score: MinScore = 0.0
     split: FindStarts | None = None
     runtime: RuntimeName = "auto"
     precision: Precision = "fp32"
@@ -90,6 +91,7 @@ class TagTable:
             ConfigError: The table lacks a column, has one of the new ones already, or its column of
                 texts holds something else.
             ModelFolderError: The model cannot be read.
+            TaskError: There is a `split` or a `min_score` that the model cannot use.
         """
         texts = text_column(table, self.text)
         kept = table.select(list(table.schema.names if self.keep is None else self._kept(table)))

@@ -118,6 +118,10 @@ def test_columns_and_scores_are_chosen(tiny_model, tiny_tagger, table):
     assert found.column_names == ["id", "entities", "error"]
     expected = [entities(doc.at_least(0.9)) for doc in tiny_tagger(TEXTS)]
     assert found["entities"].to_pylist() == expected
+    each = TagTable(tiny_model, keep=[], min_score={"PER": 1.0, "LOC": 0.0})(table)
+    assert each["entities"].to_pylist() == [
+        entities(doc.at_least({"PER": 1.0, "LOC": 0.0})) for doc in tiny_tagger(TEXTS)
+    ]
     assert TagTable(tiny_model, keep=[])(table).column_names == ["entities", "error"]
 
 
@@ -223,5 +227,5 @@ def test_a_model_that_does_not_fit_is_refused(tmp_path, table):
     folder = untrained("texts", tmp_path / "classifier")
     with pytest.raises(TaskError):
         TagTable(folder, split=raise_on_mark)(table)
-    with pytest.raises(ConfigError, match=r"min_score: needs a model that finds entities\."):
+    with pytest.raises(TaskError, match="min_score"):
         TagTable(folder, min_score=0.5)(table)

@@ -1,6 +1,6 @@
 """Tag many files: find them, cut them into units, tag what is missing, and add up."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import get_args
@@ -14,6 +14,7 @@ from ner.bulk.units import Unit, plan_units
 from ner.bulk.work import Job
 from ner.choices import BulkOutput, Engine, OnRowError, Precision, RuntimeName
 from ner.cores import count_cores
+from ner.data.min_score import MinScore
 from ner.data.sentence_splitter import FindStarts
 from ner.errors import ConfigError, DataError
 from ner.inference.rows import RowTagger, portable_name
@@ -35,7 +36,7 @@ def tag_files(
     output: BulkOutput = "parquet",
     on_error: OnRowError = "column",
     overwrite: bool = False,
-    min_score: float = 0.0,
+    min_score: MinScore = 0.0,
     split: FindStarts | None = None,
     runtime: RuntimeName = "auto",
     precision: Precision = "fp32",
@@ -61,7 +62,7 @@ def tag_files(
         output: The format of the results: "parquet" or "jsonl".
         on_error: "column" writes why a row failed into the column `error`; "raise" ends the call.
         overwrite: Whether results that are there are removed first.
-        min_score: Entities with a lower score are left out, from 0 to 1.
+        min_score: Entities with a lower score are left out, from 0 to 1; or a score for each label.
         split: Finds the sentences of a text, such as a `ner.SentenceSplitter`: each is tagged by
             itself. It is pickled for other processes.
         runtime: As for `ner.load`, like the following ones.
@@ -79,6 +80,7 @@ def tag_files(
             "raise".
         MissingExtraError: The extra `bulk` is not installed.
         ModelFolderError: The model cannot be read.
+        TaskError: There is a `split` or a `min_score` that the model cannot use.
         OSError: `out` cannot be written.
     """
     workers = count_cores() if workers is None else workers
@@ -139,10 +141,14 @@ def _settings(job: Job) -> dict[str, object]:
         "text": job.text,
         "keep": None if job.keep is None else list(job.keep),
         "output": job.output,
-        "min_score": tagger.min_score,
+        "min_score": _plain(tagger.min_score),
         "split": None if tagger.split is None else _describe(tagger.split),
         "precision": tagger.precision,
     }
+
+
+def _plain(min_score: MinScore) -> object:
+    return dict(min_score) if isinstance(min_score, Mapping) else float(min_score)
 
 
 def _describe(split: FindStarts) -> str:

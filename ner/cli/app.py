@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from ner.cli.commands import QUIET, VERBOSE, Commands, choose_level
+from ner.cli.compare import compare
 from ner.cli.config import config_app
+from ner.cli.curve import curve
 from ner.cli.data import data_app
 from ner.cli.doctor import doctor
 from ner.cli.hub import push
@@ -14,6 +16,7 @@ from ner.cli.printing import print_line
 from ner.cli.redact import redact
 from ner.cli.tag import classify, tag
 from ner.cli.tag_files import tag_files
+from ner.cli.thresholds import calibrate, thresholds
 from ner.cli.train import train
 
 app = Commands(name="ner", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -44,7 +47,11 @@ def ner(
 
 app.command()(train)
 
+app.command()(curve)
+
 app.command("eval")(eval_command)
+
+app.command()(compare)
 
 app.command()(tag)
 
@@ -53,6 +60,10 @@ app.command()(classify)
 app.command("tag-files")(tag_files)
 
 app.command()(redact)
+
+app.command()(calibrate)
+
+app.command()(thresholds)
 
 app.command()(check)
 

@@ -10,12 +10,14 @@ from ner.cli.options import (
     MODEL_HELP,
     Device,
     Json,
+    LowestScore,
     PrecisionOption,
     Runtime,
     splitting,
     with_options,
 )
 from ner.cli.printing import print_json, print_lines
+from ner.cli.thresholds import read_min_score
 from ner.errors import ConfigError
 from ner.installed import DEFAULT
 
@@ -71,10 +73,7 @@ def tag_files(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Remove earlier results in the folder first.")
     ] = False,
-    min_score: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="Leave out entities whose score is less than this."),
-    ] = 0.0,
+    min_score: LowestScore = "0",
     splitting: "Callable[[], FindStarts | None]",
     runtime: Runtime = "auto",
     precision: PrecisionOption = "fp32",
@@ -83,7 +82,11 @@ def tag_files(
 ) -> None:
     """Tag or label the texts of many files in several processes, and go on where a run ended."""
     from ner.bulk.run import tag_files
+    from ner.inference.rows import RowTagger, portable_name
 
+    # It stays open for what follows.
+    named = RowTagger(portable_name(model), runtime=runtime, precision=precision, device=device)
+    lowest = read_min_score(min_score, named.predictor)
     summary = tag_files(
         sources,
         out,
@@ -95,7 +98,7 @@ def tag_files(
         output=output,
         on_error=on_row_error,
         overwrite=overwrite,
-        min_score=min_score,
+        min_score=lowest,
         split=splitting(),
         runtime=runtime,
         precision=precision,

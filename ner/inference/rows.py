@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ner.choices import Precision, RuntimeName
+from ner.data.min_score import MinScore
 from ner.data.sentence import PredictedSentence
 from ner.data.sentence_splitter import FindStarts
 from ner.download import is_hub_name
-from ner.errors import ConfigError, NerError, reason
+from ner.errors import NerError, reason
 from ner.inference.loading import load
 from ner.inference.predictor import WINDOW, Predictor
 from ner.installed import installed_names, model_folder
@@ -47,7 +48,7 @@ class RowTagger:
 
     Args:
         model: A folder, or any other name that `ner.load` takes.
-        min_score: Entities with a lower score are left out, from 0 to 1.
+        min_score: Entities with a lower score are left out, see `ner.Predictor.pipe`.
         split: Finds the sentences of a text, see `ner.Predictor.pipe`.
         runtime: As for `ner.load`, like the following ones.
         precision: See there.
@@ -56,7 +57,7 @@ class RowTagger:
     """
 
     model: str
-    min_score: float = 0.0
+    min_score: MinScore = 0.0
     split: FindStarts | None = None
     runtime: RuntimeName = "auto"
     precision: Precision = "fp32"
@@ -68,18 +69,12 @@ class RowTagger:
         """The model.
 
         Raises:
-            ConfigError: An argument has no such value, or needs another kind of model.
+            ConfigError: An argument has no such value.
             ModelFolderError: The model cannot be read.
-            TaskError: There is a `split`, but the model labels whole texts.
+            TaskError: There is a `split` or a `min_score` that the model cannot use.
         """
         found = _open(self.model, self.runtime, self.precision, self.device, self.threads)
-        if not 0 <= self.min_score <= 1:
-            raise ConfigError(f"min_score: must be from 0 to 1. Got {self.min_score}.")
-        if self.min_score and found.task.results != "entities":
-            raise ConfigError(
-                f"min_score: needs a model that finds entities. Got one that {found.task.does}."
-            )
-        found.pipe((), split=self.split)  # refuses a split that the model cannot use
+        found.pipe((), split=self.split, min_score=self.min_score)  # refuses what does not fit
         return found
 
     def __call__(self, texts: Sequence[str | None]) -> RowResults:
@@ -96,7 +91,7 @@ class RowTagger:
     def _tag(self, predictor: Predictor, texts: list[str]) -> list[PredictedSentence | Exception]:
         """Tag texts together; if that fails, halve them until those are alone that fail."""
         try:
-            return list(predictor.pipe(texts, split=self.split))
+            return list(predictor.pipe(texts, split=self.split, min_score=self.min_score))
         except Exception as error:
             if len(texts) == 1:
                 return [error]
@@ -110,8 +105,7 @@ class RowTagger:
         rows = None
         if is_tagged:
             results.num_tokens += len(found)
-            kept = found.at_least(self.min_score) if self.min_score else found
-            rows = list(predictor.task.rows(kept))
+            rows = list(predictor.task.rows(found))
         results.found.append(rows)
         results.errors.append(None if is_tagged or found is None else error_text(found))
 

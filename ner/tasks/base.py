@@ -7,11 +7,15 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_c
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.crf.forward_backward import Edges
+from ner.choices import Unit
+from ner.crf.forward_backward import Edges, Scores
 from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.report import Report
+from ner.evaluation.surfaces import SurfaceCounts
+from ner.evaluation.unit_counts import UnitCounts
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
+from ner.schema import number
 
 # Takes the outputs of a network for a batch, and lengths (B); returns one prediction a sentence.
 Decode = Callable[[OutputArrays, NDArray[np.int64]], Sequence[Prediction]]
@@ -20,8 +24,27 @@ Decode = Callable[[OutputArrays, NDArray[np.int64]], Sequence[Prediction]]
 # and a model in use has a few such tables.
 MOST_TAGS = 8192
 
+# The rule of a temperature. A lower one makes every probability 0 or 1, and a higher one makes all
+# probabilities equal.
+temperature_rule = number(1e-6, 1e6)
+
 # Heads of a network: one that scores the tags of each token, one that scores classes of a text.
 HeadName = Literal["tags", "classes"]
+
+
+class Known(NamedTuple):
+    """What is known of the training data, for reports.
+
+    Args:
+        words: Their words; None if they are not known.
+        surfaces: The surfaces of their entities, with their labels; None if they are not known.
+    """
+
+    words: Collection[str] | None = None
+    surfaces: SurfaceCounts | None = None
+
+
+NOTHING_KNOWN = Known()
 
 
 class Card(NamedTuple):
@@ -147,7 +170,7 @@ class Task(Protocol):
         gold: Sequence[Sentence],
         predicted: Sequence[Sentence],
         name: str = "",
-        known_words: Collection[str] | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> Report:
         """Compute all scores.
 
@@ -155,7 +178,25 @@ class Task(Protocol):
             gold: Annotated sentences.
             predicted: The same sentences in the same order, with `prediction`.
             name: The name of the data, for the report.
-            known_words: The words of the training data; None if they are not known.
+            known: What training data say.
+        """
+        ...
+
+    def count_units(
+        self,
+        gold: Sequence[Sentence],
+        predicted: Sequence[Sentence],
+        unit: Unit | None = None,
+    ) -> UnitCounts:
+        """Count what is right in each sentence or document, for intervals of `metric`.
+
+        Args:
+            gold: Annotated sentences.
+            predicted: The same sentences in the same order, with `prediction`.
+            unit: What is counted together; by default as `choose_unit` says.
+
+        Raises:
+            ConfigError: The unit is a document, and the corpus has none.
         """
         ...
 
@@ -221,6 +262,19 @@ def check_tag_count(tags: Sequence[str], where: str) -> None:
 def free_edges(count: int) -> Edges:
     """Return edges on which every step between tags scores zero."""
     return Edges(np.zeros(count), np.zeros((count, count)), np.zeros(count))
+
+
+def divided(scores: Scores, temperature: float) -> Scores:
+    """Divide scores by a temperature: probabilities change, and the order of paths does not.
+
+    The result is in double precision, so that rounding does not change the order either.
+    """
+    return scores if temperature == 1 else np.divide(scores, temperature, dtype=np.float64)
+
+
+def divided_edges(edges: Edges | None, count: int, temperature: float) -> Edges:
+    """Divide the scores of steps between tags by a temperature; without any, they are zero."""
+    return Edges(*(divided(each, temperature) for each in edges or free_edges(count)))
 
 
 class Runtime(Protocol):

@@ -1,7 +1,7 @@
 """Labels of a whole text: one of several classes, or any number of them."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.choices import Unit
 from ner.crf.forward_backward import Edges
 from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import DataError
@@ -16,18 +17,17 @@ from ner.evaluation.baselines import CommonClass
 from ner.evaluation.calibration import label_probabilities
 from ner.evaluation.label_metrics import evaluate_classes, score_classes
 from ner.evaluation.report import Report
+from ner.evaluation.scores import NONE
+from ner.evaluation.unit_counts import UnitCounts, count_units, documents_of
 from ner.features.arrays import OutputArrays
-from ner.schema import SchemaError, Table, flag, number, strings
-from ner.tasks.base import Card, Decode, HeadName
+from ner.schema import SchemaError, Table, flag, strings
+from ner.tasks.base import NOTHING_KNOWN, Card, Decode, HeadName, Known, temperature_rule
 
 # Where a text may have several labels, it gets those that are more probable than this.
 THRESHOLD = 0.5
 
-# A lower temperature makes every probability 0 or 1, and scores divided by it infinite.
-LOWEST_TEMPERATURE = 1e-6
-
 LABELS = Table(
-    {"labels": strings(), "multi_label": flag, "temperature": number(LOWEST_TEMPERATURE)},
+    {"labels": strings(), "multi_label": flag, "temperature": temperature_rule},
     required=("labels", "multi_label", "temperature"),
 )
 
@@ -194,10 +194,28 @@ class TextTask:
         gold: Sequence[Sentence],
         predicted: Sequence[Sentence],
         name: str = "",
-        known_words: Collection[str] | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> Report:
-        """Compute all scores; `known_words` is ignored."""
+        """Compute all scores; what is known is not used."""
         return evaluate_classes(gold, predicted, self.multi_label, name)
+
+    def count_units(
+        self,
+        gold: Sequence[Sentence],
+        predicted: Sequence[Sentence],
+        unit: Unit | None = None,
+    ) -> UnitCounts:
+        """Count right, predicted and gold labels of each text or document."""
+        found = [(s.prediction or self.empty).labels or () for s in predicted]
+        if not self.multi_label:
+            found = [labels or (NONE,) for labels in found]
+        return count_units(
+            [[(label,) for label in s.labels or ()] for s in gold],
+            [[(label,) for label in labels] for labels in found],
+            documents_of(gold),
+            unit=unit,
+            metric=self.metric,
+        )
 
     def count_labels(self, sentences: Iterable[Sentence]) -> Counter[str]:
         """Count the gold labels of texts."""

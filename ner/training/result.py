@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ner.evaluation.report import Report
+from ner.evaluation.scores import METRIC_NAMES
 from ner.inference.predictor import Predictor
-
-METRIC_NAMES = {"f1": "F1", "accuracy": "accuracy"}
 
 
 @dataclass(frozen=True)
