@@ -121,6 +121,7 @@ class Input:
         Args:
             model: Knows how files with columns are read, if nobody says so, and cuts texts.
         """
+        self.fields.is_text = self.format in (TEXT, LINES)
         if not self.is_file:
             return self.source.split("\n") if self.format == LINES else [self.source]
         if self.format == LINES:

@@ -1,7 +1,7 @@
 """Fields of JSON records that a sentence does not hold, on their way past the model."""
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,9 @@ NAMES = ("id", "document")
 
 # Changes to records that are listed.
 MOST_SHOWN = 10
+
+# Fields with an item for each token, which say nothing without the places of tokens.
+OF_TOKENS = frozenset(("words", "allowed", "columns", "attention"))
 
 
 class Skipped(Enum):
@@ -37,9 +40,14 @@ class RecordFields:
         """Whether fields are kept; otherwise they are counted in `left_out`."""
         self.has_sentences = False
         """Whether the output holds what sentences hold, so that ids and labels are in it."""
+        self.has_tokens = True
+        """Whether the output has the places of tokens that the model cut."""
+        self.is_text = False
+        """Whether the source is raw text, all of whose tokens the model cut."""
         self.left_out: Counter[str] = Counter()
         """How often a field is not in the output."""
-        self._waiting: deque[dict[str, Any]] = deque()
+        # With each, whether the model cut its tokens.
+        self._waiting: deque[tuple[dict[str, Any], bool]] = deque()
         self._read: set[str] = set()
 
     def read(
@@ -65,7 +73,7 @@ class RecordFields:
 
         for place, record in json_items(lines, name) if is_list else json_lines(lines, name):
             for sentence in read_records([(place, record)], options):
-                self._keep(record, sentence, options.roles.values())
+                self._keep(record, sentence, options.roles)
                 yield sentence
                 break
             else:
@@ -81,7 +89,9 @@ class RecordFields:
         """
         from ner.data.formats.jsonl import LABEL_KEYS
 
-        kept = self._waiting.popleft() if self._waiting else {}
+        kept, is_cut = self._waiting.popleft() if self._waiting else ({}, self.is_text)
+        if is_cut and not self.has_tokens and OF_TOKENS.isdisjoint(record):
+            del record["tokens"]
         labels = {name: kept.pop(name) for name in LABEL_KEYS if name in kept}
         if labels and sentence.prediction.labels is None:
             record = {n: v for n, v in record.items() if n != "labels"} | labels
@@ -104,18 +114,28 @@ class RecordFields:
             if kind not in self._read:
                 yield f"{name}: left out: {count} {kind}."
 
-    def _keep(self, record: Mapping[str, Any], sentence: "Sentence", read: Collection[str]) -> None:
-        """Keep the fields of a record, except those that were `read` under other names."""
+    def _keep(
+        self, record: Mapping[str, Any], sentence: "Sentence", roles: Mapping[str, str]
+    ) -> None:
+        """Keep the fields of a record, except those that were read under other names.
+
+        Args:
+            record: The record.
+            sentence: What it became.
+            roles: Names of fields by what they hold, see `ReadOptions.roles`.
+        """
+        from ner.data.formats.columns import TOKEN_LIST_NAMES
         from ner.data.formats.jsonl import KNOWN_KEYS, LABEL_KEYS
         from ner.data.lines import short
 
         names = NAMES if sentence.labels is None else (*NAMES, *LABEL_KEYS)
-        others = {n: v for n, v in record.items() if n not in read}
+        others = {n: v for n, v in record.items() if n not in roles.values()}
         kept = {n: v for n, v in others.items() if n in names or n not in KNOWN_KEYS}
         # What the notes call these fields.
         self._read.update(f"fields {short(name)}" for name in kept)
         if self.is_kept:
-            self._waiting.append(kept)
+            of_tokens = (*TOKEN_LIST_NAMES, roles.get("tokens"), "columns")
+            self._waiting.append((kept, not any(name in record for name in of_tokens)))
         else:
             held = (*NAMES, *LABEL_KEYS) if self.has_sentences else ()
             self.left_out.update(name for name in kept if name not in held)

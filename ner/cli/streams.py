@@ -31,6 +31,7 @@ class Stream:
         output: The form of the output.
         error_rows: Whether there are results for texts that cannot be read.
         batch_tokens: Tokens of a batch; None leaves that to the model.
+        has_tokens: Whether JSON lines have the places of tokens that the model cut.
         options: Other arguments of the model's `pipe`.
     """
 
@@ -42,6 +43,7 @@ class Stream:
         output: str,
         error_rows: bool,
         batch_tokens: int | None,
+        has_tokens: bool = True,
         **options: Any,
     ) -> None:
         from ner.inference.batching import BATCH_TOKENS
@@ -53,6 +55,7 @@ class Stream:
         self.pipe = partial(model.pipe, batch_tokens=batch_tokens or BATCH_TOKENS, **options)
         for given in inputs:
             given.fields.is_kept = output == "jsonl"
+            given.fields.has_tokens = has_tokens
             # The writers of these formats list by themselves which of that they cannot hold.
             given.fields.has_sentences = output in TOOLS
 

@@ -93,6 +93,12 @@ def tag(
     min_score: LowestScore = "0",
     scheme: Annotated[Spelling, typer.Option(help="Tag scheme for CoNLL output.")] = "BIO",
     no_formulas: NoFormulas = False,
+    tokens: Annotated[
+        bool,
+        typer.Option(
+            "--tokens", help="Write the offsets of all tokens in JSON lines, also for raw text."
+        ),
+    ] = False,
     splitting: "Callable[[], FindStarts | None]",
     batch_tokens: BatchTokens = None,
     error_rows: ErrorRows = False,
@@ -107,13 +113,18 @@ def tag(
         is_conll = all(given.format == CONLL for given in inputs)
         output = "pretty" if sys.stdout.isatty() else "conll" if is_conll else "jsonl"
     _check_rows(output, error_rows, no_formulas)
+    if tokens and output != "jsonl":
+        raise ConfigError(f"--tokens: needs --output jsonl. Got {output}.")
     lowest = read_min_score(min_score, tagger)
     _check_output(output, out, tagger)
     split = splitting()
     column = tagger.task.column
     with progress() as watch:
         stream = Stream(
-            inputs, tagger, watch, output, error_rows, batch_tokens, min_score=lowest, split=split
+            *(inputs, tagger, watch, output, error_rows, batch_tokens),
+            has_tokens=tokens,
+            min_score=lowest,
+            split=split,
         )
         if output == "conll":
             print_output(concatenated(stream.conll_file(given, scheme) for given in inputs))

@@ -92,7 +92,7 @@ def test_corpora_from_standard_input_are_looked_into_elsewhere(run, tiny_model):
 def test_offsets_fit_a_file_whatever_its_line_ends(tag):
     for ends in ("\n", "\r\n", "\r"):
         content = f"Ada met Bob.{ends}{ends}Awa Badjie{ends}left.{ends}"
-        _, out, _ = tag(write("a.txt", content.encode()), "--format", "text")
+        _, out, _ = tag(write("a.txt", content.encode()), "--format", "text", "--tokens")
         with open("a.txt", encoding="utf-8", newline="") as file:
             text = file.read()
         (record,) = records(out)

@@ -243,9 +243,9 @@ def test_sentences_of_a_text_are_tagged_by_themselves_if_asked(tag, tiny_tagger)
 )
 def test_runtime_threads_and_batches_change_no_answer(tag, options):
     lines = b"Ada met Bob.\n\nTuring saw Berlin in June .\n"
-    code, expected, _ = tag("-", stdin=lines)
+    code, expected, _ = tag("-", "--tokens", stdin=lines)
     assert code == 0
-    code, found, _ = tag("-", *options, stdin=lines)
+    code, found, _ = tag("-", "--tokens", *options, stdin=lines)
     assert code == 0
     for one, other in zip(records(found), records(expected), strict=True):
         scores = [[e.pop("score") for e in record["spans"]] for record in (one, other)]

@@ -102,3 +102,43 @@ def test_entities_of_a_low_score_are_left_out_of_every_output(tag, output):
 )
 def test_options_that_do_not_go_together_are_refused(tag, arguments, message):
     fails(tag("Awa", *arguments), 2, message)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param("a.txt", TEXTS, id="lines"),
+        pytest.param("a.jsonl", '{"text": "Awa Badjie left ZIGUINCHOR.", "id": 7}\n', id="records"),
+    ],
+)
+def test_the_tokens_of_raw_text_are_written_if_somebody_asks(tag, tiny_tagger, name, content):
+    source = write(name, content)
+    without = records(tag(source, "--output", "jsonl")[1])
+    found = records(tag(source, "--output", "jsonl", "--tokens")[1])
+    assert all("tokens" not in record for record in without)
+    for record, short in zip(found, without, strict=True):
+        doc = tiny_tagger.tag(record["text"])
+        assert record.pop("tokens") == [list(place) for place in doc.offsets]
+        assert record == short
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param("a.jsonl", '{"tokens": ["Awa", "left"], "id": 7}\n', id="tokens"),
+        pytest.param("a.conll", "Awa O\nleft O\n", id="columns of a file"),
+    ],
+)
+def test_given_tokens_are_always_written(tag, name, content):
+    (record,) = records(tag(write(name, content), "--output", "jsonl")[1])
+    assert record["tokens"] == [[0, 3], [4, 8]]
+
+
+def test_what_is_written_without_tokens_is_read_again(run, tag):
+    _, out, _ = tag(write("a.txt", TEXTS), "--output", "jsonl")
+    code, _, err = run("data", "convert", write("b.jsonl", out), "b.conll")
+    assert (code, "misaligned" in err) == (0, False)
+
+
+def test_tokens_need_json_lines(tag):
+    fails(tag("Awa", "--output", "tsv", "--tokens"), 2, "--tokens: needs --output jsonl. Got tsv.")
