@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from ner.data.lines import replace_surrogates
 from ner.errors import DataError, reason
 from ner.extras import require
 from ner.files import naming, remove
@@ -42,13 +43,16 @@ class Place:
         """Find the file system of a URL or a path.
 
         Raises:
-            DataError: No library knows such a URL, or the library cannot be imported.
+            DataError: No library knows such a URL, or the library cannot be imported; or the name
+                of a file is not in UTF-8, which pyarrow needs.
             MissingExtraError: pyarrow or fsspec is not installed.
         """
         fs = require("pyarrow.fs", PURPOSE, EXTRA)
         found = URL.match(str(name))
         if found is None:
             path = Path(name).absolute().as_posix()
+            if replace_surrogates(path) != path:
+                raise DataError(f"{path}: must have a name in UTF-8. Got other bytes.")
             return cls(path, fs.LocalFileSystem(), path)
         name = str(name)
         try:

@@ -354,6 +354,7 @@ def test_results_are_no_sources(tiny_model, tmp_path):
         pytest.param([], {}, ConfigError, "sources: must be at least one", id="none"),
         pytest.param(["no.txt"], {}, DataError, "no.txt: no such file.", id="missing"),
         pytest.param(["*.csv"], {}, DataError, "*.csv: must match a file.", id="pattern"),
+        pytest.param(["\udcff.txt"], {}, DataError, "must have a name in UTF-8", id="bytes"),
         pytest.param(["x.bin"], {}, DataError, "x.bin: must end in .parquet", id="ending"),
         pytest.param(["empty"], {}, DataError, "empty: must hold files that end in", id="empty"),
         pytest.param(["nothing://x"], {}, DataError, "nothing://x: must be a URL", id="scheme"),
