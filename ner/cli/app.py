@@ -7,6 +7,7 @@ import typer
 from ner.cli.commands import QUIET, VERBOSE, Commands, choose_level
 from ner.cli.compare import compare
 from ner.cli.config import config_app
+from ner.cli.curve import curve
 from ner.cli.data import data_app
 from ner.cli.doctor import doctor
 from ner.cli.hub import push
@@ -43,6 +44,8 @@ def ner(
 
 
 app.command()(train)
+
+app.command()(curve)
 
 app.command("eval")(eval_command)
 

@@ -14,6 +14,7 @@ from ner.choices import MAX_LINE, OffsetUnit, OnError, Precision, RuntimeName, T
 from ner.cli.commands import with_parameters
 from ner.errors import ConfigError, DataError
 from ner.messages import tell
+from ner.recipes import recipe_names
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
@@ -181,6 +182,25 @@ ModelArgument = Annotated[
     typer.Argument(
         metavar="MODEL",
         help=MODEL_HELP,
+    ),
+]
+
+ConfigArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG",
+        autocompletion=recipe_names,
+        help="TOML file with settings, or the name of a configuration of ner config list. "
+        "Without one, --train is required.",
+    ),
+]
+
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Setting to change, such as encoder.size=100. Repeat it to change several.",
     ),
 ]
 

@@ -86,6 +86,14 @@ class ScoreIntervals:
         known["per_label"] = {label: Interval(**it) for label, it in known["per_label"].items()}
         return cls(**known)
 
+    def line(self) -> str:
+        """Write the main score and its interval in a line."""
+        name, (point, low, high) = METRIC_NAMES[self.metric], self.score.cells()
+        return (
+            f"{name[0].upper()}{name[1:]} {point}, {100 * self.level:g} % interval {low} to {high} "
+            f"over {self.units} {self.unit}s"
+        )
+
     def __str__(self) -> str:
         head = (
             f"{100 * self.level:g} % intervals over {self.units} {self.unit}s "

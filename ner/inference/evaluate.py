@@ -1,6 +1,7 @@
 """Compare a model, or its predictions, with gold annotation."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -9,11 +10,13 @@ from ner.data.formats.read import CorpusSource, file_digest, read_sentences, sou
 from ner.data.overlap import SentenceSample, shared_warning
 from ner.data.sentence import Sentence
 from ner.data.spans import Notes
+from ner.evaluation.intervals import score_intervals
 from ner.evaluation.report import Report
 from ner.inference.predictor import Predictor
 from ner.inference.reading import options_for
 from ner.messages import Notify, tell
 from ner.tasks import Task
+from ner.tasks.base import NOTHING_KNOWN, Known
 
 # Labels that a warning names.
 MOST_SHOWN = 10
@@ -24,7 +27,7 @@ def evaluate_predictions(
     gold: Sequence[Sentence],
     predicted: Sequence[Sentence],
     name: str = "",
-    known_words: Collection[str] | None = None,
+    known: Known = NOTHING_KNOWN,
 ) -> Report:
     """Compare the predictions of sentences with their gold annotation.
 
@@ -33,14 +36,15 @@ def evaluate_predictions(
         gold: Annotated sentences.
         predicted: The same sentences in the same order, with `prediction`.
         name: The name of the data, for the report.
-        known_words: The words of the training data; None if they are not known.
+        known: What is known of the training data.
 
     Raises:
         DataError: A gold sentence is not annotated.
     """
     for sentence in gold:
         task.check(sentence, "gold")
-    return task.report(gold, predicted, name, known_words)
+    report = task.report(gold, predicted, name, known)
+    return replace(report, intervals=score_intervals(task.count_units(gold, predicted)))
 
 
 def evaluate(
@@ -83,7 +87,7 @@ def evaluate(
         gold,
         model.tag_sentences(gold),
         name or (Path(data).name if isinstance(data, str | Path) else "sentences"),
-        model.featurizer.words.known(token for s in gold for token in s.tokens),
+        Known(model.featurizer.words.known(token for s in gold for token in s.tokens)),
     )
 
 

@@ -7,13 +7,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.crf.span_lattice import SpanLattice
+from ner.crf.span_lattice import Range, SpanLattice
 from ner.data.lines import short
 from ner.data.schemes import Span
 from ner.data.sentence import Entity, PredictedSentence, Prediction, Sentence
 from ner.data.sentence_splitter import FindStarts, cut_sentence, join_predictions
 from ner.errors import DataError
 from ner.features.arrays import OutputArrays
+from ner.inference.batching import emissions_of_each
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
 from ner.tasks import SpanTask
 
@@ -115,6 +116,36 @@ class Tagger(Predictor):
 
         (predictions,) = self.runner.run([sentence], decode, [Prediction((), (), 1.0)])
         return [sentence.predicted(prediction) for prediction in predictions]
+
+    def posteriors(
+        self, sentences: Sequence[Sentence], spans: Sequence[Sequence[Range]]
+    ) -> list[tuple[float, ...]]:
+        """Compute the exact probability of any labelled spans, such as those of gold annotation.
+
+        Args:
+            sentences: The sentences.
+            spans: For each sentence spans of tokens: start, end and label, overlapping or not.
+
+        Returns:
+            The probability that the model sees each span, with just this label and these borders;
+            where the label is None, that none of its tokens is in a span.
+
+        Raises:
+            DataError: A span is empty, leaves its sentence, or has an unknown label.
+        """
+        for i, (sentence, each) in enumerate(zip(sentences, spans, strict=True)):
+            for span in each:
+                if not self.lattice.span_tags.fits(span, len(sentence)):
+                    raise DataError(
+                        f"spans[{i}]: must lie inside the {len(sentence)} tokens and have one of "
+                        f"the labels {', '.join(self.labels)}. Got {tuple(span)}."
+                    )
+        none = np.empty((0, len(self.task.tags)), dtype=np.float32)
+        scores = self.runner.run(sentences, emissions_of_each, none)
+        return [
+            self.lattice.span_posteriors(emissions[None], np.array([len(emissions)]), [each])[0]
+            for emissions, each in zip(scores, spans, strict=True)
+        ]
 
     def _tag(
         self, sentence: Sentence, required: list[Span], forbidden: list[Span]

@@ -1,7 +1,7 @@
 """One label a token, without prefixes, such as its part of speech: a named column."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -20,7 +20,15 @@ from ner.evaluation.report import Report
 from ner.evaluation.unit_counts import UnitCounts, count_units, documents_of
 from ner.features.arrays import OutputArrays
 from ner.schema import SchemaError, Table, strings, text
-from ner.tasks.base import Card, Decode, HeadName, check_tag_count, free_edges
+from ner.tasks.base import (
+    NOTHING_KNOWN,
+    Card,
+    Decode,
+    HeadName,
+    Known,
+    check_tag_count,
+    free_edges,
+)
 
 LABELS = Table({"column": text, "labels": strings()}, required=("column", "labels"))
 
@@ -165,10 +173,10 @@ class TokenTask:
         gold: Sequence[Sentence],
         predicted: Sequence[Sentence],
         name: str = "",
-        known_words: Collection[str] | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> Report:
         """Compute all scores, also on the words that the training data lack."""
-        return evaluate_column(gold, predicted, self.column, name, known_words)
+        return evaluate_column(gold, predicted, self.column, name, known.words)
 
     def count_units(
         self,
