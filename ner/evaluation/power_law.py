@@ -90,7 +90,7 @@ def forecast(
     if len(sentences) < FEWEST_POINTS:
         return None
     sizes = np.array(sentences, dtype=np.float64)
-    means = np.array([[1 - np.mean(runs) for runs in scores]])
+    means = np.array([[1 - float(np.mean(runs)) for runs in scores]], dtype=np.float64)
     law = PowerLaw(*_fit(sizes, means)[0])
     last, twice = sentences[-1], 2 * sentences[-1]
     checked = None
@@ -109,7 +109,8 @@ def _gain_interval(
     """Compute the middle of the gains of resampled runs (percentile bootstrap over runs)."""
     random = np.random.default_rng(seed)
     drawn = [random.choice(runs, (RESAMPLES, len(runs))).mean(axis=1) for runs in scores]
-    _, factors, powers = _fit(sizes, 1 - np.stack(drawn, axis=1)).T
+    errors = 1 - np.stack(drawn, axis=1).astype(np.float64)
+    _, factors, powers = _fit(sizes, errors).T
     last = sizes[-1]
     gains = factors * (last**-powers - (2 * last) ** -powers)
     low, high = np.quantile(gains, [(1 - SHARE) / 2, (1 + SHARE) / 2])
