@@ -47,8 +47,7 @@ STYLE = """\
 .ner i { border-radius: .2em; background: hsl(var(--shade) / var(--weight)); font-style: normal; }
 """
 
-# Nothing on a page may be fetched or run, whatever a text holds; a script of our own is known by its
-# digest.
+# Nothing on a page may be fetched or run, whatever a text holds; a script of our own has a digest.
 PAGE_HEAD = """\
 <!DOCTYPE html>
 <html lang="en">

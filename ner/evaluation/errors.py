@@ -20,6 +20,16 @@ ErrorClass = Literal[
 ]
 ERROR_CLASSES: tuple[ErrorClass, ...] = get_args(ErrorClass)
 
+CLASS_MEANINGS: dict[ErrorClass, str] = {
+    "type": "The same tokens have another label.",
+    "boundary": "Spans with the same label overlap.",
+    "boundary and type": "Spans overlap that differ in tokens and label.",
+    "split": "Several predicted spans stand for fewer gold spans.",
+    "merge": "Fewer predicted spans stand for several gold spans.",
+    "missed": "No predicted span overlaps the gold span.",
+    "spurious": "No gold span overlaps the predicted span.",
+}
+
 # Tokens before and after an error that are shown with it.
 CONTEXT = 12
 
@@ -70,6 +80,14 @@ class SpanError:
         """The surface of each span, gold ones first, without repetition."""
         return tuple(dict.fromkeys(map(self.surface, (*self.gold, *self.predicted))))
 
+    @property
+    def confusion(self) -> tuple[str, str] | None:
+        """The gold label and the predicted one, where one span has another label than the other."""
+        if len(self.gold) != 1 or len(self.predicted) != 1:
+            return None
+        labels = self.gold[0].label, self.predicted[0].label
+        return None if labels[0] == labels[1] else labels
+
     def surface(self, span: Span) -> str:
         """Return the tokens of a span of this error, joined by blanks."""
         return " ".join(self.tokens[span.start - self.first : span.end - self.first])
@@ -79,7 +97,7 @@ class SpanError:
 
         Args:
             training: The surfaces of training data. If they are known, the result has a key
-                `training` with the counts of each surface by label.
+                `training` with the counts of each surface: by label, and outside of entities.
         """
         scores = self.scores or (None,) * len(self.predicted)
         facts: dict[str, Any] = {
@@ -97,7 +115,10 @@ class SpanError:
             "first": self.first,
         }
         if training is not None:
-            facts["training"] = {name: dict(training.labels(name)) for name in self.surfaces}
+            facts["training"] = {
+                name: {"labels": dict(training.labels(name)), "outside": training.outside(name)}
+                for name in self.surfaces
+            }
         return facts
 
     def _facts(self, span: Span) -> dict[str, Any]:
@@ -108,15 +129,7 @@ def disagreements(gold: Iterable[Span], predicted: Iterable[Span]) -> list[Disag
     """Sort the wrong spans of one sentence into errors, in the order of the text.
 
     Every gold span that is not predicted, and every predicted span that is not gold, belongs to
-    exactly one error:
-
-    * type: the same tokens have another label,
-    * boundary: spans with the same label overlap,
-    * boundary and type: spans overlap that differ in both,
-    * split: there are more predicted spans than gold ones in a group that overlaps,
-    * merge: there are fewer,
-    * missed: no predicted span overlaps a gold one,
-    * spurious: no gold span overlaps a predicted one.
+    exactly one error, whose classes `CLASS_MEANINGS` explains.
 
     A group of as many gold spans as predicted ones, such as two neighbours with a common border
     that is predicted elsewhere, has an error of boundary if their labels are equal in order.

@@ -9,7 +9,10 @@ from ner.data.formats.read import CorpusSource, file_digest, read_sentences, sou
 from ner.data.overlap import SentenceSample, shared_warning
 from ner.data.sentence import Sentence
 from ner.data.spans import Notes
+from ner.evaluation.error_report.write import write_errors
+from ner.evaluation.errors import span_errors
 from ner.evaluation.report import Report
+from ner.evaluation.surfaces import SurfaceCounts
 from ner.inference.predictor import Predictor
 from ner.inference.reading import options_for
 from ner.messages import Notify, tell
@@ -49,6 +52,9 @@ def evaluate(
     options: ReadOptions | None = None,
     *,
     name: str | None = None,
+    html: str | Path | None = None,
+    errors: str | Path | None = None,
+    train: CorpusSource | None = None,
     notify: Notify | None = None,
     **changes: Unpack[ReadKeywords],
 ) -> Report:
@@ -60,6 +66,10 @@ def evaluate(
         options: How the data are read. What it leaves open, such as the names of columns, is as in
             training.
         name: The name of the data, for the report; by default that of the file.
+        html: Where to write the error report, a page for a browser.
+        errors: Where to write all errors as JSON lines.
+        train: The training data, read as the data are. The error report then says how often they
+            hold each name, and with which labels.
         notify: Called with a line for everything that a user should know: how the data are read,
             whether they are the training data, and which of their labels the model lacks. By
             default, the log gets these lines, but for warnings of reading, which Python shows.
@@ -67,24 +77,42 @@ def evaluate(
 
     Raises:
         DataError: The data cannot be read, or are not annotated.
+        TaskError: An error report is asked for, but a text may have several labels.
     """
     if not isinstance(model, Predictor):
         raise TypeError(f"model: must come from load() or train(). Got {model!r}.")
     given = (options or ReadOptions()).updated(**changes)
-    chosen = options_for(model, data, given, split="test", notify=notify or tell)
-    notes = chosen.notes or (None if notify is None else Notes())
-    gold = read_sentences(data, chosen.updated(notes=notes))
-    if notify is not None:
-        for line in notes.summary(source_name(data)) if notes else ():
-            notify(line)
+    training = None
+    if train is not None:
+        sentences = _read(model, train, given, "train", notify)
+        training = SurfaceCounts(model.task.with_spans(sentences))
+    gold = _read(model, data, given, "test", notify)
     warn_of_data(model, data, gold, notify or tell)
-    return evaluate_predictions(
+    predicted = model.tag_sentences(gold)
+    report = evaluate_predictions(
         model.task,
         gold,
-        model.tag_sentences(gold),
+        predicted,
         name or (Path(data).name if isinstance(data, str | Path) else "sentences"),
         model.featurizer.words.known(token for s in gold for token in s.tokens),
     )
+    if html is not None or errors is not None:
+        found = span_errors(*map(model.task.with_spans, (gold, predicted)))
+        write_errors(report, found, html=html, errors=errors, training=training)
+    return report
+
+
+def _read(
+    model: Predictor, data: CorpusSource, given: ReadOptions, split: str, notify: Notify | None
+) -> list[Sentence]:
+    """Read annotated sentences as the training corpus of a model was read."""
+    chosen = options_for(model, data, given, split=split, notify=notify or tell)
+    notes = chosen.notes or (None if notify is None else Notes())
+    sentences = read_sentences(data, chosen.updated(notes=notes))
+    if notify is not None:
+        for line in notes.summary(source_name(data)) if notes else ():
+            notify(line)
+    return list(sentences)
 
 
 def warn_of_data(

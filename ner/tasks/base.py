@@ -175,6 +175,14 @@ class Task(Protocol):
         """Count the gold labels of sentences: of spans, of tokens or of texts."""
         ...
 
+    def with_spans(self, sentences: Iterable[Sentence]) -> list[Sentence]:
+        """Return sentences whose labels, gold and predicted ones, are spans, to list errors of.
+
+        Raises:
+            TaskError: A text may have several labels, which spans of a text cannot be.
+        """
+        ...
+
     def extended(self, sentences: Sequence[Sentence]) -> Self:
         """Append the labels of training data.
 

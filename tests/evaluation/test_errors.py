@@ -188,7 +188,10 @@ def test_an_error_is_a_line_of_json():
         ],
         "tokens": TOKENS[:6],
         "first": 0,
-        "training": {"New York": {"LOC": 1}, "Bank of New York": {}},
+        "training": {
+            "New York": {"labels": {"LOC": 1}, "outside": 0},
+            "Bank of New York": {"labels": {}, "outside": 0},
+        },
     }
     assert "training" not in error.to_dict()
 

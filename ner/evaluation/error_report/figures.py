@@ -1,0 +1,108 @@
+"""The figures of a report as HTML: the main ones large, all in tables, and confusions as a map."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import urlencode
+
+from ner.data.html_view import escape
+from ner.evaluation.error_report.elements import html_table
+from ner.evaluation.errors import CLASS_MEANINGS, SpanError
+from ner.evaluation.report import MISSED, SPURIOUS, Confusion, Report, Scores
+
+# A map of more labels is too large to read.
+MOST_LABELS = 60
+
+SCORE_COLUMNS = ("", "Precision", "Recall", "F1", "Support")
+
+
+def tiles(figures: Mapping[str, tuple[str, str]]) -> str:
+    """Show a few figures large.
+
+    Args:
+        figures: The figure and a remark, by the name of the figure; all of them are text.
+    """
+    shown = (
+        f"<div><dt>{escape(name)}</dt><dd>{escape(figure)}"
+        f"{f' <small>{escape(remark)}</small>' if remark else ''}</dd></div>"
+        for name, (figure, remark) in figures.items()
+    )
+    return f'<dl class="tiles">{"".join(shown)}</dl>'
+
+
+def score_table(report: Report) -> str:
+    """Show the scores of each label, and their averages."""
+    averages = {"micro": report.micro, "macro": report.macro, "weighted": report.weighted}
+    rows = [_score_row(*each) for each in report.per_label.items()]
+    rows += [_score_row(*each) for each in averages.items()]
+    return html_table("Scores by label, in percent", SCORE_COLUMNS, rows, foot=len(averages))
+
+
+def _score_row(name: str, scores: Scores) -> tuple[str, list[str]]:
+    return name, [f"<td>{cell}</td>" for cell in scores.cells()]
+
+
+def class_table(errors: Sequence[SpanError]) -> str:
+    """Count the errors of each class, with links that filter the list."""
+    rows: list[tuple[str, list[str]]] = []
+    for name, meaning in CLASS_MEANINGS.items():
+        own = [error for error in errors if error.error_class == name]
+        number = filter_link(str(len(own)), {"class": name}) if own else "0"
+        words = f'<td class="words">{meaning}</td>'
+        rows.append((name, [f"<td>{number}</td>", *_span_counts(own), words]))
+    rows.append(("all", [f"<td>{len(errors)}</td>", *_span_counts(errors), "<td></td>"]))
+    header = ("Class", "Errors", "Gold spans", "Predicted spans", "Meaning")
+    return html_table(
+        "Errors by class, with the spans in them", header, rows, foot=1, style="classes"
+    )
+
+
+def _span_counts(errors: Iterable[SpanError]) -> list[str]:
+    errors = list(errors)
+    counts = (sum(len(e.gold) for e in errors), sum(len(e.predicted) for e in errors))
+    return [f"<td>{count}</td>" for count in counts]
+
+
+def heat_map(confusion: Confusion, items: str) -> str:
+    """Show a table of confusions whose cells are darker, the larger their share of the gold label.
+
+    Args:
+        confusion: Counts by gold label, then by predicted label.
+        items: What is counted.
+    """
+    columns = list(next(iter(confusion.values()), ()))
+    if not columns or len(columns) > MOST_LABELS:
+        return ""
+    rows = [(gold, list(_cells(gold, row))) for gold, row in confusion.items()]
+    caption = f"{items} by gold label (row) and predicted label"
+    if SPURIOUS in confusion:
+        caption += " of exactly the same tokens"
+    return html_table(caption, ["Gold", *columns], rows, style="map")
+
+
+def _cells(gold: str, row: Mapping[str, int]) -> Iterator[str]:
+    total = sum(row.values())
+    for found, count in row.items():
+        if (gold, found) == (SPURIOUS, MISSED):
+            yield "<td></td>"
+            continue
+        is_link = count and found not in (gold, MISSED) and gold != SPURIOUS
+        filters = {"class": "type", "confusion": confusion_name((gold, found))}
+        shown = filter_link(str(count), filters) if is_link else str(count)
+        kind = "right" if gold == found else "wrong" if count else "none"
+        # The root shows small shares, which are most of all errors, more clearly.
+        weight = (count / total) ** 0.5 if total else 0.0
+        yield f'<td class="{kind}" style="--weight: {weight:.2f}">{shown}</td>'
+
+
+def confusion_name(labels: tuple[str, str]) -> str:
+    """Name a gold label and the label predicted in its place."""
+    return f"{labels[0]} as {labels[1]}"
+
+
+def filter_link(text: str, filters: Mapping[str, str]) -> str:
+    """Return a link that shows only some errors of the list.
+
+    Args:
+        text: What to click on, as text.
+        filters: Values of fields of the form by their names.
+    """
+    return f'<a href="#{escape(urlencode(filters))}">{escape(text)}</a>'
