@@ -80,12 +80,13 @@ def eval_command(
 ) -> None:
     """Compare predictions of a model, or those in a file, with gold annotation."""
     require_evaluation()
-    for out in filter(None, (html, errors)):
+    outputs = {"html": html, "errors": errors}
+    for name, out in outputs.items():
         for source in filter(None, (data, predictions, train)):
-            refuse_own_input(source, str(out))
+            if out is not None:
+                refuse_own_input(source, str(out), f"--{name}")
     if html is not None and html == errors:
         raise ConfigError(f"ner eval: --html and --errors must name two files. Got {str(html)!r}.")
-    outputs = {"html": html, "errors": errors}
     if predictions is not None:
         if (model, reading.columns, reading.format) != (None, None, None):
             raise ConfigError(

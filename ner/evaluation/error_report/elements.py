@@ -17,6 +17,11 @@ def section(name: str, title: str, parts: Iterable[str]) -> str:
     return "\n".join([head, f'<h2 id="{name}-title">{escape(title)}</h2>', *parts, "</section>"])
 
 
+def columns(parts: Iterable[str]) -> str:
+    """Put tables and drawings beside each other where the screen is wide enough."""
+    return "\n".join(['<div class="columns">', *filter(None, parts), "</div>"])
+
+
 def paragraph(text: str) -> str:
     """Return a paragraph of text."""
     return f"<p>{escape(text)}</p>"
@@ -56,16 +61,18 @@ def html_table(
         f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>' for name, cells in rows
     ]
     body = len(lines) - foot
+    shown = escape(caption)
     return "\n".join(
         [
-            f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}">',
-            f'<table class="{style}"><caption>{escape(caption)}</caption>',
+            f"<figure><figcaption>{shown}</figcaption>",
+            f'<div class="scroll" role="region" tabindex="0" aria-label="{shown}">',
+            f'<table class="{style}" aria-label="{shown}">',
             f"<thead><tr>{names}</tr></thead>",
             "<tbody>",
             *lines[:body],
             "</tbody>",
             *(["<tfoot>", *lines[body:], "</tfoot>"] if foot else []),
-            "</table></div>",
+            "</table></div></figure>",
         ]
     )
 

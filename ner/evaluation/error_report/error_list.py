@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ner.data.html_view import Hues, escape
 from ner.data.schemes import Span
+from ner.display import shared_name
 from ner.evaluation.error_report.elements import paragraph, section
 from ner.evaluation.error_report.figures import confusion_name
 from ner.evaluation.errors import SpanError, count_classes, most_confident_first
@@ -64,10 +65,10 @@ def _item(error: SpanError, number: int, training: SurfaceCounts | None, hues: H
         ("Gold", _marked(error, error.gold, (), hues)),
         ("Predicted", _marked(error, error.predicted, error.scores, hues)),
     ]
-    lines = [f'<div><dt>{name}</dt><dd dir="auto">{words}</dd></div>' for name, words in shown]
+    lines = [f'<div><dt>{name}</dt> <dd dir="auto">{words}</dd></div>' for name, words in shown]
     if training is not None:
         said = escape("; ".join(map(training.describe, error.surfaces)))
-        lines.append(f'<div class="training"><dt>Known</dt><dd dir="auto">{said}</dd></div>')
+        lines.append(f'<div class="training"><dt>Known</dt> <dd dir="auto">{said}</dd></div>')
     head = f"<li{given}><h3>{' '.join(_heading(error))}</h3>"
     return "\n".join([head, "<dl>", *lines, "</dl></li>"])
 
@@ -76,7 +77,7 @@ def _heading(error: SpanError) -> Iterator[str]:
     yield f'<span class="class">{error.error_class}</span>'
     if error.score is not None:
         yield f'<span class="score">score {error.score:.3f}</span>'
-    where = [str(error.source)] if error.source else [f"sentence {error.sentence + 1}"]
+    where = [shared_name(str(error.source)) if error.source else f"sentence {error.sentence + 1}"]
     if error.document:
         where.append(f"document {error.document}")
     yield f'<span class="where">{escape(", ".join(where))}</span>'
@@ -123,16 +124,14 @@ def _form(errors: Sequence[SpanError]) -> str:
         _select("type", "Type", sorted(types.items())),
         _select("confusion", "Confusion", confusions.most_common()),
     ]
-    if any(error.scores for error in errors):
-        fields.append(
-            '<label>Minimum score <input name="score" type="number" min="0" max="1" step="0.05" '
-            'placeholder="0"></label>'
-        )
     fields.append('<label>Search <input name="text" type="search"></label>')
-    fields.append(
-        '<label>Order <select name="sort"><option value="">most confident first</option>'
-        '<option value="place">as in the data</option></select></label>'
-    )
+    if any(error.scores for error in errors):
+        fields += [
+            '<label>Minimum score <input name="score" type="number" min="0" max="1" step="0.05" '
+            'placeholder="0"></label>',
+            '<label>Order <select name="sort"><option value="">most confident first</option>'
+            '<option value="place">as in the data</option></select></label>',
+        ]
     return "\n".join(
         [
             '<form id="filters" role="search" aria-label="Filter errors" hidden>',

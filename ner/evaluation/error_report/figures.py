@@ -87,7 +87,7 @@ def _cells(gold: str, row: Mapping[str, int]) -> Iterator[str]:
         is_link = count and found not in (gold, MISSED) and gold != SPURIOUS
         filters = {"class": "type", "confusion": confusion_name((gold, found))}
         shown = filter_link(str(count), filters) if is_link else str(count)
-        kind = "right" if gold == found else "wrong" if count else "none"
+        kind = "none" if not count else "right" if gold == found else "wrong"
         # The root shows small shares, which are most of all errors, more clearly.
         weight = (count / total) ** 0.5 if total else 0.0
         yield f'<td class="{kind}" style="--weight: {weight:.2f}">{shown}</td>'

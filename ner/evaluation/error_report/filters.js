@@ -15,9 +15,7 @@
     score: element.dataset.score === "" ? null : Number(element.dataset.score),
     text: element.textContent.toLowerCase(),
   }));
-  const fields = ["class", "type", "confusion", "score", "text", "sort"].filter(
-    (name) => name in form.elements,
-  );
+  const fields = Array.from(form.querySelectorAll("[name]"), (field) => field.name);
   let order = "";
 
   const fits = (item, wanted) =>
@@ -63,7 +61,10 @@
     if (hash && !hash.includes("=")) return;
     const parameters = new URLSearchParams(hash);
     for (const name of fields) {
-      form.elements[name].value = parameters.get(name) ?? "";
+      const field = form.elements[name];
+      field.value = parameters.get(name) ?? "";
+      // A list that lacks the value would be blank.
+      if (field.selectedIndex === -1) field.value = "";
     }
     show();
     if (hash) document.getElementById("errors").scrollIntoView();
