@@ -74,7 +74,7 @@ def test_rows_that_begin_a_document_are_no_errors(run):
         pytest.param(["--html", "x.conll"], "--html: must be another file", id="over the data"),
         pytest.param(
             ["--train", "t.conll", "--errors", "t.conll"],
-            "OUT: must be another",
+            "--errors: must be another file than the input. Got 't.conll'.",
             id="over training",
         ),
         pytest.param(
