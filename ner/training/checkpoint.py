@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,11 +19,49 @@ from ner.data.lines import short
 from ner.errors import ConfigError, ModelFolderError, TrainingError
 from ner.files import read_manifest, remove, utf8_path, write_folder
 from ner.messages import logger
+from ner.schema import Nullable, Rule, SchemaError, Table, flag, number, whole
 from ner.training.trainer import Epoch, Step, Trainer, TrainerState
 from ner.training.weights import frozen_weights, not_finite, trained_weights
 
 FORMAT = 1
 STATE = "state.safetensors"
+
+
+def _are_tables(value: Any) -> bool:
+    return type(value) is list and all(type(each) is dict for each in value)
+
+
+anything = Rule("be there", lambda _: True)
+count = whole(0)
+
+# What a manifest holds beside its format and its files.
+CHECKPOINT = Table(
+    {
+        "trainer": Table(
+            {
+                **dict.fromkeys(("epoch", "step", "total_steps", "tokens"), count),
+                **dict.fromkeys(("factor", "loss_sum"), number()),
+                "seconds": number(0),
+                "best_score": Nullable(number()),
+                "best_epoch": Nullable(count),
+                "finished": flag,
+            },
+            required=[field.name for field in fields(TrainerState)],
+        ),
+        "schedule": Table(dict.fromkeys(("stalled", "halvings"), count)),
+        "average": number(),
+        "record": Table(
+            {
+                "identity": Table(others=anything),
+                "history": Rule("be a list of epochs", _are_tables),
+            },
+            required=("identity", "history"),
+            others=anything,
+        ),
+    },
+    required=("trainer", "schedule", "average", "record"),
+    others=anything,
+)
 
 # Signals that ask a process to end, beside Ctrl-C; Windows has no SIGHUP.
 ENDING = [getattr(signal, name) for name in ("SIGHUP", "SIGTERM") if hasattr(signal, name)]
@@ -83,11 +121,11 @@ def run_and_save(
                 stop_by(signals[0])
 
 
-def stop_by(number: int) -> NoReturn:
+def stop_by(code: int) -> NoReturn:
     """Raise what ends a process after a signal: KeyboardInterrupt, or SystemExit."""
-    if number == signal.SIGINT:
+    if code == signal.SIGINT:
         raise KeyboardInterrupt
-    raise SystemExit(128 + number)
+    raise SystemExit(128 + code)
 
 
 @contextmanager
@@ -101,23 +139,23 @@ def interruptible() -> Iterator[Sequence[int]]:
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
+    before = {code: signal.getsignal(code) for code in (signal.SIGINT, *ENDING)}
     ignored = {n for n in ENDING if before[n] in (signal.SIG_IGN, None)}
-    handled = [number for number in before if number not in ignored]
+    handled = [code for code in before if code not in ignored]
 
-    def first(number: int, _: object) -> None:
-        signals.append(number)
+    def first(code: int, _: object) -> None:
+        signals.append(code)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         for ending in handled[1:]:
             signal.signal(ending, before[ending])
 
-    for number in handled:
-        signal.signal(number, first)
+    for code in handled:
+        signal.signal(code, first)
     try:
         yield signals
     finally:
-        for number in handled:
-            signal.signal(number, before[number])
+        for code in handled:
+            signal.signal(code, before[code])
 
 
 def save_checkpoint(folder: Path, trainer: Trainer, record: Mapping[str, Any]) -> None:
@@ -261,9 +299,12 @@ def newest_checkpoint(
         remove(leftover)
     for path in reversed(checkpoints(folder)):
         try:
-            return Checkpoint(path, read_manifest(path, FORMAT))
-        except ModelFolderError as error:
+            manifest = read_manifest(path, FORMAT)
+            CHECKPOINT.check(manifest, f"{path}: ")
+        except (ModelFolderError, SchemaError) as error:
             notify(f"Warning: {error} This checkpoint is skipped.")
+        else:
+            return Checkpoint(path, manifest)
     return None
 
 

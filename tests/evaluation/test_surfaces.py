@@ -7,12 +7,12 @@ from ner.data.sentence import Sentence
 from ner.evaluation.surfaces import SurfaceCounts, surface_of
 
 TRAIN = [
-    Sentence("Washington met Washington".split(), spans=[Span(0, 1, "PER"), Span(2, 3, "LOC")]),
-    Sentence("in Washington".split(), spans=[Span(1, 2, "LOC")]),
-    Sentence("Bank of England , a Bank".split(), spans=[Span(0, 3, "ORG")]),
-    Sentence("the May report of May".split(), spans=[Span(4, 5, "PER")]),
-    Sentence("the Bank of England".split(), spans=[]),
-    Sentence("the Bank in May".split()),  # not annotated
+    Sentence(["Washington", "met", "Washington"], spans=[Span(0, 1, "PER"), Span(2, 3, "LOC")]),
+    Sentence(["in", "Washington"], spans=[Span(1, 2, "LOC")]),
+    Sentence(["Bank", "of", "England", ",", "a", "Bank"], spans=[Span(0, 3, "ORG")]),
+    Sentence(["the", "May", "report", "of", "May"], spans=[Span(4, 5, "PER")]),
+    Sentence(["the", "Bank", "of", "England"], spans=[]),
+    Sentence(["the", "Bank", "in", "May"]),  # not annotated
 ]
 SURFACES = SurfaceCounts(TRAIN)
 

@@ -468,7 +468,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, stop):
         pass
     for number, _ in enumerate(first.run(), 1):
         if number == stop:
-            save_checkpoint(tmp_path, first, {})
+            save_checkpoint(tmp_path, first, {"identity": {}, "history": []})
             break
     newest_checkpoint(tmp_path).restore(second)
     for _ in second.run():

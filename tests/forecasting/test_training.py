@@ -94,7 +94,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, task, stop):
     first = trainer_of(task)
     for number, _ in enumerate(first.run(), 1):
         if number == stop:
-            save_checkpoint(tmp_path, first, {})
+            save_checkpoint(tmp_path, first, {"identity": {}, "history": []})
             break
     second = trainer_of(task, seed=9)
     newest_checkpoint(tmp_path).restore(second)

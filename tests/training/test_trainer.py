@@ -16,6 +16,9 @@ from ner.training.optimizers import Schedule, build_optimizers
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
 from tests.signing import sign
 
+# The facts that every checkpoint has.
+RECORD = {"identity": {}, "history": []}
+
 
 class Series:
     """Batches of windows of a sine, with their next value."""
@@ -112,14 +115,14 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, optimizer, schedule
     for event in first.run():
         events.append(event)
         if len(events) == stop:
-            save_checkpoint(tmp_path, first, {"a": 1})
+            save_checkpoint(tmp_path, first, RECORD | {"a": 1})
             break
     second = make_trainer(seed=99, optimizer=optimizer, schedule=schedule)
     checkpoint = newest_checkpoint(tmp_path)
     checkpoint.restore(second)
     events += second.run()
 
-    assert checkpoint.record == {"a": 1}
+    assert checkpoint.record == RECORD | {"a": 1}
     for name, tensor in whole.model.state_dict().items():
         assert torch.equal(tensor, second.model.state_dict()[name])
         assert torch.equal(whole.best_weights[name], second.best_weights[name])
@@ -133,7 +136,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, optimizer, schedule
 def interrupted(folder, steps):
     trainer = make_trainer()
     for number, _ in enumerate(trainer.run(), 1):
-        save_checkpoint(folder, trainer, {})
+        save_checkpoint(folder, trainer, RECORD)
         if number == steps:
             return trainer
     raise AssertionError
@@ -161,7 +164,7 @@ def test_a_damaged_checkpoint_is_replaced_when_its_step_comes_again(tmp_path):
     trainer = interrupted(tmp_path, 5)
     damaged = checkpoints(tmp_path)[-1]
     (damaged / "state.safetensors").write_bytes(b"")
-    save_checkpoint(tmp_path, trainer, {})
+    save_checkpoint(tmp_path, trainer, RECORD)
     assert newest_checkpoint(tmp_path).path == damaged
 
 
@@ -175,6 +178,40 @@ def test_damaged_checkpoints_are_named(tmp_path):
         f"Warning: {path}: manifest.json is damaged. This checkpoint is skipped."
         for path in reversed(checkpoints(tmp_path))
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        pytest.param(
+            lambda facts: facts["record"].pop("identity"),
+            "record.identity must be there. Got no such key.",
+            id="no identity",
+        ),
+        pytest.param(
+            lambda facts: facts["record"].update(history={}),
+            "record.history must be a list of epochs. Got {}.",
+            id="no list of epochs",
+        ),
+        pytest.param(
+            lambda facts: facts["trainer"].update(step=-1),
+            "trainer.step must be a whole number from 0. Got -1.",
+            id="a negative step",
+        ),
+        pytest.param(
+            lambda facts: facts.pop("average"),
+            "average must be there. Got no such key.",
+            id="no average",
+        ),
+    ],
+)
+def test_a_checkpoint_with_other_facts_is_passed_over(tmp_path, change, words):
+    interrupted(tmp_path, 2)
+    first, newest = checkpoints(tmp_path)
+    sign(newest, change)
+    lines = []
+    assert newest_checkpoint(tmp_path, lines.append).path == first
+    assert lines == [f"Warning: {newest}: {words} This checkpoint is skipped."]
 
 
 def test_damaged_checkpoints_do_not_push_out_those_that_are_written_after_them(tmp_path):
@@ -234,10 +271,10 @@ def test_weights_that_are_not_numbers_end_an_epoch_in_a_line(monkeypatch):
 def test_a_state_that_is_not_finite_is_neither_saved_nor_restored(tmp_path):
     trainer = make_trainer()
     next(trainer.run())
-    save_checkpoint(tmp_path, trainer, {})
+    save_checkpoint(tmp_path, trainer, RECORD)
     spoil(trainer)
     with pytest.raises(TrainingError, match="a checkpoint must hold finite numbers"):
-        save_checkpoint(tmp_path, trainer, {})
+        save_checkpoint(tmp_path, trainer, RECORD)
     (kept,) = checkpoints(tmp_path)
     state = load_file(kept / STATE)
     state["model.layers.3.bias"][0] = math.inf
@@ -254,7 +291,7 @@ def test_a_state_that_is_not_finite_is_neither_saved_nor_restored(tmp_path):
 
 def test_a_state_of_another_network_is_refused_in_a_line(tmp_path):
     trainer = make_trainer()
-    save_checkpoint(tmp_path, trainer, {})
+    save_checkpoint(tmp_path, trainer, RECORD)
     (kept,) = checkpoints(tmp_path)
     state = load_file(kept / STATE)
     del state["random.cpu"]
