@@ -46,6 +46,13 @@ def page_of(pairs, training=None):
     return "\n".join(error_page(report, span_errors(gold, predicted), training))
 
 
+def page_of_task(task, pairs):
+    """Write the page of gold and predicted sentences of any task."""
+    gold, predicted = map(list, zip(*pairs, strict=True))
+    errors = span_errors(*map(task.with_spans, (gold, predicted)))
+    return "\n".join(error_page(task.report(gold, predicted, "x"), errors))
+
+
 def whole_page():
     """Write the page of `PAIRS`."""
     return page_of(PAIRS, SurfaceCounts(TRAIN))
