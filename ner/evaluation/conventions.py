@@ -185,7 +185,7 @@ def _count(
     sentences: Iterable[tuple[Iterable[Span], Iterable[Span]]],
 ) -> dict[Convention, MatchCounts]:
     alike = Counter[str]()  # what all conventions agree on, which is most
-    apart = {convention: Counter[str]() for convention in CONVENTIONS}
+    apart: dict[Convention, Counter[str]] = {name: Counter() for name in CONVENTIONS}
     for gold, predicted in sentences:
         for some_gold, some_predicted in _clusters(gold, predicted):
             if some_gold == some_predicted and len(some_gold) == 1:
