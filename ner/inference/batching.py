@@ -120,7 +120,7 @@ class BatchRunner:
             starts = range(first, min(first + group, len(sentence)), step)
             pieces = [_piece(sentence, start, start + step) for start in starts]
             none = np.empty((0, 0), dtype=np.float32)
-            found = self.run(pieces, _emissions_of_each, none, batch_tokens)
+            found = self.run(pieces, emissions_of_each, none, batch_tokens)
             if not scores.size:
                 scores = np.empty((1, len(sentence), found[0].shape[1]), dtype=np.float32)
             for start, each in zip(starts, found, strict=True):
@@ -137,7 +137,8 @@ def _piece(sentence: Sentence, start: int, end: int) -> Sentence:
     return Sentence(sentence.tokens[begin:end], columns=columns)
 
 
-def _emissions_of_each(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Floats]:
+def emissions_of_each(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Floats]:
+    """Return the scores of tags of each sentence (T C), without padding."""
     return [outputs["emissions"][b, :length] for b, length in enumerate(lengths.tolist())]
 
 

@@ -379,16 +379,17 @@ class Predictor:
     def calibrated(
         self, dev: Sequence[Sentence], notify: Notify
     ) -> tuple[Self, Calibration | None]:
-        """Fit how scores become probabilities; where they are exact, there is nothing to fit.
+        """Fit the temperature, so that predictions are as often right as their scores say.
 
         Args:
             dev: Annotated sentences.
             notify: Called with a line for everything that a user should know.
 
         Returns:
-            The model to use from here on, and what was fitted.
+            The model with the new temperature, and what was fitted; the same model and None where
+            there is nothing to fit on.
         """
-        return self, None
+        raise NotImplementedError
 
     def task_error(self, what: str) -> TaskError:
         """Return the error for what the model cannot do; for a method it names the right one."""

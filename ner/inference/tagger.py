@@ -1,20 +1,26 @@
 """Use a model: text in, entities out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.crf.lattice import TagLattice
 from ner.crf.span_lattice import SpanLattice
 from ner.data.lines import short
 from ner.data.schemes import Span
 from ner.data.sentence import Entity, PredictedSentence, Prediction, Sentence
 from ner.data.sentence_splitter import FindStarts, cut_sentence, join_predictions
 from ner.errors import DataError
+from ner.evaluation.calibration import Calibration
+from ner.evaluation.span_calibration import entity_decisions
 from ner.features.arrays import OutputArrays
+from ner.inference.calibrating import fit_temperature
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
+from ner.messages import Notify
 from ner.tasks import SpanTask
 
 
@@ -27,7 +33,7 @@ class Tagger(Predictor):
 
     @cached_property
     def lattice(self) -> SpanLattice:
-        """The legal sequences of tags, and the learnt scores of their steps."""
+        """The legal sequences of tags, and the learnt scores of their steps at the temperature."""
         return self.task.lattice(self.runtime.edges)
 
     def tag(
@@ -106,7 +112,7 @@ class Tagger(Predictor):
         lattice = self.lattice
 
         def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[list[Prediction]]:
-            emissions = outputs["emissions"]
+            emissions = self.task.emissions(outputs)
             (found,) = lattice.nbest(emissions, lengths, k)
             different = list(dict.fromkeys(span for spans, _ in found for span in spans))
             (posteriors,) = lattice.span_posteriors(emissions, lengths, [different])
@@ -115,6 +121,35 @@ class Tagger(Predictor):
 
         (predictions,) = self.runner.run([sentence], decode, [Prediction((), (), 1.0)])
         return [sentence.predicted(prediction) for prediction in predictions]
+
+    def tag_scores(self, sentences: Iterable[Sentence]) -> list[tuple[float, ...]]:
+        """Compute the probability of the predicted tag of each token, O among them.
+
+        A prediction has the probabilities of its spans. Those of tags also tell how sure the model
+        is of the tokens outside of spans, which an evaluation compares with how often it is right.
+        """
+        lattice = TagLattice(*self.lattice.edges, self.task.tags)
+
+        def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[tuple[float, ...]]:
+            found = lattice.decode(self.task.emissions(outputs), lengths)
+            return [scores for _, scores in found]
+
+        return self.runner.run(list(sentences), decode, ())
+
+    def calibrated(
+        self, dev: Sequence[Sentence], notify: Notify
+    ) -> tuple[Self, Calibration | None]:
+        """Fit the temperature, so that entities are as often right as their scores say.
+
+        Args:
+            dev: Annotated sentences. Those with a label that the model does not know are left out.
+            notify: Called with a line that says how many are left out.
+
+        Returns:
+            The model with the new temperature, and what it was fitted on; the same model and None
+            where no sentence is left.
+        """
+        return fit_temperature(self, self.task, dev, notify, entity_decisions)
 
     def _tag(
         self, sentence: Sentence, required: list[Span], forbidden: list[Span]
@@ -127,7 +162,7 @@ class Tagger(Predictor):
         allowed = self.lattice.allow(np.array([len(sentence)]), [required], [forbidden])
 
         def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Prediction]:
-            found = self.lattice.decode(outputs["emissions"], lengths, allowed)
+            found = self.lattice.decode(self.task.emissions(outputs), lengths, allowed)
             return [Prediction(*each) for each in found]
 
         (found,) = self.runner.run([sentence], decode, self.task.empty)

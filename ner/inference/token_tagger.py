@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Self
 
-from ner.data.sentence import PredictedSentence
+from ner.data.sentence import PredictedSentence, Sentence
 from ner.data.sentence_splitter import FindStarts, cut_sentence, join_predictions
+from ner.evaluation.calibration import Calibration
+from ner.evaluation.span_calibration import label_decisions
+from ner.inference.calibrating import fit_temperature
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
+from ner.messages import Notify
 from ner.tasks import TokenTask
 
 
@@ -65,6 +71,21 @@ class TokenTagger(Predictor):
         """
         self._refuse_entities(required, forbidden)
         return self.tag_sentences([self.check_tokens(tokens)])[0]
+
+    def calibrated(
+        self, dev: Sequence[Sentence], notify: Notify
+    ) -> tuple[Self, Calibration | None]:
+        """Fit the temperature, so that labels are as often right as their scores say.
+
+        Args:
+            dev: Annotated sentences. Those with a label that the model does not know are left out.
+            notify: Called with a line that says how many are left out.
+
+        Returns:
+            The model with the new temperature, and what it was fitted on; the same model and None
+            where no sentence is left.
+        """
+        return fit_temperature(self, self.task, dev, notify, partial(label_decisions, column=self.column))
 
     def _refuse_entities(self, *entities: Sequence[object]) -> None:
         if any(entities):

@@ -18,17 +18,14 @@ from ner.evaluation.calibration import label_probabilities
 from ner.evaluation.label_metrics import evaluate_classes, score_classes
 from ner.evaluation.report import Report
 from ner.features.arrays import OutputArrays
-from ner.schema import SchemaError, Table, flag, number, strings
-from ner.tasks.base import Card, Decode, HeadName
+from ner.schema import SchemaError, Table, flag, strings
+from ner.tasks.base import Card, Decode, HeadName, temperature_rule
 
 # Where a text may have several labels, it gets those that are more probable than this.
 THRESHOLD = 0.5
 
-# A lower temperature makes every probability 0 or 1, and scores divided by it infinite.
-LOWEST_TEMPERATURE = 1e-6
-
 LABELS = Table(
-    {"labels": strings(), "multi_label": flag, "temperature": number(LOWEST_TEMPERATURE)},
+    {"labels": strings(), "multi_label": flag, "temperature": temperature_rule},
     required=("labels", "multi_label", "temperature"),
 )
 
