@@ -172,10 +172,12 @@ def _take_place(new: Path, place: Path, old: Path) -> None:
 
 def _finish_folder(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write the manifest of a folder whose other files are there, and wait for the disk."""
+    _remove_locks(folder)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     digests = {path.relative_to(folder).as_posix(): file_sha256(path) for path in files}
     content = {**manifest, "files": digests}
     write_json(folder / MANIFEST, {**content, "digest": _digest_of(content)})
+    _remove_locks(folder)
     # Whoever may read the manifest may read all files; safetensors writes files that only their
     # owner may read.
     mode = (folder / MANIFEST).stat().st_mode
@@ -183,6 +185,12 @@ def _finish_folder(folder: Path, manifest: Mapping[str, Any]) -> None:
         path.chmod(mode)
     for path in (*folder.rglob("*"), folder):
         _flush(path)
+
+
+def _remove_locks(folder: Path) -> None:
+    """Remove the locks of files in a new folder that stayed because their removal failed."""
+    for path in folder.rglob(".*.lock"):
+        remove(path)
 
 
 def _exchanged(first: Path, second: Path) -> bool:

@@ -71,6 +71,23 @@ def test_nothing_else_is_left_beside_the_folder(tmp_path):
     assert list(folder.parent.iterdir()) == [folder]
 
 
+def test_a_lock_that_could_not_be_removed_does_not_come_into_the_folder(tmp_path, monkeypatch):
+    failed = set()
+    unlink = Path.unlink
+
+    def unlink_at_second_call(path, **options):
+        if path.suffix == ".lock" and path not in failed:
+            failed.add(path)
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", unlink_at_second_call)
+    write_folder(tmp_path / "model", {"format": 1}, lambda folder: write_json(folder / "a.json", 1))
+    assert {path.name for path in failed} >= {".a.json.lock", ".manifest.json.lock"}
+    assert contents(tmp_path / "model") == ["a.json", "manifest.json"]
+    assert list(read_manifest(tmp_path / "model", 1)["files"]) == ["a.json"]
+
+
 def test_a_folder_is_replaced_as_a_whole(tmp_path):
     folder = written(tmp_path)
     write_folder(folder, {"format": 1}, lambda beside: (beside / "c.txt").write_text("c"))
