@@ -121,17 +121,19 @@ def _score_file(
 ) -> "PredictionReport":
     """Score the predictions in a file, and list its errors where options ask for that."""
     from ner.data.lines import read_lines
-    from ner.evaluation.predicted_file import read_predictions, score_predictions
+    from ner.evaluation.predicted_file import read_gold_and_predicted, score_predictions
 
     lines = list(read_lines(predictions, reading.encoding, max_line=reading.max_line))
     report = score_predictions(lines, predictions, scheme=scheme)
     if any(outputs.values()):
         from ner.data.formats.read import read_sentences
+        from ner.evaluation.error_report.details import span_details
         from ner.evaluation.error_report.write import write_errors
         from ner.evaluation.errors import span_errors
         from ner.evaluation.surfaces import SurfaceCounts
 
         training = None if train is None else SurfaceCounts(list(read_sentences(train, reading)))
-        found = span_errors(*read_predictions(lines, predictions))
-        write_errors(report.default, found, training=training, **outputs)
+        gold, found = read_gold_and_predicted(lines, predictions)
+        details, wrong = span_details(gold, found, training), span_errors(gold, found)
+        write_errors(report.default, wrong, training=training, details=details, **outputs)
     return report

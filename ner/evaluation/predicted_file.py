@@ -130,7 +130,7 @@ def score_predictions(
     )
 
 
-def read_predictions(
+def read_gold_and_predicted(
     lines: Iterable[bytes], name: str, gold: int = -2, predicted: int = -1
 ) -> tuple[list[Sentence], list[PredictedSentence]]:
     """Read the gold spans and the predicted spans of a column file; predictions have no scores.

@@ -9,9 +9,10 @@ from ner.data.formats.read import CorpusSource, file_digest, read_sentences, sou
 from ner.data.overlap import SentenceSample, shared_warning
 from ner.data.sentence import Sentence
 from ner.data.spans import Notes
+from ner.evaluation.error_report.details import span_details
 from ner.evaluation.error_report.write import write_errors
 from ner.evaluation.errors import span_errors
-from ner.evaluation.report import Report
+from ner.evaluation.report import Report, SpanReport
 from ner.evaluation.surfaces import SurfaceCounts
 from ner.inference.predictor import Predictor
 from ner.inference.reading import options_for
@@ -98,7 +99,9 @@ def evaluate(
     )
     if html is not None or errors is not None:
         found = span_errors(*map(model.task.with_spans, (gold, predicted)))
-        write_errors(report, found, html=html, errors=errors, training=training)
+        is_of_spans = isinstance(report, SpanReport)
+        details = span_details(gold, predicted, training) if is_of_spans else None
+        write_errors(report, found, html=html, errors=errors, training=training, details=details)
     return report
 
 

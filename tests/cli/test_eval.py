@@ -38,7 +38,7 @@ def test_errors_of_a_model_are_a_page_and_lines(run, tiny_model):
         errors = records(file.read())
     right = round(report["recall"] * 3)
     assert sum(len(error["gold"]) for error in errors) == 3 - right
-    assert page.count("<li ") == len(errors)
+    assert page.count('<li class="error"') == len(errors)
     assert {error["source"]["path"] for error in errors} == {"x.conll"}
     scored = [span["score"] for error in errors for span in error["predicted"]]
     assert all(0 < score <= 1 for score in scored)

@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 
 from ner.data.schemes import Span
 from ner.data.sentence import Prediction, Sentence, Source
+from ner.evaluation.error_report.details import span_details
 from ner.evaluation.error_report.page import error_page
 from ner.evaluation.errors import span_errors
 from ner.evaluation.span_metrics import evaluate_sentences
@@ -43,7 +44,8 @@ def page_of(pairs, training=None):
     """Write the page of gold and predicted sentences."""
     gold, predicted = map(list, zip(*pairs, strict=True))
     report = evaluate_sentences(gold, predicted, "x.conll")
-    return "\n".join(error_page(report, span_errors(gold, predicted), training))
+    details = span_details(gold, predicted, training)
+    return "\n".join(error_page(report, span_errors(gold, predicted), training, details))
 
 
 def page_of_task(task, pairs):
@@ -86,9 +88,11 @@ class Page(HTMLParser):
         found = [each["attrs"] for each in self.elements if each["tag"] == tag]
         return found if style is None else [each for each in found if each.get("class") == style]
 
-    def said(self, tag):
-        """List the text of all elements of a kind."""
-        return [" ".join(e["text"].split()) for e in self.elements if e["tag"] == tag]
+    def said(self, tag, style=None):
+        """List the text of all elements of a kind, or of those with a class."""
+        found = [each for each in self.elements if each["tag"] == tag]
+        chosen = [e for e in found if style in (None, e["attrs"].get("class"))]
+        return [" ".join(each["text"].split()) for each in chosen]
 
     def rows(self, name):
         """List the cells of the table with a name."""

@@ -43,7 +43,7 @@ def test_a_page_needs_nothing_from_elsewhere_and_runs_its_own_script_alone():
 
 
 def test_the_most_confident_errors_come_first():
-    items = Page(whole_page()).all("li")
+    items = Page(whole_page()).all("li", "error")
     assert [item["data-class"] for item in items] == [
         "spurious",
         "type",
@@ -54,6 +54,7 @@ def test_the_most_confident_errors_come_first():
         "missed",
     ]
     assert items[1] == {
+        "class": "error",
         "data-number": "1",
         "data-class": "type",
         "data-types": '["LOC", "PER"]',
@@ -64,19 +65,19 @@ def test_the_most_confident_errors_come_first():
 
 
 def test_an_error_shows_both_sides_its_place_and_what_training_says():
-    second = Page(whole_page()).said("li")[1]
+    second = Page(whole_page()).said("li", "error")[1]
     assert second == (
         "type score 0.900 x.conll:1 Gold The Bank of New YorkLOC met Ada Byron "
         "Predicted The Bank of New YorkPER met Ada Byron "
         "Known New York: 2 LOC, 1 ORG in training"
     )
-    assert "Known" not in Page(page_of(PAIRS)).said("li")[1]
+    assert "Known" not in Page(page_of(PAIRS)).said("li", "error")[1]
 
 
 def test_places_are_the_names_of_files_not_of_folders():
     source = Source("/home/somebody/x.conll", 7)
     content = page_of([pair([(0, 1, "PER")], [], source=source, document="d")])
-    assert "missed x.conll:7, document d Gold" in Page(content).said("li")[0]
+    assert "missed x.conll:7, document d Gold" in Page(content).said("li", "error")[0]
     assert "somebody" not in content
 
 
@@ -119,13 +120,13 @@ def test_predictions_without_scores_have_no_filter_for_scores():
     page = Page(page_of([pair([(0, 1, "PER")], [(0, 1, "LOC")], [])]))
     assert "score" not in {attrs.get("name") for attrs in page.all("input")}
     assert not any("confident" in said for said in page.said("p") + page.said("option"))
-    assert "score" not in page.said("li")[0]
+    assert "score" not in page.said("li", "error")[0]
 
 
 def test_a_long_list_is_cut_and_says_so(monkeypatch):
     monkeypatch.setattr(error_list, "MOST_SHOWN", 2)
     page = Page(whole_page())
-    assert [item["data-class"] for item in page.all("li")] == ["spurious", "type"]
+    assert [item["data-class"] for item in page.all("li", "error")] == ["spurious", "type"]
     assert any("first 2 of 7 errors" in said for said in page.said("p"))
 
 

@@ -62,8 +62,9 @@ def test_labels_of_tokens_and_texts_have_pages():
     page = Page(page_of_task(TokenTask("pos", ()), [labelled()]))
     assert page.said("dd")[0] == "66.67"
     assert page.rows("Tokens by gold label (row) and predicted label")[1][:3] == ["ADV", "0", "1"]
-    assert [item["data-confusion"] for item in page.all("li")] == ["ADV as NOUN"]
+    assert [item["data-confusion"] for item in page.all("li", "error")] == ["ADV as NOUN"]
     page = Page(page_of_task(TextTask(("news", "sport")), [classified("sport", "news")]))
     assert page.said("dd")[0] == "0.00"
     assert page.rows("Sentences by gold label (row) and predicted label")[2] == ["sport", "1", "0"]
-    assert page.said("li")[0].startswith("type score 0.750 sentence 1 Gold Ada runs homesport")
+    (item,) = page.said("li", "error")
+    assert item.startswith("type score 0.750 sentence 1 Gold Ada runs homesport")

@@ -1,6 +1,6 @@
 """Parts of HTML that all sections of the page use; texts become harmless here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ner.data.html_view import escape
 
@@ -15,6 +15,16 @@ def section(name: str, title: str, parts: Iterable[str]) -> str:
     """
     head = f'<section id="{name}" aria-labelledby="{name}-title">'
     return "\n".join([head, f'<h2 id="{name}-title">{escape(title)}</h2>', *parts, "</section>"])
+
+
+def contents(titles: Mapping[str, str]) -> str:
+    """Return links to the sections of the page.
+
+    Args:
+        titles: The heading of each section by its anchor.
+    """
+    links = (f'<li><a href="#{name}">{escape(title)}</a></li>' for name, title in titles.items())
+    return f'<nav aria-label="Sections"><ul>{"".join(links)}</ul></nav>'
 
 
 def columns(parts: Iterable[str]) -> str:

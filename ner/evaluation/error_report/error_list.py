@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ner.data.html_view import Hues, escape
 from ner.data.schemes import Span
 from ner.display import shared_name
-from ner.evaluation.error_report.elements import paragraph, section
+from ner.evaluation.error_report.elements import paragraph
 from ner.evaluation.error_report.figures import confusion_name
 from ner.evaluation.errors import SpanError, count_classes, most_confident_first
 from ner.evaluation.surfaces import SurfaceCounts
@@ -19,7 +19,9 @@ MOST_SHOWN = 3000
 LONG = 30
 
 
-def error_section(errors: Sequence[SpanError], training: SurfaceCounts | None, hues: Hues) -> str:
+def error_parts(
+    errors: Sequence[SpanError], training: SurfaceCounts | None, hues: Hues
+) -> list[str]:
     """Show all errors, the most confident ones first, below a form that filters them.
 
     Args:
@@ -48,7 +50,7 @@ def error_section(errors: Sequence[SpanError], training: SurfaceCounts | None, h
         parts.append("</ol>")
     else:
         parts.append(paragraph("There are no errors."))
-    return section("errors", "Errors", parts)
+    return parts
 
 
 def _item(error: SpanError, number: int, training: SurfaceCounts | None, hues: Hues) -> str:
@@ -69,7 +71,7 @@ def _item(error: SpanError, number: int, training: SurfaceCounts | None, hues: H
     if training is not None:
         said = escape("; ".join(map(training.describe, error.surfaces)))
         lines.append(f'<div class="training"><dt>Known</dt> <dd dir="auto">{said}</dd></div>')
-    head = f"<li{given}><h3>{' '.join(_heading(error))}</h3>"
+    head = f'<li class="error"{given}><h3>{" ".join(_heading(error))}</h3>'
     return "\n".join([head, "<dl>", *lines, "</dl></li>"])
 
 

@@ -4,8 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ner.data.html_view import Hues, html_page
-from ner.evaluation.error_report.elements import paragraph, percent, section
-from ner.evaluation.error_report.error_list import error_section
+from ner.evaluation.error_report.charts import calibration_parts
+from ner.evaluation.error_report.comparisons import breakdown_tables, convention_table
+from ner.evaluation.error_report.details import Details
+from ner.evaluation.error_report.elements import contents, paragraph, percent, section
+from ner.evaluation.error_report.error_list import error_parts
 from ner.evaluation.error_report.figures import class_table, heat_map, score_table, tiles
 from ner.evaluation.errors import SpanError
 from ner.evaluation.report import Report, SingleLabelReport, SpanReport, TokenReport
@@ -15,7 +18,10 @@ FOLDER = Path(__file__).parent
 
 
 def error_page(
-    report: Report, errors: Sequence[SpanError], training: SurfaceCounts | None = None
+    report: Report,
+    errors: Sequence[SpanError],
+    training: SurfaceCounts | None = None,
+    details: Details | None = None,
 ) -> Iterator[str]:
     """Yield the lines of a page that shows figures and errors.
 
@@ -25,19 +31,26 @@ def error_page(
         report: The figures.
         errors: All errors behind them, as `span_errors` lists them.
         training: The surfaces of training data, if they are known.
+        details: Further figures, if they are known.
     """
     hues = Hues()
     for label in report.per_label:
         hues(label)
-    sections = [
+    details = details or Details()
+    sections = {"figures": ("Figures", _figures(report, details))}
+    if details.calibration is not None:
+        parts = calibration_parts(details.calibration, hues)
+        sections["calibration"] = ("Scores of spans", parts)
+    sections["classes"] = ("Kinds of errors", _kinds(report, errors))
+    sections["errors"] = ("Errors", error_parts(errors, training, hues))
+    content = [
         paragraph(f"{_size(report)}, {len(errors)} errors."),
-        section("figures", "Figures", [tiles(_main_figures(report)), score_table(report)]),
-        section("classes", "Kinds of errors", _kinds(report, errors)),
-        error_section(errors, training, hues),
+        contents({name: title for name, (title, _) in sections.items()}),
+        *(section(name, *each) for name, each in sections.items()),
     ]
     style, script = (_text(file) for file in ("page.css", "filters.js"))
     title = f"Error report: {report.name}" if report.name else "Error report"
-    yield from html_page(sections, title, style=style, script=script)
+    yield from html_page(content, title, style=style, script=script)
 
 
 def _size(report: Report) -> str:
@@ -47,6 +60,15 @@ def _size(report: Report) -> str:
     if isinstance(report, SpanReport):
         parts.append(f"{report.micro.support} gold spans")
     return ", ".join(parts)
+
+
+def _figures(report: Report, details: Details) -> list[str]:
+    parts = [tiles(_main_figures(report)), score_table(report)]
+    if isinstance(report, SpanReport) and details.conventions is not None:
+        parts.append(convention_table(report, details.conventions))
+    if details.breakdowns is not None:
+        parts.append(breakdown_tables(details.breakdowns))
+    return parts
 
 
 def _main_figures(report: Report) -> dict[str, tuple[str, str]]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from ner.evaluation.error_report.details import Details
 from ner.evaluation.error_report.page import error_page
 from ner.evaluation.errors import SpanError
 from ner.evaluation.report import Report
@@ -18,6 +19,7 @@ def write_errors(
     html: str | Path | None = None,
     errors: str | Path | None = None,
     training: SurfaceCounts | None = None,
+    details: Details | None = None,
 ) -> None:
     """Write errors to files, in place of files of the same names.
 
@@ -27,9 +29,11 @@ def write_errors(
         html: The page; None writes none.
         errors: The JSON lines, in the order of the data; None writes none.
         training: The surfaces of training data, if they are known.
+        details: Further figures for the page, if they are known.
     """
     if html is not None:
-        write_text(Path(html), "\n".join(error_page(report, found, training)) + "\n")
+        page = "\n".join(error_page(report, found, training, details))
+        write_text(Path(html), f"{page}\n")
     if errors is not None:
         lines = (json.dumps(error.to_dict(training)) + "\n" for error in found)
         write_text(Path(errors), "".join(lines))
