@@ -58,6 +58,7 @@ class SpanError:
         first: The number of the first one of `tokens` in the sentence.
         source: Where the sentence was read; None if that is not known.
         document: The document of the sentence, if it has one.
+        gold_scores: The probability of each gold span under the model; () if it is not known.
     """
 
     error_class: ErrorClass
@@ -69,11 +70,18 @@ class SpanError:
     first: int
     source: Source | None = None
     document: str | None = None
+    gold_scores: tuple[float, ...] = ()
 
     @property
     def score(self) -> float | None:
-        """The highest score of the predicted spans; None if there is none."""
-        return max(self.scores, default=None)
+        """How sure the model is, from 0 to 1; None if that is not known.
+
+        It is the highest score of the predicted spans; for a missed span, the probability that it
+        is not there.
+        """
+        if self.scores:
+            return max(self.scores)
+        return 1 - max(self.gold_scores) if self.gold_scores and not self.predicted else None
 
     @property
     def surfaces(self) -> tuple[str, ...]:
@@ -99,18 +107,14 @@ class SpanError:
             training: The surfaces of training data. If they are known, the result has a key
                 `training` with the counts of each surface: by label, and outside of entities.
         """
-        scores = self.scores or (None,) * len(self.predicted)
         facts: dict[str, Any] = {
             "class": self.error_class,
             "sentence": self.sentence,
             "source": None if self.source is None else plain(self.source),
             "document": self.document,
             "score": self.score,
-            "gold": [self._facts(span) for span in self.gold],
-            "predicted": [
-                self._facts(span) | {"score": score}
-                for span, score in zip(self.predicted, scores, strict=True)
-            ],
+            "gold": self._facts(self.gold, self.gold_scores),
+            "predicted": self._facts(self.predicted, self.scores),
             "tokens": list(self.tokens),
             "first": self.first,
         }
@@ -121,8 +125,11 @@ class SpanError:
             }
         return facts
 
-    def _facts(self, span: Span) -> dict[str, Any]:
-        return {"text": self.surface(span), **span._asdict()}
+    def _facts(self, spans: Sequence[Span], scores: Sequence[float]) -> list[dict[str, Any]]:
+        pairs = zip(spans, scores or (None,) * len(spans), strict=True)
+        return [
+            {"text": self.surface(span), **span._asdict(), "score": score} for span, score in pairs
+        ]
 
 
 def disagreements(gold: Iterable[Span], predicted: Iterable[Span]) -> list[Disagreement]:
@@ -181,26 +188,33 @@ def _class_of_pairs(gold: tuple[Span, ...], predicted: tuple[Span, ...]) -> Erro
 
 
 def span_errors(
-    gold: Sequence[Sentence], predicted: Sequence[Sentence], context: int = CONTEXT
+    gold: Sequence[Sentence],
+    predicted: Sequence[Sentence],
+    gold_scores: Sequence[Sequence[float]] | None = None,
+    context: int = CONTEXT,
 ) -> list[SpanError]:
     """List all errors of predicted spans, in the order of the data.
 
     Args:
         gold: Sentences with `spans`.
         predicted: The same sentences in the same order, with `prediction`.
+        gold_scores: For each sentence, the probability of each gold span under the model; () or
+            None where they are not known.
         context: How many tokens before and after an error are part of it.
 
     Raises:
         DataError: A gold sentence is not annotated.
     """
     errors: list[SpanError] = []
-    for i, (one, other) in enumerate(zip(gold, predicted, strict=True)):
+    known = gold_scores or [()] * len(gold)
+    for i, (one, other, own) in enumerate(zip(gold, predicted, known, strict=True)):
         if one.spans is None:
             raise DataError(f"{one.source or 'gold'}: gold spans are needed. Got none.")
         found = other.prediction
         if one.tokens != other.tokens or found is None or found.spans is None:
             raise ValueError(f"predicted[{i}]: the tokens of gold[{i}], and a prediction of spans")
-        scores = dict(zip(found.spans, found.scores, strict=bool(found.scores)))
+        expected = _by_span(one.spans, own)
+        scores = _by_span(found.spans, found.scores)
         for each in disagreements(one.spans, found.spans):
             spans = (*each.gold, *each.predicted)
             first = max(0, min(span.start for span in spans) - context)
@@ -208,14 +222,20 @@ def span_errors(
             errors.append(
                 SpanError(
                     *(each.error_class, i, each.gold, each.predicted),
-                    tuple(scores[span] for span in each.predicted) if scores else (),
+                    scores=tuple(scores[span] for span in each.predicted if scores),
                     tokens=tuple(one.tokens[first:last]),
                     first=first,
                     source=one.source,
                     document=one.document,
+                    gold_scores=tuple(expected[span] for span in each.gold if expected),
                 )
             )
     return errors
+
+
+def _by_span(spans: Sequence[Span], scores: Sequence[float]) -> dict[Span, float]:
+    """Return the score of each span; nothing where scores are not known."""
+    return dict(zip(spans, scores, strict=True)) if scores else {}
 
 
 def most_confident_first(errors: Iterable[SpanError]) -> list[SpanError]:

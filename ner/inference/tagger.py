@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.crf.forward_backward import Scores
 from ner.crf.lattice import TagLattice
 from ner.crf.span_lattice import SpanLattice
 from ner.data.lines import short
@@ -135,6 +136,32 @@ class Tagger(Predictor):
             return [scores for _, scores in found]
 
         return self.runner.run(list(sentences), decode, ())
+
+    def gold_scores(self, sentences: Sequence[Sentence]) -> list[tuple[float, ...]]:
+        """Compute the probability of each gold span, as `score` is that of a predicted span.
+
+        Args:
+            sentences: Sentences with `spans`. A span whose label the model does not know has 0.
+        """
+
+        def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Scores]:
+            emissions = self.task.emissions(outputs)
+            return [emissions[b, :length] for b, length in enumerate(lengths.tolist())]
+
+        nothing = np.empty((0, len(self.task.outputs)), dtype=np.float32)
+        found = self.runner.run(sentences, decode, nothing)
+        return [
+            self._probabilities(emissions, sentence.spans or ())
+            for emissions, sentence in zip(found, sentences, strict=True)
+        ]
+
+    def _probabilities(self, emissions: Scores, spans: Sequence[Span]) -> tuple[float, ...]:
+        """Compute the probabilities of spans of a sentence, given the scores of its tags (T C)."""
+        known = [span for span in spans if span.label in self.labels]
+        lengths = np.array([len(emissions)])
+        (scores,) = self.lattice.span_posteriors(emissions[None], lengths, [known])
+        probabilities = dict(zip(known, scores, strict=True))
+        return tuple(probabilities.get(span, 0.0) for span in spans)
 
     def calibrated(
         self, dev: Sequence[Sentence], notify: Notify

@@ -153,6 +153,16 @@ def test_predictions_without_scores_have_errors_without_scores():
     assert (error.scores, error.score, error.to_dict()["predicted"][0]["score"]) == ((), None, None)
 
 
+def test_a_missed_span_has_the_probability_that_it_is_not_there():
+    pairs = [pair("0-1 PER, 3-5 LOC", "0-1 PER"), pair("3-5 LOC", "3-5 ORG", [0.75])]
+    gold, predicted = zip(*pairs, strict=True)
+    missed, other = span_errors(gold, predicted, [(0.5, 0.25), (0.125,)])
+    assert (missed.gold_scores, missed.score) == ((0.25,), 0.75)
+    assert (other.gold_scores, other.score) == ((0.125,), 0.75)
+    assert other.to_dict()["gold"][0]["score"] == 0.125
+    assert most_confident_first([missed, other]) == [missed, other]
+
+
 def test_the_most_confident_disagreements_come_first():
     errors = errors_of(
         pair("0-1 PER", "2-3 LOC", [0.5]), pair("", "2-3 LOC", [0.75]), pair("0-1 LOC", "")
@@ -182,7 +192,7 @@ def test_an_error_is_a_line_of_json():
         "source": {"path": "x.conll", "line": 12},
         "document": None,
         "score": 0.75,
-        "gold": [{"text": "New York", "start": 3, "end": 5, "label": "LOC"}],
+        "gold": [{"text": "New York", "start": 3, "end": 5, "label": "LOC", "score": None}],
         "predicted": [
             {"text": "Bank of New York", "start": 1, "end": 5, "label": "ORG", "score": 0.75}
         ],

@@ -32,7 +32,7 @@ def error_parts(
     numbers = {id(error): number for number, error in enumerate(errors, 1)}
     shown = most_confident_first(errors)[:MOST_SHOWN]
     parts: list[str] = []
-    if any(error.scores for error in errors):
+    if any(error.score is not None for error in errors):
         parts.append(
             paragraph(
                 "The most confident disagreements come first. Where the model is sure of what the "
@@ -64,7 +64,7 @@ def _item(error: SpanError, number: int, training: SurfaceCounts | None, hues: H
     }
     given = "".join(f' data-{name}="{escape(value)}"' for name, value in facts.items())
     shown = [
-        ("Gold", _marked(error, error.gold, (), hues)),
+        ("Gold", _marked(error, error.gold, error.gold_scores, hues)),
         ("Predicted", _marked(error, error.predicted, error.scores, hues)),
     ]
     lines = [f'<div><dt>{name}</dt> <dd dir="auto">{words}</dd></div>' for name, words in shown]
@@ -127,7 +127,7 @@ def _form(errors: Sequence[SpanError]) -> str:
         _select("confusion", "Confusion", confusions.most_common()),
     ]
     fields.append('<label>Search <input name="text" type="search"></label>')
-    if any(error.scores for error in errors):
+    if any(error.score is not None for error in errors):
         fields += [
             '<label>Minimum score <input name="score" type="number" min="0" max="1" step="0.05" '
             'placeholder="0"></label>',
