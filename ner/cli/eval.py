@@ -1,6 +1,6 @@
 """`ner eval`: figures of a model or of a file of predictions, and the error report."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,8 +80,7 @@ def eval_command(
 ) -> None:
     """Compare predictions of a model, or those in a file, with gold annotation."""
     require_evaluation()
-    outputs = {"html": html, "errors": errors}
-    for name, out in outputs.items():
+    for name, out in (("html", html), ("errors", errors)):
         for source in filter(None, (data, predictions, train)):
             if out is not None:
                 refuse_own_input(source, str(out), f"--{name}")
@@ -96,7 +95,7 @@ def eval_command(
             raise ConfigError(
                 "ner eval: --predictions FILE is scored as a whole; --on-error skip is not for it."
             )
-        report = _score_file(predictions, reading, scheme, train, outputs)
+        report = _score_file(predictions, reading, scheme, train, html=html, errors=errors)
     elif model is None or data is None:
         raise ConfigError("ner eval: MODEL and FILE are required, or --predictions FILE.")
     elif scheme is not None:
@@ -104,7 +103,9 @@ def eval_command(
     else:
         from ner.inference.evaluate import evaluate
 
-        report = evaluate(load(model), data, reading, train=train, notify=tell, **outputs)
+        report = evaluate(
+            load(model), data, reading, html=html, errors=errors, train=train, notify=tell
+        )
         list_skipped(reading.problems)
     if as_json:
         print_json(report.to_dict())
@@ -117,7 +118,7 @@ def _score_file(
     reading: "ReadOptions",
     scheme: Scheme | None,
     train: str | None,
-    outputs: Mapping[str, Path | None],
+    **outputs: Path | None,
 ) -> "PredictionReport":
     """Score the predictions in a file, and list its errors where options ask for that."""
     from ner.data.lines import read_lines

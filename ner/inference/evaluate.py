@@ -98,8 +98,8 @@ def evaluate(
         model.featurizer.words.known(token for s in gold for token in s.tokens),
     )
     if html is not None or errors is not None:
-        sides = map(model.task.with_spans, (gold, predicted))
-        found = span_errors(*sides, model.gold_scores(gold))
+        with_spans = model.task.with_spans
+        found = span_errors(with_spans(gold), with_spans(predicted), model.gold_scores(gold))
         is_of_spans = isinstance(report, SpanReport)
         details = span_details(gold, predicted, training) if is_of_spans else None
         write_errors(report, found, html=html, errors=errors, training=training, details=details)
