@@ -57,3 +57,8 @@ def suggestion(given: object, known: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(str(given), list(known), 1)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def reason(error: Exception) -> str:
+    """Return the first line of another library's exception, or its type, without a period."""
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__

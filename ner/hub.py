@@ -1,31 +1,15 @@
-"""Models on the Hugging Face hub: `hf://org/name`, or `hf://org/name@revision`.
+"""Upload models to the Hugging Face hub, with a card whose facts the hub can read."""
 
-Only files that the manifest of a model names are downloaded, and loading checks the digest of each.
-`HF_TOKEN`, `HF_ENDPOINT`, `HF_HOME` and `HF_HUB_OFFLINE` mean what they mean to `huggingface_hub`.
-"""
-
-import os
-import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ner.data.lines import reason
-from ner.errors import ConfigError, ModelFolderError
+from ner.download import LIBRARY, PREFIX, REPOSITORY, hub_library, one_line_errors
+from ner.errors import ConfigError
 from ner.extras import require
-from ner.files import MANIFEST, is_file_name, read_json
 from ner.model_folder import ModelFolder, copy_with_labels, load_model
-
-PREFIX = "hf://"
-
-# Source: the names that the hub accepts, as `huggingface_hub.utils.validate_repo_id` checks them
-REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
-NAME = re.compile(rf"{PREFIX}({REPOSITORY.pattern})(?:@([^@\s]+))?", re.ASCII)
-
-LIBRARY = "lattice-ner"
 
 # The scores of a manifest, and what a model card calls them.
 METRIC_NAMES = {"f1": "F1", "precision": "Precision", "recall": "Recall", "accuracy": "Accuracy"}
@@ -49,39 +33,6 @@ class CardFacts(NamedTuple):
 
 
 NO_FACTS = CardFacts()
-
-
-def is_hub_name(path: str | Path) -> bool:
-    """Whether a model is named by its place on the hub."""
-    return str(path).startswith(PREFIX)
-
-
-def fetch_model(name: str) -> Path:
-    """Return the folder of a model of the hub, which is downloaded unless the cache has it.
-
-    Args:
-        name: Such as `hf://org/name@revision`. The revision is a branch, a tag or a commit.
-
-    Raises:
-        ConfigError: It is no such name.
-        ModelFolderError: The hub has no such model, or cannot be reached; or `HF_HUB_OFFLINE` is
-            set, and the cache does not have it.
-        MissingExtraError: `huggingface_hub` is not installed.
-    """
-    match = NAME.fullmatch(name)
-    if match is None:
-        raise ConfigError(
-            f"{name}: must be {PREFIX}ORGANIZATION/NAME or {PREFIX}ORGANIZATION/NAME@REVISION."
-        )
-    repository, revision = match.groups()
-    hub = _hub()
-    with _one_line(name):
-        manifest = Path(hub.hf_hub_download(repository, MANIFEST, revision=revision))
-        # Files of one commit, which is the name of the folder, belong together.
-        folder = manifest.parent
-        for file in _file_names(manifest, name):
-            hub.hf_hub_download(repository, file, revision=folder.name)
-    return folder
 
 
 def push_model(
@@ -113,14 +64,14 @@ def push_model(
     """
     if REPOSITORY.fullmatch(repository) is None:
         raise ConfigError(f"{repository}: must be ORGANIZATION/NAME, the name of a repository.")
-    hub = _hub()
+    hub = hub_library()
     source = Path(folder)
     model = load_model(source)
     card = model_card(model, repository.partition("/")[2], facts)
     with tempfile.TemporaryDirectory(prefix="lattice-ner-") as temporary:
         copy = Path(temporary) / "model"
         copy_with_labels(source, replace(model, card=card), copy)
-        with _one_line(f"{PREFIX}{repository}"):
+        with one_line_errors(f"{PREFIX}{repository}"):
             client = hub.HfApi()
             client.create_repo(repository, private=private, exist_ok=True)
             if revision is not None:
@@ -194,60 +145,3 @@ def _split_card(card: str, yaml: Any) -> tuple[dict[str, Any], str]:
         if isinstance(facts, dict):
             return facts, text.lstrip("\n")
     return {}, card
-
-
-def _file_names(manifest: Path, name: str) -> list[str]:
-    """Return the names of the files of a model.
-
-    Raises:
-        ModelFolderError: The manifest is none.
-    """
-    try:
-        names = list(read_json(manifest)["files"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ModelFolderError(f"{name}: {MANIFEST} is damaged.") from None
-    if not all(map(is_file_name, names)):
-        raise ModelFolderError(f"{name}: {MANIFEST} is damaged.")
-    return names
-
-
-def _hub() -> Any:
-    # An error is told in one line; the attempts before it are not.
-    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
-    return require("huggingface_hub", "A model of the hub", extra="hub")
-
-
-@contextmanager
-def _one_line(name: str) -> Iterator[None]:
-    """Turn errors of the hub into one line each.
-
-    Raises:
-        ModelFolderError: Something went wrong.
-    """
-    errors: Any = require("huggingface_hub.errors", "A model of the hub", extra="hub")
-    offline: Any = require("huggingface_hub.constants", "A model of the hub", extra="hub")
-    try:
-        yield
-    except errors.GatedRepoError:
-        problem = "the hub asks you to accept the conditions of this model first. Got no access."
-    except errors.RepositoryNotFoundError:
-        problem = "the hub has no such model, or it is private. Set HF_TOKEN if it is yours."
-    except errors.RevisionNotFoundError:
-        problem = "the model has no such revision."
-    except errors.LocalEntryNotFoundError:
-        problem = (
-            "not in the cache, and HF_HUB_OFFLINE forbids a download."
-            if offline.HF_HUB_OFFLINE
-            else "not in the cache, and the hub cannot be reached."
-        )
-    except errors.OfflineModeIsEnabled:
-        problem = "must be reached on the hub, but HF_HUB_OFFLINE forbids it."
-    except errors.EntryNotFoundError:
-        problem = f"must be a model of {LIBRARY}. Got a repository that lacks one of its files."
-    except errors.LocalTokenNotFoundError:
-        problem = "the hub needs to know who you are. Set HF_TOKEN."
-    except (errors.HfHubHTTPError, errors.HFValidationError, ConnectionError) as error:
-        problem = f"the hub refuses. {reason(error)}."
-    else:
-        return
-    raise ModelFolderError(f"{name}: {problem}")

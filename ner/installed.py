@@ -1,10 +1,11 @@
-"""The models that are installed with the package, by their names."""
+"""The folder of a model: of one that is installed with the package, by its name, or of another."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ner.errors import ModelFolderError, suggestion
+from ner.download import fetch_model, is_hub_name
+from ner.errors import ConfigError, ModelFolderError, suggestion
 from ner.files import MANIFEST, folder_size, read_json
 
 FOLDER = Path(__file__).parent / "models"
@@ -49,16 +50,18 @@ def installed_models() -> list[InstalledModel]:
 
 
 def model_folder(path: str | Path) -> Path:
-    """Return the folder of a model.
+    """Return the folder of a model, which is downloaded if it is on the hub.
 
     Args:
-        path: The name of an installed model, or the path of a folder. A folder that has the name of
-            an installed model is meant by a path such as `./en`.
+        path: The name of an installed model, its name on the hub, or the path of a folder. A folder
+            that has the name of an installed model is meant by a path such as `./en`.
 
     Raises:
         ModelFolderError: It is a single word, but neither an installed model nor the name of
-            anything else.
+            anything else; or `fetch_model` raises it.
     """
+    if is_hub_name(path):
+        return fetch_model(str(path))
     folder = Path(path)
     names = installed_names()
     # A path such as ./en is no name, though it is equal to one as a `Path`.
@@ -71,6 +74,20 @@ def model_folder(path: str | Path) -> Path:
             f"{', '.join(names) or 'none'}.{suggestion(str(path), names)}"
         )
     return folder
+
+
+def refuse_shared(path: str | Path) -> None:
+    """Refuse to replace a model that is not in a folder of its own.
+
+    Raises:
+        ConfigError: The model is installed with the package, or is on the hub.
+    """
+    if is_hub_name(path) or str(path) in installed_names():
+        kind = "on the hub" if is_hub_name(path) else "installed"
+        raise ConfigError(
+            f"{path}: must be a folder to be replaced. Got a model that is {kind}. Name another "
+            "folder for the new one: --out FOLDER."
+        )
 
 
 def _describe(folder: Path) -> InstalledModel:

@@ -245,7 +245,7 @@ def load_model(path: str | Path, build: Callable[[Any], Any] | None = None) -> M
     Each array of its weights is read when it is needed.
 
     Args:
-        path: The folder, or the name of an installed model.
+        path: The folder, or the name of an installed model or of one on the hub.
         build: The function that replaced components of the network when it was trained, if any did.
 
     Raises:
@@ -337,7 +337,8 @@ def rename(path: str | Path, names: Mapping[str, str], out: str | Path) -> None:
     are copied byte for byte.
 
     Args:
-        path: The model folder, or the name of an installed model, which stays as it is.
+        path: The model folder, or the name of an installed model or of one on the hub, which stays
+            as it is.
         names: New names of labels by their old ones. Two labels may exchange their names.
         out: A new or empty folder for the copy.
 

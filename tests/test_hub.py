@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 import ner
+from ner.download import fetch_model, is_hub_name
 from ner.errors import ConfigError, MissingExtraError, ModelFolderError
 from ner.files import MANIFEST
-from ner.hub import CardFacts, fetch_model, is_hub_name, model_card, push_model
+from ner.hub import CardFacts, model_card, push_model
 from ner.model_folder import load_model
 from tests.stand_in_hub import StandInHub
 
@@ -79,6 +80,25 @@ def test_a_model_is_loaded_from_the_hub_and_then_from_the_cache(hub, call, tiny_
         hub.requests.clear()
         assert call("-c", TAG, name, HF_HUB_OFFLINE="1").stdout == shown(tiny_tagger)
         assert hub.requests == []
+
+
+def test_other_commands_take_a_model_of_the_hub(hub, call, tiny_model, tmp_path):
+    hub.commit("org/names", files_of(tiny_model))
+    assert "LOC MISC ORG PER" in call("-m", "ner", "info", "hf://org/names").stdout
+    new = tmp_path / "new"
+    result = call("-m", "ner", "rename", "hf://org/names", "PER=PERSON", "-o", str(new))
+    assert result.returncode == 0, result.stderr
+    assert ner.load(new).labels[-1] == "PERSON"
+
+
+def test_a_model_of_the_hub_is_not_replaced(hub, call):
+    result = call("-m", "ner", "export", "hf://org/names")
+    assert result.returncode == 2
+    assert result.stderr == (
+        "hf://org/names: must be a folder to be replaced. Got a model that is on the hub. Name "
+        "another folder for the new one: --out FOLDER.\n"
+    )
+    assert hub.requests == []
 
 
 def test_a_revision_is_a_branch_or_a_commit(hub, call, tiny_model, tmp_path):

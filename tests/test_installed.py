@@ -161,6 +161,15 @@ def test_models_lists_what_is_installed_and_where(run):
     assert json.loads(run("models", "--json")[1])[0]["folder"] == folder
 
 
+def test_an_installed_model_is_not_replaced(run):
+    code, out, err = run("export", "en", "--int8")
+    assert (code, out) == (2, "")
+    assert err == (
+        "en: must be a folder to be replaced. Got a model that is installed. Name another folder "
+        "for the new one: --out FOLDER.\n"
+    )
+
+
 @pytest.mark.parametrize("command", ["info en", "eval en sample:dev", "rename en PER=PERSON -o r"])
 def test_commands_know_the_name(run, command):
     assert run(*command.split())[0] == 0

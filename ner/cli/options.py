@@ -171,12 +171,16 @@ Threads = Annotated[
     ),
 ]
 
+MODEL_HELP = (
+    "Model folder, such as runs/sample/model, the name of an installed model, or hf://org/name on "
+    "the Hugging Face hub."
+)
+
 ModelArgument = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="Model folder, such as runs/sample/model, or the name of an installed model, such "
-        "as en.",
+        help=MODEL_HELP,
     ),
 ]
 

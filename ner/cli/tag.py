@@ -11,6 +11,7 @@ from ner.choices import Spelling
 from ner.cli.inputs import Input, Sources, open_inputs
 from ner.cli.looking import CONLL
 from ner.cli.options import (
+    MODEL_HELP,
     NoFormulas,
     list_skipped,
     reading_texts,
@@ -46,8 +47,7 @@ Model = Annotated[
     str,
     typer.Option(
         metavar="MODEL",
-        help="Model folder, such as runs/sample/model, the name of an installed model, "
-        "or hf://org/name on the Hugging Face hub.",
+        help=MODEL_HELP,
     ),
 ]
 

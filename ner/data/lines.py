@@ -325,11 +325,6 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + more
 
 
-def reason(error: Exception) -> str:
-    """Return the first line of another library's exception, or its type, without a period."""
-    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
-
-
 def _lines_of(path: Path, encoding: str, keep_returns: bool, max_line: int) -> Iterator[bytes]:
     with opened(path) as file:
         check_unpacked(_peek(file), path)

@@ -17,7 +17,7 @@ from ner.exporting.int8 import Int8Cost, measure_int8
 from ner.exporting.network import write_graphs
 from ner.files import folder_size
 from ner.inference.reading import options_for
-from ner.installed import model_folder
+from ner.installed import model_folder, refuse_shared
 from ner.messages import Notify, tell
 from ner.model_folder import INT8_GRAPH, LICENCE, ModelFolder, load_model, save_model
 from ner.nn.building import Build
@@ -55,7 +55,7 @@ def export(
     """Write model.onnx and words.onnx into a model folder if their results equal those of torch.
 
     Args:
-        path: The folder of the model, or the name of an installed one.
+        path: The folder of the model, or its name as an installed one or on the hub.
         out: The folder to write; by default `path`. It is replaced as a whole.
         int8: Write model.int8.onnx too, and measure what it costs. A folder that has it already
             gets a new one in any case.
@@ -74,10 +74,13 @@ def export(
         The cost of what was asked for.
 
     Raises:
-        ConfigError: The network has a component that cannot be exported; the message names it.
+        ConfigError: The network has a component that cannot be exported; the message names it. Or
+            `out` is missing, and the model is no folder.
         ModelFolderError: The folder cannot be read, or the results of ONNX Runtime differ from
             those of torch.
     """
+    if out is None:
+        refuse_shared(path)
     folder = model_folder(path)
     model = load_model(folder, build)
     int8 = int8 or INT8_GRAPH in model.files

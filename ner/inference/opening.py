@@ -9,7 +9,6 @@ from ner.choices import Precision, RuntimeName
 from ner.errors import ConfigError, ModelFolderError
 from ner.extras import require
 from ner.files import read_unchanged
-from ner.hub import fetch_model, is_hub_name
 from ner.installed import model_folder
 from ner.messages import logger
 from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
@@ -103,7 +102,7 @@ def open_model(
         raise ConfigError(f"device: must be cpu for ONNX Runtime. Got {device!r}.")
     if runtime == "torch" and precision != "fp32":
         raise ConfigError(f"precision: must be fp32 for torch. Got {precision!r}.")
-    folder = fetch_model(str(path)) if is_hub_name(path) else model_folder(path)
+    folder = model_folder(path)
     origin = Origin(folder.absolute(), "", runtime, precision, device, threads, build)
     return read_unchanged(folder, lambda: _open(folder, task, origin))
 

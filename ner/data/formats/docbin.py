@@ -23,10 +23,10 @@ from ner.data.formats.base import (
 from ner.data.formats.options import ReadOptions
 from ner.data.formats.records import note_unknown
 from ner.data.formats.spacy_json import LABEL_THRESHOLD
-from ner.data.lines import check_file, reason, replace_surrogates
+from ner.data.lines import check_file, replace_surrogates
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes
-from ner.errors import DataError
+from ner.errors import DataError, reason
 from ner.extras import require
 
 # The columns that spaCy's tokens can hold: our name, and the name of spaCy's attribute.

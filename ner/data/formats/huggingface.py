@@ -43,11 +43,11 @@ from ner.data.formats.huggingface_columns import (
 from ner.data.formats.options import ReadOptions
 from ner.data.formats.parquet import ParquetRows, parquet_splits
 from ner.data.formats.records import Tokenize, build_sentences
-from ner.data.lines import check_file, is_folder, reason, replace_surrogates
+from ner.data.lines import check_file, is_folder, replace_surrogates
 from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes, SpanRules
 from ner.data.tokenizer import Tokenizer
-from ner.errors import DataError, NerError
+from ner.errors import DataError, NerError, reason
 from ner.extras import require
 from ner.messages import logger
 

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ner.data.lines import reason
-from ner.errors import DataError
+from ner.errors import DataError, reason
 from ner.extras import require
 
 PURPOSE = "A parquet file"
