@@ -348,7 +348,7 @@ def figures(counts):
 
 
 def scores(report):
-    return pytest.approx((report.precision, report.recall, report.f1)), report.support
+    return pytest.approx((report.precision, report.recall, report.f1, report.support))
 
 
 def counted(right, predicted, gold):
@@ -364,8 +364,8 @@ def test_our_reports_have_the_figures(pair):
     default, strict = evaluate_tags(*pair.sides, pair.scheme)
     expected = pair.strict or pair.default
     for mode, counts in ((default, pair.default), (strict, expected)):
-        assert scores(mode.micro) == (figures(counts), counts[2])
-        assert scores(mode.strict) == (figures(expected), expected[2])
+        assert scores(mode.micro) == (*figures(counts), counts[2])
+        assert scores(mode.strict) == (*figures(expected), expected[2])
         assert mode.accuracy == pytest.approx(pair.right / max(sum(map(len, pair.sides[0])), 1))
 
 
@@ -412,3 +412,18 @@ def test_nervaluate_counts_the_same_or_departs_as_noted(pair):
     overall, _ = nervaluate_counts(*pair.spans)
     assert overall == pair.muc | pair.nervaluate
     assert all(pair.muc[name] != counts for name, counts in pair.nervaluate.items())
+
+
+def test_labels_and_their_means_are_those_computed_by_hand():
+    pair = next(pair for pair in PAIRS if pair.name == "every kind at once")
+    report, _ = evaluate_tags(*pair.sides, pair.scheme)
+    # X: 1 right, 3 predicted, 4 gold. Y and Z are only predicted, and count in the macro mean.
+    assert scores(report.per_label["X"]) == (1 / 3, 1 / 4, 2 / 7, 4)
+    assert scores(report.per_label["Y"]) == (0, 0, 0, 0)
+    assert scores(report.per_label["Z"]) == (0, 0, 0, 0)
+    assert scores(report.macro) == (1 / 9, 1 / 12, 2 / 21, 4)
+    assert scores(report.weighted) == (1 / 3, 1 / 4, 2 / 7, 4)
+    by_label = muc((1, 1, 0, 2, 1), (1, 1, 0, 2, 1), (1, 0, 1, 2, 1), (2, 0, 0, 2, 1))
+    found = count_conventions(*pair.spans).per_label
+    assert found["X"] == {name: MatchCounts(*counts) for name, counts in by_label.items()}
+    assert set(found["Y"].values()) == {MatchCounts(spurious=1)}
