@@ -13,7 +13,7 @@ from ner.evaluation.errors import SpanError, count_classes, most_confident_first
 from ner.evaluation.surfaces import SurfaceCounts
 
 # More errors make the page too large to open, and nobody reads them one by one.
-MOST_SHOWN = 3000
+MOST_SHOWN = 2000
 
 # Words at both ends of a long span that are shown.
 LONG = 30

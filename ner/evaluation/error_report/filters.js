@@ -42,7 +42,11 @@
       order = wanted.sort || "";
       const key = order === "place" ? "number" : "place";
       items.sort((one, other) => one[key] - other[key]);
+      // Outside of the page, moving thousands of elements costs little.
+      const { parentElement, nextSibling } = list;
+      list.remove();
       list.append(...items.map((item) => item.element));
+      parentElement.insertBefore(list, nextSibling);
     }
     count.textContent = `${shown} of ${items.length} errors`;
   };
