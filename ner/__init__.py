@@ -42,10 +42,12 @@ if TYPE_CHECKING:
         TaskError,
         TrainingError,
     )
+    from ner.evaluation.comparison import Comparison
     from ner.evaluation.predicted_file import score_predictions
     from ner.evaluation.report import LabelReport, SpanReport
     from ner.exporting.model import export
     from ner.inference.classifier import TextClassifier
+    from ner.inference.compare import compare
     from ner.inference.evaluate import evaluate
     from ner.inference.loading import load
     from ner.inference.predictor import Classification, Predictor
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
 # and needs no torch.
 _HOMES = {
     "Classification": "ner.inference.predictor",
+    "Comparison": "ner.evaluation.comparison",
     "ConfigError": "ner.errors",
     "DataError": "ner.errors",
     "Entity": "ner.data.sentence",
@@ -86,6 +89,7 @@ _HOMES = {
     "TokenTagger": "ner.inference.token_tagger",
     "Trainer": "ner.training.trainer",
     "TrainingError": "ner.errors",
+    "compare": "ner.inference.compare",
     "evaluate": "ner.inference.evaluate",
     "export": "ner.exporting.model",
     "load": "ner.inference.loading",
@@ -97,6 +101,7 @@ _HOMES = {
 
 __all__ = [
     "Classification",
+    "Comparison",
     "ConfigError",
     "DataError",
     "Entity",
@@ -122,6 +127,7 @@ __all__ = [
     "TokenTagger",
     "Trainer",
     "TrainingError",
+    "compare",
     "evaluate",
     "export",
     "load",
@@ -149,7 +155,7 @@ if not TYPE_CHECKING:
             return require("ner.nn", "ner.nn")
         if _HOMES.get(name, "").startswith("ner.training."):
             require_training()
-        if name in ("evaluate", "score_predictions"):
+        if name in ("compare", "evaluate", "score_predictions"):
             require_evaluation()
         if name == "export":
             require("torch", "ner.export")

@@ -33,6 +33,9 @@ RedactionScope = Literal["run", "document"]
 # What happens to a sentence that cannot be read.
 OnError = Literal["raise", "skip"]
 
+# What is drawn for intervals and tests.
+Unit = Literal["sentence", "document"]
+
 # What runs a network; "auto" takes ONNX Runtime where it can.
 RuntimeName = Literal["auto", "onnx", "torch"]
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ner.cli.commands import QUIET, VERBOSE, Commands, choose_level
+from ner.cli.compare import compare
 from ner.cli.config import config_app
 from ner.cli.data import data_app
 from ner.cli.doctor import doctor
@@ -45,6 +46,8 @@ def ner(
 app.command()(train)
 
 app.command("eval")(eval_command)
+
+app.command()(compare)
 
 app.command()(tag)
 

@@ -4,7 +4,8 @@ Three implementations compute the same sums, and each has its own use:
 
 * `ner.crf.kernel` (C) serves the CPU: the loss and its gradient in training, best paths, and spans
   and tags with their probabilities. It is compiled at installation where there is a C compiler. It
-  works in probability space, and leaves sentences whose scores are too far apart to numpy.
+  works in probability space, and leaves sentences whose scores are too far apart to numpy, and
+  training with hundreds of tags.
 * `ner.crf.forward_backward` and `ner.crf.paths` (numpy) serve the CPU wherever the kernel does not:
   n-best, random paths, marginals, entropy and posteriors of given spans always, and everything else
   where there is no kernel or where it leaves a sentence to them. They work in log space and are

@@ -20,6 +20,10 @@ VERSION = 3
 # Tokens of a sentence that are decoded at once, so that memory stays bounded for any length.
 PIECE = 1024
 
+# With more tags, numpy's products of matrices make a step of training faster: 16 sentences of 12
+# tokens take 4.2 ms to 6.5 with 225 tags, and 164 to 644 with 1,601, on one core of a Zen 4.
+MANY_TAGS = 200
+
 # Types of the arguments of each function: sizes and numbers first, then pointers.
 SIZES = [ctypes.c_int64] * 3
 FUNCTIONS = {
@@ -77,7 +81,8 @@ def log_likelihood(
 
     Returns:
         Scores of paths less log partitions (B), and what `gradients` needs. None where there is no
-        compiled kernel, or where the scores of a sentence leave the range of its sums.
+        compiled kernel, where the scores of a sentence leave the range of its sums, or where
+        there are more than `MANY_TAGS` tags.
 
     Raises:
         ValueError: The arrays do not fit together, or a tag or a length is out of range.
@@ -89,6 +94,8 @@ def log_likelihood(
     _check_lengths(lengths, emissions)
     if tags is not None:
         _check_tags(tags, lengths, emissions)
+    if C > MANY_TAGS:
+        return None
     scores, start, transitions, end = _contiguous(np.float64, emissions, *edges)
     (lengths,) = _contiguous(np.int64, lengths)
     if tags is not None:

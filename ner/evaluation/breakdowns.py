@@ -16,7 +16,7 @@ from typing import Any, Self
 from ner.data.frozen_dict import FrozenDict
 from ner.data.schemes import Span
 from ner.data.sentence import PredictedSentence, Sentence
-from ner.evaluation.report import Scores, table
+from ner.evaluation.scores import Scores, table
 from ner.evaluation.surfaces import FAMILIARITIES, SurfaceCounts, surface_of
 
 # The longest length of each group, in tokens; longer ones are in a group of their own.

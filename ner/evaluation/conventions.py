@@ -26,7 +26,7 @@ import numpy as np
 
 from ner.data.frozen_dict import FrozenDict
 from ner.data.schemes import Span
-from ner.evaluation.report import Scores, table
+from ner.evaluation.scores import Scores, table
 from ner.extras import require
 
 Convention = Literal["strict", "exact", "partial", "type"]

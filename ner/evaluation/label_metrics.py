@@ -15,8 +15,8 @@ from ner.evaluation.report import (
     MultiLabelReport,
     SingleLabelReport,
     TokenReport,
-    score_labels,
 )
+from ner.evaluation.scores import score_labels
 from ner.extras import require
 
 # What is predicted for a sentence without tokens.

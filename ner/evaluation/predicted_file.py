@@ -13,7 +13,8 @@ from ner.data.schemes import PREFIXES, Scheme, Span, is_legal, normalize_tag, sp
 from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.conlleval import conlleval_spans, count_spans
-from ner.evaluation.report import Scores, SpanReport
+from ner.evaluation.report import SpanReport
+from ner.evaluation.scores import Scores
 from ner.evaluation.span_metrics import evaluate_tags
 
 

@@ -9,7 +9,8 @@ from typing import Any, Literal, NamedTuple
 from ner.data.schemes import PREFIXES, Scheme, Span, spans_from_tags, tags_from_spans
 from ner.data.sentence import Sentence
 from ner.errors import DataError
-from ner.evaluation.report import MISSED, SPURIOUS, SpanReport, score_labels
+from ner.evaluation.report import MISSED, SPURIOUS, SpanReport
+from ner.evaluation.scores import score_labels
 from ner.extras import require
 
 # seqeval's names of our schemes.

@@ -18,10 +18,11 @@ from ner.forecasting.tables import Table
 from ner.forecasting.training import train_network
 from ner.forecasting.transforms import Origins, Values
 from ner.forecasting.windows import Splits, Windows, chronological_splits, random_splits
+from ner.inference.runs import MODEL
 from ner.messages import Notify, tell
 from ner.nn.runtime import choose_device, set_threads
 from ner.plots import forecast_plot, scatter_plot
-from ner.training.run_folder import MODEL, REPORT, RunFolder, versions
+from ner.training.run_folder import REPORT, RunFolder, versions
 
 # Steps of a series in a picture.
 MOST_STEPS = 240

@@ -7,10 +7,12 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_c
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.choices import Unit
 from ner.crf.forward_backward import Edges, Scores
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.report import Report
+from ner.evaluation.unit_counts import UnitCounts
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
 from ner.schema import number
 
@@ -157,6 +159,24 @@ class Task(Protocol):
             predicted: The same sentences in the same order, with `prediction`.
             name: The name of the data, for the report.
             known_words: The words of the training data; None if they are not known.
+        """
+        ...
+
+    def count_units(
+        self,
+        gold: Sequence[Sentence],
+        predicted: Sequence[Sentence],
+        unit: Unit | None = None,
+    ) -> UnitCounts:
+        """Count what is right in each sentence or document, for intervals of `metric`.
+
+        Args:
+            gold: Annotated sentences.
+            predicted: The same sentences in the same order, with `prediction`.
+            unit: What is counted together; by default as `choose_unit` says.
+
+        Raises:
+            ConfigError: The unit is a document, and the corpus has none.
         """
         ...
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.choices import Unit
 from ner.crf.forward_backward import Edges, Scores
 from ner.crf.span_lattice import SpanLattice
 from ner.data.partial import allowed_labels, allowed_table
@@ -18,6 +19,7 @@ from ner.errors import DataError
 from ner.evaluation.baselines import NameDictionary
 from ner.evaluation.report import Report
 from ner.evaluation.span_metrics import evaluate_sentences, f1
+from ner.evaluation.unit_counts import UnitCounts, count_units, documents_of
 from ner.features.arrays import OutputArrays
 from ner.schema import SchemaError, Table, one_of, strings
 from ner.tasks.base import (
@@ -235,6 +237,21 @@ class SpanTask:
     ) -> Report:
         """Compute all scores; `known_words` is ignored."""
         return evaluate_sentences(gold, predicted, name)
+
+    def count_units(
+        self,
+        gold: Sequence[Sentence],
+        predicted: Sequence[Sentence],
+        unit: Unit | None = None,
+    ) -> UnitCounts:
+        """Count right, predicted and gold spans of each sentence or document."""
+        return count_units(
+            [s.spans or () for s in gold],
+            [s.found_spans or () for s in predicted],
+            documents_of(gold),
+            unit=unit,
+            metric=self.metric,
+        )
 
     def count_labels(self, sentences: Iterable[Sentence]) -> Counter[str]:
         """Count the types of gold spans, and those that partial annotation allows."""

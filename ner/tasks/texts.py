@@ -9,14 +9,16 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.choices import Unit
 from ner.crf.forward_backward import Edges
 from ner.data.schemes import Span
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import DataError, TaskError
 from ner.evaluation.baselines import CommonClass
 from ner.evaluation.calibration import label_probabilities
-from ner.evaluation.label_metrics import evaluate_classes, score_classes
+from ner.evaluation.label_metrics import NONE, evaluate_classes, score_classes
 from ner.evaluation.report import Report
+from ner.evaluation.unit_counts import UnitCounts, count_units, documents_of
 from ner.features.arrays import OutputArrays
 from ner.schema import SchemaError, Table, flag, strings
 from ner.tasks.base import Card, Decode, HeadName, temperature_rule
@@ -189,6 +191,24 @@ class TextTask:
     ) -> Report:
         """Compute all scores; `known_words` is ignored."""
         return evaluate_classes(gold, predicted, self.multi_label, name)
+
+    def count_units(
+        self,
+        gold: Sequence[Sentence],
+        predicted: Sequence[Sentence],
+        unit: Unit | None = None,
+    ) -> UnitCounts:
+        """Count right, predicted and gold labels of each text or document."""
+        found = [(s.prediction or self.empty).labels or () for s in predicted]
+        if not self.multi_label:
+            found = [labels or (NONE,) for labels in found]
+        return count_units(
+            [[(label,) for label in s.labels or ()] for s in gold],
+            [[(label,) for label in labels] for labels in found],
+            documents_of(gold),
+            unit=unit,
+            metric=self.metric,
+        )
 
     def count_labels(self, sentences: Iterable[Sentence]) -> Counter[str]:
         """Count the gold labels of texts."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.choices import Unit
 from ner.crf.forward_backward import Edges, Scores
 from ner.crf.lattice import TagLattice
 from ner.data.schemes import Span
@@ -17,6 +18,7 @@ from ner.errors import ConfigError, DataError
 from ner.evaluation.baselines import LabelDictionary
 from ner.evaluation.label_metrics import accuracy, evaluate_column
 from ner.evaluation.report import Report
+from ner.evaluation.unit_counts import UnitCounts, count_units, documents_of
 from ner.features.arrays import OutputArrays
 from ner.schema import SchemaError, Table, strings, text
 from ner.tasks.base import (
@@ -199,6 +201,21 @@ class TokenTask:
     ) -> Report:
         """Compute all scores, also on the words that the training data lack."""
         return evaluate_column(gold, predicted, self.column, name, known_words)
+
+    def count_units(
+        self,
+        gold: Sequence[Sentence],
+        predicted: Sequence[Sentence],
+        unit: Unit | None = None,
+    ) -> UnitCounts:
+        """Count right, predicted and gold labels of each sentence or document."""
+        return count_units(
+            [enumerate(s.columns[self.column]) for s in gold],
+            [enumerate(s.column(self.column)) for s in predicted],
+            documents_of(gold),
+            unit=unit,
+            metric=self.metric,
+        )
 
     def count_labels(self, sentences: Iterable[Sentence]) -> Counter[str]:
         """Count the gold labels of tokens."""

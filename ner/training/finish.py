@@ -7,19 +7,21 @@ from typing import Any
 
 from ner.config.loading import Config, to_toml
 from ner.evaluation.calibration import Calibration
+from ner.evaluation.intervals import METRIC_NAMES
 from ner.evaluation.report import LabelReport, Report
 from ner.exporting.model import save_exported
 from ner.files import remove, write_json
 from ner.inference.evaluate import evaluate
 from ner.inference.loading import build_predictor, load
 from ner.inference.predictor import Predictor
+from ner.inference.runs import MODEL
 from ner.messages import Notify, ignore
 from ner.model_folder import ModelFolder, save_model
 from ner.tasks import Task
 from ner.training.model_card import model_card
 from ner.training.prepare import Prepared
-from ner.training.result import METRIC_NAMES, RunResult
-from ner.training.run_folder import ENCODED, MODEL, REPORT, VECTORS, versions
+from ner.training.result import RunResult
+from ner.training.run_folder import ENCODED, REPORT, VECTORS, versions
 from ner.training.settings import FEWEST_STEPS, without_folders
 from ner.training.splits import Corpus
 from ner.training.trainer import Trainer

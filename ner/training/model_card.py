@@ -6,8 +6,9 @@ from typing import Any
 from ner.config import EncoderConfig
 from ner.config.loading import Config
 from ner.display import fenced, markdown
+from ner.evaluation.intervals import METRIC_NAMES
 from ner.model_folder import label_lines
-from ner.training.result import METRIC_NAMES, RunResult
+from ner.training.result import RunResult
 
 # The spelling of papers.
 CELL_NAMES = {"lstm": "LSTM", "gru": "GRU", "mingru": "minGRU", "minlstm": "minLSTM"}

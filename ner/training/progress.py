@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
+from ner.evaluation.intervals import METRIC_NAMES
 from ner.messages import logger, tell
-from ner.training.result import METRIC_NAMES
 from ner.training.trainer import Epoch, Step
 
 # A bar that is drawn at every step would cost more than a small step.

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ner.evaluation.intervals import METRIC_NAMES
 from ner.evaluation.report import Report
 from ner.inference.predictor import Predictor
-
-METRIC_NAMES = {"f1": "F1", "accuracy": "accuracy"}
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ from ner.config.loading import Config, to_toml
 from ner.errors import InUseError, TrainingError
 from ner.extras import DISTRIBUTION, optional
 from ner.files import making, remove, remove_leftovers, write_json, write_text
+from ner.inference.runs import MODEL
 from ner.locks import locked
 from ner.plots import learning_curve
 
-CONFIG, RUN, REPORT, MODEL = "config.toml", "run.json", "report.json", "model"
+CONFIG, RUN, REPORT = "config.toml", "run.json", "report.json"
 METRICS, PICTURE, BOARD = "metrics.jsonl", "learning-curve.png", "tensorboard"
 CHECKPOINTS = "checkpoints"
 

@@ -7,42 +7,62 @@ from pathlib import Path
 from typing import Any
 
 from ner.config.loading import Config, read_config
+from ner.evaluation.intervals import METRIC_NAMES, seed_interval
+from ner.evaluation.report import table
+from ner.evaluation.resampling import LEVEL
 from ner.files import read_json, write_json
-from ner.training.result import METRIC_NAMES
+from ner.inference.runs import SEEDS, seed_folder
 from ner.training.run_folder import REPORT, open_folder, run_name
 from ner.training.train import Settings, run_training
+
+SPLITS = ("dev", "test")
 
 
 @dataclass(frozen=True)
 class SeedSummary:
-    """The scores of several runs that differ only in their seed."""
+    """The scores of several runs that differ only in their seed; printing it gives a table."""
 
     runs: Sequence[Mapping[str, Any]]
     metric: str
 
+    @property
+    def splits(self) -> list[str]:
+        """The splits that have scores."""
+        return [split for split in SPLITS if split in self.runs[0]]
+
     def to_dict(self) -> dict[str, Any]:
-        """Return everything, as JSON can hold it; scores are between 0 and 1."""
-        splits = [s for s in ("dev", "test") if s in self.runs[0]]
+        """Return everything, as JSON can hold it; scores are between 0 and 1.
+
+        `low` and `high` are the ends of the t interval of the mean over seeds.
+        """
         summary = {}
-        for split in splits:
+        for split in self.splits:
             values = [run[split] for run in self.runs]
-            summary[split] = {"mean": statistics.mean(values), "sd": statistics.stdev(values)}
+            found = seed_interval(values)
+            summary[split] = {
+                "mean": found.point,
+                "sd": statistics.stdev(values),
+                "low": found.low,
+                "high": found.high,
+                "level": LEVEL,
+            }
         return {"metric": self.metric, "runs": list(self.runs), **summary}
 
     def __str__(self) -> str:
-        facts = self.to_dict()
-        splits = [s for s in ("dev", "test") if s in facts]
-        name = METRIC_NAMES[self.metric]
-        rows = [
-            f"seed {run['seed']}: " + ", ".join(f"{s} {name} {100 * run[s]:.2f}" for s in splits)
-            for run in self.runs
-        ]
-        rows += [
-            f"{s} {name} {100 * facts[s]['mean']:.2f} ± {100 * facts[s]['sd']:.2f} "
-            f"(mean and standard deviation of {len(self.runs)} seeds)"
-            for s in splits
-        ]
-        return "\n".join(rows)
+        facts, splits = self.to_dict(), self.splits
+        rows = [["", *(f"{split} {METRIC_NAMES[self.metric]}" for split in splits)]]
+        for run in self.runs:
+            rows.append([f"seed {run['seed']}", *(f"{100 * run[split]:.2f}" for split in splits)])
+        rows += [["mean ± sd"], [f"{100 * LEVEL:g} % interval"]]
+        for split in splits:
+            mean, sd, low, high, _ = (100 * value for value in facts[split].values())
+            rows[-2].append(f"{mean:.2f} ± {sd:.2f}")
+            rows[-1].append(f"{low:.2f} to {high:.2f}")
+        return (
+            f"{table(rows)}\n\n"
+            f"The mean and standard deviation of {len(self.runs)} seeds, and Student's t interval "
+            "of the mean over seeds, on the same data."
+        )
 
 
 def train_seeds(
@@ -65,7 +85,7 @@ def train_seeds(
         runs: list[dict[str, Any]] = []
         metric = ""
         for seed in range(first, first + seeds):
-            path = folder.path / f"seed-{seed}"
+            path = seed_folder(folder.path, seed)
             report = path / REPORT
             if not (resume and report.is_file()):
                 run_training(
@@ -81,5 +101,5 @@ def train_seeds(
             runs.append({"seed": seed, **scores})
             metric = next(facts["metric"] for facts in results.values())
         summary = SeedSummary(runs, metric)
-        write_json(folder.path / "seeds.json", summary.to_dict())
+        write_json(folder.path / SEEDS, summary.to_dict())
         return summary

@@ -307,7 +307,7 @@ def test_all_options_of_a_training_reach_its_settings(run):
     code, out, err = run(
         *("train", *data, "--out", "o", "--seeds", "2", "--device", "cpu", *options)
     )
-    assert (code, out.count("\nseed 2: dev F1 ")) == (0, 1)
+    assert (code, out.count("\nseed 2 ")) == (0, 1)
     assert "skipped: x.conll:9: " in err
     with open("o/seed-1/config.toml", encoding="utf-8") as file:
         text = file.read()
@@ -326,7 +326,7 @@ def test_usual_settings_are_options(run):
         lines = file.read().splitlines()
     assert {"seed = 5", "epochs = 3", "batch_size = 1"} <= set(lines)
     code, out, _ = run("train", *words, "--out", "p", "--seeds", 2, *options)
-    assert (code, out.count("seed 5: "), out.count("seed 6: ")) == (0, 1, 1)
+    assert (code, out.count("seed 5 "), out.count("seed 6 ")) == (0, 1, 1)
 
 
 def test_a_bug_keeps_its_traceback(run, tiny_model, monkeypatch):

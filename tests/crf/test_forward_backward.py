@@ -421,6 +421,28 @@ def test_the_kernel_gets_no_arrays_that_do_not_fit(name):
 
 
 @NEEDS_KERNEL
+@pytest.mark.parametrize("extra", [0, 1], ids=["by the kernel", "by numpy"])
+def test_a_loss_of_hundreds_of_tags_is_left_to_numpy_and_equal(extra):
+    C = kernel.MANY_TAGS + extra
+    random = np.random.default_rng(C)
+    emissions, lengths = random.normal(size=(2, 3, C)), np.array([3, 2])
+    edges = Edges(*(random.normal(size=shape) for shape in (C, (C, C), C)))
+    assert (kernel.log_likelihood(emissions, lengths, edges, None) is None) == bool(extra)
+    scores = [torch.from_numpy(each).requires_grad_() for each in (emissions, *edges)]
+    tags = torch.tensor([[0, 1, 2], [3, 4, 0]])
+
+    def loss_and_gradients():
+        loss = log_likelihood(scores[0], tags, torch.from_numpy(lengths), tuple(scores[1:])).sum()
+        return [loss.detach(), *torch.autograd.grad(loss, scores)]
+
+    found = loss_and_gradients()
+    with without_kernel():
+        expected = loss_and_gradients()
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.numpy() == pytest.approx(theirs.numpy(), rel=1e-12, abs=1e-12)
+
+
+@NEEDS_KERNEL
 def test_the_kernel_gets_one_weight_a_sentence():
     _, state = kernel.log_likelihood(*compiled_arguments())
     with pytest.raises(ValueError, match=r"^weights: must have the shape \(2,\). Got \(1,\).$"):

@@ -13,7 +13,7 @@ from ner.evaluation.breakdowns import (
     break_down,
     is_all_caps,
 )
-from ner.evaluation.report import Scores
+from ner.evaluation.scores import Scores
 from ner.evaluation.span_metrics import f1
 from ner.evaluation.surfaces import SurfaceCounts
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ner.data.schemes import Span, spans_from_tags
 from ner.evaluation.conventions import CONVENTIONS, Conventions, MatchCounts, count_conventions
-from ner.evaluation.report import Scores
+from ner.evaluation.scores import Scores
 from ner.evaluation.span_metrics import evaluate_tags, f1
 from tests.evaluation.references import nervaluate_counts
 

@@ -15,7 +15,7 @@ from ner.evaluation.label_metrics import (
     evaluate_column,
     score_classes,
 )
-from ner.evaluation.report import Scores
+from ner.evaluation.scores import Scores
 
 SOURCE = Source("dev.txt", 7)
 

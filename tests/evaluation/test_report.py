@@ -8,11 +8,11 @@ from ner.evaluation.calibration import Calibration
 from ner.evaluation.report import (
     LabelReport,
     MultiLabelReport,
-    Scores,
     SingleLabelReport,
     SpanReport,
     TokenReport,
 )
+from ner.evaluation.scores import Scores
 from ner.evaluation.span_metrics import evaluate_tags
 
 GOLD = [["B-PER", "I-PER", "O", "B-LOC"], ["B-LOC", "O"]]
