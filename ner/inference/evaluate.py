@@ -9,9 +9,10 @@ from ner.data.formats.read import CorpusSource, file_digest, read_sentences, sou
 from ner.data.overlap import SentenceSample, shared_warning
 from ner.data.sentence import Sentence
 from ner.data.spans import Notes
-from ner.evaluation.error_report.details import span_details
+from ner.evaluation.error_report.details import Details, span_details
 from ner.evaluation.error_report.write import write_errors
 from ner.evaluation.errors import span_errors
+from ner.evaluation.intervals import score_intervals
 from ner.evaluation.report import Report, SpanReport
 from ner.evaluation.surfaces import SurfaceCounts
 from ner.inference.predictor import Predictor
@@ -100,8 +101,10 @@ def evaluate(
     if html is not None or errors is not None:
         with_spans = model.task.with_spans
         found = span_errors(with_spans(gold), with_spans(predicted), model.gold_scores(gold))
-        is_of_spans = isinstance(report, SpanReport)
-        details = span_details(gold, predicted, training) if is_of_spans else None
+        if isinstance(report, SpanReport):
+            details = span_details(gold, predicted, training)
+        else:
+            details = Details(score_intervals(model.task.count_units(gold, predicted)))
         write_errors(report, found, html=html, errors=errors, training=training, details=details)
     return report
 

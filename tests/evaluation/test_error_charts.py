@@ -14,7 +14,8 @@ from ner.evaluation.error_report.charts import (
 )
 from ner.evaluation.error_report.comparisons import convention_table
 from ner.evaluation.precision_recall import Curve, Point
-from ner.evaluation.report import Scores, SpanReport
+from ner.evaluation.report import SpanReport
+from ner.evaluation.scores import Scores
 from ner.evaluation.span_calibration import Bin, Reliability
 from tests.evaluation.error_pages import PAIRS, Page, page_of, pair, whole_page
 
@@ -83,6 +84,25 @@ def test_a_page_of_spans_has_charts_with_names():
     assert all(drawing["role"] == "img" and drawing["aria-label"] for drawing in page.all("svg"))
     links = [link["href"].removeprefix("#") for link in page.all("a")[:4]]
     assert links == [section["id"] for section in page.all("section")]
+
+
+def test_scores_have_intervals():
+    # All documents are the same, so all samples of them are.
+    pairs = [
+        pair([(0, 1, "micro")], [(0, 1, "micro"), (2, 3, "LOC")], document=f"d{i}")
+        for i in range(3)
+    ]
+    page = Page(page_of(pairs))
+    assert page.said("dd")[0] == "66.67 95 % 66.67 to 66.67"
+    assert page.rows("Scores by label, in percent") == [
+        ["", "Precision", "Recall", "F1", "F1, 95 % from", "to", "Support"],
+        ["LOC", "0.00", "0.00", "0.00", "0.00", "0.00", "0"],
+        ["micro", "100.00", "100.00", "100.00", "100.00", "100.00", "3"],
+        ["micro", "50.00", "100.00", "66.67", "66.67", "66.67", "3"],
+        ["macro", "50.00", "50.00", "50.00", "50.00", "50.00", "3"],
+        ["weighted", "100.00", "100.00", "100.00", "", "", "3"],
+    ]
+    assert any("over 3 documents, 10000 samples" in said for said in page.said("p"))
 
 
 def test_conventions_stand_side_by_side():

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import urlencode
 
 from ner.data.html_view import escape
-from ner.evaluation.error_report.elements import html_table
+from ner.evaluation.error_report.elements import html_table, paragraph
 from ner.evaluation.errors import CLASS_MEANINGS, SpanError
-from ner.evaluation.report import MISSED, SPURIOUS, Confusion, Report, Scores
+from ner.evaluation.intervals import Interval, ScoreIntervals
+from ner.evaluation.report import MISSED, SPURIOUS, Confusion, Report
+from ner.evaluation.scores import Scores
 
 # A map of more labels is too large to read.
 MOST_LABELS = 60
-
-SCORE_COLUMNS = ("", "Precision", "Recall", "F1", "Support")
 
 
 def tiles(figures: Mapping[str, tuple[str, str]]) -> str:
@@ -28,16 +28,55 @@ def tiles(figures: Mapping[str, tuple[str, str]]) -> str:
     return f'<dl class="tiles">{"".join(shown)}</dl>'
 
 
-def score_table(report: Report) -> str:
-    """Show the scores of each label, and their averages."""
+def score_table(report: Report, intervals: ScoreIntervals | None = None) -> str:
+    """Show the scores of each label, and their averages.
+
+    Args:
+        report: The scores.
+        intervals: The intervals of F1, if they are known.
+    """
     averages = {"micro": report.micro, "macro": report.macro, "weighted": report.weighted}
-    rows = [_score_row(*each) for each in report.per_label.items()]
-    rows += [_score_row(*each) for each in averages.items()]
-    return html_table("Scores by label, in percent", SCORE_COLUMNS, rows, foot=len(averages))
+    header = ["", "Precision", "Recall", "F1", "Support"]
+    of_labels: Mapping[str, Interval] = {}
+    of_averages: Mapping[str, Interval] = {}
+    if intervals is not None:
+        # The accuracy of one label each is F1 over all of them.
+        of_labels = intervals.per_label
+        of_averages = {"micro": intervals.score, "macro": intervals.macro}
+        header[4:4] = [f"F1, {_level(intervals)} from", "to"]
+    rows = [
+        (name, [f"<td>{cell}</td>" for cell in _score_cells(scores, known.get(name), len(header))])
+        for kind, known in ((report.per_label, of_labels), (averages, of_averages))
+        for name, scores in kind.items()
+    ]
+    return html_table("Scores by label, in percent", header, rows, foot=len(averages))
 
 
-def _score_row(name: str, scores: Scores) -> tuple[str, list[str]]:
-    return name, [f"<td>{cell}</td>" for cell in scores.cells()]
+def _score_cells(scores: Scores, interval: Interval | None, columns: int) -> list[str]:
+    """Return the cells of a row of some columns after its name."""
+    *shares, support = scores.cells()
+    ends = [] if interval is None else interval.cells()[1:]
+    return [*shares, *ends, *[""] * (columns - 2 - len(shares) - len(ends)), support]
+
+
+def interval_remark(intervals: ScoreIntervals | None) -> str:
+    """Return the interval of the main score in words; "" where it is not known."""
+    if intervals is None:
+        return ""
+    _, low, high = intervals.score.cells()
+    return f"{_level(intervals)} {low} to {high}"
+
+
+def interval_note(intervals: ScoreIntervals) -> str:
+    """Say what the intervals are."""
+    return paragraph(
+        f"Intervals say how far scores vary with the sample of texts: {_level(intervals)}, BCa "
+        f"bootstrap over {intervals.units} {intervals.unit}s, {intervals.resamples} samples."
+    )
+
+
+def _level(intervals: ScoreIntervals) -> str:
+    return f"{100 * intervals.level:g} %"
 
 
 def class_table(errors: Sequence[SpanError]) -> str:

@@ -9,8 +9,16 @@ from ner.evaluation.error_report.comparisons import breakdown_tables, convention
 from ner.evaluation.error_report.details import Details
 from ner.evaluation.error_report.elements import contents, paragraph, percent, section
 from ner.evaluation.error_report.error_list import error_parts
-from ner.evaluation.error_report.figures import class_table, heat_map, score_table, tiles
+from ner.evaluation.error_report.figures import (
+    class_table,
+    heat_map,
+    interval_note,
+    interval_remark,
+    score_table,
+    tiles,
+)
 from ner.evaluation.errors import SpanError
+from ner.evaluation.intervals import ScoreIntervals
 from ner.evaluation.report import Report, SingleLabelReport, SpanReport, TokenReport
 from ner.evaluation.surfaces import SurfaceCounts
 
@@ -63,7 +71,10 @@ def _size(report: Report) -> str:
 
 
 def _figures(report: Report, details: Details) -> list[str]:
-    parts = [tiles(_main_figures(report)), score_table(report)]
+    intervals = details.intervals
+    parts = [tiles(_main_figures(report, intervals)), score_table(report, intervals)]
+    if intervals is not None:
+        parts.append(interval_note(intervals))
     if isinstance(report, SpanReport) and details.conventions is not None:
         parts.append(convention_table(report, details.conventions))
     if details.breakdowns is not None:
@@ -71,16 +82,16 @@ def _figures(report: Report, details: Details) -> list[str]:
     return parts
 
 
-def _main_figures(report: Report) -> dict[str, tuple[str, str]]:
+def _main_figures(report: Report, intervals: ScoreIntervals | None) -> dict[str, tuple[str, str]]:
     if isinstance(report, SpanReport):
         return {
-            "F1": (percent(report.f1), ""),
+            "F1": (percent(report.f1), interval_remark(intervals)),
             "Precision": (percent(report.precision), ""),
             "Recall": (percent(report.recall), ""),
             "Token accuracy": (percent(report.accuracy), ""),
         }
     figures = {
-        "Accuracy": (percent(report.accuracy), ""),
+        "Accuracy": (percent(report.accuracy), interval_remark(intervals)),
         "Macro F1": (percent(report.macro.f1), ""),
     }
     if isinstance(report, TokenReport):
