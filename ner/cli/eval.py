@@ -84,6 +84,8 @@ def eval_command(
         for source in filter(None, (data, predictions, train)):
             if out is not None:
                 refuse_own_input(source, str(out), f"--{name}")
+    if train is not None and html is None and errors is None:
+        raise ConfigError("ner eval: --train FILE is for the error report: --html or --errors.")
     if html is not None and html == errors:
         raise ConfigError(f"ner eval: --html and --errors must name two files. Got {str(html)!r}.")
     if predictions is not None:

@@ -78,13 +78,16 @@ def test_rows_that_begin_a_document_are_no_errors(run):
             id="over training",
         ),
         pytest.param(
+            ["--train", "t.conll"], "--train FILE is for the error report", id="no report"
+        ),
+        pytest.param(
             ["--html", "x", "--errors", "x"],
             "ner eval: --html and --errors must name two files. Got 'x'.",
             id="one file twice",
         ),
     ],
 )
-def test_outputs_replace_no_input_and_not_each_other(run, tiny_model, options, words):
+def test_outputs_that_cannot_be_meant_are_one_line(run, tiny_model, options, words):
     write("t.conll", TRAIN)
     fails(run("eval", tiny_model, write("x.conll", GOLD), *options), 2, words)
 
