@@ -2,10 +2,13 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
 
+# How long an answer may take, on a machine with much else to do.
+SECONDS = 120
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -71,6 +74,7 @@ class Browser:
 
     def _read(self):
         while b"\0" not in self.buffer:
+            assert select.select([self.answers], [], [], SECONDS)[0], "the browser does not answer"
             read = os.read(self.answers, 1 << 16)
             assert read, "the browser has ended"
             self.buffer += read
