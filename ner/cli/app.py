@@ -7,6 +7,7 @@ import typer
 from ner.cli.commands import QUIET, VERBOSE, Commands, choose_level
 from ner.cli.compare import compare
 from ner.cli.config import config_app
+from ner.cli.curve import curve
 from ner.cli.data import data_app
 from ner.cli.doctor import doctor
 from ner.cli.eval import eval_command
@@ -15,6 +16,7 @@ from ner.cli.models import check, export, info, models, rename
 from ner.cli.printing import print_line
 from ner.cli.redact import redact
 from ner.cli.tag import classify, tag
+from ner.cli.thresholds import calibrate, thresholds
 from ner.cli.train import train
 
 app = Commands(name="ner", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -45,6 +47,8 @@ def ner(
 
 app.command()(train)
 
+app.command()(curve)
+
 app.command("eval")(eval_command)
 
 app.command()(compare)
@@ -54,6 +58,10 @@ app.command()(tag)
 app.command()(classify)
 
 app.command()(redact)
+
+app.command()(calibrate)
+
+app.command()(thresholds)
 
 app.command()(check)
 

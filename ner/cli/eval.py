@@ -1,6 +1,7 @@
 """`ner eval`: figures of a model or of a file of predictions, and the error report."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,8 +71,9 @@ def eval_command(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Training data, read as FILE is. The error report then says how often they hold "
-            "each name, and with which labels.",
+            help="Training data, read as FILE is. The JSON result then has the scores of names that "
+            "they hold and of others, and the error report says how often they hold each name, and "
+            "with which labels.",
         ),
     ] = None,
     as_json: Json = False,
@@ -84,8 +86,6 @@ def eval_command(
         for source in filter(None, (data, predictions, train)):
             if out is not None:
                 refuse_own_input(source, str(out), f"--{name}")
-    if train is not None and html is None and errors is None:
-        raise ConfigError("ner eval: --train FILE is for the error report: --html or --errors.")
     if html is not None and html == errors:
         raise ConfigError(f"ner eval: --html and --errors must name two files. Got {str(html)!r}.")
     if predictions is not None:
@@ -96,6 +96,10 @@ def eval_command(
         if reading.problems is not None:
             raise ConfigError(
                 "ner eval: --predictions FILE is scored as a whole; --on-error skip is not for it."
+            )
+        if train is not None and html is None and errors is None:
+            raise ConfigError(
+                "ner eval: --predictions FILE takes --train only with --html or --errors."
             )
         report = _score_file(predictions, reading, scheme, train, html=html, errors=errors)
     elif model is None or data is None:
@@ -130,13 +134,20 @@ def _score_file(
     report = score_predictions(lines, predictions, scheme=scheme)
     if any(outputs.values()):
         from ner.data.formats.read import read_sentences
-        from ner.evaluation.error_report.details import span_details
+        from ner.evaluation.breakdowns import break_down
         from ner.evaluation.error_report.write import write_errors
         from ner.evaluation.errors import span_errors
+        from ner.evaluation.intervals import score_intervals
         from ner.evaluation.surfaces import SurfaceCounts
+        from ner.evaluation.unit_counts import count_units, documents_of
 
         training = None if train is None else SurfaceCounts(list(read_sentences(train, reading)))
         gold, found = read_gold_and_predicted(lines, predictions)
-        details, wrong = span_details(gold, found, training), span_errors(gold, found)
-        write_errors(report.default, wrong, training=training, details=details, **outputs)
+        sides = ([s.found_spans or () for s in side] for side in (gold, found))
+        shown = replace(
+            report.default,
+            breakdowns=break_down(gold, found, training),
+            intervals=score_intervals(count_units(*sides, documents_of(gold))),
+        )
+        write_errors(shown, span_errors(gold, found), training=training, **outputs)
     return report

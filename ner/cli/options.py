@@ -14,12 +14,23 @@ from ner.choices import MAX_LINE, OffsetUnit, OnError, Precision, RuntimeName, T
 from ner.cli.commands import with_parameters
 from ner.errors import ConfigError, DataError
 from ner.messages import tell
+from ner.recipes import recipe_names
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
     from ner.data.sentence_splitter import FindStarts
     from ner.data.spans import Notes
     from ner.inference.predictor import Predictor
+
+LowestScore = Annotated[
+    str,
+    typer.Option(
+        "--min-score",
+        metavar="SCORE",
+        help="Leave out entities whose score is less than this: a number from 0 to 1; one for each "
+        "label, such as PER=0.9,ORG=0.8; or a file of ner thresholds.",
+    ),
+]
 
 NoFormulas = Annotated[
     bool,
@@ -184,6 +195,25 @@ ModelArgument = Annotated[
     ),
 ]
 
+ConfigArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG",
+        autocompletion=recipe_names,
+        help="TOML file with settings, or the name of a configuration of ner config list. "
+        "Without one, --train is required.",
+    ),
+]
+
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Setting to change, such as encoder.size=100. Repeat it to change several.",
+    ),
+]
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Command = Callable[..., None]
 
@@ -302,6 +332,13 @@ def running(
         return load(model, runtime=runtime, precision=precision, device=device, threads=threads)
 
     return load_model
+
+
+def running_fp32(
+    runtime: Runtime = "auto", device: Device = "cpu", threads: Threads = None
+) -> "Callable[[str], Predictor]":
+    """Return a function that loads a model, for a command whose `--precision` is another one."""
+    return running(runtime, "fp32", device, threads)
 
 
 def splitting(

@@ -158,6 +158,8 @@ class TagLattice(Lattice):
                 decoded.append((tuple(tags[first:last]), scores))
         return decoded
 
+    # Positions past the end of a sentence hold anything.
+    @np.errstate(over="ignore", invalid="ignore")
     def _decode(self, emissions: Scores, lengths: Integers) -> list[DecodedTags]:
         best = self.viterbi(emissions, lengths)
         alphas, betas, log_z = self.sums(emissions, lengths)

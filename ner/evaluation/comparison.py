@@ -16,9 +16,8 @@ import numpy as np
 from ner.choices import Unit
 from ner.data.frozen_dict import plain
 from ner.errors import ConfigError
-from ner.evaluation.intervals import METRIC_NAMES, Interval, intervals_of, seed_interval
+from ner.evaluation.intervals import Interval, intervals_of, seed_interval
 from ner.evaluation.randomisation import ROUNDING, RandomisationTest, randomisation_test
-from ner.evaluation.report import table
 from ner.evaluation.resampling import (
     LEVEL,
     RESAMPLES,
@@ -28,6 +27,7 @@ from ner.evaluation.resampling import (
     bootstrap,
     f1_scores,
 )
+from ner.evaluation.scores import METRIC_NAMES, table
 from ner.evaluation.unit_counts import UnitCounts
 
 

@@ -51,30 +51,36 @@ class Curve:
         return "-" if self.average_precision is None else f"{self.average_precision:.4f}"
 
 
-def points(
-    scores: NDArray[np.floating], right: NDArray[np.bool_], gold: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Compute precision and recall for each different score, the highest one first.
+def counts_at(
+    scores: NDArray[np.floating], right: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Count what each different score keeps as a threshold, the highest one first.
 
     Args:
         scores: The scores of predictions (N).
         right: Whether each is right (N).
-        gold: The number of gold items.
 
     Returns:
-        Thresholds, precisions and recalls (D), where D is the number of different scores.
+        The thresholds, how many predictions each keeps, and how many of these are right (D), where
+        D is the number of different scores.
     """
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order].astype(np.float64)
     # Equal scores are kept or left out together: only the last one of each has a point.
     last = np.flatnonzero(np.append(np.diff(ordered) != 0, True)[: len(ordered)])
-    found = np.cumsum(right[order])[last]
-    return ordered[last], found / (last + 1), found / max(gold, 1)
+    return ordered[last], last + 1, np.cumsum(right[order], dtype=np.int64)[last]
 
 
 def curve(scores: NDArray[np.floating], right: NDArray[np.bool_], gold: int) -> Curve:
-    """Draw the curve of precision and recall; the arguments are those of `points`."""
-    thresholds, precisions, recalls = points(scores, right, gold)
+    """Draw the curve of precision and recall.
+
+    Args:
+        scores: The scores of predictions (N).
+        right: Whether each is right (N).
+        gold: The number of gold items, found or not.
+    """
+    thresholds, num_kept, num_right = counts_at(scores, right)
+    precisions, recalls = num_right / num_kept, num_right / max(gold, 1)
     area = float((precisions * np.diff(recalls, prepend=0.0)).sum())
     count = len(thresholds)
     kept = np.arange(count)

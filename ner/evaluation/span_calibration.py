@@ -13,7 +13,7 @@ from ner.data.schemes import Scheme, tags_from_spans
 from ner.data.sentence import PredictedSentence, Sentence
 from ner.evaluation.calibration import BINS, calibration_error, which_bins
 from ner.evaluation.precision_recall import Curve, curve
-from ner.evaluation.report import table
+from ner.evaluation.scores import table
 
 
 class Decisions(NamedTuple):
@@ -49,10 +49,8 @@ class Decisions(NamedTuple):
         return sorted({*self.labels, *self.gold})
 
 
-def entity_decisions(
-    gold: Sequence[Sentence], predicted: Sequence[PredictedSentence]
-) -> Decisions:
-    """List the predicted entities. One is right if its borders and its label are those of a gold one.
+def entity_decisions(gold: Sequence[Sentence], predicted: Sequence[PredictedSentence]) -> Decisions:
+    """List the predicted entities. One is right if a gold one has its borders and its label.
 
     Args:
         gold: Sentences with `spans`.
@@ -290,9 +288,7 @@ def span_calibration(
         entities=reliability(found, bins),
         per_label={label: reliability(own, bins) for label, own in each.items()},
         curve=curve(found.scores, found.right, found.num_gold),
-        curves={
-            label: curve(own.scores, own.right, own.num_gold) for label, own in each.items()
-        },
+        curves={label: curve(own.scores, own.right, own.num_gold) for label, own in each.items()},
         tags=tags,
     )
 

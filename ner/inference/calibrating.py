@@ -81,7 +81,9 @@ def fit_temperature(
         found = [
             fitting[i].predicted(prediction)
             for b in batches
-            for i, prediction in zip(b.indices.tolist(), decode(_outputs(b), b.lengths), strict=True)
+            for i, prediction in zip(
+                b.indices.tolist(), decode(_outputs(b), b.lengths), strict=True
+            )
         ]
         gold = [fitting[i] for b in batches for i in b.indices.tolist()]
         decisions = compare(gold, found)

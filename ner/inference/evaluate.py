@@ -1,6 +1,7 @@
 """Compare a model, or its predictions, with gold annotation."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -9,16 +10,17 @@ from ner.data.formats.read import CorpusSource, file_digest, read_sentences, sou
 from ner.data.overlap import SentenceSample, shared_warning
 from ner.data.sentence import Sentence
 from ner.data.spans import Notes
-from ner.evaluation.error_report.details import Details, span_details
 from ner.evaluation.error_report.write import write_errors
 from ner.evaluation.errors import span_errors
 from ner.evaluation.intervals import score_intervals
 from ner.evaluation.report import Report, SpanReport
+from ner.evaluation.span_calibration import span_calibration
 from ner.evaluation.surfaces import SurfaceCounts
 from ner.inference.predictor import Predictor
 from ner.inference.reading import options_for
 from ner.messages import Notify, tell
 from ner.tasks import Task
+from ner.tasks.base import NOTHING_KNOWN, Known
 
 # Labels that a warning names.
 MOST_SHOWN = 10
@@ -29,7 +31,7 @@ def evaluate_predictions(
     gold: Sequence[Sentence],
     predicted: Sequence[Sentence],
     name: str = "",
-    known_words: Collection[str] | None = None,
+    known: Known = NOTHING_KNOWN,
 ) -> Report:
     """Compare the predictions of sentences with their gold annotation.
 
@@ -38,14 +40,15 @@ def evaluate_predictions(
         gold: Annotated sentences.
         predicted: The same sentences in the same order, with `prediction`.
         name: The name of the data, for the report.
-        known_words: The words of the training data; None if they are not known.
+        known: What is known of the training data.
 
     Raises:
         DataError: A gold sentence is not annotated.
     """
     for sentence in gold:
         task.check(sentence, "gold")
-    return task.report(gold, predicted, name, known_words)
+    report = task.report(gold, predicted, name, known)
+    return replace(report, intervals=score_intervals(task.count_units(gold, predicted)))
 
 
 def evaluate(
@@ -70,8 +73,9 @@ def evaluate(
         name: The name of the data, for the report; by default that of the file.
         html: Where to write the error report, a page for a browser.
         errors: Where to write all errors as JSON lines.
-        train: The training data, read as the data are. The error report then says how often they
-            hold each name, and with which labels.
+        train: The training data, read as the data are. The report then has the scores of names that
+            they hold and of others, and the error report says how often they hold each name, and
+            with which labels.
         notify: Called with a line for everything that a user should know: how the data are read,
             whether they are the training data, and which of their labels the model lacks. By
             default, the log gets these lines, but for warnings of reading, which Python shows.
@@ -91,21 +95,19 @@ def evaluate(
     gold = _read(model, data, given, "test", notify)
     warn_of_data(model, data, gold, notify or tell)
     predicted = model.tag_sentences(gold)
+    words = model.featurizer.words.known(token for s in gold for token in s.tokens)
     report = evaluate_predictions(
         model.task,
         gold,
         predicted,
         name or (Path(data).name if isinstance(data, str | Path) else "sentences"),
-        model.featurizer.words.known(token for s in gold for token in s.tokens),
+        Known(words, training),
     )
     if html is not None or errors is not None:
         with_spans = model.task.with_spans
         found = span_errors(with_spans(gold), with_spans(predicted), model.gold_scores(gold))
-        if isinstance(report, SpanReport):
-            details = span_details(gold, predicted, training)
-        else:
-            details = Details(score_intervals(model.task.count_units(gold, predicted)))
-        write_errors(report, found, html=html, errors=errors, training=training, details=details)
+        scores = span_calibration(gold, predicted) if isinstance(report, SpanReport) else None
+        write_errors(report, found, html=html, errors=errors, training=training, scores=scores)
     return report
 
 

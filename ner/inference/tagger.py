@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ner.crf.forward_backward import Scores
 from ner.crf.lattice import TagLattice
-from ner.crf.span_lattice import SpanLattice
+from ner.crf.span_lattice import Range, SpanLattice
 from ner.data.lines import short
+from ner.data.min_score import MinScore
 from ner.data.schemes import Span
 from ner.data.sentence import Entity, PredictedSentence, Prediction, Sentence
 from ner.data.sentence_splitter import FindStarts, cut_sentence, join_predictions
@@ -19,6 +20,7 @@ from ner.errors import DataError
 from ner.evaluation.calibration import Calibration
 from ner.evaluation.span_calibration import entity_decisions
 from ner.features.arrays import OutputArrays
+from ner.inference.batching import emissions_of_each
 from ner.inference.calibrating import fit_temperature
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
 from ner.messages import Notify
@@ -44,6 +46,7 @@ class Tagger(Predictor):
         required: Sequence[TextSpan] = (),
         forbidden: Sequence[TextSpan] = (),
         split: FindStarts | None = None,
+        min_score: MinScore = 0.0,
     ) -> PredictedSentence:
         """Find the entities of a raw text of any length.
 
@@ -54,21 +57,34 @@ class Tagger(Predictor):
             forbidden: Parts of the text that no entity of that label touches, whatever its borders.
             split: Finds the sentences of the text, such as a `ner.SentenceSplitter`: each is tagged
                 by itself. By default the text is tagged as one.
+            min_score: The lowest score of the entities that are kept, from 0 to 1; or one for each
+                label, such as `{"PER": 0.9}`, where labels without a score are all kept, and those
+                with None left out.
 
         Returns:
-            The text, its tokens, and the predicted `entities` with their character offsets. With
+            The text, its tokens, and the predicted `entities` with their character offsets. The
+            score of each is its probability, calibrated by the temperature of the model. With
             `required` or `forbidden`, scores are probabilities among the results that obey these,
             so a required entity has 1.
 
         Raises:
+            ConfigError: `min_score` is no score of the model's labels.
             DataError: No result obeys `required` and `forbidden`, or a span does not start and end
                 at token borders.
         """
+        self.check_min_score(min_score)
         sentence = self.read(text)
         whole, barred = (token_spans(sentence, spans) for spans in (required, forbidden))
         if split is None:
-            return self._tag(sentence, whole, barred)
-        pieces = cut_sentence(sentence, split(text), whole)
+            found = self._tag(sentence, whole, barred)
+        else:
+            found = self._tag_pieces(sentence, split, whole, barred)
+        return found.at_least(min_score) if min_score else found
+
+    def _tag_pieces(
+        self, sentence: Sentence, split: FindStarts, whole: list[Span], barred: list[Span]
+    ) -> PredictedSentence:
+        pieces = cut_sentence(sentence, split(sentence.text), whole)
         if not (whole or barred):
             return join_predictions(sentence, self.tag_sentences(pieces))
         tagged, first = [], 0
@@ -84,6 +100,7 @@ class Tagger(Predictor):
         *,
         required: Sequence[TokenSpan] = (),
         forbidden: Sequence[TokenSpan] = (),
+        min_score: MinScore = 0.0,
     ) -> PredictedSentence:
         """Find the entities of a text that is already cut into tokens.
 
@@ -91,15 +108,17 @@ class Tagger(Predictor):
             tokens: What to tag. Offsets of the result are those in the tokens joined by blanks.
             required: As for `tag`, but spans of tokens.
             forbidden: As for `tag`, but spans of tokens.
+            min_score: As for `tag`.
 
         Raises:
+            ConfigError: `min_score` is no score of the model's labels.
             DataError: No result obeys `required` and `forbidden`.
         """
+        self.check_min_score(min_score)
         sentence = self.check_tokens(tokens)
-        if not required and not forbidden:
-            return self.tag_sentences([sentence])[0]
         spans = ([Span(*span) for span in given] for given in (required, forbidden))
-        return self._tag(sentence, *spans)
+        found = self._tag(sentence, *spans)
+        return found.at_least(min_score) if min_score else found
 
     def nbest(self, text: str | Sentence, k: int = 5) -> list[PredictedSentence]:
         """Find the `k` most probable taggings of a text, best first; fewer where there are fewer.
@@ -123,6 +142,40 @@ class Tagger(Predictor):
         (predictions,) = self.runner.run([sentence], decode, [Prediction((), (), 1.0)])
         return [sentence.predicted(prediction) for prediction in predictions]
 
+    def posteriors(
+        self, sentences: Sequence[Sentence], spans: Sequence[Sequence[Range]]
+    ) -> list[tuple[float, ...]]:
+        """Compute the exact probability of any labelled spans, such as those of gold annotation.
+
+        Args:
+            sentences: The sentences.
+            spans: For each sentence spans of tokens: start, end and label, overlapping or not.
+
+        Returns:
+            The probability that the model sees each span, with just this label and these borders;
+            where the label is None, that none of its tokens is in a span.
+
+        Raises:
+            DataError: A span is empty, leaves its sentence, or has an unknown label.
+        """
+        for i, (sentence, each) in enumerate(zip(sentences, spans, strict=True)):
+            for span in each:
+                if not self.lattice.span_tags.fits(span, len(sentence)):
+                    raise DataError(
+                        f"spans[{i}]: must lie inside the {len(sentence)} tokens and have one of "
+                        f"the labels {', '.join(self.labels)}. Got {tuple(span)}."
+                    )
+
+        def scores_of_each(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Scores]:
+            return emissions_of_each({"emissions": self.task.emissions(outputs)}, lengths)
+
+        none = np.empty((0, len(self.task.tags)), dtype=np.float32)
+        scores = self.runner.run(sentences, scores_of_each, none)
+        return [
+            self.lattice.span_posteriors(emissions[None], np.array([len(emissions)]), [each])[0]
+            for emissions, each in zip(scores, spans, strict=True)
+        ]
+
     def tag_scores(self, sentences: Iterable[Sentence]) -> list[tuple[float, ...]]:
         """Compute the probability of the predicted tag of each token, O among them.
 
@@ -143,25 +196,12 @@ class Tagger(Predictor):
         Args:
             sentences: Sentences with `spans`. A span whose label the model does not know has 0.
         """
-
-        def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Scores]:
-            emissions = self.task.emissions(outputs)
-            return [emissions[b, :length] for b, length in enumerate(lengths.tolist())]
-
-        nothing = np.empty((0, len(self.task.outputs)), dtype=np.float32)
-        found = self.runner.run(sentences, decode, nothing)
+        known = [[s for s in each.spans or () if s.label in self.labels] for each in sentences]
+        found = map(dict, map(zip, known, self.posteriors(sentences, known)))
         return [
-            self._probabilities(emissions, sentence.spans or ())
-            for emissions, sentence in zip(found, sentences, strict=True)
+            tuple(scores.get(span, 0.0) for span in sentence.spans or ())
+            for sentence, scores in zip(sentences, found, strict=True)
         ]
-
-    def _probabilities(self, emissions: Scores, spans: Sequence[Span]) -> tuple[float, ...]:
-        """Compute the probabilities of spans of a sentence, given the scores of its tags (T C)."""
-        known = [span for span in spans if span.label in self.labels]
-        lengths = np.array([len(emissions)])
-        (scores,) = self.lattice.span_posteriors(emissions[None], lengths, [known])
-        probabilities = dict(zip(known, scores, strict=True))
-        return tuple(probabilities.get(span, 0.0) for span in spans)
 
     def calibrated(
         self, dev: Sequence[Sentence], notify: Notify

@@ -1,7 +1,7 @@
 """Labels of a whole text: one of several classes, or any number of them."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -16,12 +16,13 @@ from ner.data.sentence import Prediction, Sentence
 from ner.errors import DataError, TaskError
 from ner.evaluation.baselines import CommonClass
 from ner.evaluation.calibration import label_probabilities
-from ner.evaluation.label_metrics import NONE, evaluate_classes, score_classes
+from ner.evaluation.label_metrics import evaluate_classes, score_classes
 from ner.evaluation.report import Report
+from ner.evaluation.scores import NONE
 from ner.evaluation.unit_counts import UnitCounts, count_units, documents_of
 from ner.features.arrays import OutputArrays
 from ner.schema import SchemaError, Table, flag, strings
-from ner.tasks.base import Card, Decode, HeadName, temperature_rule
+from ner.tasks.base import NOTHING_KNOWN, Card, Decode, HeadName, Known, temperature_rule
 
 # Where a text may have several labels, it gets those that are more probable than this.
 THRESHOLD = 0.5
@@ -187,9 +188,9 @@ class TextTask:
         gold: Sequence[Sentence],
         predicted: Sequence[Sentence],
         name: str = "",
-        known_words: Collection[str] | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> Report:
-        """Compute all scores; `known_words` is ignored."""
+        """Compute all scores; what is known is not used."""
         return evaluate_classes(gold, predicted, self.multi_label, name)
 
     def count_units(

@@ -1,7 +1,7 @@
 """One label a token, without prefixes, such as its part of speech: a named column."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -22,9 +22,11 @@ from ner.evaluation.unit_counts import UnitCounts, count_units, documents_of
 from ner.features.arrays import OutputArrays
 from ner.schema import SchemaError, Table, strings, text
 from ner.tasks.base import (
+    NOTHING_KNOWN,
     Card,
     Decode,
     HeadName,
+    Known,
     check_tag_count,
     divided,
     divided_edges,
@@ -64,8 +66,8 @@ class TokenTask:
     card: ClassVar[Card] = Card(
         "Token tagger",
         'model.tag("Some text.").column(model.column)',
-        "The score of a label is its exact posterior probability under the model, calibrated on the "
-        "development data by one temperature.",
+        "The score of a label is its exact posterior probability under the model, calibrated on "
+        "the development data by one temperature.",
     )
     column: str
     outputs: tuple[str, ...]
@@ -197,10 +199,10 @@ class TokenTask:
         gold: Sequence[Sentence],
         predicted: Sequence[Sentence],
         name: str = "",
-        known_words: Collection[str] | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> Report:
         """Compute all scores, also on the words that the training data lack."""
-        return evaluate_column(gold, predicted, self.column, name, known_words)
+        return evaluate_column(gold, predicted, self.column, name, known.words)
 
     def count_units(
         self,

@@ -78,9 +78,6 @@ def test_rows_that_begin_a_document_are_no_errors(run):
             id="over training",
         ),
         pytest.param(
-            ["--train", "t.conll"], "--train FILE is for the error report", id="no report"
-        ),
-        pytest.param(
             ["--html", "x", "--errors", "x"],
             "ner eval: --html and --errors must name two files. Got 'x'.",
             id="one file twice",
@@ -90,6 +87,14 @@ def test_rows_that_begin_a_document_are_no_errors(run):
 def test_outputs_that_cannot_be_meant_are_one_line(run, tiny_model, options, words):
     write("t.conll", TRAIN)
     fails(run("eval", tiny_model, write("x.conll", GOLD), *options), 2, words)
+
+
+def test_training_data_without_a_report_of_errors_are_for_groups_of_names(run, tiny_model):
+    name, train = write("x.conll", GOLD), write("t.conll", TRAIN)
+    groups = json.loads(run("eval", tiny_model, name, "--train", train, "--json")[1])["breakdowns"]
+    assert sum(group["gold"] for group in groups["familiarity"].values()) == 3
+    result = run("eval", "--predictions", write("p.conll", PREDICTED), "--train", train)
+    fails(result, 2, "--predictions FILE takes --train only with --html or --errors")
 
 
 def test_a_report_that_cannot_be_written_is_one_line(run, tiny_model):

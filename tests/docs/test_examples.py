@@ -156,7 +156,8 @@ def quick(words):
     """Add what makes a training short."""
     if words[:2] == ["python", "scripts/forecast.py"] and "--model" not in words:
         return [*words, "--epochs", "1", "--seeds", "1"]
-    if words[:2] != ["ner", "train"] or "--resume" in words:
+    is_training = words[1] in ("train", "curve") or words[1:3] == ["data", "suspects"]
+    if words[0] != "ner" or not is_training or "--resume" in words:
         return words
     # A model that is trained further keeps its sizes.
     names = ["training.epochs"] if "--init" in words else QUICK

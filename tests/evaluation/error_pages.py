@@ -4,11 +4,13 @@ from html.parser import HTMLParser
 
 from ner.data.schemes import Span
 from ner.data.sentence import Prediction, Sentence, Source
-from ner.evaluation.error_report.details import span_details
 from ner.evaluation.error_report.page import error_page
 from ner.evaluation.errors import span_errors
-from ner.evaluation.span_metrics import evaluate_sentences
+from ner.evaluation.span_calibration import span_calibration
 from ner.evaluation.surfaces import SurfaceCounts
+from ner.inference.evaluate import evaluate_predictions
+from ner.tasks.base import Known
+from ner.tasks.spans import SpanTask
 
 TOKENS = ["The", "Bank", "of", "New", "York", "met", "Ada", "Byron"]
 VOID = ("meta", "input", "!doctype")
@@ -43,9 +45,11 @@ TRAIN = [
 def page_of(pairs, training=None):
     """Write the page of gold and predicted sentences."""
     gold, predicted = map(list, zip(*pairs, strict=True))
-    report = evaluate_sentences(gold, predicted, "x.conll")
-    details = span_details(gold, predicted, training)
-    return "\n".join(error_page(report, span_errors(gold, predicted), training, details))
+    task = SpanTask(("O",), "BIO")
+    report = evaluate_predictions(task, gold, predicted, "x.conll", Known(surfaces=training))
+    is_scored = all(len(s.prediction.scores) == len(s.prediction.spans) for s in predicted)
+    scores = span_calibration(gold, predicted) if is_scored else None
+    return "\n".join(error_page(report, span_errors(gold, predicted), training, scores))
 
 
 def page_of_task(task, pairs):

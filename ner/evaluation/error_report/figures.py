@@ -28,13 +28,9 @@ def tiles(figures: Mapping[str, tuple[str, str]]) -> str:
     return f'<dl class="tiles">{"".join(shown)}</dl>'
 
 
-def score_table(report: Report, intervals: ScoreIntervals | None = None) -> str:
-    """Show the scores of each label, and their averages.
-
-    Args:
-        report: The scores.
-        intervals: The intervals of F1, if they are known.
-    """
+def score_table(report: Report) -> str:
+    """Show the scores of each label, and their averages."""
+    intervals = report.intervals
     averages = {"micro": report.micro, "macro": report.macro, "weighted": report.weighted}
     header = ["", "Precision", "Recall", "F1", "Support"]
     of_labels: Mapping[str, Interval] = {}

@@ -6,7 +6,6 @@ from pathlib import Path
 from ner.data.html_view import Hues, html_page
 from ner.evaluation.error_report.charts import calibration_parts
 from ner.evaluation.error_report.comparisons import breakdown_tables, convention_table
-from ner.evaluation.error_report.details import Details
 from ner.evaluation.error_report.elements import contents, paragraph, percent, section
 from ner.evaluation.error_report.error_list import error_parts
 from ner.evaluation.error_report.figures import (
@@ -18,8 +17,8 @@ from ner.evaluation.error_report.figures import (
     tiles,
 )
 from ner.evaluation.errors import SpanError
-from ner.evaluation.intervals import ScoreIntervals
 from ner.evaluation.report import Report, SingleLabelReport, SpanReport, TokenReport
+from ner.evaluation.span_calibration import SpanCalibration
 from ner.evaluation.surfaces import SurfaceCounts
 
 FOLDER = Path(__file__).parent
@@ -29,7 +28,7 @@ def error_page(
     report: Report,
     errors: Sequence[SpanError],
     training: SurfaceCounts | None = None,
-    details: Details | None = None,
+    scores: SpanCalibration | None = None,
 ) -> Iterator[str]:
     """Yield the lines of a page that shows figures and errors.
 
@@ -39,16 +38,14 @@ def error_page(
         report: The figures.
         errors: All errors behind them, as `span_errors` lists them.
         training: The surfaces of training data, if they are known.
-        details: Further figures, if they are known.
+        scores: How often the scores of spans are right, if that is known.
     """
     hues = Hues()
     for label in report.per_label:
         hues(label)
-    details = details or Details()
-    sections = {"figures": ("Figures", _figures(report, details))}
-    if details.calibration is not None:
-        parts = calibration_parts(details.calibration, hues)
-        sections["calibration"] = ("Scores of spans", parts)
+    sections = {"figures": ("Figures", _figures(report))}
+    if scores is not None:
+        sections["calibration"] = ("Scores of spans", calibration_parts(scores, hues))
     sections["classes"] = ("Kinds of errors", _kinds(report, errors))
     sections["errors"] = ("Errors", error_parts(errors, training, hues))
     content = [
@@ -70,19 +67,20 @@ def _size(report: Report) -> str:
     return ", ".join(parts)
 
 
-def _figures(report: Report, details: Details) -> list[str]:
-    intervals = details.intervals
-    parts = [tiles(_main_figures(report, intervals)), score_table(report, intervals)]
-    if intervals is not None:
-        parts.append(interval_note(intervals))
-    if isinstance(report, SpanReport) and details.conventions is not None:
-        parts.append(convention_table(report, details.conventions))
-    if details.breakdowns is not None:
-        parts.append(breakdown_tables(details.breakdowns))
+def _figures(report: Report) -> list[str]:
+    parts = [tiles(_main_figures(report)), score_table(report)]
+    if report.intervals is not None:
+        parts.append(interval_note(report.intervals))
+    if isinstance(report, SpanReport):
+        if report.conventions is not None:
+            parts.append(convention_table(report, report.conventions))
+        if report.breakdowns is not None:
+            parts.append(breakdown_tables(report.breakdowns))
     return parts
 
 
-def _main_figures(report: Report, intervals: ScoreIntervals | None) -> dict[str, tuple[str, str]]:
+def _main_figures(report: Report) -> dict[str, tuple[str, str]]:
+    intervals = report.intervals
     if isinstance(report, SpanReport):
         return {
             "F1": (percent(report.f1), interval_remark(intervals)),

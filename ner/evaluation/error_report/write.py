@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ner.evaluation.error_report.details import Details
 from ner.evaluation.error_report.page import error_page
 from ner.evaluation.errors import SpanError
 from ner.evaluation.report import Report
+from ner.evaluation.span_calibration import SpanCalibration
 from ner.evaluation.surfaces import SurfaceCounts
 from ner.files import write_text
 
@@ -19,7 +19,7 @@ def write_errors(
     html: str | Path | None = None,
     errors: str | Path | None = None,
     training: SurfaceCounts | None = None,
-    details: Details | None = None,
+    scores: SpanCalibration | None = None,
 ) -> None:
     """Write errors to files, in place of files of the same names.
 
@@ -29,10 +29,10 @@ def write_errors(
         html: The page; None writes none.
         errors: The JSON lines, in the order of the data; None writes none.
         training: The surfaces of training data, if they are known.
-        details: Further figures for the page, if they are known.
+        scores: How often the scores of spans are right, for the page, if that is known.
     """
     if html is not None:
-        page = "\n".join(error_page(report, found, training, details))
+        page = "\n".join(error_page(report, found, training, scores))
         write_text(Path(html), f"{page}\n")
     if errors is not None:
         lines = (json.dumps(error.to_dict(training)) + "\n" for error in found)
