@@ -71,9 +71,9 @@ def eval_command(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Training data, read as FILE is. The JSON result then has the scores of names that "
-            "they hold and of others, and the error report says how often they hold each name, and "
-            "with which labels.",
+            help="Training data, read as FILE is. With them, --json has the scores of names that "
+            "they hold and of others, and the error report says how often they hold each name, "
+            "and with which labels.",
         ),
     ] = None,
     as_json: Json = False,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ner.data.html_view import Hues, escape
 from ner.data.schemes import Span
-from ner.display import shared_name
+from ner.display import shared_name, visible
 from ner.evaluation.error_report.elements import paragraph
 from ner.evaluation.error_report.figures import confusion_name
 from ner.evaluation.errors import SpanError, count_classes, most_confident_first
@@ -54,7 +54,7 @@ def error_parts(
 
 
 def _item(error: SpanError, number: int, training: SurfaceCounts | None, hues: Hues) -> str:
-    labels = sorted({span.label for span in (*error.gold, *error.predicted)})
+    labels = sorted({visible(span.label) for span in (*error.gold, *error.predicted)})
     facts = {
         "number": str(number),
         "class": error.error_class,

@@ -27,7 +27,7 @@
 
   const values = () => {
     const wanted = {};
-    for (const name of fields) wanted[name] = form.elements[name].value.trim();
+    for (const name of fields) wanted[name] = form.elements[name].value;
     return wanted;
   };
 
