@@ -13,7 +13,7 @@ from ner.data.spans import Notes
 from ner.evaluation.error_report.write import write_errors
 from ner.evaluation.errors import span_errors
 from ner.evaluation.intervals import score_intervals
-from ner.evaluation.report import Report, SpanReport
+from ner.evaluation.report import Report
 from ner.evaluation.span_calibration import span_calibration
 from ner.evaluation.surfaces import SurfaceCounts
 from ner.inference.predictor import Predictor
@@ -105,10 +105,31 @@ def evaluate(
     )
     if html is not None or errors is not None:
         with_spans = model.task.with_spans
-        found = span_errors(with_spans(gold), with_spans(predicted), model.gold_scores(gold))
-        scores = span_calibration(gold, predicted) if isinstance(report, SpanReport) else None
+        found = span_errors(with_spans(gold), with_spans(predicted), gold_scores(model, gold))
+        scores = span_calibration(gold, predicted) if model.task.finds_spans else None
         write_errors(report, found, html=html, errors=errors, training=training, scores=scores)
     return report
+
+
+def gold_scores(model: Predictor, gold: Sequence[Sentence]) -> list[tuple[float, ...]] | None:
+    """Compute the probability of each gold span, as `score` is that of a predicted span.
+
+    Args:
+        model: The model.
+        gold: Sentences with `spans`. A span whose label the model does not know has 0.
+
+    Returns:
+        The probabilities of the spans of each sentence; None if the model finds no spans.
+    """
+    if not model.task.finds_spans:
+        return None
+    known = [[span for span in s.spans or () if span.label in model.labels] for s in gold]
+    pairs = zip(known, model.posteriors(gold, known), strict=True)
+    found = [dict(zip(spans, scores, strict=True)) for spans, scores in pairs]
+    return [
+        tuple(scores.get(span, 0.0) for span in sentence.spans or ())
+        for sentence, scores in zip(gold, found, strict=True)
+    ]
 
 
 def _read(

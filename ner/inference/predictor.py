@@ -409,17 +409,6 @@ class Predictor:
             )
         return Sentence(tokens)
 
-    def gold_scores(self, sentences: Sequence[Sentence]) -> list[tuple[float, ...]]:
-        """Compute the probability of each gold span, for a tagger.
-
-        Args:
-            sentences: Annotated sentences.
-
-        Returns:
-            The probabilities of the spans of each sentence; () where the model finds no spans.
-        """
-        return [()] * len(sentences)
-
     def calibrated(
         self, dev: Sequence[Sentence], notify: Notify
     ) -> tuple[Self, Calibration | None]:

@@ -20,7 +20,6 @@ from ner.errors import DataError
 from ner.evaluation.calibration import Calibration
 from ner.evaluation.span_calibration import entity_decisions
 from ner.features.arrays import OutputArrays
-from ner.inference.batching import emissions_of_each
 from ner.inference.calibrating import fit_temperature
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
 from ner.messages import Notify
@@ -167,7 +166,8 @@ class Tagger(Predictor):
                     )
 
         def scores_of_each(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Scores]:
-            return emissions_of_each({"emissions": self.task.emissions(outputs)}, lengths)
+            emissions = self.task.emissions(outputs)
+            return [emissions[b, :length] for b, length in enumerate(lengths.tolist())]
 
         none = np.empty((0, len(self.task.tags)), dtype=np.float32)
         scores = self.runner.run(sentences, scores_of_each, none)
@@ -189,19 +189,6 @@ class Tagger(Predictor):
             return [scores for _, scores in found]
 
         return self.runner.run(list(sentences), decode, ())
-
-    def gold_scores(self, sentences: Sequence[Sentence]) -> list[tuple[float, ...]]:
-        """Compute the probability of each gold span, as `score` is that of a predicted span.
-
-        Args:
-            sentences: Sentences with `spans`. A span whose label the model does not know has 0.
-        """
-        known = [[s for s in each.spans or () if s.label in self.labels] for each in sentences]
-        found = map(dict, map(zip, known, self.posteriors(sentences, known)))
-        return [
-            tuple(scores.get(span, 0.0) for span in sentence.spans or ())
-            for sentence, scores in zip(sentences, found, strict=True)
-        ]
 
     def calibrated(
         self, dev: Sequence[Sentence], notify: Notify

@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from ner.data.schemes import Span
+from ner.data.sentence import Sentence
+from ner.inference.evaluate import gold_scores
 from tests.cli.helpers import fails, records, write
 
 GOLD = """-DOCSTART- -X- O
@@ -42,6 +45,19 @@ def test_errors_of_a_model_are_a_page_and_lines(run, tiny_model):
     assert {error["source"]["path"] for error in errors} == {"x.conll"}
     scored = [span["score"] for error in errors for span in error["predicted"]]
     assert all(0 < score <= 1 for score in scored)
+
+
+def test_gold_spans_have_the_scores_of_predicted_ones(tiny_tagger):
+    tagged = tiny_tagger.tag("Awa Badjie was born in Ziguinchor.")
+    assert tagged.entities
+    gold = [
+        tagged.replace(spans=tagged.prediction.spans, prediction=None),
+        Sentence(["Ada"], spans=[Span(0, 1, "unknown")]),
+        Sentence([], spans=[]),
+    ]
+    first, *others = gold_scores(tiny_tagger, gold)
+    assert first == pytest.approx(tagged.prediction.scores, abs=1e-5)
+    assert others == [(0.0,), ()]
 
 
 def test_errors_of_a_file_of_predictions_have_no_scores(run):

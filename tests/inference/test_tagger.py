@@ -448,26 +448,6 @@ def test_many_threads_and_coroutines_share_a_tagger(tiny_tagger):
     assert asyncio.run(all_of_them()) == expected
 
 
-def test_gold_spans_have_the_scores_of_predicted_ones(tiny_tagger):
-    texts = [sentence for sentence in tiny_tagger.pipe(TEXTS) if len(sentence)]
-    unknown = [Span(0, 1, "unknown")]
-    annotated = [s.replace(spans=s.prediction.spans, prediction=None) for s in texts]
-    scores = tiny_tagger.gold_scores([*annotated, Sentence(["Ada"], spans=unknown), Sentence([])])
-    assert scores[-2:] == [(0.0,), ()]
-    for sentence, own in zip(texts, scores[:-2], strict=True):
-        assert own == pytest.approx(sentence.prediction.scores, rel=1e-4)
-
-
-def test_gold_spans_have_the_share_of_paths_with_them(tiny_tagger):
-    sentence = tiny_tagger.read("Awa Badjie left.")
-    span = Span(0, 2, "ORG")
-    best = tiny_tagger.nbest(sentence, 100_000)
-    share = sum(each.prediction.probability for each in best if span in each.prediction.spans)
-    assert sum(each.prediction.probability for each in best) == pytest.approx(1, abs=1e-6)
-    ((own,),) = tiny_tagger.gold_scores([sentence.replace(spans=[span])])
-    assert own == pytest.approx(share, rel=1e-4)
-
-
 def test_posteriors_are_those_of_all_taggings(tiny_tagger):
     sentences = [Sentence(["Awa", "Badjie"]), Sentence(["Dakar"]), Sentence([])]
     spans = [[(0, 2, "PER"), (0, 1, "LOC"), (0, 2, None), (1, 2, None)], [(0, 1, "LOC")], []]
