@@ -69,6 +69,8 @@ class Task(Protocol):
     """What a model of this task does, for messages: a verb and its object."""
     is_per_token: ClassVar[bool]
     """Whether each token has a label of its own; otherwise each sentence has labels as a whole."""
+    finds_spans: ClassVar[bool]
+    """Whether predictions are labelled spans."""
     head: ClassVar[HeadName]
     """The head of the network."""
     own_settings: ClassVar[tuple[str, ...]]

@@ -65,6 +65,7 @@ class SpanTask:
     noun: ClassVar[str] = "tagger"
     does: ClassVar[str] = "finds spans"
     is_per_token: ClassVar[bool] = True
+    finds_spans: ClassVar[bool] = True
     head: ClassVar[HeadName] = "tags"
     own_settings: ClassVar[tuple[str, ...]] = (
         "head.scheme",

@@ -48,6 +48,7 @@ class TextTask:
     noun: ClassVar[str] = "classifier"
     does: ClassVar[str] = "labels whole texts"
     is_per_token: ClassVar[bool] = False
+    finds_spans: ClassVar[bool] = False
     head: ClassVar[HeadName] = "classes"
     own_settings: ClassVar[tuple[str, ...]] = (
         "head.multi_label",

@@ -55,6 +55,7 @@ class TokenTask:
     noun: ClassVar[str] = "tagger"
     does: ClassVar[str] = "labels tokens"
     is_per_token: ClassVar[bool] = True
+    finds_spans: ClassVar[bool] = False
     head: ClassVar[HeadName] = "tags"
     own_settings: ClassVar[tuple[str, ...]] = (
         "data.target",
