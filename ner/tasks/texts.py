@@ -224,8 +224,8 @@ class TextTask:
         """
         if self.multi_label:
             raise TaskError(
-                "ner eval: --html and --errors list what has one label. This model gives a text "
-                "several or none."
+                "error report: the model must give each text one label. Got one that may give "
+                "several. Evaluate it without --html and --errors."
             )
         return [self._with_span(sentence) for sentence in sentences]
 

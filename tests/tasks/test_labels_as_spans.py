@@ -54,7 +54,7 @@ def test_an_empty_text_has_no_spans():
 
 
 def test_texts_with_several_labels_are_refused():
-    with pytest.raises(TaskError, match=r"^ner eval: --html and --errors list what has one label"):
+    with pytest.raises(TaskError, match=r"^error report: the model must give each text one label"):
         TextTask(("a", "b"), multi_label=True).with_spans([])
 
 
