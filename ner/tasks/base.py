@@ -69,6 +69,8 @@ class Task(Protocol):
     """What a model of this task does, for messages: a verb and its object."""
     is_per_token: ClassVar[bool]
     """Whether each token has a label of its own; otherwise each sentence has labels as a whole."""
+    finds_spans: ClassVar[bool]
+    """Whether predictions are labelled spans."""
     head: ClassVar[HeadName]
     """The head of the network."""
     own_settings: ClassVar[tuple[str, ...]]
@@ -214,6 +216,14 @@ class Task(Protocol):
 
     def count_labels(self, sentences: Iterable[Sentence]) -> Counter[str]:
         """Count the gold labels of sentences: of spans, of tokens or of texts."""
+        ...
+
+    def with_spans(self, sentences: Iterable[Sentence]) -> list[Sentence]:
+        """Return sentences whose labels, gold and predicted ones, are spans, to list errors of.
+
+        Raises:
+            TaskError: A text may have several labels, which spans of a text cannot be.
+        """
         ...
 
     def extended(self, sentences: Sequence[Sentence]) -> Self:
