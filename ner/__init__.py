@@ -45,13 +45,16 @@ if TYPE_CHECKING:
     from ner.evaluation.comparison import Comparison
     from ner.evaluation.predicted_file import score_predictions
     from ner.evaluation.report import LabelReport, SpanReport
+    from ner.evaluation.thresholds import Thresholds
     from ner.exporting.model import export
     from ner.inference.classifier import TextClassifier
     from ner.inference.compare import compare
     from ner.inference.evaluate import evaluate
     from ner.inference.loading import load
     from ner.inference.predictor import Classification, Predictor
+    from ner.inference.recalibration import calibrate
     from ner.inference.tagger import Tagger
+    from ner.inference.thresholds import find_thresholds
     from ner.inference.token_tagger import TokenTagger
     from ner.model_folder import rename
     from ner.training.train import train
@@ -89,9 +92,12 @@ _HOMES = {
     "TokenTagger": "ner.inference.token_tagger",
     "Trainer": "ner.training.trainer",
     "TrainingError": "ner.errors",
+    "Thresholds": "ner.evaluation.thresholds",
+    "calibrate": "ner.inference.recalibration",
     "compare": "ner.inference.compare",
     "evaluate": "ner.inference.evaluate",
     "export": "ner.exporting.model",
+    "find_thresholds": "ner.inference.thresholds",
     "load": "ner.inference.loading",
     "read_sentences": "ner.data.formats.read",
     "rename": "ner.model_folder",
@@ -124,12 +130,15 @@ __all__ = [
     "Tagger",
     "TaskError",
     "TextClassifier",
+    "Thresholds",
     "TokenTagger",
     "Trainer",
     "TrainingError",
+    "calibrate",
     "compare",
     "evaluate",
     "export",
+    "find_thresholds",
     "load",
     "nn",
     "read_sentences",

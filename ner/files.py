@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 
 from safetensors import SafetensorError
 
-from ner.errors import ModelFolderError
+from ner.errors import ConfigError, ModelFolderError
 from ner.locks import locked
 
 MANIFEST = "manifest.json"
@@ -118,6 +118,16 @@ def together(folder: Path) -> Iterator[list[Path]]:
             for file in files:
                 remove(file)
             raise
+
+
+def check_new(target: Path) -> None:
+    """Refuse to write over a folder that holds something.
+
+    Raises:
+        ConfigError: That is so.
+    """
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise ConfigError(f"{target}: must be a new or empty folder. Got one that holds something.")
 
 
 def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Path], None]) -> None:

@@ -7,6 +7,7 @@ from ner.data.formats.options import CHOICES as READING_CHOICES
 from ner.data.formats.options import OF_ONE_FILE, ReadOptions
 from ner.schema import Nullable, Rule, Schema, Table, flag, number, one_of, strings, text, whole
 from ner.tasks import TASKS
+from ner.tasks.base import temperature_rule
 
 # A model with arrays in eight bits has the format 2, every other one the format 1.
 FORMAT, FULL_FORMAT = 2, 1
@@ -124,12 +125,21 @@ CONFIG = Table(
     }
 )
 
+# What the temperature of a model was fitted on, and its effect.
+CALIBRATION = Table(
+    {
+        **dict.fromkeys(("sentences", "bins"), count),
+        "temperature": temperature_rule,
+        **dict.fromkeys(("ece_before", "ece_after"), number(0, 1)),
+        **dict.fromkeys(("loss_before", "loss_after"), number(0)),
+    }
+)
+
 MODEL = Table(
     {
         "format": whole(FULL_FORMAT, FORMAT),
         "compact": flag,
         "licence": text,
-        "temperature": number(0),
         "task": one_of(TASKS),
         "features": FEATURES,
         "network": NETWORK,
@@ -139,6 +149,7 @@ MODEL = Table(
         "data": Table(dict.fromkeys(("train", "dev", "test"), SPLIT)),
         "tokenizer": Table({"rules": text, "agreement": number(0, 1)}),
         "metrics": Table(others=Table(others=number())),
+        "calibration": CALIBRATION,
         "best_epoch": whole(1),
         "renamed": Table(others=text),
     },

@@ -24,6 +24,7 @@ from ner.features.int8_rows import SCALES, from_int8, split_weights
 from ner.features.vectors import VectorStore
 from ner.files import (
     MANIFEST,
+    check_new,
     is_file_name,
     read_json,
     read_manifest,
@@ -348,8 +349,7 @@ def rename(path: str | Path, names: Mapping[str, str], out: str | Path) -> None:
         ModelFolderError: The model cannot be read.
     """
     folder, target = model_folder(path), Path(out)
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise ConfigError(f"{target}: must be a new or empty folder. Got one that holds something.")
+    check_new(target)
     model = load_model(folder)
     check_names(names, model.task)
     copy_with_labels(folder, _renamed(model, names), target)

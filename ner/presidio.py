@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from ner.data.min_score import MinScore
 from ner.data.sentence_splitter import FindStarts
 from ner.errors import ConfigError, suggestion
 from ner.extras import require
@@ -36,7 +37,8 @@ class LatticeRecognizer(EntityRecognizer):
         model: A model folder, or any other name that `ner.load` accepts.
         types: What Presidio calls a type of the model, beside and above those in `TYPES`; None
             leaves a type out. A type that neither names keeps its name.
-        min_score: Entities with a lower score are left out, from 0 to 1.
+        min_score: Entities with a lower score are left out, from 0 to 1; or one for each label of
+            the model, as for `Tagger.tag`.
         split: Finds the sentences of a text, such as a `ner.SentenceSplitter`: each is tagged by
             itself. By default, a text is tagged as one.
         supported_language: The language of the texts, as an ISO 639 code.
@@ -45,7 +47,7 @@ class LatticeRecognizer(EntityRecognizer):
         threads: Number of threads of the network, as for `ner.load`.
 
     Raises:
-        ConfigError: `types` names a type that the model does not know.
+        ConfigError: `types` or `min_score` names a type that the model does not know.
         ModelFolderError: There is no such model, or it finds no entities.
     """
 
@@ -54,7 +56,7 @@ class LatticeRecognizer(EntityRecognizer):
         model: str = "en",
         *,
         types: Mapping[str, str | None] | None = None,
-        min_score: float = 0.0,
+        min_score: MinScore = 0.0,
         split: FindStarts | None = None,
         supported_language: str = "en",
         name: str | None = None,
@@ -63,6 +65,7 @@ class LatticeRecognizer(EntityRecognizer):
     ) -> None:
         self.tagger = Tagger.load(model, device=device, threads=threads)
         self.types = _named_types(self.tagger.labels, types or {})
+        self.tagger.check_min_score(min_score)
         self.min_score = min_score
         self.split: FindStarts | None = split
         super().__init__(
@@ -90,8 +93,8 @@ class LatticeRecognizer(EntityRecognizer):
         asked = set(entities or self.supported_entities)
         return [
             self._result(self.types[found.label], found.start, found.end, found.score)
-            for found in self.tagger.tag(text, split=self.split).entities
-            if found.score >= self.min_score and self.types.get(found.label) in asked
+            for found in self.tagger.tag(text, split=self.split, min_score=self.min_score).entities
+            if self.types.get(found.label) in asked
         ]
 
     def _result(self, type_: str, start: int, end: int, score: float) -> RecognizerResult:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ner.data.lines import short
+from ner.data.min_score import MinScore
 from ner.data.sentence import PredictedEntity, PredictedSentence
 from ner.data.sentence_splitter import cut_sentence, join_predictions
 from ner.errors import ModelFolderError
@@ -65,7 +66,7 @@ def make_lattice_ner(
     overwrite_ents: bool,
     alignment_mode: Alignment,
     split_sentences: bool,
-    min_score: float,
+    min_score: float | dict[str, float | None],
     device: str,
     threads: int | None,
 ) -> "LatticeNer":
@@ -100,7 +101,8 @@ class LatticeNer:
             `Doc.char_span` of spaCy. These entities are counted in `num_misaligned`.
         split_sentences: Whether each sentence is tagged by itself, if an earlier component found
             sentences. Otherwise a document is tagged as one.
-        min_score: Entities with a lower score are left out, from 0 to 1.
+        min_score: Entities with a lower score are left out, from 0 to 1; or one for each label of
+            the model, as for `Tagger.tag`.
         device: Device that runs the network, as for `ner.load`.
         threads: Number of threads of the network, as for `ner.load`.
     """
@@ -112,7 +114,7 @@ class LatticeNer:
         overwrite_ents: bool = False,
         alignment_mode: Alignment = "strict",
         split_sentences: bool = True,
-        min_score: float = 0.0,
+        min_score: MinScore = 0.0,
         device: str = "cpu",
         threads: int | None = None,
     ) -> None:
@@ -135,10 +137,13 @@ class LatticeNer:
         """The model. It is read when it is first asked for, and again in each new process.
 
         Raises:
+            ConfigError: `min_score` is for a label that the model does not know.
             ModelFolderError: There is no such model, or it finds no entities.
         """
         if self._tagger is None:
-            self._tagger = Tagger.load(self.model, device=self.device, threads=self.threads)
+            tagger = Tagger.load(self.model, device=self.device, threads=self.threads)
+            tagger.check_min_score(self.min_score)
+            self._tagger = tagger
         elif self._process != os.getpid() and self._tagger.origin is not None:
             # Threads of the network do not come along into a process that was forked.
             self._tagger = Tagger.of(*self._tagger.origin.open())
@@ -217,7 +222,7 @@ class LatticeNer:
         cut = [cut_sentence(text, self._starts(doc)) for text, doc in zip(texts, docs, strict=True)]
         tagged = iter(self.tagger.tag_sentences(piece for pieces in cut for piece in pieces))
         return [
-            join_predictions(text, [next(tagged) for _ in pieces])
+            join_predictions(text, [next(tagged) for _ in pieces]).at_least(self.min_score)
             for text, pieces in zip(texts, cut, strict=True)
         ]
 
@@ -227,8 +232,7 @@ class LatticeNer:
         return [sentence.start_char for sentence in doc.sents] if has_sentences else []
 
     def _set_entities(self, doc: Doc, entities: Iterable[PredictedEntity]) -> None:
-        chosen = [entity for entity in entities if entity.score >= self.min_score]
-        aligned = [(self._span(doc, entity), entity.score) for entity in chosen]
+        aligned = [(self._span(doc, entity), entity.score) for entity in entities]
         scores = {span: score for span, score in aligned if span is not None}
         if self.overwrite_ents:
             kept, merge = set(), prioritize_new_ents_filter

@@ -441,13 +441,15 @@ def _all_paths(model: Predictor, emissions: NDArray[Any]) -> tuple[Paths, Shares
     """List every legal path (N T) of a short sentence (T C), and the probability of each (N)."""
     length, count = emissions.shape
     paths = np.array(list(itertools.product(range(count), repeat=length)), dtype=np.int64)
-    edges = model.runtime.edges or free_edges(count)
+    temperature = model.task.to_dict()["temperature"]
+    edges = Edges(*(e / temperature for e in model.runtime.edges or free_edges(count)))
     scheme = _scheme(model)
     if scheme is not None:
         legal = legal_steps(model.task.outputs, scheme)
         edges = Edges(*(np.where(*each, -np.inf) for each in zip(legal, edges, strict=True)))
     scores = edges.start[paths[:, 0]] + edges.end[paths[:, -1]]
-    scores += emissions.astype(np.float64)[np.arange(length), paths].sum(axis=1)
+    emissions = emissions.astype(np.float64) / temperature
+    scores += emissions[np.arange(length), paths].sum(axis=1)
     scores += edges.transitions[paths[:, :-1], paths[:, 1:]].sum(axis=1)
     paths, scores = paths[scores > -np.inf], scores[scores > -np.inf]
     shares = np.exp(scores - scores.max())

@@ -84,6 +84,10 @@ def test_entities_below_a_score_are_left_out(tiny_model, recognizer, text):
     bound = sorted(r[3] for r in everything)[len(everything) // 2]
     found = LatticeRecognizer(str(tiny_model), min_score=bound).analyze(text, [])
     assert places(found) == [r for r in everything if r[3] >= bound]
+    found = LatticeRecognizer(str(tiny_model), min_score={"PER": bound}).analyze(text, [])
+    assert places(found) == [r for r in everything if r[0] != NAMES["PER"] or r[3] >= bound]
+    with pytest.raises(ner.ConfigError, match="must name labels of the model"):
+        LatticeRecognizer(str(tiny_model), min_score={"PERSON": bound})
 
 
 def test_a_text_is_tagged_by_sentences_if_asked_for(tiny_model, tiny_tagger, text):

@@ -185,6 +185,10 @@ def test_entities_below_a_score_are_left_out(pipeline, texts):
     bound = sorted(e[4] for e in everything)[len(everything) // 2]
     chosen = [e for text in texts for e in found(pipeline(min_score=bound)(text))]
     assert chosen == [e for e in everything if e[4] >= bound]
+    chosen = [e for text in texts for e in found(pipeline(min_score={"PER": bound})(text))]
+    assert chosen == [e for e in everything if e[1] != "PER" or e[4] >= bound]
+    with pytest.raises(ner.ConfigError, match="must name labels of the model"):
+        pipeline(min_score={"PERSON": bound})
 
 
 @pytest.mark.parametrize("place", ["disk", "bytes"])

@@ -15,6 +15,7 @@ from ner.cli.models import check, eval_command, export, info, models, rename
 from ner.cli.printing import print_line
 from ner.cli.redact import redact
 from ner.cli.tag import classify, tag
+from ner.cli.thresholds import calibrate, thresholds
 from ner.cli.train import train
 
 app = Commands(name="ner", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -56,6 +57,10 @@ app.command()(tag)
 app.command()(classify)
 
 app.command()(redact)
+
+app.command()(calibrate)
+
+app.command()(thresholds)
 
 app.command()(check)
 

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from ner.data.spans import Notes
     from ner.inference.predictor import Predictor
 
+LowestScore = Annotated[
+    str,
+    typer.Option(
+        "--min-score",
+        metavar="SCORE",
+        help="Leave out entities whose score is less than this: a number from 0 to 1; one for each "
+        "label, such as PER=0.9,ORG=0.8; or a file of ner thresholds.",
+    ),
+]
+
 NoFormulas = Annotated[
     bool,
     typer.Option(
@@ -322,6 +332,13 @@ def running(
         return load(model, runtime=runtime, precision=precision, device=device, threads=threads)
 
     return load_model
+
+
+def running_fp32(
+    runtime: Runtime = "auto", device: Device = "cpu", threads: Threads = None
+) -> "Callable[[str], Predictor]":
+    """Return a function that loads a model, for a command whose `--precision` is another one."""
+    return running(runtime, "fp32", device, threads)
 
 
 def splitting(

@@ -26,6 +26,7 @@ from ner.cli.outputs import progress
 from ner.cli.printing import print_content
 from ner.cli.streams import bursts
 from ner.cli.tag import Model
+from ner.cli.thresholds import read_min_score
 from ner.errors import ConfigError, DataError, suggestion
 from ner.installed import DEFAULT
 from ner.messages import tell
@@ -65,9 +66,13 @@ def redact(
         typer.Option(help="Labels of the entities to replace, such as PER,ORG. By default, all."),
     ] = None,
     min_score: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="Keep entities with a lower probability as they are."),
-    ] = 0.0,
+        str,
+        typer.Option(
+            metavar="SCORE",
+            help="Keep entities whose score is less than this as they are: a number from 0 to 1; "
+            "one for each label, such as PER=0.9,ORG=0.8; or a file of ner thresholds.",
+        ),
+    ] = "0",
     fields: Annotated[
         str | None,
         typer.Option(
@@ -128,17 +133,14 @@ def redact(
     redactor = _redactor(scope, map_)
     tagger = _finder(model, load)
     chosen = _chosen_labels(labels, tagger)
+    lowest = read_min_score(min_score, tagger)
     split = splitting()
     try:
         with _writer(given, out) as write, progress() as watch:
             for burst in bursts(tagger, given, _passages(given, names)):
                 texts = _Queue(burst)
-                for sentence in watch(tagger.pipe(texts, split=split)):
-                    entities = [
-                        entity
-                        for entity in sentence.entities
-                        if entity.label in chosen and entity.score >= min_score
-                    ]
+                for sentence in watch(tagger.pipe(texts, split=split, min_score=lowest)):
+                    entities = [entity for entity in sentence.entities if entity.label in chosen]
                     passage = texts.passed.popleft()
                     write(passage.rewritten(redactor.changes(passage, entities)))
     finally:

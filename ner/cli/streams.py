@@ -31,7 +31,6 @@ class Stream:
         output: The form of the output.
         error_rows: Whether there are results for texts that cannot be read.
         batch_tokens: Tokens of a batch; None leaves that to the model.
-        min_score: The lowest score of the entities that are kept.
         options: Other arguments of the model's `pipe`.
     """
 
@@ -43,7 +42,6 @@ class Stream:
         output: str,
         error_rows: bool,
         batch_tokens: int | None,
-        min_score: float = 0.0,
         **options: Any,
     ) -> None:
         from ner.inference.batching import BATCH_TOKENS
@@ -52,7 +50,6 @@ class Stream:
         self.model = model
         self.watch = watch
         self.error_rows = error_rows
-        self.min_score = min_score
         self.pipe = partial(model.pipe, batch_tokens=batch_tokens or BATCH_TOKENS, **options)
         for given in inputs:
             given.fields.is_kept = output == "jsonl"
@@ -66,9 +63,8 @@ class Stream:
         return {"has_sources": len(self.inputs) > 1, "has_rows": skips}
 
     def annotate(self, items: "Iterable[str | Sentence]") -> "Iterator[PredictedSentence]":
-        """Yield texts with their predictions, without entities of a low score."""
-        found = self.pipe(items)
-        return (s.at_least(self.min_score) for s in found) if self.min_score else found
+        """Yield texts with their predictions."""
+        return self.pipe(items)
 
     def results(self) -> Iterator[Result | Failure]:
         """Yield the results of all sources in order."""

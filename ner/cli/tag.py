@@ -12,6 +12,7 @@ from ner.cli.inputs import Input, Sources, open_inputs
 from ner.cli.looking import CONLL
 from ner.cli.options import (
     MODEL_HELP,
+    LowestScore,
     NoFormulas,
     list_skipped,
     reading_texts,
@@ -32,6 +33,7 @@ from ner.cli.outputs import (
 )
 from ner.cli.printing import print_output, print_shown
 from ner.cli.streams import Stream
+from ner.cli.thresholds import read_min_score
 from ner.errors import ConfigError
 from ner.installed import DEFAULT
 from ner.messages import tell
@@ -88,10 +90,7 @@ def tag(
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="New folder for the files of --output brat."),
     ] = None,
-    min_score: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="Leave out entities whose score is less than this."),
-    ] = 0.0,
+    min_score: LowestScore = "0",
     scheme: Annotated[Spelling, typer.Option(help="Tag scheme for CoNLL output.")] = "BIO",
     no_formulas: NoFormulas = False,
     splitting: "Callable[[], FindStarts | None]",
@@ -108,12 +107,13 @@ def tag(
         is_conll = all(given.format == CONLL for given in inputs)
         output = "pretty" if sys.stdout.isatty() else "conll" if is_conll else "jsonl"
     _check_rows(output, error_rows, no_formulas)
-    _check_output(output, out, min_score, tagger)
+    lowest = read_min_score(min_score, tagger)
+    _check_output(output, out, tagger)
     split = splitting()
     column = tagger.task.column
     with progress() as watch:
         stream = Stream(
-            inputs, tagger, watch, output, error_rows, batch_tokens, min_score, split=split
+            inputs, tagger, watch, output, error_rows, batch_tokens, min_score=lowest, split=split
         )
         if output == "conll":
             print_output(concatenated(stream.conll_file(given, scheme) for given in inputs))
@@ -196,7 +196,7 @@ def _with_error_rows(reading: "ReadOptions", error_rows: bool) -> "ReadOptions":
     return reading.updated(problems=[]) if skips else reading
 
 
-def _check_output(output: str, out: Path | None, min_score: float, tagger: "Predictor") -> None:
+def _check_output(output: str, out: Path | None, tagger: "Predictor") -> None:
     """Refuse options that do not go with the output or the model.
 
     Raises:
@@ -206,10 +206,10 @@ def _check_output(output: str, out: Path | None, min_score: float, tagger: "Pred
         raise ConfigError("--output brat: needs --out FOLDER, a new folder for its files.")
     if output != BRAT and out is not None:
         raise ConfigError(f"--out: is for --output brat. Got {output}.")
-    given = f"--output {output}" if output in TOOLS else "--min-score" if min_score else None
-    if given is not None and tagger.task.column is not None:
+    if output in TOOLS and tagger.task.column is not None:
         raise ConfigError(
-            f"{given}: needs a model that finds entities. Got one that {tagger.task.does}."
+            f"--output {output}: needs a model that finds entities. Got one that "
+            f"{tagger.task.does}."
         )
 
 

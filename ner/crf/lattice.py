@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.crf import kernel, paths
-from ner.crf.forward_backward import Edges, Integers, Scores, Sums, sum_paths
+from ner.crf.forward_backward import (
+    Edges,
+    Floats,
+    Integers,
+    Scores,
+    Sums,
+    path_scores,
+    sum_paths,
+)
 from ner.errors import DataError
 
 Allowed = NDArray[np.bool_]
@@ -68,6 +76,20 @@ class Lattice:
     def sums(self, emissions: Scores, lengths: Integers) -> Sums:
         """Sum, in log space, over the beginnings, over the ends and over all paths."""
         return sum_paths(emissions, lengths, self.edges)
+
+    def log_likelihood(self, emissions: Scores, lengths: Integers, tags: Integers) -> Floats:
+        """Compute the log-probability of one path of each sentence (B); -inf for a forbidden path.
+
+        Args:
+            emissions: Scores (B T C), finite within each length.
+            lengths: Number of tokens of each sentence (B).
+            tags: The paths (B T); padding may hold any tag.
+        """
+        found = kernel.log_likelihood(emissions, lengths, self.edges, tags)
+        if found is not None:
+            return found[0]
+        own = path_scores(tags, emissions, lengths, self.edges)
+        return own - self.sums(emissions, lengths).log_partition
 
     def nbest_tags(
         self, emissions: Scores, lengths: Integers, k: int, allowed: Allowed | None = None
@@ -136,6 +158,8 @@ class TagLattice(Lattice):
                 decoded.append((tuple(tags[first:last]), scores))
         return decoded
 
+    # Positions past the end of a sentence hold anything.
+    @np.errstate(over="ignore", invalid="ignore")
     def _decode(self, emissions: Scores, lengths: Integers) -> list[DecodedTags]:
         best = self.viterbi(emissions, lengths)
         alphas, betas, log_z = self.sums(emissions, lengths)

@@ -8,6 +8,7 @@ from typing import Any, Self, get_args
 from ner.choices import EntityStyle, Spelling
 from ner.data.frozen_dict import FrozenDict, as_columns, as_floats, build, known_fields, plain
 from ner.data.lines import listed, short
+from ner.data.min_score import MinScore, check_min_score, is_kept
 from ner.data.partial import tags_from_allowed
 from ner.data.schemes import Span, spelled_tags
 from ner.data.token_ranges import as_ranges
@@ -438,17 +439,20 @@ class PredictedSentence(Sentence):
         """The predicted entities; none if the model does not predict spans."""
         return self._scored(self.prediction.spans or (), self.prediction.scores)
 
-    def at_least(self, score: float) -> "PredictedSentence":
-        """Return a copy without the predicted entities whose score is less than `score`, in [0, 1].
+    def at_least(self, score: MinScore) -> "PredictedSentence":
+        """Return a copy without the predicted entities whose score is less than `score`.
+
+        Args:
+            score: The lowest score that is kept, in [0, 1]; or such a score for each label, such as
+                `{"PER": 0.9}`. Labels without a score are all kept, those with None left out.
 
         Raises:
-            ConfigError: The score is not in [0, 1].
+            ConfigError: A score is not in [0, 1].
         """
-        if not 0 <= score <= 1:
-            raise ConfigError(f"score: must be from 0 to 1. Got {score}.")
+        check_min_score(score, where="score")
         found = self.prediction
         pairs = zip(found.spans or (), found.scores, strict=True)
-        kept = [(span, own) for span, own in pairs if own >= score]
+        kept = [(span, own) for span, own in pairs if is_kept(score, span.label, own)]
         if found.spans is None or len(kept) == len(found.spans):
             return self
         spans, scores = (tuple(one) for one in zip(*kept, strict=True)) if kept else ((), ())

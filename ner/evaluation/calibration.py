@@ -4,6 +4,8 @@ Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, secti
 """
 
 import dataclasses
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,15 @@ LEAST, GREATEST = 0.05, 20.0
 # Halvings of the interval: from log(400) down to 1e-11.
 STEPS = 40
 
+# Sections of the interval, each of which leaves 0.618 of it: from log(400) down to 1e-3.
+SECTIONS = 18
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+# How far 1 / temperature is from 1, before any data are seen: a standard deviation. Of 1, 0.5, 0.25
+# and 0.1, it had the lowest calibration error on the rest of CoNLL-2003's development data after a
+# fit on 1, 2 and 5 % of its documents; with half of them, all are alike.
+PRIOR = 0.25
+
 # So that the logarithm of a probability of 0 is a number.
 TINY = float(np.finfo(np.float64).tiny)
 
@@ -30,6 +41,10 @@ TINY = float(np.finfo(np.float64).tiny)
 @dataclass(frozen=True)
 class Calibration:
     """A temperature, and its effect on the sentences that it was fitted on.
+
+    Calibration errors are those of the scores of a prediction: of entities, of the labels of
+    tokens, or of the labels of texts. Losses are those of gold annotation: of all tags of a
+    sentence, or of the labels of a text.
 
     Args:
         temperature: The number that divides scores before they become probabilities.
@@ -130,6 +145,39 @@ def fit_temperature(logits: Floats, gold: NDArray[Any]) -> float:
     return float(np.exp((low + high) / 2))
 
 
+def lowest(loss: Callable[[float], float]) -> float:
+    """Find the temperature, from 0.05 to 20, with the lowest loss, where a formula has no slope.
+
+    Before any data are seen, 1 / temperature is taken to be 1, give or take `PRIOR`: few sentences
+    move it little, thousands as far as they say.
+
+    Args:
+        loss: Returns the negative log-likelihood of all data in nats, which is convex in
+            1 / temperature.
+
+    Source of golden sections: Kiefer, "Sequential Minimax Search for a Maximum", Proceedings of the
+    AMS 4(3), 1953.
+    """
+
+    def penalized(log_temperature: float) -> float:
+        temperature = math.exp(log_temperature)
+        return loss(temperature) + ((1 / temperature - 1) / PRIOR) ** 2 / 2
+
+    low, high = math.log(LEAST), math.log(GREATEST)
+    places = [high - GOLDEN * (high - low), low + GOLDEN * (high - low)]
+    losses = [penalized(place) for place in places]
+    for _ in range(SECTIONS):
+        if losses[0] <= losses[1]:
+            high = places[1]
+            places = [high - GOLDEN * (high - low), places[0]]
+            losses = [penalized(places[0]), losses[0]]
+        else:
+            low = places[0]
+            places = [places[1], low + GOLDEN * (high - low)]
+            losses = [losses[1], penalized(places[1])]
+    return math.exp((low + high) / 2)
+
+
 def calibration_error(probabilities: Floats, right: NDArray[np.bool_], bins: int = BINS) -> float:
     """Compute the expected calibration error, from 0 to 1.
 
@@ -150,11 +198,15 @@ def calibration_error(probabilities: Floats, right: NDArray[np.bool_], bins: int
     """
     if not len(probabilities):
         return 0.0
+    gaps = np.bincount(which_bins(probabilities, bins), probabilities - right, minlength=bins)
+    return float(np.abs(gaps).sum() / len(probabilities))
+
+
+def which_bins(probabilities: Floats, bins: int) -> NDArray[np.int64]:
+    """Find the bin of each probability (N), as `calibration_error` has them."""
     # Borders as numbers that compare equal to probabilities of just that value.
     borders = np.arange(1, bins) / bins
-    which = np.searchsorted(borders, probabilities, side="left")
-    gaps = np.bincount(which, probabilities - right, minlength=bins)
-    return float(np.abs(gaps).sum() / len(probabilities))
+    return np.searchsorted(borders, probabilities, side="left")
 
 
 def _held(scores: Floats, gold: NDArray[Any]) -> NDArray[np.bool_]:

@@ -138,7 +138,7 @@ def _piece(sentence: Sentence, start: int, end: int) -> Sentence:
 
 
 def emissions_of_each(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Floats]:
-    """Return the scores of the tags of each sentence (T C), without padding."""
+    """Return the scores of tags of each sentence (T C), without padding."""
     return [outputs["emissions"][b, :length] for b, length in enumerate(lengths.tolist())]
 
 

@@ -12,6 +12,7 @@ from ner.errors import ConfigError
 from ner.evaluation.calibration import Calibration, calibrate
 from ner.features.arrays import OutputArrays
 from ner.inference.batching import BATCH_TOKENS
+from ner.inference.calibrating import known_only
 from ner.inference.predictor import Classification, Predictor
 from ner.messages import Notify
 from ner.tasks import TextTask
@@ -59,10 +60,7 @@ class TextClassifier(Predictor):
             The model with the new temperature, and what it was fitted on; the same model and None
             where no sentence is left.
         """
-        known = set(self.labels)
-        fitting = [sentence for sentence in dev if known.issuperset(sentence.labels or ())]
-        if left_out := len(dev) - len(fitting):
-            notify(f"dev: {left_out} sentences have labels that training lacks; none fits on them.")
+        fitting = known_only(self.task, dev, notify)
         if not fitting:
             return self, None
         calibration = calibrate(self.logits(fitting), self.task.gold(fitting)["classes"])

@@ -11,6 +11,7 @@ from ner.crf.span_lattice import Range
 from ner.data.attention_view import token_weights
 from ner.data.frozen_dict import FrozenDict, plain
 from ner.data.lines import listed, short
+from ner.data.min_score import MinScore, check_min_score
 from ner.data.sentence import Entity, PredictedSentence, Sentence
 from ner.data.sentence_splitter import FindStarts, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
@@ -219,16 +220,24 @@ class Predictor:
 
     @overload
     def __call__(
-        self, texts: str | Sentence, *, split: FindStarts | None = None
+        self, texts: str | Sentence, *, split: FindStarts | None = None, min_score: MinScore = 0.0
     ) -> PredictedSentence: ...
 
     @overload
     def __call__(
-        self, texts: Iterable[str | Sentence], *, split: FindStarts | None = None
+        self,
+        texts: Iterable[str | Sentence],
+        *,
+        split: FindStarts | None = None,
+        min_score: MinScore = 0.0,
     ) -> list[PredictedSentence]: ...
 
     def __call__(
-        self, texts: str | Sentence | Iterable[str | Sentence], *, split: FindStarts | None = None
+        self,
+        texts: str | Sentence | Iterable[str | Sentence],
+        *,
+        split: FindStarts | None = None,
+        min_score: MinScore = 0.0,
     ) -> PredictedSentence | list[PredictedSentence]:
         """Tag or label a text, or each text of a list, an array or a column of a table.
 
@@ -237,16 +246,19 @@ class Predictor:
         Args:
             texts: A text, or several, in batches. Sentences are taken as well.
             split: Finds the sentences of a text, as for `pipe`.
+            min_score: The lowest score of the entities that are kept, as for `pipe`.
 
         Returns:
             The text with its `prediction`, or a list of such texts in the same order.
 
         Raises:
-            TaskError: There is a `split`, but the model labels whole texts.
+            ConfigError: `min_score` is no score of the model's labels.
+            TaskError: There is a `split`, but the model labels whole texts; or a `min_score`, but
+                it finds no entities.
         """
         if isinstance(texts, str | Sentence):
-            return next(self.pipe([texts], split=split))
-        return list(self.pipe(texts, split=split))
+            return next(self.pipe([texts], split=split, min_score=min_score))
+        return list(self.pipe(texts, split=split, min_score=min_score))
 
     def tag(
         self,
@@ -255,6 +267,7 @@ class Predictor:
         required: Sequence[TextSpan] = (),
         forbidden: Sequence[TextSpan] = (),
         split: FindStarts | None = None,
+        min_score: MinScore = 0.0,
     ) -> PredictedSentence:
         """Tag a raw text, see `Tagger.tag` and `TokenTagger.tag`.
 
@@ -269,6 +282,7 @@ class Predictor:
         *,
         required: Sequence[TokenSpan] = (),
         forbidden: Sequence[TokenSpan] = (),
+        min_score: MinScore = 0.0,
     ) -> PredictedSentence:
         """Tag tokens, see `Tagger.tag_tokens` and `TokenTagger.tag_tokens`.
 
@@ -318,6 +332,7 @@ class Predictor:
         batch_tokens: int = BATCH_TOKENS,
         window: int = WINDOW,
         split: FindStarts | None = None,
+        min_score: MinScore = 0.0,
     ) -> Iterator[PredictedSentence]:
         """Tag or label a stream of raw texts or sentences: lazily, in order, in constant memory.
 
@@ -327,9 +342,14 @@ class Predictor:
             window: Items that are read ahead and grouped by length.
             split: Finds the sentences of a text, such as a `ner.SentenceSplitter`: each is tagged
                 by itself. By default an item is taken as one.
+            min_score: The lowest score of the entities that are kept, from 0 to 1; or one for each
+                label, such as `{"PER": 0.9}`, where labels without a score are all kept, and those
+                with None left out.
 
         Raises:
-            TaskError: There is a `split`, but the model labels whole texts.
+            ConfigError: `min_score` is no score of the model's labels.
+            TaskError: There is a `split`, but the model labels whole texts; or a `min_score`, but
+                it finds no entities.
         """
         if isinstance(items, str):
             raise TypeError(f"items: must be many texts. Got one: call {self.task.verb}().")
@@ -338,10 +358,23 @@ class Predictor:
                 raise ValueError(f"{name}: must be at least 1. Got {value}.")
         if split is not None and not self.task.is_per_token:
             raise self.task_error("split")
+        self.check_min_score(min_score)
         tag = partial(self.tag_sentences, batch_tokens=batch_tokens)
         if split is not None:
             tag = partial(tag_in_sentences, find_starts=split, tag=tag)
-        return self._pipe(iter(items), tag, window)
+        found = self._pipe(iter(items), tag, window)
+        return (sentence.at_least(min_score) for sentence in found) if min_score else found
+
+    def check_min_score(self, min_score: MinScore) -> None:
+        """Refuse a lowest score that does not go with the model.
+
+        Raises:
+            ConfigError: It is not from 0 to 1, or for a label that the model does not know.
+            TaskError: The model finds no entities.
+        """
+        if min_score and self.task.empty.spans is None:
+            raise self.task_error("min_score")
+        check_min_score(min_score, self.labels)
 
     def _pipe(
         self,
@@ -390,16 +423,17 @@ class Predictor:
     def calibrated(
         self, dev: Sequence[Sentence], notify: Notify
     ) -> tuple[Self, Calibration | None]:
-        """Fit how scores become probabilities; where they are exact, there is nothing to fit.
+        """Fit the temperature, so that predictions are as often right as their scores say.
 
         Args:
             dev: Annotated sentences.
             notify: Called with a line for everything that a user should know.
 
         Returns:
-            The model to use from here on, and what was fitted.
+            The model with the new temperature, and what was fitted; the same model and None where
+            there is nothing to fit on.
         """
-        return self, None
+        raise NotImplementedError
 
     def task_error(self, what: str) -> TaskError:
         """Return the error for what the model cannot do; for a method it names the right one."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Unpack
 
 from ner.data.formats.options import ReadKeywords, ReadOptions
-from ner.data.formats.read import CorpusSource, source_name
+from ner.data.formats.read import CorpusSource, read_sentences, source_name
+from ner.data.sentence import Sentence
 from ner.data.tokenizer import Tokenizer
 from ner.messages import Notify, tell
 from ner.tasks import Task
@@ -58,6 +59,34 @@ def options_for(
     if taken:
         notify(f"{source_name(source)}: {in_words(taken)}")
     return options.updated(**taken)
+
+
+def read_annotated(
+    model: Trained,
+    source: CorpusSource,
+    options: ReadOptions | None = None,
+    *,
+    notify: Notify = tell,
+    **changes: Unpack[ReadKeywords],
+) -> list[Sentence]:
+    """Read an annotated corpus for a model.
+
+    Args:
+        model: The model, which knows how its training corpus was read.
+        source: The corpus.
+        options: How it is read. What they leave open is as in training.
+        notify: Called with a line for everything that a user should know. By default, it is logged.
+        changes: Fields of `ReadOptions` by their names, in place of those in `options`.
+
+    Raises:
+        DataError: The corpus cannot be read, or a sentence is not annotated.
+    """
+    given = (options or ReadOptions()).updated(**changes)
+    chosen = options_for(model, source, given, split="dev", notify=notify)
+    sentences = read_sentences(source, chosen)
+    for sentence in sentences:
+        model.task.check(sentence, "dev")
+    return sentences
 
 
 def as_in_training(record: Mapping[str, Any], options: ReadOptions) -> ReadKeywords:

@@ -1,21 +1,28 @@
 """Use a model: text in, entities out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.crf.forward_backward import Scores
+from ner.crf.lattice import TagLattice
 from ner.crf.span_lattice import Range, SpanLattice
 from ner.data.lines import short
+from ner.data.min_score import MinScore
 from ner.data.schemes import Span
 from ner.data.sentence import Entity, PredictedSentence, Prediction, Sentence
 from ner.data.sentence_splitter import FindStarts, cut_sentence, join_predictions
 from ner.errors import DataError
+from ner.evaluation.calibration import Calibration
+from ner.evaluation.span_calibration import entity_decisions
 from ner.features.arrays import OutputArrays
-from ner.inference.batching import emissions_of_each
+from ner.inference.calibrating import fit_temperature
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
+from ner.messages import Notify
 from ner.tasks import SpanTask
 
 
@@ -28,7 +35,7 @@ class Tagger(Predictor):
 
     @cached_property
     def lattice(self) -> SpanLattice:
-        """The legal sequences of tags, and the learnt scores of their steps."""
+        """The legal sequences of tags, and the learnt scores of their steps at the temperature."""
         return self.task.lattice(self.runtime.edges)
 
     def tag(
@@ -38,6 +45,7 @@ class Tagger(Predictor):
         required: Sequence[TextSpan] = (),
         forbidden: Sequence[TextSpan] = (),
         split: FindStarts | None = None,
+        min_score: MinScore = 0.0,
     ) -> PredictedSentence:
         """Find the entities of a raw text of any length.
 
@@ -48,21 +56,34 @@ class Tagger(Predictor):
             forbidden: Parts of the text that no entity of that label touches, whatever its borders.
             split: Finds the sentences of the text, such as a `ner.SentenceSplitter`: each is tagged
                 by itself. By default the text is tagged as one.
+            min_score: The lowest score of the entities that are kept, from 0 to 1; or one for each
+                label, such as `{"PER": 0.9}`, where labels without a score are all kept, and those
+                with None left out.
 
         Returns:
-            The text, its tokens, and the predicted `entities` with their character offsets. With
+            The text, its tokens, and the predicted `entities` with their character offsets. The
+            score of each is its probability, calibrated by the temperature of the model. With
             `required` or `forbidden`, scores are probabilities among the results that obey these,
             so a required entity has 1.
 
         Raises:
+            ConfigError: `min_score` is no score of the model's labels.
             DataError: No result obeys `required` and `forbidden`, or a span does not start and end
                 at token borders.
         """
+        self.check_min_score(min_score)
         sentence = self.read(text)
         whole, barred = (token_spans(sentence, spans) for spans in (required, forbidden))
         if split is None:
-            return self._tag(sentence, whole, barred)
-        pieces = cut_sentence(sentence, split(text), whole)
+            found = self._tag(sentence, whole, barred)
+        else:
+            found = self._tag_pieces(sentence, split, whole, barred)
+        return found.at_least(min_score) if min_score else found
+
+    def _tag_pieces(
+        self, sentence: Sentence, split: FindStarts, whole: list[Span], barred: list[Span]
+    ) -> PredictedSentence:
+        pieces = cut_sentence(sentence, split(sentence.text), whole)
         if not (whole or barred):
             return join_predictions(sentence, self.tag_sentences(pieces))
         tagged, first = [], 0
@@ -78,6 +99,7 @@ class Tagger(Predictor):
         *,
         required: Sequence[TokenSpan] = (),
         forbidden: Sequence[TokenSpan] = (),
+        min_score: MinScore = 0.0,
     ) -> PredictedSentence:
         """Find the entities of a text that is already cut into tokens.
 
@@ -85,15 +107,17 @@ class Tagger(Predictor):
             tokens: What to tag. Offsets of the result are those in the tokens joined by blanks.
             required: As for `tag`, but spans of tokens.
             forbidden: As for `tag`, but spans of tokens.
+            min_score: As for `tag`.
 
         Raises:
+            ConfigError: `min_score` is no score of the model's labels.
             DataError: No result obeys `required` and `forbidden`.
         """
+        self.check_min_score(min_score)
         sentence = self.check_tokens(tokens)
-        if not required and not forbidden:
-            return self.tag_sentences([sentence])[0]
         spans = ([Span(*span) for span in given] for given in (required, forbidden))
-        return self._tag(sentence, *spans)
+        found = self._tag(sentence, *spans)
+        return found.at_least(min_score) if min_score else found
 
     def nbest(self, text: str | Sentence, k: int = 5) -> list[PredictedSentence]:
         """Find the `k` most probable taggings of a text, best first; fewer where there are fewer.
@@ -107,7 +131,7 @@ class Tagger(Predictor):
         lattice = self.lattice
 
         def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[list[Prediction]]:
-            emissions = outputs["emissions"]
+            emissions = self.task.emissions(outputs)
             (found,) = lattice.nbest(emissions, lengths, k)
             different = list(dict.fromkeys(span for spans, _ in found for span in spans))
             (posteriors,) = lattice.span_posteriors(emissions, lengths, [different])
@@ -140,12 +164,46 @@ class Tagger(Predictor):
                         f"spans[{i}]: must lie inside the {len(sentence)} tokens and have one of "
                         f"the labels {', '.join(self.labels)}. Got {tuple(span)}."
                     )
+
+        def scores_of_each(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Scores]:
+            emissions = self.task.emissions(outputs)
+            return [emissions[b, :length] for b, length in enumerate(lengths.tolist())]
+
         none = np.empty((0, len(self.task.tags)), dtype=np.float32)
-        scores = self.runner.run(sentences, emissions_of_each, none)
+        scores = self.runner.run(sentences, scores_of_each, none)
         return [
             self.lattice.span_posteriors(emissions[None], np.array([len(emissions)]), [each])[0]
             for emissions, each in zip(scores, spans, strict=True)
         ]
+
+    def tag_scores(self, sentences: Iterable[Sentence]) -> list[tuple[float, ...]]:
+        """Compute the probability of the predicted tag of each token, O among them.
+
+        A prediction has the probabilities of its spans. Those of tags also tell how sure the model
+        is of the tokens outside of spans, which an evaluation compares with how often it is right.
+        """
+        lattice = TagLattice(*self.lattice.edges, self.task.tags)
+
+        def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[tuple[float, ...]]:
+            found = lattice.decode(self.task.emissions(outputs), lengths)
+            return [scores for _, scores in found]
+
+        return self.runner.run(list(sentences), decode, ())
+
+    def calibrated(
+        self, dev: Sequence[Sentence], notify: Notify
+    ) -> tuple[Self, Calibration | None]:
+        """Fit the temperature, so that entities are as often right as their scores say.
+
+        Args:
+            dev: Annotated sentences. Those with a label that the model does not know are left out.
+            notify: Called with a line that says how many are left out.
+
+        Returns:
+            The model with the new temperature, and what it was fitted on; the same model and None
+            where no sentence is left.
+        """
+        return fit_temperature(self, self.task, dev, notify, entity_decisions)
 
     def _tag(
         self, sentence: Sentence, required: list[Span], forbidden: list[Span]
@@ -158,7 +216,7 @@ class Tagger(Predictor):
         allowed = self.lattice.allow(np.array([len(sentence)]), [required], [forbidden])
 
         def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Prediction]:
-            found = self.lattice.decode(outputs["emissions"], lengths, allowed)
+            found = self.lattice.decode(self.task.emissions(outputs), lengths, allowed)
             return [Prediction(*each) for each in found]
 
         (found,) = self.runner.run([sentence], decode, self.task.empty)

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.choices import Unit
-from ner.crf.forward_backward import Edges
+from ner.crf.forward_backward import Edges, Scores
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.report import Report
 from ner.evaluation.surfaces import SurfaceCounts
 from ner.evaluation.unit_counts import UnitCounts
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
+from ner.schema import number
 
 # Takes the outputs of a network for a batch, and lengths (B); returns one prediction a sentence.
 Decode = Callable[[OutputArrays, NDArray[np.int64]], Sequence[Prediction]]
@@ -22,6 +23,10 @@ Decode = Callable[[OutputArrays, NDArray[np.int64]], Sequence[Prediction]]
 # Tags of spans or of tokens at most. A table of the scores of all their pairs then takes 512 MiB,
 # and a model in use has a few such tables.
 MOST_TAGS = 8192
+
+# The rule of a temperature. A lower one makes every probability 0 or 1, and a higher one makes all
+# probabilities equal.
+temperature_rule = number(1e-6, 1e6)
 
 # Heads of a network: one that scores the tags of each token, one that scores classes of a text.
 HeadName = Literal["tags", "classes"]
@@ -248,6 +253,19 @@ def check_tag_count(tags: Sequence[str], where: str) -> None:
 def free_edges(count: int) -> Edges:
     """Return edges on which every step between tags scores zero."""
     return Edges(np.zeros(count), np.zeros((count, count)), np.zeros(count))
+
+
+def divided(scores: Scores, temperature: float) -> Scores:
+    """Divide scores by a temperature: probabilities change, and the order of paths does not.
+
+    The result is in double precision, so that rounding does not change the order either.
+    """
+    return scores if temperature == 1 else np.divide(scores, temperature, dtype=np.float64)
+
+
+def divided_edges(edges: Edges | None, count: int, temperature: float) -> Edges:
+    """Divide the scores of steps between tags by a temperature; without any, they are zero."""
+    return Edges(*(divided(each, temperature) for each in edges or free_edges(count)))
 
 
 class Runtime(Protocol):

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.choices import Unit
-from ner.crf.forward_backward import Edges
+from ner.crf.forward_backward import Edges, Scores
 from ner.crf.span_lattice import SpanLattice
 from ner.data.partial import allowed_labels, allowed_table
 from ner.data.schemes import Scheme, tag_set, tags_from_spans
@@ -29,7 +29,9 @@ from ner.tasks.base import (
     HeadName,
     Known,
     check_tag_count,
-    free_edges,
+    divided,
+    divided_edges,
+    temperature_rule,
 )
 
 
@@ -38,7 +40,11 @@ def _has_label(tag: str) -> bool:
 
 
 LABELS = Table(
-    {"scheme": one_of(("BIO", "BIOES")), "tags": strings(" with labels", _has_label)},
+    {
+        "scheme": one_of(("BIO", "BIOES")),
+        "tags": strings(" with labels", _has_label),
+        "temperature": temperature_rule,
+    },
     required=("scheme", "tags"),
 )
 
@@ -50,6 +56,8 @@ class SpanTask:
     Args:
         tags: The tags, O among them.
         scheme: The scheme of the tags.
+        temperature: The number that divides all scores before they become probabilities. The best
+            path does not depend on it.
     """
 
     name: ClassVar[str] = "ner"
@@ -71,10 +79,11 @@ class SpanTask:
         "Named-entity tagger",
         'model.tag("Some text.").entities',
         "The score of an entity is the exact posterior probability of the labelled span under the "
-        "model.",
+        "model, calibrated on the development data by one temperature.",
     )
     tags: tuple[str, ...]
     scheme: Scheme
+    temperature: float = 1.0
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
@@ -90,7 +99,7 @@ class SpanTask:
         """Read what `to_dict` returned.
 
         Raises:
-            SchemaError: It holds no tags of a scheme.
+            SchemaError: It holds no tags of a scheme, or no positive temperature.
         """
         LABELS.check(facts, "labels.json: ")
         tags, scheme = facts["tags"], facts["scheme"]
@@ -98,11 +107,15 @@ class SpanTask:
         known = {"O", *tag_set({tag[2:] for tag in tags if tag != "O"}, scheme)}
         if "O" not in tags or not known.issuperset(tags):
             raise SchemaError(f"labels.json: tags must be those of {scheme}, O among them.")
-        return cls(tuple(tags), scheme)
+        return cls(tuple(tags), scheme, float(facts.get("temperature", 1.0)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the scheme and the tags."""
-        return {"scheme": self.scheme, "tags": list(self.tags)}
+        """Return the scheme, the tags and the temperature."""
+        return {
+            "scheme": self.scheme,
+            "tags": list(self.tags),
+            "temperature": self.temperature,
+        }
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -145,7 +158,7 @@ class SpanTask:
     def renamed(self, names: Mapping[str, str]) -> Self:
         """Return the same tags with other labels."""
         tags = (tag[:2] + names.get(tag[2:], tag[2:]) if tag != "O" else tag for tag in self.tags)
-        return type(self)(tuple(tags), self.scheme)
+        return replace(self, tags=tuple(tags))
 
     def check(self, sentence: Sentence, split: str) -> None:
         """Refuse a sentence without spans; partial annotation is for training."""
@@ -189,12 +202,20 @@ class SpanTask:
             raise DataError(f"{sentence.source or 'train'}: {error}") from None
 
     def lattice(self, edges: Edges | None) -> SpanLattice:
-        """Return the legal paths; without learnt scores of steps all of them score zero."""
-        return SpanLattice(*(edges or free_edges(len(self.tags))), self.tags, self.scheme)
+        """Return the legal paths; without learnt scores of steps all of them score zero.
+
+        It takes the scores of `emissions`.
+        """
+        scores = divided_edges(edges, len(self.tags), self.temperature)
+        return SpanLattice(*scores, self.tags, self.scheme)
+
+    def emissions(self, outputs: OutputArrays) -> Scores:
+        """Return the scores of tags (B T C), divided by the temperature."""
+        return divided(outputs["emissions"], self.temperature)
 
     def decode(self, edges: Edges | None) -> Decode:
         """Return what finds the spans of best paths, and the posterior probability of each."""
-        return partial(_decode, self.lattice(edges))
+        return partial(_decode, self, self.lattice(edges))
 
     def decisions(self, sentence: Sentence) -> Sequence[Hashable]:
         """List the predicted tags, one a token, in the scheme BIO."""
@@ -249,6 +270,6 @@ class SpanTask:
 
 
 def _decode(
-    lattice: SpanLattice, outputs: OutputArrays, lengths: NDArray[np.int64]
+    task: SpanTask, lattice: SpanLattice, outputs: OutputArrays, lengths: NDArray[np.int64]
 ) -> Sequence[Prediction]:
-    return [Prediction(*found) for found in lattice.decode(outputs["emissions"], lengths)]
+    return [Prediction(*found) for found in lattice.decode(task.emissions(outputs), lengths)]

@@ -20,17 +20,14 @@ from ner.evaluation.report import Report
 from ner.evaluation.scores import NONE
 from ner.evaluation.unit_counts import UnitCounts, count_units, documents_of
 from ner.features.arrays import OutputArrays
-from ner.schema import SchemaError, Table, flag, number, strings
-from ner.tasks.base import NOTHING_KNOWN, Card, Decode, HeadName, Known
+from ner.schema import SchemaError, Table, flag, strings
+from ner.tasks.base import NOTHING_KNOWN, Card, Decode, HeadName, Known, temperature_rule
 
 # Where a text may have several labels, it gets those that are more probable than this.
 THRESHOLD = 0.5
 
-# A lower temperature makes every probability 0 or 1, and scores divided by it infinite.
-LOWEST_TEMPERATURE = 1e-6
-
 LABELS = Table(
-    {"labels": strings(), "multi_label": flag, "temperature": number(LOWEST_TEMPERATURE)},
+    {"labels": strings(), "multi_label": flag, "temperature": temperature_rule},
     required=("labels", "multi_label", "temperature"),
 )
 

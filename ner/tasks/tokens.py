@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Self
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.choices import Unit
-from ner.crf.forward_backward import Edges
+from ner.crf.forward_backward import Edges, Scores
 from ner.crf.lattice import TagLattice
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import ConfigError, DataError
@@ -27,10 +27,15 @@ from ner.tasks.base import (
     HeadName,
     Known,
     check_tag_count,
-    free_edges,
+    divided,
+    divided_edges,
+    temperature_rule,
 )
 
-LABELS = Table({"column": text, "labels": strings()}, required=("column", "labels"))
+LABELS = Table(
+    {"column": text, "labels": strings(), "temperature": temperature_rule},
+    required=("column", "labels"),
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class TokenTask:
     Args:
         column: The name of the column.
         outputs: The labels, in the order of the network's scores.
+        temperature: The number that divides all scores before they become probabilities. The best
+            path does not depend on it.
     """
 
     name: ClassVar[str] = "tag"
@@ -59,10 +66,12 @@ class TokenTask:
     card: ClassVar[Card] = Card(
         "Token tagger",
         'model.tag("Some text.").column(model.column)',
-        "The score of a label is its exact posterior probability under the model.",
+        "The score of a label is its exact posterior probability under the model, calibrated on "
+        "the development data by one temperature.",
     )
     column: str
     outputs: tuple[str, ...]
+    temperature: float = 1.0
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
@@ -88,17 +97,22 @@ class TokenTask:
         """Read what `to_dict` returned.
 
         Raises:
-            SchemaError: It holds no labels.
+            SchemaError: It holds no labels, or no positive temperature.
         """
         LABELS.check(facts, "labels.json: ")
         if not facts["labels"]:
             raise SchemaError("labels.json: labels must be at least one. Got none.")
         check_tag_count(facts["labels"], "labels.json")
-        return cls(facts["column"], tuple(facts["labels"]))
+        temperature = float(facts.get("temperature", 1.0))
+        return cls(facts["column"], tuple(facts["labels"]), temperature)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the column and the labels."""
-        return {"column": self.column, "labels": list(self.outputs)}
+        """Return the column, the labels and the temperature."""
+        return {
+            "column": self.column,
+            "labels": list(self.outputs),
+            "temperature": self.temperature,
+        }
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -128,7 +142,7 @@ class TokenTask:
 
     def renamed(self, names: Mapping[str, str]) -> Self:
         """Return the task with other names of labels."""
-        return type(self)(self.column, tuple(names.get(label, label) for label in self.outputs))
+        return replace(self, outputs=tuple(names.get(label, label) for label in self.outputs))
 
     def check(self, sentence: Sentence, split: str) -> None:
         """Refuse a sentence without the column."""
@@ -148,10 +162,21 @@ class TokenTask:
         tags = [ids[label] for s in sentences for label in s.columns[self.column]]
         return {"tags": np.array(tags, dtype=np.int64)}
 
+    def lattice(self, edges: Edges | None) -> TagLattice:
+        """Return the paths; without learnt scores of steps all of them score zero.
+
+        It takes the scores of `emissions`.
+        """
+        scores = divided_edges(edges, len(self.outputs), self.temperature)
+        return TagLattice(*scores, self.outputs)
+
+    def emissions(self, outputs: OutputArrays) -> Scores:
+        """Return the scores of labels (B T C), divided by the temperature."""
+        return divided(outputs["emissions"], self.temperature)
+
     def decode(self, edges: Edges | None) -> Decode:
         """Return what finds the labels of best paths, and the posterior probability of each."""
-        lattice = TagLattice(*(edges or free_edges(len(self.outputs))), self.outputs)
-        return partial(_decode, lattice, self.column)
+        return partial(_decode, self, self.lattice(edges))
 
     def decisions(self, sentence: Sentence) -> Sequence[Hashable]:
         """List the predicted labels, one a token."""
@@ -204,12 +229,12 @@ class TokenTask:
 
 
 def _decode(
-    lattice: TagLattice, column: str, outputs: OutputArrays, lengths: NDArray[np.int64]
+    task: TokenTask, lattice: TagLattice, outputs: OutputArrays, lengths: NDArray[np.int64]
 ) -> Sequence[Prediction]:
     return [
         Prediction(
-            columns={column: tuple(lattice.tags[tag] for tag in path)},
-            column_scores={column: scores},
+            columns={task.column: tuple(lattice.tags[tag] for tag in path)},
+            column_scores={task.column: scores},
         )
-        for path, scores in lattice.decode(outputs["emissions"], lengths)
+        for path, scores in lattice.decode(task.emissions(outputs), lengths)
     ]

@@ -15,7 +15,7 @@ from ner.config.loading import Config, read_config
 from ner.data.formats.read import CorpusSource
 from ner.errors import ConfigError, DataError
 from ner.evaluation.power_law import Forecast, forecast
-from ner.evaluation.report import table
+from ner.evaluation.scores import table
 from ner.files import write_json
 from ner.messages import Notify, tell
 from ner.plots import data_curve_plot

@@ -7,7 +7,7 @@ from typing import Any
 
 from ner.config.loading import Config, to_toml
 from ner.evaluation.calibration import Calibration
-from ner.evaluation.report import Report
+from ner.evaluation.report import LabelReport, Report
 from ner.evaluation.scores import METRIC_NAMES
 from ner.exporting.model import save_exported
 from ner.files import remove, write_json
@@ -64,6 +64,8 @@ def finish(
         seconds=seconds,
     )
     record = describe_model(config, corpus, result.reports)
+    if calibration is not None:
+        record["calibration"] = calibration.to_dict()
     assert trainer.state.best_epoch is not None
     record["best_epoch"] = trainer.state.best_epoch + 1
     card = model_card(config, corpus.record, result, prepared.network.get("build"))
@@ -130,8 +132,9 @@ def evaluate_splits(
         if gold:
             title = f"{split} ({corpus.record[split]['source']})"
             reports[split] = evaluate(predictor, gold, name=title, notify=ignore)
-    if calibration is not None:
-        reports["dev"] = replace(reports["dev"], calibration=calibration)
+    dev = reports["dev"]
+    if calibration is not None and isinstance(dev, LabelReport):
+        reports["dev"] = replace(dev, calibration=calibration)
     return reports
 
 

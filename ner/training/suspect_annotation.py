@@ -19,7 +19,7 @@ from ner.data.sentence import Sentence
 from ner.data.tools.corpus_file import token_place
 from ner.data.tools.entity_folds import disjoint_sentences, entity_folds, surfaces_of
 from ner.errors import ConfigError, DataError
-from ner.evaluation.report import table
+from ner.evaluation.scores import table
 from ner.evaluation.suspects import Judgement, Posterior, Suspect, rank_suspects, text_of
 from ner.inference.predictor import Predictor
 from ner.messages import Notify, tell

@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from measure import CHANGES, confidence
+from measure import CHANGES
 from open_corpora import Split
 
 from ner.exporting import CompactCost, check_graphs, compacted, measure_compact, write_graphs
@@ -17,19 +16,14 @@ from ner.features.vectors import read_vectors
 from ner.features.vocabulary import fallback_forms
 from ner.files import folder_size
 from ner.inference.loading import build_predictor
+from ner.messages import tell
 from ner.model_folder import LICENCE, ModelFolder, load_model, save_model
 
 HERE = Path(__file__).parent
 TERMS = "CC BY-SA 4.0"
 
-# Scores are divided by one of these.
-TEMPERATURES = tuple(np.round(np.arange(0.8, 2.05, 0.1), 2).tolist())
-
-# The weights that scores of tags are proportional to.
-SCORES = ("head.projection.", "head.crf.")
-
 # Facts of a run that say something about the machine, or repeat the corpora.
-RUN_FACTS = ("data", "metrics")
+RUN_FACTS = ("data", "metrics", "calibration")
 
 
 def pack(run: Path, out: Path, splits: Sequence[Split], vectors: Path | None) -> CompactCost:
@@ -38,26 +32,28 @@ def pack(run: Path, out: Path, splits: Sequence[Split], vectors: Path | None) ->
     Args:
         run: The model folder of the run.
         out: The folder to write.
-        splits: Their held-out sentences choose the temperature.
+        splits: The held-out sentences of corpora whose labels are all marked choose the
+            temperature.
         vectors: The file of word vectors.
 
     Returns:
         What compact storage costs, on the held-out sentences whose labels are all marked.
     """
     full = load_model(run)
-    temperature = fit_temperature(full, splits)
-    cooled = replace(
+    sentences = [s for split in splits for s in split.held_out if len(split.corpus.certain) == 4]
+    predictor, calibration = build_predictor(full).calibrated(sentences, tell)
+    found = {} if calibration is None else {"calibration": calibration.to_dict()}
+    calibrated = replace(
         full,
-        weights=divided(full.weights, temperature),
+        task=predictor.task,
         config=re.sub(r'(?m)^path = ".*/', 'path = "', full.config),
         card="",
         record={k: v for k, v in full.record.items() if k not in RUN_FACTS}
-        | {"licence": TERMS, "temperature": temperature},
+        | {"licence": TERMS, **found},
     )
-    small = compacted(cooled, leave_out=rare_words(splits, vectors))
+    small = compacted(calibrated, leave_out=rare_words(splits, vectors))
     save_packed(out, small)
-    sentences = [s for split in splits for s in split.held_out if len(split.corpus.certain) == 4]
-    return measure_compact(out, cooled, small, sentences, folder_size(run))
+    return measure_compact(out, calibrated, small, sentences, folder_size(run))
 
 
 def save_packed(out: Path, model: ModelFolder) -> None:
@@ -69,30 +65,6 @@ def save_packed(out: Path, model: ModelFolder) -> None:
         shutil.copyfile(HERE / LICENCE, folder / LICENCE)
 
     save_model(out, model, add)
-
-
-def divided(weights: Mapping[str, Any], temperature: float) -> dict[str, Any]:
-    """Return weights whose scores of tags are divided by a number; the best tags stay the same."""
-    return {
-        name: array / np.float32(temperature) if name.startswith(SCORES) else array
-        for name, array in weights.items()
-    }
-
-
-def fit_temperature(model: ModelFolder, splits: Sequence[Split]) -> float:
-    """Choose the temperature under which the predicted entities are as often right as they say.
-
-    It is the one with the least negative log-likelihood of right and wrong.
-
-    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 4.2.
-    """
-    losses: dict[float, float] = {}
-    for temperature in TEMPERATURES:
-        cooled = replace(model, weights=divided(model.weights, temperature))
-        shares, right = confidence(build_predictor(cooled), splits)
-        likely = np.where(right, shares, 1 - shares)
-        losses[temperature] = float(-np.log(np.maximum(likely, 1e-12)).mean())
-    return min(losses, key=losses.__getitem__)
 
 
 def rare_words(splits: Sequence[Split], vectors: Path | None) -> set[str]:
@@ -133,7 +105,7 @@ def write_card(
             ece=figures["ece"],
             entities=f"{figures['entities']:,}",
             seed=model.record["seed"],
-            temperature=model.record["temperature"],
+            temperature=f"{model.task.to_dict()['temperature']:.3f}",
             num_vectors=f"{len(model.featurizer.vectors or ()):,}",
             num_weights=f"{sum(array.size for array in model.weights.values()):,}",
             megabytes=f"{cost.bytes_after / 1e6:.1f}",

@@ -169,6 +169,8 @@ def test_only_chosen_labels_and_scores_are_replaced(redact, texts, expected, tin
     bound = (scores[middle - 1] + scores[middle]) / 2
     out = redact("a.txt", "--format", "lines", "--min-score", bound)[1]
     assert out == "\n".join(expected(texts, lambda e: e.score >= bound))
+    out = redact("a.txt", "--format", "lines", "--min-score", f"PER={bound}")[1]
+    assert out == "\n".join(expected(texts, lambda e: e.label != "PER" or e.score >= bound))
 
 
 def test_a_second_run_continues_the_numbers_of_a_map(redact, texts, expected):

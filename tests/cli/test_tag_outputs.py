@@ -95,7 +95,7 @@ def test_entities_of_a_low_score_are_left_out_of_every_output(tag, output):
     [
         (["--output", "brat"], "--output brat: needs --out FOLDER, a new folder for its files."),
         (["--output", "tsv", "--out", "x"], "--out: is for --output brat. Got tsv."),
-        (["--min-score", "1.5"], "'--min-score'"),
+        (["--min-score", "1.5"], "--min-score: must be from 0 to 1. Got 1.5."),
         (["--min-score", "nan"], "must be from 0 to 1. Got nan"),
     ],
     ids=["no folder", "a folder for another output", "a large score", "no number"],

@@ -7,6 +7,7 @@ import multiprocessing
 import pickle
 import shutil
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -175,3 +176,56 @@ def test_a_call_splits_texts_into_sentences(tiny_tagger):
 def test_what_is_no_text_is_refused(tiny_tagger, texts):
     with pytest.raises(TypeError):
         tiny_tagger(texts)
+
+
+@pytest.mark.parametrize(
+    "min_score",
+    [0.5, {"PER": 0.5}, {"PER": None}],
+    ids=["of all labels", "of one label", "of no entity"],
+)
+def test_entities_of_a_low_score_are_left_out_however_a_tagger_is_called(tiny_tagger, min_score):
+    texts = [s.text for s in ner.read_sentences("sample:dev")[:20]]
+    everything = [s.entities for s in tiny_tagger(texts)]
+    lowest = dict.fromkeys(tiny_tagger.labels, 0.0)
+    lowest |= min_score if isinstance(min_score, dict) else dict.fromkeys(lowest, min_score)
+    expected = [
+        [(e.start, e.end, e.label) for e in found if e.score >= (lowest[e.label] or 0.0)]
+        if lowest["PER"] is not None
+        else [(e.start, e.end, e.label) for e in found if e.label != "PER"]
+        for found in everything
+    ]
+    assert sum(map(len, expected)) < sum(map(len, everything))
+
+    def places(sentences):
+        return [[(e.start, e.end, e.label) for e in s.entities] for s in sentences]
+
+    tag = partial(tiny_tagger.tag, min_score=min_score)
+    assert places(map(tag, texts)) == expected
+    assert places(tiny_tagger(texts, min_score=min_score)) == expected
+    assert places([tiny_tagger(texts[0], min_score=min_score)]) == expected[:1]
+    assert places(tiny_tagger.pipe(texts, min_score=min_score)) == expected
+    split = ner.SentenceSplitter()
+    whole = [s.at_least(min_score) for s in tiny_tagger(texts, split=split)]
+    assert places(whole) == places(tiny_tagger(texts, split=split, min_score=min_score))
+    tokens = [s.tokens for s in ner.read_sentences("sample:dev")[:20]]
+    whole = [tiny_tagger.tag_tokens(each).at_least(min_score) for each in tokens]
+    kept = [tiny_tagger.tag_tokens(each, min_score=min_score) for each in tokens]
+    assert places(whole) == places(kept)
+
+
+def test_a_lowest_score_is_for_labels_of_the_model(tiny_tagger):
+    calls = [tiny_tagger.tag, tiny_tagger, lambda text, **k: tiny_tagger.pipe([text], **k)]
+    for call in (*calls, lambda text, **k: tiny_tagger.tag_tokens([text], **k)):
+        with pytest.raises(ner.ConfigError, match="must name labels of the model: LOC, MISC"):
+            call("Awa", min_score={"PRE": 0.5})
+        with pytest.raises(ner.ConfigError, match=r"min_score: must be from 0 to 1\. Got 2\."):
+            call("Awa", min_score=2)
+
+
+@pytest.mark.parametrize("task", ["tokens", "texts"])
+def test_a_lowest_score_is_for_models_that_find_entities(task):
+    model = untrained(TASKS[task])
+    with pytest.raises(ner.TaskError, match="min_score: not for a model that labels"):
+        model("Awa", min_score=0.5)
+    with pytest.raises(ner.TaskError, match="find_thresholds: not for a model that labels"):
+        ner.find_thresholds(model, "sample:dev", 0.9)
