@@ -13,8 +13,7 @@ from ner.data.spans import Notes
 from ner.evaluation.error_report.write import write_errors
 from ner.evaluation.errors import span_errors
 from ner.evaluation.intervals import score_intervals
-from ner.evaluation.report import Report
-from ner.evaluation.span_calibration import span_calibration
+from ner.evaluation.report import Report, SpanReport
 from ner.evaluation.surfaces import SurfaceCounts
 from ner.inference.predictor import Predictor
 from ner.inference.reading import options_for
@@ -103,11 +102,13 @@ def evaluate(
         name or (Path(data).name if isinstance(data, str | Path) else "sentences"),
         Known(words, training),
     )
+    reliability = model.reliability(gold, predicted)
+    if isinstance(report, SpanReport):
+        report = replace(report, reliability=reliability)
     if html is not None or errors is not None:
         with_spans = model.task.with_spans
         found = span_errors(with_spans(gold), with_spans(predicted), gold_scores(model, gold))
-        scores = span_calibration(gold, predicted) if model.task.finds_spans else None
-        write_errors(report, found, html=html, errors=errors, training=training, scores=scores)
+        write_errors(report, found, html=html, errors=errors, training=training)
     return report
 
 

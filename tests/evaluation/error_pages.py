@@ -1,5 +1,6 @@
 """What tests of the error report share: small pages, and a reader for them."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from ner.data.schemes import Span
@@ -48,8 +49,9 @@ def page_of(pairs, training=None):
     task = SpanTask(("O",), "BIO")
     report = evaluate_predictions(task, gold, predicted, "x.conll", Known(surfaces=training))
     is_scored = all(len(s.prediction.scores) == len(s.prediction.spans) for s in predicted)
-    scores = span_calibration(gold, predicted) if is_scored else None
-    return "\n".join(error_page(report, span_errors(gold, predicted), training, scores))
+    if is_scored:
+        report = replace(report, reliability=span_calibration(gold, predicted))
+    return "\n".join(error_page(report, span_errors(gold, predicted), training))
 
 
 def page_of_task(task, pairs):

@@ -18,7 +18,6 @@ from ner.evaluation.error_report.figures import (
 )
 from ner.evaluation.errors import SpanError
 from ner.evaluation.report import Report, SingleLabelReport, SpanReport, TokenReport
-from ner.evaluation.span_calibration import SpanCalibration
 from ner.evaluation.surfaces import SurfaceCounts
 
 FOLDER = Path(__file__).parent
@@ -28,7 +27,6 @@ def error_page(
     report: Report,
     errors: Sequence[SpanError],
     training: SurfaceCounts | None = None,
-    scores: SpanCalibration | None = None,
 ) -> Iterator[str]:
     """Yield the lines of a page that shows figures and errors.
 
@@ -38,14 +36,13 @@ def error_page(
         report: The figures.
         errors: All errors behind them, as `span_errors` lists them.
         training: The surfaces of training data, if they are known.
-        scores: How often the scores of spans are right, if that is known.
     """
     hues = Hues()
     for label in report.per_label:
         hues(label)
     sections = {"figures": ("Figures", _figures(report))}
-    if scores is not None:
-        sections["calibration"] = ("Scores of spans", calibration_parts(scores, hues))
+    if isinstance(report, SpanReport) and report.reliability is not None:
+        sections["calibration"] = ("Scores of spans", calibration_parts(report.reliability, hues))
     sections["classes"] = ("Kinds of errors", _kinds(report, errors))
     sections["errors"] = ("Errors", error_parts(errors, training, hues))
     content = [
