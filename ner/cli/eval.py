@@ -145,11 +145,11 @@ def _score_file(
 
         training = None if train is None else SurfaceCounts(list(read_sentences(train, reading)))
         gold, found = read_gold_and_predicted(lines, predictions)
-        sides = ([s.found_spans or () for s in side] for side in (gold, found))
+        expected, predicted = ([s.found_spans or () for s in side] for side in (gold, found))
         shown = replace(
             report.default,
             breakdowns=break_down(gold, found, training),
-            intervals=score_intervals(count_units(*sides, documents_of(gold))),
+            intervals=score_intervals(count_units(expected, predicted, documents_of(gold))),
         )
         wrong = span_errors(gold, found)
         write_errors(shown, wrong, html=html, errors=errors, training=training)
