@@ -241,7 +241,7 @@ class CrossCheck:
         self, kept: KeptResults, train: Sequence[int], held: Sequence[int], seed: int
     ) -> dict[str, Any]:
         factors = None if self.factors is None else [self.factors[i] for i in train]
-        # The held part is the development data: it chooses the epoch, and nothing else.
+        # The held part is the development data: it chooses the epoch and the temperature.
         splits = {
             "train": [self.sentences[i] for i in train],
             "dev": [self.sentences[i] for i in held],
