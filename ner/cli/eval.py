@@ -124,7 +124,9 @@ def _score_file(
     reading: "ReadOptions",
     scheme: Scheme | None,
     train: str | None,
-    **outputs: Path | None,
+    *,
+    html: Path | None,
+    errors: Path | None,
 ) -> "PredictionReport":
     """Score the predictions in a file, and list its errors where options ask for that."""
     from ner.data.lines import read_lines
@@ -132,7 +134,7 @@ def _score_file(
 
     lines = list(read_lines(predictions, reading.encoding, max_line=reading.max_line))
     report = score_predictions(lines, predictions, scheme=scheme)
-    if any(outputs.values()):
+    if html is not None or errors is not None:
         from ner.data.formats.read import read_sentences
         from ner.evaluation.breakdowns import break_down
         from ner.evaluation.error_report.write import write_errors
@@ -143,11 +145,12 @@ def _score_file(
 
         training = None if train is None else SurfaceCounts(list(read_sentences(train, reading)))
         gold, found = read_gold_and_predicted(lines, predictions)
-        sides = ([s.found_spans or () for s in side] for side in (gold, found))
+        expected, predicted = ([s.found_spans or () for s in side] for side in (gold, found))
         shown = replace(
             report.default,
             breakdowns=break_down(gold, found, training),
-            intervals=score_intervals(count_units(*sides, documents_of(gold))),
+            intervals=score_intervals(count_units(expected, predicted, documents_of(gold))),
         )
-        write_errors(shown, span_errors(gold, found), training=training, **outputs)
+        wrong = span_errors(gold, found)
+        write_errors(shown, wrong, html=html, errors=errors, training=training)
     return report
