@@ -63,6 +63,37 @@ def learning_curve(
     _save(figure, path)
 
 
+def data_curve_plot(curve: Mapping[str, Any], path: str | Path, name: str) -> None:
+    """Draw the scores with samples of a corpus, the baseline, and the forecast.
+
+    Args:
+        curve: What `DataCurve.to_dict` returns.
+        path: The file.
+        name: The name of the score.
+    """
+    if optional("matplotlib") is None:
+        return
+    figure = _new_figure(7, 4)
+    axis = figure.add_subplot()
+    points, outlook = curve["points"], curve["forecast"]
+    sizes = [point["sentences"] for point in points]
+    spreads = [100 * (point["sd"] or 0) for point in points]
+    means = [100 * point["mean"] for point in points]
+    axis.errorbar(sizes, means, spreads, color="tab:blue", marker=".", capsize=3, label=name)
+    baselines = [100 * point["baseline"] for point in points]
+    axis.plot(sizes, baselines, color="tab:gray", marker=".", label=curve["baseline"])
+    if outlook is not None:
+        law, end = outlook["law"], outlook["sentences"]
+        steps = [sizes[0] * (end / sizes[0]) ** (k / 100) for k in range(101)]
+        errors = [law["floor"] + law["factor"] * step ** -law["power"] for step in steps]
+        drawn = [100 * (1 - error) for error in errors]
+        axis.plot(steps, drawn, color="tab:red", linestyle="--", label="fitted curve")
+    axis.set_xscale("log")
+    axis.set(xlabel="training sentences", ylabel=f"{name} on the development data")
+    axis.legend(loc="lower right")
+    _save(figure, path)
+
+
 def labels_and_lengths(
     labels: Mapping[str, Mapping[str, int]],
     lengths: Mapping[str, Sequence[int]],

@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ner.config.loading import Config, load_config, parse_setting, read_config
 from ner.data.sentence import Sentence
+from ner.training.data_curve import nested_sample
 from ner.training.result import RunResult
 from ner.training.splits import read_corpus
 from ner.training.train import run_training
@@ -61,8 +60,7 @@ def sample(sentences: Sequence[Sentence], count: int | None) -> Sequence[Sentenc
     """Draw sentences, in their order; all if there are no more, or `count` is None."""
     if count is None or count >= len(sentences):
         return sentences
-    order = np.random.default_rng(SEED).permutation(len(sentences))[:count]
-    return [sentences[i] for i in sorted(order.tolist())]
+    return [sentences[i] for i in nested_sample(len(sentences), count, SEED)]
 
 
 def run(config: Config, splits: dict[str, Any], seed: int) -> tuple[Config, RunResult]:

@@ -1,7 +1,13 @@
 import matplotlib.figure
 import pytest
 
-from ner.plots import forecast_plot, labels_and_lengths, learning_curve, scatter_plot
+from ner.plots import (
+    data_curve_plot,
+    forecast_plot,
+    labels_and_lengths,
+    learning_curve,
+    scatter_plot,
+)
 
 HISTORY = [
     {"epoch": 1, "loss": 3.0, "f1": 0.5, "perplexity": 9.0},
@@ -120,3 +126,29 @@ def test_estimates_are_drawn_against_the_truth(tmp_path, drawn):
     line = axis.lines[0]
     assert (list(line.get_xdata()), list(line.get_ydata())) == ([1.0, 2.0], [1.5, 1.8])
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("price, actual", "price, estimated")
+
+
+CURVE = {
+    "baseline": "a dictionary",
+    "points": [
+        {"sentences": 10, "mean": 0.5, "sd": 0.02, "baseline": 0.2},
+        {"sentences": 100, "mean": 0.75, "sd": None, "baseline": 0.4},
+    ],
+    "forecast": {"law": {"floor": 0.25, "factor": 2.5, "power": 1.0}, "sentences": 200},
+}
+
+
+def test_the_curve_of_a_corpus_has_scores_baseline_and_forecast(tmp_path, drawn):
+    data_curve_plot(CURVE, tmp_path / "curve.png", "F1")
+    shown = curves(drawn[0])
+    assert shown["a dictionary"] == ([10, 100], [20, 40])
+    sizes, scores = shown["fitted curve"]
+    assert (sizes[0], sizes[-1]) == (10, pytest.approx(200))
+    assert (scores[0], scores[-1]) == (pytest.approx(50), pytest.approx(73.75))
+    assert drawn[0].axes[0].get_xscale() == "log"
+    assert "F1" in drawn[0].axes[0].get_legend_handles_labels()[1]
+
+
+def test_the_curve_of_a_corpus_needs_no_forecast(tmp_path, drawn):
+    data_curve_plot(CURVE | {"forecast": None}, tmp_path / "curve.png", "F1")
+    assert "fitted curve" not in curves(drawn[0])

@@ -31,7 +31,10 @@ def choose_level(quiet: bool, verbose: bool) -> None:
 
 
 class Command(TyperCommand):
-    """A command each of whose options may be given once, unless it takes several values."""
+    """A command each of whose options may be given once, unless it takes several values.
+
+    An option that takes any count of numbers may have them one after the other.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line, as the base class does.
@@ -39,6 +42,7 @@ class Command(TyperCommand):
         Raises:
             ConfigError: An option that takes one value is given several times.
         """
+        args = self._spread(args)
         _, _, order = self.make_parser(ctx).parse_args(args=list(args))
         given: Counter[Any] = Counter(order)
         for parameter, count in given.items():
@@ -51,6 +55,34 @@ class Command(TyperCommand):
                     "values, of which all but the last would be lost."
                 )
         return super().parse_args(ctx, args)
+
+    def _spread(self, args: list[str]) -> list[str]:
+        """Repeat the name of an option before each of the numbers that follow it."""
+        several = {
+            name
+            for parameter in self.params
+            if getattr(parameter, "multiple", False) and parameter.type.name in ("float", "integer")
+            for name in parameter.opts
+        }
+        spread: list[str] = []
+        option = None
+        for arg in args:
+            if option is not None and spread[-1] != option and _is_number(arg):
+                spread.append(option)
+            elif arg in several:
+                option = arg
+            elif not _is_number(arg):
+                option = None
+            spread.append(arg)
+        return spread
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 class Commands(typer.Typer):

@@ -1,4 +1,4 @@
-"""`ner data`: check, stats, split, sample and convert."""
+"""`ner data`: check, stats, split, sample, convert and suspects."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +24,7 @@ from ner.cli.options import (
     with_options,
 )
 from ner.cli.printing import print_json, print_line, print_lines
+from ner.cli.suspects import suspects
 from ner.errors import ConfigError
 from ner.messages import tell
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ner.data.tools.corpus_file import CorpusFile
 
 data_app = Commands(help="Inspect, convert and split corpora.", no_args_is_help=True)
+data_app.command()(suspects)
 Source = Annotated[str, typer.Argument(metavar="FILE", help="Corpus in any format.")]
 Seed = Annotated[int, SEED]
 

@@ -14,6 +14,7 @@ from ner.choices import MAX_LINE, OffsetUnit, OnError, Precision, RuntimeName, T
 from ner.cli.commands import with_parameters
 from ner.errors import ConfigError, DataError
 from ner.messages import tell
+from ner.recipes import recipe_names
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
@@ -194,6 +195,25 @@ ModelArgument = Annotated[
     ),
 ]
 
+ConfigArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG",
+        autocompletion=recipe_names,
+        help="TOML file with settings, or the name of a configuration of ner config list. "
+        "Without one, --train is required.",
+    ),
+]
+
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Setting to change, such as encoder.size=100. Repeat it to change several.",
+    ),
+]
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Command = Callable[..., None]
 
@@ -366,15 +386,20 @@ def error_list(on_error: OnError) -> list[DataError] | None:
     return [] if on_error == "skip" else None
 
 
-def refuse_own_input(source: str, out: str) -> None:
+def refuse_own_input(source: str, out: str, name: str = "OUT") -> None:
     """Refuse to write over the file that is read.
+
+    Args:
+        source: The file that is read.
+        out: The file to write.
+        name: What messages call the file to write.
 
     Raises:
         ConfigError: The output is the input.
     """
     with suppress(OSError, ValueError):  # one of them is no file
         if Path(source).is_file() and Path(source).samefile(out):
-            raise ConfigError(f"OUT: must be another file than the input. Got {out!r}.")
+            raise ConfigError(f"{name}: must be another file than the input. Got {out!r}.")
 
 
 def list_skipped(problems: Sequence[DataError] | None) -> None:

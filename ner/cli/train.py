@@ -12,26 +12,19 @@ from ner.cli.options import (
     ON_ERROR,
     SEED,
     Columns,
+    ConfigArgument,
     Format,
     Json,
+    SetOption,
     split_columns,
 )
 from ner.cli.printing import print_json, print_lines
 from ner.errors import ConfigError
 from ner.extras import require_training
-from ner.recipes import recipe_names
 
 
 def train(
-    config: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="CONFIG",
-            autocompletion=recipe_names,
-            help="TOML file with settings, or the name of a configuration of ner config list. "
-            "Without one, --train is required.",
-        ),
-    ] = None,
+    config: ConfigArgument = None,
     train: Annotated[str | None, typer.Option("--train", help="Corpus to learn from.")] = None,
     dev: Annotated[
         str | None,
@@ -50,14 +43,7 @@ def train(
             "configuration.",
         ),
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Setting to change, such as encoder.size=100. Repeat it to change several.",
-        ),
-    ] = None,
+    set_: SetOption = None,
     epochs: Annotated[
         int | None,
         typer.Option(min=1, help="Number of passes over the training sentences."),

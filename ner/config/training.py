@@ -165,6 +165,11 @@ class TrainingConfig(Section):
     1. The averages are what is scored and saved. Lower it when there are few steps, as the recipe
     for TREC does (0.995); 0 turns averaging off."""
 
+    weights: str = ""
+    """File with a weight of at least 0 for each training sentence, as `ner data suspects --weights`
+    writes it. The loss of a sentence is multiplied by its weight. Empty: all sentences have the
+    weight 1. Set it when some of the annotation is known to be worse than the rest."""
+
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format of the embedder and encoder in training; the head, and all later tagging, use
     `fp32`. `bf16` is faster for wide encoders on hardware that supports it: with 256 per direction

@@ -21,6 +21,9 @@ from ner.errors import DataError
 
 # The spans of a path, and the probability of the path or of each span.
 DecodedSpans = tuple[tuple[Span, ...], tuple[float, ...]]
+# A labelled span, or tokens that are in no span if the label is None.
+Range = tuple[int, int, str | None]
+
 # Without a compiled kernel, so few sentences are summed one by one with `RelativeSums`: their time
 # is the number of array operations. Measured with 11 tokens and 17 tags.
 FEW = 3
@@ -51,19 +54,23 @@ class SpanTags:
         self.continuing = np.array(onward, dtype=np.int64)
         self.goes_on = np.array([tag[0] in "IE" for tag in tags])
 
-    def write(self, label: str, length: int) -> list[int]:
-        """Look up the tags of a span of `length` tokens.
+    def write(self, label: str | None, length: int) -> list[int]:
+        """Look up the tags of a span of `length` tokens, or of tokens in no span for None.
 
         Raises:
             KeyError: The tags cannot write such a span.
         """
+        if label is None:
+            return [self._ids["O"]] * length
         return [self._ids[tag] for tag in span_tags(label, length, self._scheme)]
 
-    def fits(self, span: Span, length: int) -> bool:
+    def fits(self, span: Range, length: int) -> bool:
         """Tell whether the tags can write a span in a sentence of `length` tokens."""
         start, end, label = span
         if not 0 <= start < end <= length:
             return False
+        if label is None:
+            return "O" in self._ids
         return self._ids.keys() >= set(span_tags(label, end - start, self._scheme))
 
     def require(self, allowed: Allowed, span: Span) -> None:
@@ -234,9 +241,12 @@ class SpanLattice(Lattice):
         return tuple(spans_from_tags([self.tags[tag] for tag in path]))
 
     def span_posteriors(
-        self, emissions: Scores, lengths: Integers, spans: Sequence[Sequence[Span]]
+        self, emissions: Scores, lengths: Integers, spans: Sequence[Sequence[Range]]
     ) -> list[tuple[float, ...]]:
         """Compute the exact posterior probability of labelled spans, in [0, 1].
+
+        The posterior of a range with the label None is that of all paths on which no span touches
+        it.
 
         Args:
             emissions: Scores (B T C), finite within each length.
@@ -263,7 +273,7 @@ class SpanLattice(Lattice):
         return self._posteriors(*found, spans)
 
     def _posteriors(
-        self, emissions: Scores, sums: Sums, spans: Sequence[Span]
+        self, emissions: Scores, sums: Sums, spans: Sequence[Range]
     ) -> tuple[float, ...]:
         """Compute the posteriors of spans of one sentence (T C), given the sums over its paths."""
         scores: list[float] = []

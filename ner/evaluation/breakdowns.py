@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from ner.data.frozen_dict import FrozenDict
 from ner.data.schemes import Span
-from ner.data.sentence import PredictedSentence, Sentence
+from ner.data.sentence import Sentence
 from ner.evaluation.scores import Scores, table
 from ner.evaluation.surfaces import FAMILIARITIES, SurfaceCounts, surface_of
 
@@ -186,7 +186,7 @@ class Breakdowns:
 
 def break_down(
     gold: Sequence[Sentence],
-    predicted: Sequence[PredictedSentence],
+    predicted: Sequence[Sentence],
     surfaces: SurfaceCounts | None = None,
 ) -> Breakdowns:
     """Score groups of spans by surface, length, sentence and document.
@@ -201,7 +201,7 @@ def break_down(
     for one, other in zip(gold, predicted, strict=True):
         document = NO_DOCUMENT if one.document is None else one.document
         documents[document] = None
-        expected, found = set(one.spans or ()), set(other.prediction.spans or ())
+        expected, found = set(one.spans or ()), set(other.found_spans or ())
         of_sentence = [*_sentence_groups(one), ("document", document)]
         for kind, spans in zip(KINDS, (expected & found, found, expected), strict=True):
             for group in of_sentence:

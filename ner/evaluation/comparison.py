@@ -16,9 +16,8 @@ import numpy as np
 from ner.choices import Unit
 from ner.data.frozen_dict import plain
 from ner.errors import ConfigError
-from ner.evaluation.intervals import METRIC_NAMES, Interval, intervals_of, seed_interval
+from ner.evaluation.intervals import Interval, intervals_of, seed_interval
 from ner.evaluation.randomisation import ROUNDING, RandomisationTest, randomisation_test
-from ner.evaluation.report import table
 from ner.evaluation.resampling import (
     LEVEL,
     RESAMPLES,
@@ -28,6 +27,7 @@ from ner.evaluation.resampling import (
     bootstrap,
     f1_scores,
 )
+from ner.evaluation.scores import METRIC_NAMES, table
 from ner.evaluation.unit_counts import UnitCounts
 
 
@@ -162,7 +162,7 @@ class Comparison:
         yield "  better: percent of the samples in which the difference is positive."
         how = "all swaps" if all(pair.exact for pair in self.pairs) else drawn
         yield f"p: paired approximate randomisation ({how}); p boot.: paired bootstrap;"
-        yield f"  Holm: the probability before it, corrected for {len(self.pairs)} comparisons."
+        yield "  Holm: the probability before it, corrected for the number of pairs."
 
     @property
     def _has_seeds(self) -> bool:

@@ -10,7 +10,6 @@ import numpy as np
 
 from ner.choices import Unit
 from ner.data.frozen_dict import FrozenDict, plain
-from ner.evaluation.report import table
 from ner.evaluation.resampling import (
     LEVEL,
     RESAMPLES,
@@ -20,11 +19,9 @@ from ner.evaluation.resampling import (
     check_level,
     f1_scores,
 )
+from ner.evaluation.scores import METRIC_NAMES, table
 from ner.evaluation.unit_counts import UnitCounts
 from ner.extras import require
-
-# What people call the main scores.
-METRIC_NAMES = {"f1": "F1", "accuracy": "accuracy"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +85,14 @@ class ScoreIntervals:
         known |= {name: Interval(**known[name]) for name in ("score", "macro")}
         known["per_label"] = {label: Interval(**it) for label, it in known["per_label"].items()}
         return cls(**known)
+
+    def line(self) -> str:
+        """Write the main score and its interval in a line."""
+        name, (point, low, high) = METRIC_NAMES[self.metric], self.score.cells()
+        return (
+            f"{name[0].upper()}{name[1:]} {point}, {100 * self.level:g} % interval {low} to {high} "
+            f"over {self.units} {self.unit}s"
+        )
 
     def __str__(self) -> str:
         head = (

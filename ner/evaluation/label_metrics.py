@@ -16,11 +16,8 @@ from ner.evaluation.report import (
     SingleLabelReport,
     TokenReport,
 )
-from ner.evaluation.scores import score_labels
+from ner.evaluation.scores import NONE, score_labels
 from ner.extras import require
-
-# What is predicted for a sentence without tokens.
-NONE = "(none)"
 
 # A probability, and whether what was predicted with it is right.
 Decision = tuple[float, bool]

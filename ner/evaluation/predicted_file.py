@@ -10,7 +10,7 @@ from ner.data.formats.columns import DOCUMENT_BOUNDARY
 from ner.data.formats.conll import read_conll
 from ner.data.lines import MARK
 from ner.data.schemes import PREFIXES, Scheme, Span, is_legal, normalize_tag, spans_from_tags
-from ner.data.sentence import Sentence
+from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.conlleval import conlleval_spans, count_spans
 from ner.evaluation.report import SpanReport
@@ -129,6 +129,36 @@ def score_predictions(
         mixed,
         len(documents),
     )
+
+
+def read_gold_and_predicted(
+    lines: Iterable[bytes], name: str, gold: int = -2, predicted: int = -1
+) -> tuple[list[Sentence], list[PredictedSentence]]:
+    """Read the gold spans and the predicted spans of a column file; predictions have no scores.
+
+    Spans are those of the default mode of `score_predictions`, but for tags of rows that begin a
+    document.
+
+    Args:
+        lines: As for `score_predictions`, and so are the others.
+        name: The name of the file, for errors.
+        gold: The column of the gold tags.
+        predicted: The column of the predicted tags.
+
+    Returns:
+        The sentences with gold spans, and the same with predicted ones.
+
+    Raises:
+        DataError: A row lacks a column, or a tag is not a tag.
+    """
+    expected: list[Sentence] = []
+    found: list[PredictedSentence] = []
+    for sentence in read_conll(lines, name, tags=None):
+        sides = ([*map(normalize_tag, _checked_column(sentence, i))] for i in (gold, predicted))
+        spans, predicted_spans = map(spans_from_tags, sides)
+        expected.append(sentence.replace(spans=spans))
+        found.append(expected[-1].predicted(Prediction(predicted_spans)))
+    return expected, found
 
 
 def infer_scheme(sentences: Sequence[Sequence[str]]) -> Scheme:

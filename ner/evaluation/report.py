@@ -1,13 +1,16 @@
 """The result of an evaluation: numbers to compute with, and a table to read."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 from ner.data.frozen_dict import FrozenDict, plain
 from ner.data.schemes import Scheme
+from ner.evaluation.breakdowns import Breakdowns
 from ner.evaluation.calibration import BINS, Calibration
+from ner.evaluation.conventions import Conventions
+from ner.evaluation.intervals import ScoreIntervals
 from ner.evaluation.scores import AVERAGES, Scores, score_table, table
 
 
@@ -26,13 +29,30 @@ def freeze(report: "Report", *names: str) -> None:
         object.__setattr__(report, name, FrozenDict(frozen))
 
 
+# Parts of reports that may be missing, and what makes them of what their `to_dict` returned.
+PARTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "calibration": lambda facts: Calibration(**facts),
+    "conventions": Conventions.from_dict,
+    "breakdowns": Breakdowns.from_dict,
+    "intervals": ScoreIntervals.from_dict,
+}
+
+
+def report_facts(report: "Report") -> dict[str, Any]:
+    """Return the fields of a report, as JSON can hold them."""
+    parts = {name: getattr(report, name, None) for name in PARTS}
+    return plain(report) | {n: part.to_dict() for n, part in parts.items() if part is not None}
+
+
 def report_fields(kind: type, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a kind of report from what its `to_dict` returned."""
-    known = {field.name: facts[field.name] for field in dataclasses.fields(kind)}
+    fields = dataclasses.fields(kind)
+    known = {f.name: facts[f.name] for f in fields if f.name in facts or f.name not in PARTS}
     known |= {name: Scores(**known[name]) for name in (*AVERAGES, "strict") if name in known}
     known["per_label"] = {label: Scores(**each) for label, each in facts["per_label"].items()}
-    if known.get("calibration") is not None:
-        known["calibration"] = Calibration(**known["calibration"])
+    for name, build in PARTS.items():
+        if known.get(name) is not None:
+            known[name] = build(known[name])
     return known
 
 
@@ -61,6 +81,9 @@ class SpanReport:
         strict: The micro scores in strict mode.
         conlleval: The micro scores of `conlleval.pl` for the same tags, if they differ from those
             of the default mode for all labels or for one; None if they are equal.
+        conventions: The scores by the conventions of MUC and SemEval; None in strict mode.
+        breakdowns: The scores of groups of spans; None where the sentences are not known.
+        intervals: How far the scores would vary with other texts; None likewise.
     """
 
     name: str
@@ -76,6 +99,9 @@ class SpanReport:
     mode: Literal["default", "strict"]
     strict: Scores
     conlleval: Scores | None = None
+    conventions: Conventions | None = None
+    breakdowns: Breakdowns | None = None
+    intervals: ScoreIntervals | None = None
 
     metric: ClassVar[str] = "f1"
 
@@ -114,7 +140,7 @@ class SpanReport:
         """Return everything, as JSON can hold it."""
         head = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
         equal = {"strict_equals_default": self.strict_equals_default}
-        return head | plain(self) | equal
+        return head | report_facts(self) | equal
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> Self:
@@ -133,6 +159,11 @@ class SpanReport:
             score_table(self.per_label, averages),
             f"Token accuracy: {100 * self.accuracy:.2f}",
         ]
+        if self.intervals is not None:
+            blocks[-1] += f"\n{self.intervals.line()}"
+        if self.conventions is not None:
+            others = {"seqeval default": self.micro, "seqeval strict": self.strict}
+            blocks.append(f"Scoring conventions:\n{self.conventions.beside(others)}")
         if self.confusion:
             blocks.append(f"Spans by gold label (row) and predicted label:\n{self._confusion()}")
         return "\n\n".join(blocks)
@@ -186,6 +217,7 @@ class LabelReport:
         ece: The expected calibration error of the probabilities that came with the labels, from 0
             to 1; None where there are none.
         calibration: How these probabilities were calibrated; None if that is not known.
+        intervals: How far the scores would vary with other texts; None if that is not known.
     """
 
     name: str
@@ -197,6 +229,7 @@ class LabelReport:
     accuracy: float
     ece: float | None = None
     calibration: Calibration | None = None
+    intervals: ScoreIntervals | None = None
 
     metric: ClassVar[str] = "accuracy"
 
@@ -218,7 +251,7 @@ class LabelReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, as JSON can hold it."""
-        return {self.metric: self.score, "f1": self.f1} | plain(self)
+        return {self.metric: self.score, "f1": self.f1} | report_facts(self)
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> Self:
@@ -245,6 +278,8 @@ class LabelReport:
             lines.append(f"Expected calibration error ({BINS} bins): {self.ece:.4f}")
         if self.calibration is not None:
             lines.append(str(self.calibration))
+        if self.intervals is not None:
+            lines.append(self.intervals.line())
         head = f"{self.name or 'Evaluation'}: {self._size()}"
         return "\n\n".join([head, score_table(self.per_label, averages), "\n".join(lines)])
 

@@ -4,6 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+# What people call the main scores.
+METRIC_NAMES = {"f1": "F1", "accuracy": "accuracy"}
+
+# What is predicted for a sentence without tokens.
+NONE = "(none)"
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:

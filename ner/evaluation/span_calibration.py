@@ -13,7 +13,7 @@ from ner.data.schemes import Scheme, tags_from_spans
 from ner.data.sentence import PredictedSentence, Sentence
 from ner.evaluation.calibration import BINS, calibration_error, which_bins
 from ner.evaluation.precision_recall import Curve, curve
-from ner.evaluation.report import table
+from ner.evaluation.scores import table
 
 
 class Decisions(NamedTuple):

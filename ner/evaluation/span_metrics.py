@@ -3,14 +3,18 @@
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from ner.data.schemes import PREFIXES, Scheme, Span, spans_from_tags, tags_from_spans
 from ner.data.sentence import Sentence
 from ner.errors import DataError
+from ner.evaluation.breakdowns import break_down
+from ner.evaluation.conventions import count_conventions
 from ner.evaluation.report import MISSED, SPURIOUS, SpanReport
 from ner.evaluation.scores import score_labels
+from ner.evaluation.surfaces import SurfaceCounts
 from ner.extras import require
 
 # seqeval's names of our schemes.
@@ -35,7 +39,10 @@ def f1(gold: SentenceSpans, predicted: SentenceSpans) -> float:
 
 
 def evaluate_sentences(
-    gold: Sequence[Sentence], predicted: Sequence[Sentence], name: str = ""
+    gold: Sequence[Sentence],
+    predicted: Sequence[Sentence],
+    name: str = "",
+    surfaces: SurfaceCounts | None = None,
 ) -> SpanReport:
     """Compare the predictions of sentences with the gold spans of the same sentences.
 
@@ -43,6 +50,7 @@ def evaluate_sentences(
         gold: Sentences with `spans`.
         predicted: The same sentences in the same order, with `prediction`.
         name: The name of the data, for the report.
+        surfaces: The surfaces of the training data, if they are known.
 
     Raises:
         DataError: A gold sentence is not annotated.
@@ -58,7 +66,8 @@ def evaluate_sentences(
             raise ValueError(f"predicted[{i}]: the tokens of gold[{i}], and a prediction of spans")
         gold_tags.append(tags_from_spans(one.spans, len(one), "BIO"))
         predicted_tags.append(tags_from_spans(found, len(one), "BIO"))
-    return evaluate_tags(gold_tags, predicted_tags, "BIO", name)[0]
+    report, _ = evaluate_tags(gold_tags, predicted_tags, "BIO", name)
+    return replace(report, breakdowns=break_down(gold, predicted, surfaces))
 
 
 def evaluate_tags(
@@ -84,6 +93,7 @@ def evaluate_tags(
         for one, other in zip(gold_tags, predicted_tags, strict=True)
     )
     num_tokens = sum(map(len, gold))
+    conventions = count_conventions(default.gold, default.predicted)
 
     def report(mode: Literal["default", "strict"], scored: _Scored) -> SpanReport:
         return SpanReport(
@@ -96,6 +106,7 @@ def evaluate_tags(
             scheme=scheme,
             mode=mode,
             strict=strict.scores["micro"],
+            conventions=conventions if mode == "default" else None,
         )
 
     return report("default", default), report("strict", strict)

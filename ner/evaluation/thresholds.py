@@ -11,7 +11,7 @@ import numpy as np
 from ner.data.frozen_dict import FrozenDict, plain
 from ner.errors import ConfigError, DataError
 from ner.evaluation.precision_recall import counts_at
-from ner.evaluation.report import table
+from ner.evaluation.scores import table
 from ner.evaluation.span_calibration import Decisions
 from ner.schema import Nullable, SchemaError, Table, flag, number, text, whole
 

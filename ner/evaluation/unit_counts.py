@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ner.choices import Unit
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError
-from ner.evaluation.label_metrics import NONE
+from ner.evaluation.scores import NONE
 
 # Something that is right or wrong as a whole: its place in the sentence, and last its label.
 Item = tuple[Any, ...]

@@ -83,6 +83,8 @@ class BatchArrays(WordArrays, SubwordArrays, total=False):
     annotation is partial."""
     classes: Integers | NDArray[np.bool_]
     """(B) Gold classes of texts, in training; or (B C), bool, which labels hold."""
+    sentence_weights: Floats
+    """(B) Factor on the loss of each sentence, in training with `training.weights`."""
 
 
 class OutputArrays(TypedDict, total=False):

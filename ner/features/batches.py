@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
-from ner.features.arrays import Arrays, BatchArrays, take_rows
+from ner.features.arrays import Arrays, BatchArrays, Floats, take_rows
 from ner.features.batch_order import EpochPlan, cut_batches
 from ner.features.distinct_words import DistinctWords, WordRows
 from ner.features.document_context import CONTEXT, context_rows, make_passage, passages_of
@@ -105,6 +105,7 @@ class TrainingBatches:
         replace: Probability that a rare word is shown as unknown.
         changes: Changes of the sentences, see `ner.features.augmentation`. Tokens that they add do
             not count for `batch_tokens`.
+        weights: Factor on the loss of each sentence (N); None adds no weights to the batches.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class TrainingBatches:
         batch_tokens: int | None = None,
         replace: float = 0.0,
         changes: Sequence[Change] = (),
+        weights: Floats | None = None,
     ) -> None:
         self.encoded = encoded
         self.seed = seed
@@ -123,6 +125,7 @@ class TrainingBatches:
         self.batch_tokens = batch_tokens
         self.replace = replace
         self.changes = changes
+        self.weights = weights
 
     def plan(self, epoch: int) -> EpochPlan:
         """List the sentences of each batch of an epoch, batches in random order."""
@@ -144,6 +147,8 @@ class TrainingBatches:
             random = np.random.default_rng(stream)
             hide = random.random(len(substitutes)) < self.replace
             batch["words"] = np.where(hide, substitutes, batch["words"])
+        if self.weights is not None:
+            batch["sentence_weights"] = self.weights[indices]
         return batch
 
 

@@ -13,8 +13,8 @@ from ner.data.sentence import Sentence
 from ner.data.spans import Notes
 from ner.errors import ConfigError, DataError, ModelFolderError
 from ner.evaluation.comparison import Comparison, compare_counts
-from ner.evaluation.label_metrics import NONE
 from ner.evaluation.resampling import LEVEL, RESAMPLES
+from ner.evaluation.scores import NONE
 from ner.evaluation.unit_counts import UnitCounts
 from ner.inference.evaluate import warn_of_data
 from ner.inference.loading import load

@@ -121,5 +121,5 @@ def check_same_labels(found: Sequence[Sentence], gold: Sequence[Sentence], task:
 def with_prediction(sentence: Sentence, annotated: Sentence, task: Task) -> PredictedSentence:
     """Return a sentence with the annotation of another one as its prediction."""
     columns = {task.column: annotated.columns[task.column]} if task.column else {}
-    found = Prediction(annotated.spans, columns=columns, labels=annotated.labels)
-    return sentence.predicted(found)
+    labels = None if annotated.labels is None else tuple(annotated.labels)
+    return sentence.predicted(Prediction(annotated.spans, columns=columns, labels=labels))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, overload
 
 from ner.choices import Precision, RuntimeName
+from ner.crf.span_lattice import Range
 from ner.data.attention_view import token_weights
 from ner.data.frozen_dict import FrozenDict, plain
 from ner.data.lines import listed, short
@@ -297,6 +298,16 @@ class Predictor:
             TaskError: The model is no `Tagger`.
         """
         raise self.task_error("nbest()")
+
+    def posteriors(
+        self, sentences: Sequence[Sentence], spans: Sequence[Sequence[Range]]
+    ) -> list[tuple[float, ...]]:
+        """Compute the probability of any spans, see `Tagger.posteriors`.
+
+        Raises:
+            TaskError: The model is no `Tagger`.
+        """
+        raise self.task_error("posteriors")
 
     def classify(self, text: str) -> Classification:
         """Label a raw text, see `TextClassifier.classify`.

@@ -8,8 +8,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.crf.forward_backward import Scores
 from ner.crf.lattice import TagLattice
-from ner.crf.span_lattice import SpanLattice
+from ner.crf.span_lattice import Range, SpanLattice
 from ner.data.lines import short
 from ner.data.min_score import MinScore
 from ner.data.schemes import Span
@@ -139,6 +140,41 @@ class Tagger(Predictor):
 
         (predictions,) = self.runner.run([sentence], decode, [Prediction((), (), 1.0)])
         return [sentence.predicted(prediction) for prediction in predictions]
+
+    def posteriors(
+        self, sentences: Sequence[Sentence], spans: Sequence[Sequence[Range]]
+    ) -> list[tuple[float, ...]]:
+        """Compute the exact probability of any labelled spans, such as those of gold annotation.
+
+        Args:
+            sentences: The sentences.
+            spans: For each sentence spans of tokens: start, end and label, overlapping or not.
+
+        Returns:
+            The probability that the model sees each span, with just this label and these borders;
+            where the label is None, that none of its tokens is in a span.
+
+        Raises:
+            DataError: A span is empty, leaves its sentence, or has an unknown label.
+        """
+        for i, (sentence, each) in enumerate(zip(sentences, spans, strict=True)):
+            for span in each:
+                if not self.lattice.span_tags.fits(span, len(sentence)):
+                    raise DataError(
+                        f"spans[{i}]: must lie inside the {len(sentence)} tokens and have one of "
+                        f"the labels {', '.join(self.labels)}. Got {tuple(span)}."
+                    )
+
+        def scores_of_each(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Scores]:
+            emissions = self.task.emissions(outputs)
+            return [emissions[b, :length] for b, length in enumerate(lengths.tolist())]
+
+        none = np.empty((0, len(self.task.tags)), dtype=np.float32)
+        scores = self.runner.run(sentences, scores_of_each, none)
+        return [
+            self.lattice.span_posteriors(emissions[None], np.array([len(emissions)]), [each])[0]
+            for emissions, each in zip(scores, spans, strict=True)
+        ]
 
     def tag_scores(self, sentences: Iterable[Sentence]) -> list[tuple[float, ...]]:
         """Compute the probability of the predicted tag of each token, O among them.

@@ -36,7 +36,11 @@ class Head(Protocol):
     def loss(
         self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"], gold: Tensor
     ) -> Float[Tensor, ""]:
-        """Compute the mean loss of the sentences, in nats."""
+        """Compute the mean loss of the sentences, in nats.
+
+        Where `training.weights` is set, it also gets `sentence_weights` (B), the factor on the loss
+        of each sentence.
+        """
         ...
 
     def outputs(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> OutputTensors:
@@ -98,12 +102,16 @@ class CRFHead(nn.Module):
         hidden: Float[Tensor, "B T H"],
         lengths: Int[Tensor, " B"],
         gold: Tags,
+        sentence_weights: Float[Tensor, " B"] | None = None,
     ) -> Float[Tensor, ""]:
         """Compute the negative log-likelihood of the gold paths in nats, the mean over sentences.
 
         With partial tags, it is that of all paths that fit. `cost` and `weights` are included.
         """
-        return self.crf.loss(self.emissions(hidden), gold, length_mask(lengths, hidden.shape[1]))
+        losses = self.crf.loss(
+            self.emissions(hidden), gold, length_mask(lengths, hidden.shape[1]), reduction="none"
+        )
+        return _weighted(losses, sentence_weights).sum() / max(len(losses), 1)
 
     def outputs(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> OutputTensors:
         """Return the `emissions`."""
@@ -157,6 +165,7 @@ class SoftmaxHead(nn.Module):
         hidden: Float[Tensor, "B T H"],
         lengths: Int[Tensor, " B"],
         gold: Tags,
+        sentence_weights: Float[Tensor, " B"] | None = None,
     ) -> Float[Tensor, ""]:
         """Compute the cross-entropy in nats: summed over tokens, the mean over sentences."""
         scores = self.emissions(hidden)
@@ -170,6 +179,8 @@ class SoftmaxHead(nn.Module):
                 found = found * ((gold * self.weights).sum(2) / gold.sum(2).clamp(min=1))
             else:
                 found = found * self.weights[gold]
+        if sentence_weights is not None:
+            found = found * sentence_weights[:, None]
         return -(found.sum() / len(lengths))
 
     def outputs(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> OutputTensors:
@@ -226,6 +237,7 @@ class ClassifierHead(nn.Module):
         lengths: Int[Tensor, " B"],
         gold: Classes,
         sentence_ids: Int[Tensor, "B T"] | None = None,
+        sentence_weights: Float[Tensor, " B"] | None = None,
     ) -> Float[Tensor, ""]:
         """Compute the mean loss of the texts in nats, with the penalty of the pooling.
 
@@ -235,12 +247,15 @@ class ClassifierHead(nn.Module):
             gold: The class of each text; with `multi_label`, whether each class holds. Then the
                 losses of all classes of a text are added up, since each is a decision of its own.
             sentence_ids: The sentence of each token, for hierarchical pooling.
+            sentence_weights: Factor on the loss of each text, 1 without any.
         """
         with torch.autocast(hidden.device.type, enabled=False):
             pooled = self._pool(hidden, lengths, sentence_ids)
             logits = self.projection(pooled.vectors)
             losses = self._losses(logits, gold)
-            return (losses if pooled.penalty is None else losses + pooled.penalty).mean()
+            if pooled.penalty is not None:
+                losses = losses + pooled.penalty
+            return _weighted(losses, sentence_weights).mean()
 
     def outputs(
         self,
@@ -299,3 +314,10 @@ def tag_weights(
     if scheme is None:
         return [float(weights.get(tag, 1.0)) for tag in tags]
     return [1.0 if tag == "O" else float(weights.get(tag[2:], 1.0)) for tag in tags]
+
+
+def _weighted(
+    losses: Float[Tensor, " B"], weights: Float[Tensor, " B"] | None
+) -> Float[Tensor, " B"]:
+    """Multiply losses by weights. Their mean is still over the number of sentences."""
+    return losses if weights is None else losses * weights

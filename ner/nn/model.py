@@ -71,7 +71,10 @@ class Model(nn.Module):
     def loss(self, batch: BatchTensors) -> Float[Tensor, ""]:
         """Compute the mean loss of the sentences of a batch, in nats."""
         gold = cast("Mapping[str, Tensor]", batch)[self.head.gold]
-        return self.head.loss(self.hidden(batch), batch["lengths"], gold, **_sentence_ids(batch))
+        optional = _sentence_ids(batch)
+        if "sentence_weights" in batch:
+            optional["sentence_weights"] = batch["sentence_weights"]
+        return self.head.loss(self.hidden(batch), batch["lengths"], gold, **optional)
 
     def forward(self, batch: BatchTensors) -> OutputTensors:
         """Compute the outputs that a task decodes, see `Head.outputs`."""

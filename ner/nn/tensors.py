@@ -43,6 +43,7 @@ class BatchTensors(WordTensors, SubwordTensors, total=False):
     sentence_ids: Int[Tensor, "B T"]
     tags: Int[Tensor, "B T"] | Bool[Tensor, "B T C"]
     classes: Int[Tensor, " B"] | Bool[Tensor, "B C"]
+    sentence_weights: Float[Tensor, " B"]
 
 
 class OutputTensors(TypedDict, total=False):

@@ -12,6 +12,7 @@ from ner.crf.forward_backward import Edges, Scores
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import DataError
 from ner.evaluation.report import Report
+from ner.evaluation.surfaces import SurfaceCounts
 from ner.evaluation.unit_counts import UnitCounts
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
 from ner.schema import number
@@ -29,6 +30,21 @@ temperature_rule = number(1e-6, 1e6)
 
 # Heads of a network: one that scores the tags of each token, one that scores classes of a text.
 HeadName = Literal["tags", "classes"]
+
+
+class Known(NamedTuple):
+    """What is known of the training data, for reports.
+
+    Args:
+        words: Their words; None if they are not known.
+        surfaces: The surfaces of their entities, with their labels; None if they are not known.
+    """
+
+    words: Collection[str] | None = None
+    surfaces: SurfaceCounts | None = None
+
+
+NOTHING_KNOWN = Known()
 
 
 class Card(NamedTuple):
@@ -53,6 +69,8 @@ class Task(Protocol):
     """What a model of this task does, for messages: a verb and its object."""
     is_per_token: ClassVar[bool]
     """Whether each token has a label of its own; otherwise each sentence has labels as a whole."""
+    finds_spans: ClassVar[bool]
+    """Whether predictions are labelled spans."""
     head: ClassVar[HeadName]
     """The head of the network."""
     own_settings: ClassVar[tuple[str, ...]]
@@ -150,7 +168,7 @@ class Task(Protocol):
         gold: Sequence[Sentence],
         predicted: Sequence[Sentence],
         name: str = "",
-        known_words: Collection[str] | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> Report:
         """Compute all scores.
 
@@ -158,7 +176,7 @@ class Task(Protocol):
             gold: Annotated sentences.
             predicted: The same sentences in the same order, with `prediction`.
             name: The name of the data, for the report.
-            known_words: The words of the training data; None if they are not known.
+            known: What training data say.
         """
         ...
 
@@ -198,6 +216,14 @@ class Task(Protocol):
 
     def count_labels(self, sentences: Iterable[Sentence]) -> Counter[str]:
         """Count the gold labels of sentences: of spans, of tokens or of texts."""
+        ...
+
+    def with_spans(self, sentences: Iterable[Sentence]) -> list[Sentence]:
+        """Return sentences whose labels, gold and predicted ones, are spans, to list errors of.
+
+        Raises:
+            TaskError: A text may have several labels, which spans of a text cannot be.
+        """
         ...
 
     def extended(self, sentences: Sequence[Sentence]) -> Self:

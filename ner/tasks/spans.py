@@ -1,7 +1,7 @@
 """Labelled spans of tokens, such as named entities and chunks."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -23,9 +23,11 @@ from ner.evaluation.unit_counts import UnitCounts, count_units, documents_of
 from ner.features.arrays import OutputArrays
 from ner.schema import SchemaError, Table, one_of, strings
 from ner.tasks.base import (
+    NOTHING_KNOWN,
     Card,
     Decode,
     HeadName,
+    Known,
     check_tag_count,
     divided,
     divided_edges,
@@ -63,6 +65,7 @@ class SpanTask:
     noun: ClassVar[str] = "tagger"
     does: ClassVar[str] = "finds spans"
     is_per_token: ClassVar[bool] = True
+    finds_spans: ClassVar[bool] = True
     head: ClassVar[HeadName] = "tags"
     own_settings: ClassVar[tuple[str, ...]] = (
         "head.scheme",
@@ -233,10 +236,10 @@ class SpanTask:
         gold: Sequence[Sentence],
         predicted: Sequence[Sentence],
         name: str = "",
-        known_words: Collection[str] | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> Report:
-        """Compute all scores; `known_words` is ignored."""
-        return evaluate_sentences(gold, predicted, name)
+        """Compute all scores; of what is known, the surfaces are used."""
+        return evaluate_sentences(gold, predicted, name, known.surfaces)
 
     def count_units(
         self,
@@ -260,6 +263,10 @@ class SpanTask:
             counts.update(span.label for span in sentence.spans or ())
             counts.update(allowed_labels(sentence.allowed or ()))
         return counts
+
+    def with_spans(self, sentences: Iterable[Sentence]) -> list[Sentence]:
+        """Return the sentences as they are."""
+        return list(sentences)
 
     def baseline(self, train: Iterable[Sentence]) -> Callable[[Sentence], Sentence]:
         """Learn the names in the training sentences by heart."""

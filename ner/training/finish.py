@@ -7,8 +7,8 @@ from typing import Any
 
 from ner.config.loading import Config, to_toml
 from ner.evaluation.calibration import Calibration
-from ner.evaluation.intervals import METRIC_NAMES
 from ner.evaluation.report import LabelReport, Report
+from ner.evaluation.scores import METRIC_NAMES
 from ner.exporting.model import save_exported
 from ner.files import remove, write_json
 from ner.inference.evaluate import evaluate

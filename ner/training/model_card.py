@@ -6,7 +6,7 @@ from typing import Any
 from ner.config import EncoderConfig
 from ner.config.loading import Config
 from ner.display import fenced, markdown
-from ner.evaluation.intervals import METRIC_NAMES
+from ner.evaluation.scores import METRIC_NAMES
 from ner.model_folder import label_lines
 from ner.training.result import RunResult
 

@@ -1,6 +1,7 @@
 """Everything that training starts from: vocabularies, an untrained network, and batches."""
 
 import difflib
+import inspect
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,8 @@ def prepare(
     vectors: WordVectors | None = None,
     start: ModelFolder | None = None,
     build: Build | None = None,
+    *,
+    weighted: bool = False,
 ) -> Prepared:
     """Build vocabularies and an untrained network.
 
@@ -121,10 +124,11 @@ def prepare(
             vocabularies and labels are extended.
         build: A user's function that replaces components of the network, in which pretrained
             vectors and weights are already filled in. Its name becomes `build` in `network`.
+        weighted: Whether training sentences have weights.
 
     Raises:
-        ConfigError: A label that has a weight is not in the training data, or the configuration
-            names a pretrained encoder that cannot be used.
+        ConfigError: A label that has a weight is not in the training data, the configuration names
+            a pretrained encoder that cannot be used, or a user's head takes no weights.
         ModelFolderError: The model to train further was built by a function, and there is none.
     """
     task = (start.task if start else make_task(config.model_dump())).extended(counts.examples)
@@ -152,6 +156,8 @@ def prepare(
     if start is not None:
         fill_rows_from_store(model, featurizer, len(start.featurizer.words))
     model = replace_components(model, network, build, "init")
+    if weighted:
+        check_takes_weights(model)
     if start is not None:
         take_weights(model, start)
     for transformer in transformers_of(model):
@@ -179,7 +185,21 @@ def make_batches(config: Config, corpus: Corpus, prepared: Prepared) -> Training
         batch_size=int(config.training.batch_size),
         batch_tokens=config.training.batch_tokens,
         replace=config.words.replace_singletons,
+        weights=corpus.weights,
     )
+
+
+def check_takes_weights(model: Model) -> None:
+    """Refuse a head of a user that takes no weights of sentences.
+
+    Raises:
+        ConfigError: It takes none.
+    """
+    if "sentence_weights" not in inspect.signature(model.head.loss).parameters:
+        raise ConfigError(
+            "training.weights: needs a head whose loss takes sentence_weights. Got "
+            f"{type(model.head).__name__}."
+        )
 
 
 def check_weights(weights: Mapping[str, float], labels: Collection[str]) -> None:

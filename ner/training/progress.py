@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from ner.evaluation.intervals import METRIC_NAMES
+from ner.evaluation.scores import METRIC_NAMES
 from ner.messages import logger, tell
 from ner.training.trainer import Epoch, Step
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ner.evaluation.intervals import METRIC_NAMES
 from ner.evaluation.report import Report
+from ner.evaluation.scores import METRIC_NAMES
 from ner.inference.predictor import Predictor
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ner.config.loading import Config, read_config
-from ner.evaluation.intervals import METRIC_NAMES, seed_interval
-from ner.evaluation.report import table
+from ner.evaluation.intervals import seed_interval
 from ner.evaluation.resampling import LEVEL
+from ner.evaluation.scores import METRIC_NAMES, table
 from ner.files import read_json, write_json
 from ner.inference.runs import SEEDS, seed_folder
 from ner.training.run_folder import REPORT, open_folder, run_name

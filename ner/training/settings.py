@@ -17,7 +17,7 @@ from ner.tasks import TASKS, Task
 # Settings that name files and folders.
 PATHS = (
     *(("data", "train"), ("data", "dev"), ("data", "test")),
-    *(("vectors", "path"), ("transformer", "path")),
+    *(("vectors", "path"), ("transformer", "path"), ("training", "weights")),
 )
 
 # Settings in these sections that only matter in training. A model that trains on may change them.

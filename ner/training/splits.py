@@ -20,11 +20,13 @@ from ner.data.spans import Notes
 from ner.data.tokenizer import DEFAULT, Tokenizer
 from ner.display import shared_name
 from ner.errors import ConfigError, DataError
+from ner.features.arrays import Floats
 from ner.features.counts import CorpusCounts, count_corpus
 from ner.inference.evaluate import unknown_labels_warning
 from ner.messages import Notify, ignore
 from ner.tasks import Task, make_task
 from ner.training.choose_tokenizer import AUTO, choose_tokenizer
+from ner.training.sentence_weights import SentenceWeights
 from ner.training.storage import TrainingStorage, find_storage
 
 # Takes a line for the user.
@@ -44,6 +46,7 @@ class Corpus:
         agreement: How well it does that, see `ner.data.agreement`.
         record: Source, digest and sizes of each split, for the model folder.
         storage: Where the encoded training sentences go; None keeps them in memory.
+        weights: Factor on the loss of each training sentence (N); None where all are 1.
     """
 
     train: Iterable[Sentence]
@@ -54,6 +57,7 @@ class Corpus:
     agreement: float = 1.0
     record: Mapping[str, Any] = field(default_factory=dict)
     storage: TrainingStorage | None = None
+    weights: Floats | None = None
 
     def places(self, indices: Collection[int]) -> list[str]:
         """Name the places, such as file and line, where some training sentences were read."""
@@ -72,6 +76,7 @@ def read_corpus(
     tokenizer: Tokenizer | None = None,
     folder: Path | None = None,
     init: str | None = None,
+    weights: SentenceWeights | None = None,
 ) -> Corpus:
     """Read all splits. Without a development split, hold out a tenth of the training sentences.
 
@@ -82,10 +87,11 @@ def read_corpus(
         tokenizer: Splits texts that are not tokenized; None means the one of the settings.
         folder: The folder of the run; None keeps the training sentences in memory.
         init: Digest of the model that trains further, if there is one.
+        weights: The weight of each training sentence, also of those that are held out.
 
     Raises:
         ConfigError: There is no training split, or it cannot be kept where `data.storage` says.
-        DataError: A split cannot be read or used.
+        DataError: A split cannot be read or used, or the weights are those of other sentences.
     """
     task = make_task(config.model_dump())
     sources = find_sources(config.data, sources)
@@ -106,10 +112,17 @@ def read_corpus(
     for reader in readers.values():
         reader.tokenizer = chosen
     splits = {split: list(reader) for split, reader in readers.items() if split != "train"}
+    factors = None
+    if weights is not None:
+        weights.check(train)
+        factors = weights.array()
     held_out: dict[str, Any] = {}
     if "dev" not in splits:
         assert isinstance(train, list)
-        train, splits["dev"] = hold_out(train, config.seed)
+        held = held_out_indices(len(train), config.seed)
+        splits["dev"] = [train[i] for i in held]
+        train = without(train, held)
+        factors = None if factors is None else np.delete(factors, held)
         held_out["dev"] = {"source": "a tenth of train", "sentences": len(splits["dev"])}
         notify(f"No development data: {len(splits['dev'])} sentences of training are held out.")
     if stored is None:
@@ -121,7 +134,15 @@ def read_corpus(
         counts = stored.counts()
     record = {split: reader.record for split, reader in readers.items()} | held_out
     return Corpus(
-        train, splits["dev"], splits.get("test", ()), counts, chosen, agreed, record, storage
+        train,
+        splits["dev"],
+        splits.get("test", ()),
+        counts,
+        chosen,
+        agreed,
+        record,
+        storage,
+        factors,
     )
 
 
@@ -182,16 +203,21 @@ def find_sources(data: DataConfig, sources: Mapping[str, CorpusSource]) -> dict[
     return {split: found[split] for split in SPLITS if split in found}
 
 
-def hold_out(sentences: Sequence[Sentence], seed: int) -> tuple[list[Sentence], list[Sentence]]:
-    """Split off a tenth of the sentences, at least one, at random."""
-    if len(sentences) < 2:
+def held_out_indices(count: int, seed: int) -> list[int]:
+    """Draw a tenth of the indices below `count`, at least one; ascending.
+
+    Raises:
+        DataError: Nothing would be left.
+    """
+    if count < 2:
         raise DataError("train: at least two sentences, where there is no dev. Got one.")
-    chosen = np.random.default_rng(seed).permutation(len(sentences))[: max(1, len(sentences) // 10)]
-    held = set(chosen.tolist())
-    return (
-        [s for i, s in enumerate(sentences) if i not in held],
-        [sentences[i] for i in sorted(held)],
-    )
+    return sorted(np.random.default_rng(seed).permutation(count)[: max(1, count // 10)].tolist())
+
+
+def without(sentences: Sequence[Sentence], indices: Collection[int]) -> list[Sentence]:
+    """Return the sentences that are not at some indices."""
+    left_out = frozenset(indices)
+    return [sentence for i, sentence in enumerate(sentences) if i not in left_out]
 
 
 def count_training(config: Config, task: Task, train: Iterable[Sentence]) -> CorpusCounts:
@@ -202,6 +228,26 @@ def count_training(config: Config, task: Task, train: Iterable[Sentence]) -> Cor
         pairs=config.bigrams.size > 0,
         lowercase=config.words.lowercase,
         target=task.column,
+    )
+
+
+def training_reader(
+    config: Config, sources: Mapping[str, CorpusSource], notify: Notify
+) -> "SplitReader":
+    """Return what reads the training split alone.
+
+    Args:
+        config: Says where it is, and how it is read.
+        sources: The split in memory as `train`, if it is there; it wins.
+        notify: Called with a line for everything that a user should know.
+
+    Raises:
+        ConfigError: There is no training split.
+    """
+    source, rules = find_sources(config.data, sources)["train"], config.data.tokenizer
+    tokenizer = Tokenizer(DEFAULT if rules == AUTO else rules)
+    return SplitReader(
+        "train", source, config.data, make_task(config.model_dump()), tokenizer, notify
     )
 
 

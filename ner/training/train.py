@@ -39,6 +39,7 @@ from ner.training.run_folder import (
     open_folder,
     run_name,
 )
+from ner.training.sentence_weights import WeightSource, read_weights
 from ner.training.settings import check_task, continue_from, fit_to_corpus
 from ner.training.splits import Corpus, read_corpus, warn_of_labels
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
@@ -57,6 +58,7 @@ def train(
     train: CorpusSource | None = None,
     dev: CorpusSource | None = None,
     test: CorpusSource | None = None,
+    weights: WeightSource | None = None,
     init: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
@@ -77,6 +79,8 @@ def train(
         dev: Development data, which choose the best weights; by default a tenth of the training
             data.
         test: Test data, which are scored once, at the end.
+        weights: Factor on the loss of each training sentence, at least 0: a list of numbers, or a
+            file as `training.weights` names it.
         init: A model to train further, see `ner.load`; new words and labels are added to its
             vocabularies.
         resume: Continue the run in `out` from its last checkpoint. Without `config`, it keeps its
@@ -108,6 +112,9 @@ def train(
             changes |= {f"{name}.{key}": setting for key, setting in value.items()}
         else:
             changes[name] = value
+    if isinstance(weights, str | Path):
+        changes["training.weights"] = str(weights)
+        weights = None
     sources = {"train": train, "dev": dev, "test": test}
     changes |= {f"data.{k}": str(v) for k, v in sources.items() if isinstance(v, str | Path)}
     lists = {k: v for k, v in sources.items() if v is not None and not isinstance(v, str | Path)}
@@ -117,6 +124,7 @@ def train(
             out=out,
             set=changes,
             sources=lists,
+            weights=weights,
             init=init,
             resume=resume,
             progress=progress,
@@ -132,6 +140,7 @@ def run_training(
     out: str | Path | None = None,
     set: Settings | None = None,
     sources: Mapping[str, CorpusSource] | None = None,
+    weights: Sequence[float] | None = None,
     init: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
@@ -140,7 +149,8 @@ def run_training(
 ) -> RunResult:
     """Train a model, and return it with all reports.
 
-    The arguments are those of `train`. `sources` holds the splits that are in memory, by name.
+    The arguments are those of `train`. `sources` holds the splits that are in memory, by name, and
+    `weights` those of sentences that are in memory.
     """
     name = run_name(config)
     if config is None and resume and (last_folder(out, name) / CONFIG).is_file():
@@ -154,6 +164,8 @@ def run_training(
         config = continue_from(config, start, str(init))
     config = config.resolved()
     check_task(config)
+    weighed = weights if weights is not None else config.training.weights
+    sentence_weights = None if weighed == "" else read_weights(weighed)
     device = choose_device(config.training.device)
     set_threads(config.training.threads)
     progress_bar = Progress(progress)
@@ -167,17 +179,21 @@ def run_training(
                 tokenizer=start.tokenizer if start else None,
                 folder=folder.path,
                 init=start_digest,
+                weights=sentence_weights,
             )
             # Prepare.
             config = fit_to_corpus(config, corpus.counts, tell)
             vectors = None
             if start is None:
                 vectors = read_word_vectors(config, corpus, folder.path / VECTORS, tell)
-            prepared = prepare(config, corpus.counts, vectors, start, build)
+            weighted = sentence_weights is not None
+            prepared = prepare(config, corpus.counts, vectors, start, build, weighted=weighted)
             warn_of_labels(corpus, prepared.task, start.task if start else None, tell)
             batches = make_batches(config, corpus, prepared)
             trainer = build_trainer(config.training, prepared, batches, corpus.dev, device)
             inputs = describe_inputs(config, corpus, prepared, start_digest)
+            if sentence_weights is not None:
+                inputs["weights"] = sentence_weights.digest
             record = {"identity": identify(config, inputs), "history": []}
             if resume:
                 record = restore(trainer, folder, record, tell)

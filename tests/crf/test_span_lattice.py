@@ -160,6 +160,27 @@ def test_a_span_has_the_share_of_the_paths_that_contain_it(scheme, scale):
 
 @SCHEMES
 @SCALES
+def test_tokens_are_in_no_span_on_the_share_of_the_paths_that_leave_them_out(scheme, scale):
+    raw, lattice = random_lattice(scheme, scale=scale)
+    emissions = random_emissions(lattice, scale=scale)
+    ranges = [[(i, k, None) for k in range(1, n + 1) for i in range(k)] for n in LENGTHS]
+    found = lattice.span_posteriors(emissions, LENGTHS, ranges)
+    for b, length in enumerate(LENGTHS):
+        paths = legal_paths(lattice.tags, scheme, length)
+        scores = {path: path_score(raw, emissions[b], path) for path in paths}
+        outside = lattice.tags.index("O")
+        expected = [
+            np.exp(
+                log_sum(s for path, s in scores.items() if {*path[start:end]} == {outside})
+                - log_sum(scores.values())
+            )
+            for start, end, _ in ranges[b]
+        ]
+        assert found[b] == pytest.approx(expected, abs=1e-12 * scale)
+
+
+@SCHEMES
+@SCALES
 @WAYS
 def test_decoding_gives_the_spans_of_the_best_path_with_their_posteriors(
     scheme, scale, way, monkeypatch

@@ -1,10 +1,14 @@
 import copy
 import json
 import pickle
+from dataclasses import replace
 
 import pytest
 
+from ner.data.schemes import Span
+from ner.data.sentence import Prediction, Sentence
 from ner.evaluation.calibration import Calibration
+from ner.evaluation.intervals import score_intervals
 from ner.evaluation.report import (
     LabelReport,
     MultiLabelReport,
@@ -13,7 +17,9 @@ from ner.evaluation.report import (
     TokenReport,
 )
 from ner.evaluation.scores import Scores
-from ner.evaluation.span_metrics import evaluate_tags
+from ner.evaluation.span_metrics import evaluate_sentences, evaluate_tags
+from ner.evaluation.surfaces import SurfaceCounts
+from ner.tasks import SpanTask
 
 GOLD = [["B-PER", "I-PER", "O", "B-LOC"], ["B-LOC", "O"]]
 PREDICTED = [["B-PER", "I-PER", "O", "B-PER"], ["O", "B-LOC"]]
@@ -32,6 +38,15 @@ macro         25.00   50.00  33.33        3
 weighted      16.67   33.33  22.22        3
 
 Token accuracy: 50.00
+
+Scoring conventions:
+                 precision  recall     F1  correct  incorrect  partial  missed  spurious
+seqeval default      33.33   33.33  33.33
+seqeval strict       33.33   33.33  33.33
+MUC strict           33.33   33.33  33.33        1          1        0       1         1
+MUC exact            66.67   66.67  66.67        2          0        0       1         1
+MUC partial          66.67   66.67  66.67        2          0        0       1         1
+MUC type             33.33   33.33  33.33        1          1        0       1         1
 
 Spans by gold label (row) and predicted label:
             LOC  PER  (missed)
@@ -104,7 +119,19 @@ def reports():
         unseen_accuracy=None,
         confusion={"a": {"a": 1, "b": 2}},
     )
-    return {"spans": spans, "one label": one, "several labels": several, "tokens": tokens}
+    gold = [Sentence(["Ada", "met", "Bob"], spans=[Span(0, 1, "PER")], document="d")]
+    found = [gold[0].predicted(Prediction((Span(0, 1, "PER"), Span(2, 3, "PER")), (0.9, 0.5)))]
+    whole = replace(
+        evaluate_sentences(gold, found, "dev", SurfaceCounts(gold)),
+        intervals=score_intervals(SpanTask(["O"], "BIO").count_units(gold, found), resamples=9),
+    )
+    return {
+        "spans": spans,
+        "spans with all parts": whole,
+        "one label": one,
+        "several labels": several,
+        "tokens": tokens,
+    }
 
 
 REPORTS = reports()
@@ -123,6 +150,14 @@ def test_a_report_comes_back_from_wherever_it_went(report):
     ):
         assert (back, type(back), hash(back)) == (report, type(report), hash(report))
         assert str(back) == str(report)
+
+
+def test_a_report_from_before_a_part_was_known_is_read():
+    facts = REPORTS["spans with all parts"].to_dict()
+    for part in ("conventions", "breakdowns", "intervals"):
+        del facts[part]
+    back = SpanReport.from_dict(facts)
+    assert (back.conventions, back.intervals, back.f1) == (None, None, 2 / 3)
 
 
 def test_a_report_is_shown_in_a_line():

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from ner.data.schemes import Span
 from ner.data.sentence import Prediction, Sentence
 from ner.errors import ConfigError
-from ner.evaluation.label_metrics import NONE
 from ner.evaluation.resampling import f1_scores
+from ner.evaluation.scores import NONE
 from ner.evaluation.span_metrics import f1
 from ner.evaluation.unit_counts import choose_unit, count_units
 from ner.tasks import SpanTask, TextTask, TokenTask

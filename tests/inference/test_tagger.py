@@ -446,3 +446,46 @@ def test_many_threads_and_coroutines_share_a_tagger(tiny_tagger):
         return await asyncio.gather(*calls)
 
     assert asyncio.run(all_of_them()) == expected
+
+
+def test_posteriors_are_those_of_all_taggings(tiny_tagger):
+    sentences = [Sentence(["Awa", "Badjie"]), Sentence(["Dakar"]), Sentence([])]
+    spans = [[(0, 2, "PER"), (0, 1, "LOC"), (0, 2, None), (1, 2, None)], [(0, 1, "LOC")], []]
+    found = tiny_tagger.posteriors(sentences, spans)
+    for sentence, each, numbers in zip(sentences[:2], spans, found, strict=False):
+        taggings = [s.prediction for s in tiny_tagger.nbest(sentence, k=1000)]
+        for (start, end, label), number in zip(each, numbers, strict=True):
+            expected = sum(
+                tagging.probability
+                for tagging in taggings
+                if (
+                    (start, end, label) in tagging.spans
+                    if label
+                    else all(s.end <= start or end <= s.start for s in tagging.spans)
+                )
+            )
+            assert number == pytest.approx(expected, abs=1e-6)
+    assert found[2] == ()
+
+
+def test_posteriors_of_the_best_spans_are_their_scores(tiny_tagger):
+    tagged = [tiny_tagger.tag(text) for text in TEXTS[:5]]
+    found = tiny_tagger.posteriors(tagged, [s.prediction.spans for s in tagged])
+    for sentence, numbers in zip(tagged, found, strict=True):
+        assert numbers == pytest.approx(sentence.prediction.scores, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        pytest.param((0, 3, "PER"), id="longer than the sentence"),
+        pytest.param((1, 1, "PER"), id="empty"),
+        pytest.param((0, 1, "XYZ"), id="an unknown label"),
+        pytest.param((0, 3, None), id="no label and too long"),
+    ],
+)
+def test_posteriors_of_impossible_spans_are_refused(tiny_tagger, span):
+    with pytest.raises(
+        DataError, match=r"spans\[1\]: must lie inside the 2 tokens and have one of"
+    ):
+        tiny_tagger.posteriors([Sentence(["a"]), Sentence(["Awa", "met"])], [[], [span]])

@@ -16,7 +16,7 @@ from ner.data.formats.registry import find_format
 from ner.data.lines import decode_lines, read_lines
 from ner.data.partial import allowed_labels, normalize_partial
 from ner.data.schemes import spans_from_tags
-from ner.data.sentence import Sentence
+from ner.data.sentence import Sentence, Source
 from ner.data.spans import Notes
 from ner.errors import ConfigError, DataError
 
@@ -54,15 +54,28 @@ class CorpusFile:
 
     def place(self, sentence: Sentence, token: int = 0) -> str:
         """Return the place of a token: its own line if it has one, else that of its sentence."""
-        if sentence.source is None:
-            return self.source
-        line = sentence.source.line + (token if self.format.name == "conll" else 0)
-        return f"{sentence.source.path}:{line}"
+        return token_place(sentence, token, self.format.name) or self.source
 
     def layout(self) -> Layout:
         """Return the columns with which the file was read, as far as the caller named them."""
         options = self.options
         return Layout(options.columns, options.tag_column, options.target)
+
+
+def token_place(sentence: Sentence, token: int, format_: str | None) -> str:
+    """Return the file and line of a token; "" if the source of its sentence is not known.
+
+    Args:
+        sentence: The sentence.
+        token: The index of the token.
+        format_: The format of the file. In `conll`, a token has a line of its own.
+    """
+    if sentence.source is None:
+        return ""
+    source = sentence.source
+    if format_ == "conll" and source.line:
+        source = Source(source.path, source.line + token)
+    return str(source)
 
 
 def read_corpus_file(

@@ -1,0 +1,66 @@
+"""`ner curve`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ner.cli.options import SEED, ConfigArgument, Json, SetOption
+from ner.cli.printing import print_json, print_lines
+from ner.extras import require_training
+
+
+def curve(
+    config: ConfigArgument = None,
+    fractions: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="NUMBERS",
+            help="Shares of the training sentences to train with, above 0 and at most 1, one after "
+            "the other. By default, they are 0.01 0.05 0.1 0.25 0.5 1.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(min=1, help="Number of trainings with each share, each on its own sample."),
+    ] = 3,
+    train: Annotated[
+        str | None, typer.Option("--train", help="Corpus from which samples are drawn.")
+    ] = None,
+    dev: Annotated[
+        str | None,
+        typer.Option(
+            help="Development corpus, on which all models are scored. By default, a tenth of the "
+            "training sentences is held out."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of the curve, which keeps finished trainings: the same command goes on "
+            "where it stopped. By default, it is runs/NAME-curve.",
+        ),
+    ] = None,
+    set_: SetOption = None,
+    seed: Annotated[int | None, SEED] = None,
+    as_json: Json = False,
+) -> None:
+    """Train on samples of a corpus, and tell what more sentences are worth."""
+    require_training()
+    from ner.config.loading import parse_setting
+    from ner.training.data_curve import FRACTIONS, train_curve
+
+    options = {"data.train": train, "data.dev": dev, "seed": seed}
+    given = {name: value for name, value in options.items() if value is not None}
+    found = train_curve(
+        config,
+        fractions=FRACTIONS if fractions is None else fractions,
+        seeds=seeds,
+        out=out,
+        set=dict(map(parse_setting, set_ or ())) | given,
+    )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print_lines(str(found))
