@@ -11,14 +11,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 
-from ner.errors import ConfigError, ModelFolderError
+from ner.errors import ModelFolderError
 from ner.locks import locked
 
 MANIFEST = "manifest.json"
@@ -26,10 +24,6 @@ Result = TypeVar("Result")
 
 # How often a folder is read that others replace at the same time.
 ATTEMPTS = 5
-
-# Bytes of a safetensors header at most; the library refuses longer ones.
-# Source: https://github.com/huggingface/safetensors, "Prevent DOS attacks"
-MAX_HEADER = 100_000_000
 
 # Bytes of a JSON file at most: a vocabulary of ten million words has less.
 MAX_JSON = 250_000_000
@@ -118,16 +112,6 @@ def together(folder: Path) -> Iterator[list[Path]]:
             for file in files:
                 remove(file)
             raise
-
-
-def check_new(target: Path) -> None:
-    """Refuse to write over a folder that holds something.
-
-    Raises:
-        ConfigError: That is so.
-    """
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise ConfigError(f"{target}: must be a new or empty folder. Got one that holds something.")
 
 
 def write_folder(folder: Path, manifest: Mapping[str, Any], write: Callable[[Path], None]) -> None:
@@ -390,7 +374,7 @@ def read_json(path: Path) -> Any:
     """
     text = read_text(path, MAX_JSON)
     try:
-        return json.loads(text, object_pairs_hook=_distinct)
+        return json.loads(text, object_pairs_hook=distinct_keys)
     except RecursionError:
         raise ValueError(f"{path.name}: must not be nested so deeply") from None
 
@@ -413,7 +397,12 @@ def read_text(path: Path, most: int = MAX_TEXT) -> str:
     return path.read_text(encoding="utf-8", errors="surrogatepass")
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build an object of JSON.
+
+    Raises:
+        ValueError: A key comes twice.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("a key must not occur twice")
@@ -441,50 +430,6 @@ def sha256(chunks: Iterable[bytes]) -> str:
     for chunk in chunks:
         digest.update(chunk)
     return digest.hexdigest()
-
-
-@dataclass(frozen=True)
-class SafetensorsHeader:
-    """The header of a safetensors file: the arrays in the file, and the place of each.
-
-    Args:
-        content: The header as it is in the file: eight bytes with the length of the JSON text, then
-            the text.
-
-    Source: https://github.com/huggingface/safetensors#format
-    """
-
-    content: bytes
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read the header of a file. It is not checked before `arrays` is asked for."""
-        with path.open("rb") as file:
-            length = file.read(8)
-            text = file.read(min(int.from_bytes(length, "little"), MAX_HEADER))
-        return cls(length + text)
-
-    @cached_property
-    def arrays(self) -> dict[str, Any]:
-        """The `dtype`, `shape` and `data_offsets` of each array, by its name.
-
-        Offsets are counted from the end of the header.
-
-        Raises:
-            ValueError: The header is damaged.
-        """
-        try:
-            found = json.loads(self.content[8:], object_pairs_hook=_distinct)
-        except RecursionError:
-            raise ValueError("the header must not be nested so deeply") from None
-        if type(found) is not dict:
-            raise ValueError("the header must hold arrays by name")
-        return found
-
-    @property
-    def digest(self) -> str:
-        """The SHA-256 of the header."""
-        return sha256([self.content])
 
 
 def _digest_of(content: Mapping[str, Any]) -> str:

@@ -101,3 +101,15 @@ def _describe(folder: Path) -> InstalledModel:
         size=folder_size(folder),
         licence=manifest.get("licence", ""),
     )
+
+
+def new_folder(path: str | Path) -> Path:
+    """Return the folder of a copy of a model, which holds nothing yet.
+
+    Raises:
+        ConfigError: It holds something, or is a file.
+    """
+    folder = Path(path)
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise ConfigError(f"{folder}: must be a new or empty folder. Got one that holds something.")
+    return folder

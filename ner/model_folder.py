@@ -24,7 +24,6 @@ from ner.features.int8_rows import SCALES, from_int8, split_weights
 from ner.features.vectors import VectorStore
 from ner.files import (
     MANIFEST,
-    check_new,
     is_file_name,
     read_json,
     read_manifest,
@@ -34,7 +33,7 @@ from ner.files import (
     write_json,
     write_text,
 )
-from ner.installed import model_folder
+from ner.installed import model_folder, new_folder
 from ner.manifest import CONFIG, FORMAT, FULL_FORMAT, MODEL, VOCABULARY_RULES
 from ner.schema import SchemaError
 from ner.tasks import TASKS, Task, read_task
@@ -348,8 +347,7 @@ def rename(path: str | Path, names: Mapping[str, str], out: str | Path) -> None:
             that of a label, or `out` holds something.
         ModelFolderError: The model cannot be read.
     """
-    folder, target = model_folder(path), Path(out)
-    check_new(target)
+    folder, target = model_folder(path), new_folder(out)
     model = load_model(folder)
     check_names(names, model.task)
     copy_with_labels(folder, _renamed(model, names), target)

@@ -17,7 +17,6 @@ from safetensors.numpy import load_file, save_file
 from ner import files
 from ner.errors import ModelFolderError
 from ner.files import (
-    SafetensorsHeader,
     file_sha256,
     read_json,
     read_manifest,
@@ -29,6 +28,7 @@ from ner.files import (
     write_folder,
     write_json,
 )
+from ner.safetensors_header import SafetensorsHeader
 
 
 def has_odd_names():

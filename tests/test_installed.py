@@ -12,6 +12,7 @@ import ner
 from ner.features.int8_rows import LEAST_NUMBERS
 from ner.files import read_json
 from ner.installed import DEFAULT, FOLDER, installed_models, model_folder
+from ner.safetensors_header import SafetensorsHeader
 
 ROOT = Path(__file__).parents[1]
 LARGEST = 8_000_000
@@ -101,7 +102,7 @@ def test_the_model_has_no_private_words(tagger):
 
 def test_the_model_is_stored_once():
     folder = FOLDER / "en"
-    header = ner.files.SafetensorsHeader.read(folder / "model.safetensors")
+    header = SafetensorsHeader.read(folder / "model.safetensors")
     for name, facts in header.arrays.items():
         if "weight" in name and len(facts.get("shape", ())) == 2:
             rows, columns = facts["shape"]

@@ -10,8 +10,9 @@ from ner.cli.config import config_app
 from ner.cli.curve import curve
 from ner.cli.data import data_app
 from ner.cli.doctor import doctor
+from ner.cli.eval import eval_command
 from ner.cli.hub import push
-from ner.cli.models import check, eval_command, export, info, models, rename
+from ner.cli.models import check, export, info, models, rename
 from ner.cli.printing import print_line
 from ner.cli.redact import redact
 from ner.cli.tag import classify, tag

@@ -1,4 +1,4 @@
-"""`ner eval`, `ner check`, `ner export`, `ner info`, `ner models` and `ner rename`."""
+"""`ner check`, `ner export`, `ner info`, `ner models` and `ner rename`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ner.choices import Scheme
 from ner.cli.options import (
     Columns,
     Json,
@@ -18,77 +17,14 @@ from ner.cli.options import (
     split_columns,
     with_options,
 )
-from ner.cli.printing import print_json, print_line, print_lines
+from ner.cli.printing import print_json, print_line
 from ner.errors import ConfigError
-from ner.extras import require, require_evaluation
+from ner.extras import require
 from ner.messages import ignore, tell
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
     from ner.inference.predictor import Predictor
-
-
-@with_options(reading=reading_gold, load=running)
-def eval_command(
-    *,
-    model: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="MODEL",
-            help="Model folder, such as runs/sample/model, an installed model, or hf://org/name on "
-            "the Hugging Face hub.",
-        ),
-    ] = None,
-    data: Annotated[
-        str | None, typer.Argument(metavar="FILE", help="Corpus with gold annotation.")
-    ] = None,
-    predictions: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="Column file to score without a model. Its last two columns are gold and "
-            "predicted tags.",
-        ),
-    ] = None,
-    scheme: Annotated[
-        Scheme | None,
-        typer.Option(
-            help="Tag scheme of --predictions in strict mode. By default, it is inferred."
-        ),
-    ] = None,
-    as_json: Json = False,
-    reading: "ReadOptions",
-    load: "Callable[[str], Predictor]",
-) -> None:
-    """Compare predictions of a model, or those in a file, with gold annotation."""
-    require_evaluation()
-    if predictions is not None:
-        if (model, reading.columns, reading.format) != (None, None, None):
-            raise ConfigError(
-                "ner eval: --predictions FILE takes no MODEL, no --columns and no --format."
-            )
-        if reading.problems is not None:
-            raise ConfigError(
-                "ner eval: --predictions FILE is scored as a whole; --on-error skip is not for it."
-            )
-        from ner.data.lines import read_lines
-        from ner.evaluation.predicted_file import score_predictions
-
-        lines = read_lines(predictions, reading.encoding, max_line=reading.max_line)
-        report = score_predictions(lines, predictions, scheme=scheme)
-    elif model is None or data is None:
-        raise ConfigError("ner eval: MODEL and FILE are required, or --predictions FILE.")
-    elif scheme is not None:
-        raise ConfigError("ner eval: --scheme is for --predictions; a model has its own scheme.")
-    else:
-        from ner.inference.evaluate import evaluate
-
-        report = evaluate(load(model), data, reading, notify=tell)
-        list_skipped(reading.problems)
-    if as_json:
-        print_json(report.to_dict())
-        return
-    print_lines(str(report))
 
 
 @with_options(reading=reading_gold, load=running)

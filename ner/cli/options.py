@@ -386,15 +386,20 @@ def error_list(on_error: OnError) -> list[DataError] | None:
     return [] if on_error == "skip" else None
 
 
-def refuse_own_input(source: str, out: str) -> None:
+def refuse_own_input(source: str, out: str, name: str = "OUT") -> None:
     """Refuse to write over the file that is read.
+
+    Args:
+        source: The file that is read.
+        out: The file to write.
+        name: What messages call the file to write.
 
     Raises:
         ConfigError: The output is the input.
     """
     with suppress(OSError, ValueError):  # one of them is no file
         if Path(source).is_file() and Path(source).samefile(out):
-            raise ConfigError(f"OUT: must be another file than the input. Got {out!r}.")
+            raise ConfigError(f"{name}: must be another file than the input. Got {out!r}.")
 
 
 def list_skipped(problems: Sequence[DataError] | None) -> None:

@@ -50,10 +50,10 @@ def calibrate(
     load: "Callable[[str], Predictor]",
 ) -> None:
     """Copy a model with scores that are as often right on a corpus as they say."""
-    from ner.files import check_new
     from ner.inference.recalibration import calibrate
+    from ner.installed import new_folder
 
-    check_new(out)
+    new_folder(out)
     found = calibrate(load(model), data, out, reading, notify=tell)
     list_skipped(reading.problems)
     if as_json:

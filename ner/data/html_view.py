@@ -5,6 +5,8 @@ an entity when the pointer rests on it. Colours follow the preference for light 
 a contrast of at least 4.5 to 1 on all of them, which is the level AA of WCAG 2.
 """
 
+import base64
+import hashlib
 import html
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -45,7 +47,7 @@ STYLE = """\
 .ner i { border-radius: .2em; background: hsl(var(--shade) / var(--weight)); font-style: normal; }
 """
 
-# Nothing on a page may run or be fetched, whatever a text holds.
+# Nothing on a page may be fetched or run, whatever a text holds; a script of our own has a digest.
 PAGE_HEAD = """\
 <!DOCTYPE html>
 <html lang="en">
@@ -54,16 +56,20 @@ PAGE_HEAD = """\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" \
-content="default-src 'none'; style-src 'unsafe-inline'">
+content="default-src 'none'; style-src 'unsafe-inline'{script_source}">
 <title>{title}</title>
 <style>
-{style}body.ner {{ max-width: 46em; margin: 0 auto; padding: 1em 0; }}
-body.ner h1 {{ margin: 0; padding: 0 .8em; font-size: 1.25em; }}
-section + section {{ border-top: 1px solid var(--line); }}
-</style>
+{style}</style>
 </head>
 <body class="ner">
 <h1>{title}</h1>"""
+
+# The style of pages that hold annotated texts alone.
+TEXTS_STYLE = """\
+body.ner { max-width: 46em; margin: 0 auto; padding: 1em 0; }
+body.ner h1 { margin: 0; padding: 0 .8em; font-size: 1.25em; }
+section + section { border-top: 1px solid var(--line); }
+"""
 
 PAGE_TAIL = """\
 </body>
@@ -92,11 +98,36 @@ class Hues:
         return self._known[label]
 
 
-def html_page(sections: Iterable[str], title: str = "Annotated text") -> Iterator[str]:
-    """Yield the lines of a whole page with sections of `sentence_html`."""
-    yield PAGE_HEAD.format(title=escape(title), style=STYLE)
+def html_page(
+    sections: Iterable[str],
+    title: str = "Annotated text",
+    *,
+    style: str = TEXTS_STYLE,
+    script: str = "",
+) -> Iterator[str]:
+    """Yield the lines of a whole page.
+
+    Args:
+        sections: What is on the page, such as sections of `sentence_html`.
+        title: The title and heading.
+        style: What is added to the style of marked texts.
+        script: A script to run after the page is read; nothing else on the page can run.
+    """
+    yield PAGE_HEAD.format(
+        title=escape(title),
+        style=STYLE + style,
+        script_source=f"; script-src '{_digest(script)}'" if script else "",
+    )
     yield from sections
+    if script:
+        yield f"<script>{script}</script>"
     yield PAGE_TAIL
+
+
+def _digest(script: str) -> str:
+    """Return the digest of a script, as a content security policy writes it."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
 
 
 def fragment(sentence: Sentence) -> str:

@@ -162,7 +162,7 @@ class Comparison:
         yield "  better: percent of the samples in which the difference is positive."
         how = "all swaps" if all(pair.exact for pair in self.pairs) else drawn
         yield f"p: paired approximate randomisation ({how}); p boot.: paired bootstrap;"
-        yield f"  Holm: the probability before it, corrected for {len(self.pairs)} comparisons."
+        yield "  Holm: the probability before it, corrected for the number of pairs."
 
     @property
     def _has_seeds(self) -> bool:

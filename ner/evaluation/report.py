@@ -12,6 +12,7 @@ from ner.evaluation.calibration import BINS, Calibration
 from ner.evaluation.conventions import Conventions
 from ner.evaluation.intervals import ScoreIntervals
 from ner.evaluation.scores import AVERAGES, Scores, score_table, table
+from ner.evaluation.span_calibration import SpanCalibration
 
 
 def freeze(report: "Report", *names: str) -> None:
@@ -35,6 +36,7 @@ PARTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "conventions": Conventions.from_dict,
     "breakdowns": Breakdowns.from_dict,
     "intervals": ScoreIntervals.from_dict,
+    "reliability": SpanCalibration.from_dict,
 }
 
 
@@ -84,6 +86,8 @@ class SpanReport:
         conventions: The scores by the conventions of MUC and SemEval; None in strict mode.
         breakdowns: The scores of groups of spans; None where the sentences are not known.
         intervals: How far the scores would vary with other texts; None likewise.
+        reliability: How often the scores of predictions are right; None where there are no scores.
+        calibration: How these scores were calibrated; None if that is not known.
     """
 
     name: str
@@ -102,6 +106,8 @@ class SpanReport:
     conventions: Conventions | None = None
     breakdowns: Breakdowns | None = None
     intervals: ScoreIntervals | None = None
+    reliability: SpanCalibration | None = None
+    calibration: Calibration | None = None
 
     metric: ClassVar[str] = "f1"
 
@@ -161,12 +167,19 @@ class SpanReport:
         ]
         if self.intervals is not None:
             blocks[-1] += f"\n{self.intervals.line()}"
+        if self.calibration is not None:
+            blocks[-1] += f"\n{self.calibration}"
         if self.conventions is not None:
             others = {"seqeval default": self.micro, "seqeval strict": self.strict}
             blocks.append(f"Scoring conventions:\n{self.conventions.beside(others)}")
         if self.confusion:
             blocks.append(f"Spans by gold label (row) and predicted label:\n{self._confusion()}")
         return "\n\n".join(blocks)
+
+    def details(self) -> str:
+        """Write tables of everything that is not in the table of the report itself."""
+        parts = (self.intervals, self.breakdowns, self.reliability)
+        return "\n\n".join(str(part) for part in parts if part is not None)
 
     def _modes(self) -> str:
         strict = f"strict mode (scheme {self.scheme})"
@@ -282,6 +295,10 @@ class LabelReport:
             lines.append(self.intervals.line())
         head = f"{self.name or 'Evaluation'}: {self._size()}"
         return "\n\n".join([head, score_table(self.per_label, averages), "\n".join(lines)])
+
+    def details(self) -> str:
+        """Write the intervals of all scores, if they are known."""
+        return "" if self.intervals is None else str(self.intervals)
 
     def _size(self) -> str:
         return f"{self.sentences} sentences"

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from ner.errors import ConfigError
 from ner.features.int8_rows import SCALES
-from ner.files import SafetensorsHeader
 from ner.inference.onnx_runtime import WEIGHTS_KEY
 from ner.model_folder import WEIGHTS
+from ner.safetensors_header import SafetensorsHeader
 
 # From 2022 and 2021: as old as the operators allow, so that any ONNX Runtime since 1.12 reads them.
 OPSET, IR_VERSION = 17, 8

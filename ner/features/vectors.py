@@ -24,7 +24,8 @@ from ner.features.vector_files import (
     opened_vectors,
     peeked,
 )
-from ner.files import MAPPED_FROM, SafetensorsHeader, replacing
+from ner.files import MAPPED_FROM, replacing
+from ner.safetensors_header import SafetensorsHeader
 
 # The most bytes of a word in a binary file.
 LONGEST_WORD = 1 << 16

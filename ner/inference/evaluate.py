@@ -10,8 +10,11 @@ from ner.data.formats.read import CorpusSource, file_digest, read_sentences, sou
 from ner.data.overlap import SentenceSample, shared_warning
 from ner.data.sentence import Sentence
 from ner.data.spans import Notes
+from ner.evaluation.error_report.write import write_errors
+from ner.evaluation.errors import span_errors
 from ner.evaluation.intervals import score_intervals
-from ner.evaluation.report import Report
+from ner.evaluation.report import Report, SpanReport
+from ner.evaluation.surfaces import SurfaceCounts
 from ner.inference.predictor import Predictor
 from ner.inference.reading import options_for
 from ner.messages import Notify, tell
@@ -53,6 +56,9 @@ def evaluate(
     options: ReadOptions | None = None,
     *,
     name: str | None = None,
+    html: str | Path | None = None,
+    errors: str | Path | None = None,
+    train: CorpusSource | None = None,
     notify: Notify | None = None,
     **changes: Unpack[ReadKeywords],
 ) -> Report:
@@ -64,6 +70,11 @@ def evaluate(
         options: How the data are read. What it leaves open, such as the names of columns, is as in
             training.
         name: The name of the data, for the report; by default that of the file.
+        html: Where to write the error report, a page for a browser.
+        errors: Where to write all errors as JSON lines.
+        train: The training data, read as the data are. The report then has the scores of names that
+            they hold and of others, and the error report says how often they hold each name, and
+            with which labels.
         notify: Called with a line for everything that a user should know: how the data are read,
             whether they are the training data, and which of their labels the model lacks. By
             default, the log gets these lines, but for warnings of reading, which Python shows.
@@ -71,24 +82,68 @@ def evaluate(
 
     Raises:
         DataError: The data cannot be read, or are not annotated.
+        TaskError: An error report is asked for, but a text may have several labels.
     """
     if not isinstance(model, Predictor):
         raise TypeError(f"model: must come from load() or train(). Got {model!r}.")
     given = (options or ReadOptions()).updated(**changes)
-    chosen = options_for(model, data, given, split="test", notify=notify or tell)
+    training = None
+    if train is not None:
+        sentences = _read(model, train, given, "train", notify)
+        training = SurfaceCounts(model.task.with_spans(sentences))
+    gold = _read(model, data, given, "test", notify)
+    warn_of_data(model, data, gold, notify or tell)
+    predicted = model.tag_sentences(gold)
+    words = model.featurizer.words.known(token for s in gold for token in s.tokens)
+    report = evaluate_predictions(
+        model.task,
+        gold,
+        predicted,
+        name or (Path(data).name if isinstance(data, str | Path) else "sentences"),
+        Known(words, training),
+    )
+    reliability = model.reliability(gold, predicted)
+    if isinstance(report, SpanReport):
+        report = replace(report, reliability=reliability)
+    if html is not None or errors is not None:
+        with_spans = model.task.with_spans
+        found = span_errors(with_spans(gold), with_spans(predicted), gold_scores(model, gold))
+        write_errors(report, found, html=html, errors=errors, training=training)
+    return report
+
+
+def gold_scores(model: Predictor, gold: Sequence[Sentence]) -> list[tuple[float, ...]] | None:
+    """Compute the probability of each gold span, as `score` is that of a predicted span.
+
+    Args:
+        model: The model.
+        gold: Sentences with `spans`. A span whose label the model does not know has 0.
+
+    Returns:
+        The probabilities of the spans of each sentence; None if the model finds no spans.
+    """
+    if not model.task.finds_spans:
+        return None
+    known = [[span for span in s.spans or () if span.label in model.labels] for s in gold]
+    pairs = zip(known, model.posteriors(gold, known), strict=True)
+    found = [dict(zip(spans, scores, strict=True)) for spans, scores in pairs]
+    return [
+        tuple(scores.get(span, 0.0) for span in sentence.spans or ())
+        for sentence, scores in zip(gold, found, strict=True)
+    ]
+
+
+def _read(
+    model: Predictor, data: CorpusSource, given: ReadOptions, split: str, notify: Notify | None
+) -> list[Sentence]:
+    """Read annotated sentences as the training corpus of a model was read."""
+    chosen = options_for(model, data, given, split=split, notify=notify or tell)
     notes = chosen.notes or (None if notify is None else Notes())
-    gold = read_sentences(data, chosen.updated(notes=notes))
+    sentences = read_sentences(data, chosen.updated(notes=notes))
     if notify is not None:
         for line in notes.summary(source_name(data)) if notes else ():
             notify(line)
-    warn_of_data(model, data, gold, notify or tell)
-    return evaluate_predictions(
-        model.task,
-        gold,
-        model.tag_sentences(gold),
-        name or (Path(data).name if isinstance(data, str | Path) else "sentences"),
-        Known(model.featurizer.words.known(token for s in gold for token in s.tokens)),
-    )
+    return list(sentences)
 
 
 def warn_of_data(

@@ -24,9 +24,10 @@ from ner.cores import count_cores
 from ner.crf.forward_backward import Edges
 from ner.errors import ConfigError, ModelFolderError
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
-from ner.files import MAPPED_FROM, SafetensorsHeader, utf8_path
+from ner.files import MAPPED_FROM, utf8_path
 from ner.inference.graph_check import check_graph, outside_names
 from ner.model_folder import GRAPHS, WEIGHTS, WORDS_GRAPH, StoredWeights
+from ner.safetensors_header import SafetensorsHeader
 from ner.tasks import Task
 from ner.tasks.base import HeadName
 

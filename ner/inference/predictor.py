@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, overload
 
 from ner.choices import Precision, RuntimeName
+from ner.crf.span_lattice import Range
 from ner.data.attention_view import token_weights
 from ner.data.frozen_dict import FrozenDict, plain
 from ner.data.lines import listed, short
@@ -16,6 +17,7 @@ from ner.data.sentence_splitter import FindStarts, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
 from ner.errors import TaskError
 from ner.evaluation.calibration import Calibration
+from ner.evaluation.span_calibration import SpanCalibration
 from ner.features.document_context import windows_with_context
 from ner.features.featurizer import Featurizer
 from ner.inference.batching import BATCH_TOKENS, BatchRunner
@@ -297,6 +299,30 @@ class Predictor:
             TaskError: The model is no `Tagger`.
         """
         raise self.task_error("nbest()")
+
+    def posteriors(
+        self, sentences: Sequence[Sentence], spans: Sequence[Sequence[Range]]
+    ) -> list[tuple[float, ...]]:
+        """Compute the probability of any spans, see `Tagger.posteriors`.
+
+        Raises:
+            TaskError: The model is no `Tagger`.
+        """
+        raise self.task_error("posteriors")
+
+    def reliability(
+        self, gold: Sequence[Sentence], predicted: Sequence[PredictedSentence]
+    ) -> SpanCalibration | None:
+        """Compare the scores of predictions with how often they are right.
+
+        Args:
+            gold: Annotated sentences.
+            predicted: What the model predicts for them, in the same order.
+
+        Returns:
+            The comparison; None for a model that finds no spans.
+        """
+        return None
 
     def classify(self, text: str) -> Classification:
         """Label a raw text, see `TextClassifier.classify`.

@@ -8,10 +8,10 @@ from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import CorpusSource, source_name
 from ner.errors import ConfigError, DataError
 from ner.evaluation.calibration import Calibration
-from ner.files import check_new
 from ner.inference.evaluate import warn_of_data
 from ner.inference.predictor import Predictor
 from ner.inference.reading import read_annotated
+from ner.installed import new_folder
 from ner.messages import Notify, tell
 from ner.model_folder import copy_with_labels, load_model
 
@@ -47,8 +47,7 @@ def calibrate(
         DataError: The data cannot be read, are not annotated, or have no label of the model.
         ModelFolderError: The folder was changed since the model was read.
     """
-    target = Path(out)
-    check_new(target)
+    target = new_folder(out)
     if model.origin is None:
         raise ConfigError("model: must come from a folder, by ner.load(). Got one in memory.")
     sentences = read_annotated(model, data, options, notify=notify, **changes)

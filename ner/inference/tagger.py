@@ -18,7 +18,11 @@ from ner.data.sentence import Entity, PredictedSentence, Prediction, Sentence
 from ner.data.sentence_splitter import FindStarts, cut_sentence, join_predictions
 from ner.errors import DataError
 from ner.evaluation.calibration import Calibration
-from ner.evaluation.span_calibration import entity_decisions
+from ner.evaluation.span_calibration import (
+    SpanCalibration,
+    entity_decisions,
+    span_calibration,
+)
 from ner.features.arrays import OutputArrays
 from ner.inference.calibrating import fit_temperature
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
@@ -175,6 +179,17 @@ class Tagger(Predictor):
             self.lattice.span_posteriors(emissions[None], np.array([len(emissions)]), [each])[0]
             for emissions, each in zip(scores, spans, strict=True)
         ]
+
+    def reliability(
+        self, gold: Sequence[Sentence], predicted: Sequence[PredictedSentence]
+    ) -> SpanCalibration:
+        """Compare the scores of entities, and of the tags of tokens, with how often they are right.
+
+        Args:
+            gold: Annotated sentences.
+            predicted: What the model predicts for them, in the same order.
+        """
+        return span_calibration(gold, predicted, self.tag_scores(gold), self.task.scheme)
 
     def tag_scores(self, sentences: Iterable[Sentence]) -> list[tuple[float, ...]]:
         """Compute the probability of the predicted tag of each token, O among them.

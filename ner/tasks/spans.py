@@ -65,6 +65,7 @@ class SpanTask:
     noun: ClassVar[str] = "tagger"
     does: ClassVar[str] = "finds spans"
     is_per_token: ClassVar[bool] = True
+    finds_spans: ClassVar[bool] = True
     head: ClassVar[HeadName] = "tags"
     own_settings: ClassVar[tuple[str, ...]] = (
         "head.scheme",
@@ -268,6 +269,10 @@ class SpanTask:
             counts.update(span.label for span in sentence.spans or ())
             counts.update(allowed_labels(sentence.allowed or ()))
         return counts
+
+    def with_spans(self, sentences: Iterable[Sentence]) -> list[Sentence]:
+        """Return the sentences as they are."""
+        return list(sentences)
 
     def baseline(self, train: Iterable[Sentence]) -> Callable[[Sentence], Sentence]:
         """Learn the names in the training sentences by heart."""

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from ner.choices import Unit
 from ner.crf.forward_backward import Edges
+from ner.data.schemes import Span
 from ner.data.sentence import PredictedSentence, Prediction, Sentence
-from ner.errors import DataError
+from ner.errors import DataError, TaskError
 from ner.evaluation.baselines import CommonClass
 from ner.evaluation.calibration import label_probabilities
 from ner.evaluation.label_metrics import evaluate_classes, score_classes
@@ -47,6 +48,7 @@ class TextTask:
     noun: ClassVar[str] = "classifier"
     does: ClassVar[str] = "labels whole texts"
     is_per_token: ClassVar[bool] = False
+    finds_spans: ClassVar[bool] = False
     head: ClassVar[HeadName] = "classes"
     own_settings: ClassVar[tuple[str, ...]] = (
         "head.multi_label",
@@ -221,6 +223,27 @@ class TextTask:
         """Count the gold labels of texts."""
         return Counter(label for s in sentences for label in s.labels or ())
 
+    def with_spans(self, sentences: Iterable[Sentence]) -> list[Sentence]:
+        """Return sentences in which the whole text is a span with its label.
+
+        Raises:
+            TaskError: A text may have several labels.
+        """
+        if self.multi_label:
+            raise TaskError(
+                "error report: the model must give each text one label. Got one that may give "
+                "several. Evaluate it without --html and --errors."
+            )
+        return [self._with_span(sentence) for sentence in sentences]
+
+    def _with_span(self, sentence: Sentence) -> Sentence:
+        found, length = sentence.prediction, len(sentence)
+        changes: dict[str, Any] = {"spans": _text_span(sentence.labels or (), length)}
+        if found is not None:
+            scores = [found.probabilities[label] for label in found.labels or () if length]
+            changes["prediction"] = Prediction(_text_span(found.labels or (), length), scores)
+        return sentence.replace(**changes)
+
     def baseline(self, train: Iterable[Sentence]) -> Callable[[Sentence], Sentence]:
         """Learn to predict the most frequent label, whatever the text."""
         return CommonClass(train).tag
@@ -230,6 +253,11 @@ class TextTask:
         return label_probabilities(
             logits, temperature=self.temperature, multi_label=self.multi_label
         )
+
+
+def _text_span(labels: Iterable[str], length: int) -> list[Span]:
+    """Return the label of a text of some tokens as a span of all of them."""
+    return [Span(0, length, label) for label in labels if length]
 
 
 def _decode(

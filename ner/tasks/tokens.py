@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ner.choices import Unit
 from ner.crf.forward_backward import Edges, Scores
 from ner.crf.lattice import TagLattice
+from ner.data.schemes import Span
 from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import ConfigError, DataError
 from ner.evaluation.baselines import LabelDictionary
@@ -54,6 +55,7 @@ class TokenTask:
     noun: ClassVar[str] = "tagger"
     does: ClassVar[str] = "labels tokens"
     is_per_token: ClassVar[bool] = True
+    finds_spans: ClassVar[bool] = False
     head: ClassVar[HeadName] = "tags"
     own_settings: ClassVar[tuple[str, ...]] = (
         "data.target",
@@ -233,9 +235,25 @@ class TokenTask:
         """Count the gold labels of tokens."""
         return Counter(label for s in sentences for label in s.columns[self.column])
 
+    def with_spans(self, sentences: Iterable[Sentence]) -> list[Sentence]:
+        """Return sentences in which each token is a span with its label."""
+        return [self._with_spans(sentence) for sentence in sentences]
+
+    def _with_spans(self, sentence: Sentence) -> Sentence:
+        changes: dict[str, Any] = {"spans": _token_spans(sentence.columns[self.column])}
+        if sentence.prediction is not None:
+            spans = _token_spans(sentence.prediction.columns[self.column])
+            scores = sentence.prediction.column_scores.get(self.column, ())
+            changes["prediction"] = Prediction(spans, scores)
+        return sentence.replace(**changes)
+
     def baseline(self, train: Iterable[Sentence]) -> Callable[[Sentence], Sentence]:
         """Learn the most frequent label of each word."""
         return LabelDictionary(train, self.column).tag
+
+
+def _token_spans(labels: Iterable[str]) -> tuple[Span, ...]:
+    return tuple(Span(i, i + 1, label) for i, label in enumerate(labels))
 
 
 def _decode(

@@ -116,10 +116,11 @@ class DataCurve:
         between = ""
         if found.interval is not None:
             low, high = (f"{100 * gain:+.2f}" for gain in found.interval)
-            between = f" ({low} to {high} in 95 % of refits to resampled runs)"
+            between = f" (95 % of refits to resampled runs: {low} to {high})"
         lines = [
             f"Forecast for twice the sentences, {found.sentences:,}: {name} "
-            f"{100 * found.score:.2f}, which is {100 * found.gain:+.2f}{between}.",
+            f"{100 * found.score:.2f}, after {100 * (found.score - found.gain):.2f} on the same "
+            f"curve: {100 * found.gain:+.2f}{between}.",
             f"It extends the curve error = {law.floor:.4f} + {law.factor:.4g} * "
             f"sentences^-{law.power:.3f}, and holds only as far as the curve goes on like that.",
         ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ner.config.loading import Config, to_toml
 from ner.evaluation.calibration import Calibration
-from ner.evaluation.report import LabelReport, Report
+from ner.evaluation.report import Report
 from ner.evaluation.scores import METRIC_NAMES
 from ner.exporting.model import save_exported
 from ner.files import remove, write_json
@@ -132,9 +132,8 @@ def evaluate_splits(
         if gold:
             title = f"{split} ({corpus.record[split]['source']})"
             reports[split] = evaluate(predictor, gold, name=title, notify=ignore)
-    dev = reports["dev"]
-    if calibration is not None and isinstance(dev, LabelReport):
-        reports["dev"] = replace(dev, calibration=calibration)
+    if calibration is not None:
+        reports["dev"] = replace(reports["dev"], calibration=calibration)
     return reports
 
 

@@ -22,8 +22,8 @@ from ner.errors import ConfigError, DataError
 from ner.evaluation.scores import table
 from ner.evaluation.suspects import Judgement, Posterior, Suspect, rank_suspects, text_of
 from ner.inference.predictor import Predictor
-from ner.inference.tagger import Tagger
 from ner.messages import Notify, tell
+from ner.tasks import make_task
 from ner.training.kept_results import KeptResults, training_key
 from ner.training.sentence_weights import read_weights_of
 from ner.training.settings import FEWEST_STEPS
@@ -143,12 +143,12 @@ def find_suspects(
         notify: Called with a line for everything that a user should know.
 
     Raises:
-        ConfigError: A setting is wrong, or the task is not `ner`.
+        ConfigError: A setting is wrong, or the task finds no spans.
         DataError: The corpus cannot be read, or is too small.
     """
     chosen = read_config(config, set)
-    if chosen.task != "ner":
-        raise ConfigError(f"task: must be ner, to find suspects. Got {chosen.task}.")
+    if not make_task(chosen.model_dump()).finds_spans:
+        raise ConfigError(f"task: must find spans, to find suspects. Got {chosen.task}.")
     if rounds < 1:
         raise ConfigError(f"--rounds: must be at least 1. Got {rounds}.")
     reader = training_reader(chosen, sources or {}, notify)
@@ -241,7 +241,7 @@ class CrossCheck:
         self, kept: KeptResults, train: Sequence[int], held: Sequence[int], seed: int
     ) -> dict[str, Any]:
         factors = None if self.factors is None else [self.factors[i] for i in train]
-        # The held part is the development data: it chooses the epoch, and nothing else.
+        # The held part is the development data: it chooses the epoch and the temperature.
         splits = {
             "train": [self.sentences[i] for i in train],
             "dev": [self.sentences[i] for i in held],
@@ -260,7 +260,6 @@ class CrossCheck:
 
 def judge_sentences(model: Predictor, gold: Sequence[Sentence]) -> list[dict[str, Any]]:
     """Return what a model says about the annotation of each sentence, as JSON can hold it."""
-    assert isinstance(model, Tagger)
     predicted = [tuple(s.prediction.spans or ()) for s in model.tag_sentences(gold)]
     asked = [
         [span for span in dict.fromkeys((*(s.spans or ()), *found)) if span.label in model.labels]

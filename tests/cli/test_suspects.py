@@ -46,7 +46,10 @@ def test_suspects_are_listed_and_written_and_training_reads_their_weights(run):
         pytest.param([], 2, "data.train: a file, a folder, hub:NAME or sample:train", id="none"),
         pytest.param(["--train", "no.conll"], 1, "no.conll: no such file", id="no such file"),
         pytest.param(
-            ["--train", "a.conll", "--set", "task=classify"], 2, "task: must be ner", id="a task"
+            ["--train", "a.conll", "--set", "task=classify"],
+            2,
+            "task: must find spans",
+            id="another task",
         ),
         pytest.param(["--train", "a.conll", "--config", "x.toml"], 2, "x.toml", id="no config"),
     ],

@@ -156,8 +156,10 @@ def quick(words):
     """Add what makes a training short."""
     if words[:2] == ["python", "scripts/forecast.py"] and "--model" not in words:
         return [*words, "--epochs", "1", "--seeds", "1"]
-    is_training = words[1] in ("train", "curve") or words[1:3] == ["data", "suspects"]
-    if words[0] != "ner" or not is_training or "--resume" in words:
+    starts = (["ner", "train"], ["ner", "curve"], ["ner", "data", "suspects"])
+    script = ["python", "scripts/benchmark/suspects.py"]
+    is_training = any(words[: len(start)] == start for start in (*starts, script))
+    if not is_training or "--resume" in words:
         return words
     # A model that is trained further keeps its sizes.
     names = ["training.epochs"] if "--init" in words else QUICK

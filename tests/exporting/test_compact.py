@@ -14,6 +14,7 @@ from ner.features.vectors import VectorStore
 from ner.inference.onnx_runtime import OnnxRuntime
 from ner.model_folder import MODEL_GRAPH, WEIGHTS, load_model, save_model
 from ner.nn.runtime import TorchRuntime, load_network
+from ner.safetensors_header import SafetensorsHeader
 from tests.exporting.test_export import CASES, make_model, store
 from tests.networks import case_name
 
@@ -170,7 +171,7 @@ def test_no_second_copy_of_a_matrix_is_written(sample_model, tmp_path):
     graph = onnx.load(tmp_path / "m" / MODEL_GRAPH, load_external_data=False).graph
     inside = {t.name: np.prod(t.dims) for t in graph.initializer if not t.external_data}
     assert max(inside.values()) < 1024
-    header = ner.files.SafetensorsHeader.read(tmp_path / "m" / WEIGHTS)
+    header = SafetensorsHeader.read(tmp_path / "m" / WEIGHTS)
     large = [
         a
         for a in header.arrays.values()

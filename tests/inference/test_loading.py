@@ -198,6 +198,8 @@ TASKS = {
         ),
         ("texts", lambda m: m.nbest("a"), "nbest(): not for {texts}. Call classify()."),
         ("tokens", lambda m: m.nbest("a"), "nbest(): not for {tokens}. Call tag()."),
+        ("texts", lambda m: m.posteriors([], []), "posteriors: not for {texts}."),
+        ("tokens", lambda m: m.posteriors([], []), "posteriors: not for {tokens}."),
         ("tokens", lambda m: m.classify("a"), "classify(): not for {tokens}. Call tag()."),
         ("spans", lambda m: m.classify("a"), "classify(): not for {spans}. Call tag()."),
         (
@@ -223,6 +225,8 @@ TASKS = {
         "tag_tokens, texts",
         "nbest, texts",
         "nbest, tokens",
+        "posteriors, texts",
+        "posteriors, tokens",
         "classify, tokens",
         "classify, spans",
         "classify_tokens, spans",

@@ -649,6 +649,32 @@ def test_a_few_lines_of_labels_and_texts_need_no_format(run, folder, tmp_path):
     assert err.startswith("few.txt: read as labels.\n")
 
 
+def test_wrong_labels_of_texts_have_an_error_report(run, folder, tmp_path):
+    (tmp_path / "few.txt").write_text("city In Rome\nfruit Rome has many old streets\n")
+    options = ("--html", "x.html", "--errors", "x.jsonl", "--train", "few.txt")
+    code, out, _ = run("eval", folder, "few.txt", *options)
+    assert (code, "Accuracy: 50.00" in out) == (0, True)
+    (error,) = map(json.loads, (tmp_path / "x.jsonl").read_text().splitlines())
+    assert (error["class"], error["sentence"]) == ("type", 1)
+    assert [error[side][0]["label"] for side in ("gold", "predicted")] == ["fruit", "city"]
+    assert error["training"] == {
+        "Rome has many old streets": {"labels": {"fruit": 1}, "outside": 0}
+    }
+    assert "fruit as city" in (tmp_path / "x.html").read_text()
+
+
+def test_several_labels_of_texts_have_no_error_report(run, runs, tmp_path):
+    (tmp_path / "few.jsonl").write_text('{"text": "A red apple", "labels": ["red"]}\n')
+    model = runs("several-labels") / "model"
+    assert run("eval", model, "few.jsonl", "--html", "x.html") == (
+        1,
+        "",
+        "error report: the model must give each text one label. Got one that may give several. "
+        "Evaluate it without --html and --errors.\n",
+    )
+    assert not (tmp_path / "x.html").exists()
+
+
 def test_training_from_the_command_line_needs_the_task_alone(run, tmp_path):
     (tmp_path / "train.txt").write_text("\n".join(write_labelled_lines(read() * 2)) + "\n")
     small = [f"{s}.{k}={json.dumps(v)}" for s, section in TINY.items() for k, v in section.items()]

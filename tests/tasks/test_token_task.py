@@ -272,6 +272,18 @@ def test_a_column_model_is_looked_at_and_evaluated(run, tmp_path, capsys):
     assert (facts["task"], facts["column"]) == ("tag", "pos")
 
 
+def test_wrong_labels_of_tokens_have_an_error_report(run, tmp_path, capsys):
+    out, _, _ = run
+    path, page, lines = (tmp_path / name for name in ("gold.conll", "x.html", "x.jsonl"))
+    path.write_text("Ada NOUN\nstops NOUN\n")
+    options = ("--html", page, "--errors", lines, "--train", path)
+    assert command(capsys, "eval", out / "model", path, *options)[0] == 0
+    (error,) = map(json.loads, lines.read_text().splitlines())
+    assert [error[side][0]["label"] for side in ("gold", "predicted")] == ["NOUN", "VERB"]
+    assert error["training"] == {"stops": {"labels": {"NOUN": 1}, "outside": 0}}
+    assert "stops: 1 NOUN in training" in page.read_text()
+
+
 def test_a_column_is_learnt_from_the_command_line(tmp_path, capsys):
     path = tmp_path / "train.conll"
     path.write_text("Ada NOUN\nstops VERB\n\nBob NOUN\nstops VERB\n\n")

@@ -214,7 +214,7 @@ def test_a_curve_says_what_twice_the_sentences_are_worth():
     text = str(DataCurve(points, "f1", "a dictionary", outlook))
     rows = [line.split() for line in text.splitlines()]
     assert rows[1] == ["0.5", "1,000", "81.00", "±", "1.41", "50.00", "4"]
-    assert "twice the sentences, 4,000: F1 91.80, which is +1.31 (+1.00 to +1.62 in 95 %" in text
+    assert "twice the sentences, 4,000: F1 91.80, after 90.49 on the same curve: +1.31" in text
     assert "error = 0.0500 + 2 * sentences^-0.500" in text
     assert "says 88.00 for it; 90.00 was measured." in text
     text = str(DataCurve(points, "f1", "a dictionary", None))

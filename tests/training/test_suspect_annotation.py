@@ -156,7 +156,7 @@ def test_the_weights_of_a_report_fit_its_corpus(tmp_path):
         pytest.param(
             CORPUS,
             {"set": {"task": "classify"}},
-            "task: must be ner, to find suspects. Got classify.",
+            "task: must find spans, to find suspects. Got classify.",
             id="another task",
         ),
     ],
