@@ -47,6 +47,6 @@ Precision = Literal["fp32", "int8"]
 MAX_LINE = 1 << 28
 
 # What tags many files, the format of the results, and what happens to a row that fails.
-Engine = Literal["local"]
+Engine = Literal["local", "ray"]
 BulkOutput = Literal["parquet", "jsonl"]
 OnRowError = Literal["column", "raise"]

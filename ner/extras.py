@@ -19,6 +19,7 @@ PURPOSES = {
     "spacy": "tag in pipelines of spaCy, and read and write .spacy files",
     "presidio": "find personal data with Presidio",
     "bulk": "tag tables of Apache Arrow, and many files at once",
+    "ray": "tag many files on several machines, with Ray",
     "hub": "load models from the Hugging Face hub, and push them there",
     "transformers": "use a pretrained encoder as an embedding",
 }

@@ -2,89 +2,37 @@
 
 import multiprocessing
 import signal
-from collections import Counter, deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterable
 from multiprocessing.connection import Connection, wait
-from typing import Any
 
+from ner.bulk.attempts import Attempts, Finish
 from ner.bulk.units import Unit
-from ner.bulk.work import Caution, Job, Rows, tag_unit
-from ner.errors import ConfigError, NerError
-from ner.inference.rows import error_text
+from ner.bulk.work import Caution, Done, Job, Rows, attempt
+from ner.errors import ConfigError
 
-# Ends of its process that a unit may cause before it fails, since a row was found that causes them.
-MOST_ENDS = 5
-
-# Ends of a process at a row alone after which the row has caused them.
-ENDS_OF_KILLER = 2
+READY = "ready"
 
 # Processes that may end before they are ready, one after the other.
 MOST_FALSE_STARTS = 3
 
-# Called with a unit, and why it failed; None where its results are there.
-Done = Callable[[Unit, str | None], None]
 
-
-@dataclass
-class Attempts:
-    """What is known about a unit whose process ended.
-
-    Args:
-        unit: The unit.
-        alone: Rows that were tagged when a process ended, and are tagged one by one from then on.
-        killers: Rows that end their process, with what happened.
-        ends: How often a process ended, since the last one of these rows was found.
-        ends_at: How often a process ended while it tagged certain rows.
-    """
-
-    unit: Unit
-    alone: set[Rows] = field(default_factory=set)
-    killers: dict[int, str] = field(default_factory=dict)
-    ends: int = 0
-    ends_at: Counter[Rows] = field(default_factory=Counter)
-
-    def ended(self, rows: Rows | None, how: str) -> bool:
-        """Note that a process ended; return whether the unit may be tried again.
-
-        A process may have been ended from outside, so that its rows get a second try. From the
-        second time on they are tagged one by one.
-
-        Args:
-            rows: The rows that it tagged; None if it did something else.
-            how: What happened to it.
-        """
-        self.ends += 1
-        if rows is not None:
-            self.ends_at[rows] += 1
-            start, stop = rows
-            if stop - start > 1:
-                self.alone.add(rows)
-            elif self.ends_at[rows] >= ENDS_OF_KILLER:
-                self.killers[start] = f"The text ended the process that tagged it: {how}."
-                self.ends = 0
-        return self.ends < MOST_ENDS
-
-    @property
-    def caution(self) -> Caution:
-        """How to try it again."""
-        return Caution(frozenset(self.alone), dict(self.killers))
-
-
-def run_here(job: Job, units: Iterable[Unit], done: Done) -> None:
+def run_here(job: Job, units: Iterable[Unit], finish: Finish) -> None:
     """Tag units in this process, where a row that ends its process ends all."""
     for unit in units:
-        done(unit, _attempt(unit, job, Caution(), lambda rows: None))
+        for message in attempt(unit, job, Caution()):
+            if isinstance(message, Done):
+                finish(unit, message.failure)
 
 
-def run_processes(job: Job, units: Iterable[Unit], workers: int, done: Done) -> None:
+def run_processes(job: Job, units: Iterable[Unit], workers: int, finish: Finish) -> None:
     """Tag units in processes of their own.
 
     Args:
         job: What is the same for all units.
         units: The units.
         workers: The number of processes.
-        done: Called for each unit.
+        finish: Called for each unit.
 
     Raises:
         ConfigError: No process starts.
@@ -99,9 +47,9 @@ def run_processes(job: Job, units: Iterable[Unit], workers: int, done: Done) -> 
                     worker.start_unit(waiting.popleft())
             heard = wait([worker.connection for worker in crew])
             for worker in [worker for worker in crew if worker.connection in heard]:
-                if not worker.hear(done):
+                if not worker.hear(finish):
                     false_starts = 0 if worker.is_ready else false_starts + 1
-                    _after_end(worker, waiting, done)
+                    _after_end(worker, waiting, finish)
                     crew.remove(worker)
                     if not any(other.is_ready for other in crew):
                         _check_starts(false_starts, worker)
@@ -112,16 +60,15 @@ def run_processes(job: Job, units: Iterable[Unit], workers: int, done: Done) -> 
             worker.stop()
 
 
-def _after_end(worker: "_Worker", waiting: deque[Attempts], done: Done) -> None:
+def _after_end(worker: "_Worker", waiting: deque[Attempts], finish: Finish) -> None:
     """Decide what happens to the unit of a process that ended."""
-    attempts, how = worker.attempts, worker.ending()
-    if attempts is None:
+    if worker.attempts is None:
         return
-    if attempts.ended(worker.rows, how):
-        waiting.append(attempts)
+    failure = worker.attempts.after_end(worker.rows, worker.ending())
+    if failure is None:
+        waiting.append(worker.attempts)
     else:
-        name = attempts.unit.source.name
-        done(attempts.unit, f"{name}: must not end its process {MOST_ENDS} times. Got {how}.")
+        finish(worker.attempts.unit, failure)
 
 
 def _check_starts(false_starts: int, worker: "_Worker") -> None:
@@ -153,19 +100,19 @@ class _Worker:
         except OSError:
             return
 
-    def hear(self, done: Done) -> bool:
+    def hear(self, finish: Finish) -> bool:
         """Take a message of the process; return whether there is one, or it has ended."""
         try:
-            kind, content = self.connection.recv()
+            message = self.connection.recv()
         except (EOFError, OSError):
             return False
-        if kind == "ready":
+        if message == READY:
             self.is_ready = True
-        elif kind == "rows":
-            self.rows = content
-        elif self.attempts is not None:
+        elif isinstance(message, Done) and self.attempts is not None:
             unit, self.attempts, self.rows = self.attempts.unit, None, None
-            done(unit, content)
+            finish(unit, message.failure)
+        else:
+            self.rows = message
         return True
 
     def ending(self) -> str:
@@ -193,28 +140,12 @@ def _serve(job: Job, connection: Connection) -> None:
     """Tag the units that come over a connection, as long as somebody is at its other end."""
     # Ctrl-C goes to all processes; the one that started this one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def report(rows: Rows) -> None:
-        connection.send(("rows", rows))
-
     try:
         job.open()
-        connection.send(("ready", None))
+        connection.send(READY)
         while True:
             unit, caution = connection.recv()
-            connection.send(("done", _attempt(unit, job, caution, report)))
+            for message in attempt(unit, job, caution):
+                connection.send(message)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
-
-
-def _attempt(unit: Unit, job: Job, caution: Caution, report: Callable[[Rows], Any]) -> str | None:
-    """Tag a unit; return why it failed, or None."""
-    try:
-        tag_unit(unit, job, caution, report)
-    except BrokenPipeError:
-        raise
-    except NerError as error:
-        return str(error)
-    except Exception as error:
-        return f"{unit.source.name}: {error_text(error)}"
-    return None

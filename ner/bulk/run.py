@@ -8,6 +8,7 @@ from typing import get_args
 from ner.arrow import ERROR
 from ner.bulk.local_engine import run_here, run_processes
 from ner.bulk.places import Place
+from ner.bulk.ray_engine import run_ray
 from ner.bulk.sources import find_files
 from ner.bulk.summary import Summary
 from ner.bulk.units import Unit, plan_units
@@ -31,6 +32,7 @@ def tag_files(
     *,
     engine: Engine = "local",
     workers: int | None = None,
+    address: str | None = None,
     text: str = "text",
     keep: Sequence[str] | None = None,
     output: BulkOutput = "parquet",
@@ -54,9 +56,11 @@ def tag_files(
             the last two may be packed (`.gz`, `.zst`, `.bz2`).
         out: A folder or the URL of one; either empty, or with results of an earlier call.
         model: A model folder, or any other name that `ner.load` takes.
-        engine: What does the work: "local" for processes on this machine.
-        workers: The number of processes; by default one for each core. 0 works in this process,
-            which a text that ends its process would end.
+        engine: What does the work: "local" for processes on this machine, "ray" for actors of Ray,
+            which needs the extra `ray`.
+        workers: The number of processes or actors; by default one for each core. With "local", 0
+            works in this process, which a text that ends its process would end.
+        address: The address of a cluster of Ray; by default Ray runs on this machine.
         text: The column or field of texts.
         keep: The columns or fields that results have, too; by default all.
         output: The format of the results: "parquet" or "jsonl".
@@ -74,17 +78,16 @@ def tag_files(
         What is there now, and what failed.
 
     Raises:
-        ConfigError: An argument has no such value; `out` holds something else; or no process
-            starts.
+        ConfigError: An argument has no such value, or they do not go together; `out` holds
+            something else; or no process starts.
         DataError: A source is missing, or cannot be read; or a row failed and `on_error` is
             "raise".
-        MissingExtraError: The extra `bulk` is not installed.
+        MissingExtraError: The extra `bulk` or `ray` is not installed.
         ModelFolderError: The model cannot be read.
         TaskError: There is a `split` or a `min_score` that the model cannot use.
         OSError: `out` cannot be written.
     """
-    workers = count_cores() if workers is None else workers
-    _check(engine, workers, output, on_error)
+    _check(engine, workers, address, output, on_error)
     tagger = RowTagger(
         portable_name(model), min_score, split, runtime, precision, device, threads=1
     )
@@ -101,10 +104,12 @@ def tag_files(
     present = folder.present(units)
     missing = [unit for unit in units if unit.name not in present]
     progress = _Progress(len(units), len(present), on_error, notify)
-    if workers:
-        run_processes(job, missing, workers, progress)
-    else:
+    if engine == "ray":
+        run_ray(job, missing, workers, address, progress)
+    elif workers == 0:
         run_here(job, missing, progress)
+    else:
+        run_processes(job, missing, workers or count_cores(), progress)
     return folder.finish(units, len(present), progress.failed)
 
 
@@ -156,8 +161,10 @@ def _describe(split: FindStarts) -> str:
     return getattr(split, "__qualname__", None) or repr(split)
 
 
-def _check(engine: str, workers: int, output: str, on_error: str) -> None:
-    """Refuse unknown values.
+def _check(
+    engine: str, workers: int | None, address: str | None, output: str, on_error: str
+) -> None:
+    """Refuse unknown values, and those that do not go together.
 
     Raises:
         ConfigError: There is one.
@@ -169,5 +176,8 @@ def _check(engine: str, workers: int, output: str, on_error: str) -> None:
     ):
         if value not in known:
             raise ConfigError(f"{name}: must be one of {', '.join(known)}. Got {value!r}.")
-    if workers < 0:
-        raise ConfigError(f"workers: must be at least 0. Got {workers}.")
+    least = 1 if engine == "ray" else 0
+    if workers is not None and workers < least:
+        raise ConfigError(f"workers: must be at least {least}. Got {workers}.")
+    if address is not None and engine != "ray":
+        raise ConfigError(f"address: is for the engine ray. Got {engine}.")

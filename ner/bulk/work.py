@@ -1,6 +1,6 @@
 """One unit of work: its rows are read, tagged and written as one file."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -11,12 +11,23 @@ from ner.bulk.summary import Shard
 from ner.bulk.units import Unit
 from ner.bulk.writing import open_writer
 from ner.choices import BulkOutput, OnRowError
-from ner.errors import DataError
+from ner.errors import DataError, NerError
 from ner.inference.predictor import Predictor
-from ner.inference.rows import RowResults, RowTagger
+from ner.inference.rows import RowResults, RowTagger, error_text
 
 # Rows of a unit: the first one, and the one after the last, counted from 0.
 Rows = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Done:
+    """The end of an attempt; `failure` says why there are no results, or is None."""
+
+    failure: str | None
+
+
+# What an attempt says of itself.
+Message = Rows | Done
 
 
 @dataclass(frozen=True)
@@ -71,14 +82,29 @@ class Caution:
     killers: dict[int, str] = field(default_factory=dict)
 
 
-def tag_unit(unit: Unit, job: Job, caution: Caution, report: Callable[[Rows], None]) -> None:
+def attempt(unit: Unit, job: Job, caution: Caution) -> Iterator[Message]:
     """Tag a unit, and write its results.
 
     Args:
         unit: The unit.
         job: What is the same for all units.
         caution: What is known about it.
-        report: Called with the rows that are tagged next.
+
+    Yields:
+        The rows that are tagged next, each time; at last `Done`.
+    """
+    failure = None
+    try:
+        yield from _tag_unit(unit, job, caution)
+    except NerError as error:
+        failure = str(error)
+    except Exception as error:
+        failure = f"{unit.source.name}: {error_text(error)}"
+    yield Done(failure)
+
+
+def _tag_unit(unit: Unit, job: Job, caution: Caution) -> Iterator[Rows]:
+    """Tag a unit, and write its results; yield the rows that are tagged next.
 
     Raises:
         DataError: The file cannot be read; or a row fails and `on_error` is "raise".
@@ -92,7 +118,7 @@ def tag_unit(unit: Unit, job: Job, caution: Caution, report: Callable[[Rows], No
         with ExitStack() as stack:
             writer = open_writer(job.output, file, task, types, stack)
             for block in read_blocks(unit, job.text, job.keep):
-                results = _tag_block(block, rows, job, caution, report)
+                results = yield from _tag_block(block, rows, job, caution)
                 writer.write(block, results)
                 places += [
                     block.places[row - rows]
@@ -107,15 +133,15 @@ def tag_unit(unit: Unit, job: Job, caution: Caution, report: Callable[[Rows], No
 
 
 def _tag_block(
-    block: Block, first: int, job: Job, caution: Caution, report: Callable[[Rows], None]
-) -> RowResults:
+    block: Block, first: int, job: Job, caution: Caution
+) -> Generator[Rows, None, RowResults]:
     results = RowResults()
     texts = [
         None if error or first + i in caution.killers else text
         for i, (text, error) in enumerate(zip(block.texts, block.errors, strict=True))
     ]
     for start, stop in _pieces(first, len(texts), caution.alone):
-        report((start, stop))
+        yield start, stop
         results.extend(job.tagger(texts[start - first : stop - first]))
     for i, place in enumerate(block.places):
         error = block.errors[i] or results.errors[i] or caution.killers.get(first + i)

@@ -42,7 +42,10 @@ def tag_files(
     ],
     model: Annotated[str, typer.Option(metavar="MODEL", help=MODEL_HELP)] = DEFAULT,
     engine: Annotated[
-        Engine, typer.Option(help="What does the work: local for processes on this machine.")
+        Engine,
+        typer.Option(
+            help="What does the work: processes on this machine, or actors of Ray (extra ray)."
+        ),
     ] = "local",
     workers: Annotated[
         int | None,
@@ -51,6 +54,10 @@ def tag_files(
             help="Number of processes; by default one for each core. 0 works in one process, which "
             "a text that crashes it would end.",
         ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Address of a cluster of Ray; by default it runs on this machine."),
     ] = None,
     text_column: Annotated[
         str, typer.Option(metavar="COLUMN", help="Column or field of the texts.")
@@ -93,6 +100,7 @@ def tag_files(
         model,
         engine=engine,
         workers=workers,
+        address=address,
         text=text_column,
         keep=_columns(keep),
         output=output,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import ner
-from ner.bulk import local_engine
-from ner.bulk.local_engine import Attempts
+from ner.bulk import attempts, local_engine
+from ner.bulk.attempts import Attempts
 from ner.bulk.units import Unit
 from ner.errors import ConfigError, DataError
 from tests.bulk.corpora import expected, results, rows, shards, write_jsonl, write_parquet
@@ -95,8 +95,8 @@ def test_rows_get_a_second_try_and_are_then_tagged_one_by_one(unit):
 
 
 def test_a_unit_that_ends_processes_before_any_row_fails_in_the_end(unit):
-    tries = [unit.ended(None, "signal SIGKILL") for _ in range(local_engine.MOST_ENDS)]
-    assert tries == [True] * (local_engine.MOST_ENDS - 1) + [False]
+    tries = [unit.ended(None, "signal SIGKILL") for _ in range(attempts.MOST_ENDS)]
+    assert tries == [True] * (attempts.MOST_ENDS - 1) + [False]
 
 
 def test_a_process_that_does_not_start_is_told(tiny_model, tmp_path, monkeypatch):

@@ -367,6 +367,13 @@ def test_results_are_no_sources(tiny_model, tmp_path):
         ),
         pytest.param(["error.parquet"], {}, ConfigError, "must have no column 'error'", id="taken"),
         pytest.param(["a.parquet"], {"engine": "x"}, ConfigError, "engine: must", id="engine"),
+        pytest.param(["a.parquet"], {"workers": -1}, ConfigError, "workers: must", id="workers"),
+        pytest.param(
+            ["a.parquet"], {"engine": "ray"}, ConfigError, "workers: must be at least 1.", id="ray"
+        ),
+        pytest.param(
+            ["a.parquet"], {"address": "auto"}, ConfigError, "address: is for", id="address"
+        ),
         pytest.param(["a.parquet"], {"output": "x"}, ConfigError, "output: must", id="output"),
         pytest.param(["a.parquet"], {"on_error": "x"}, ConfigError, "on_error: must", id="error"),
         pytest.param(["a.parquet"], {"model": "x"}, ModelFolderError, "x: no such", id="model"),
