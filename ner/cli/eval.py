@@ -1,7 +1,6 @@
 """`ner eval`: figures of a model or of a file of predictions, and the error report."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,11 +70,19 @@ def eval_command(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Training data, read as FILE is. With them, --json has the scores of names that "
-            "they hold and of others, and the error report says how often they hold each name, "
-            "and with which labels.",
+            help="Training data, read as FILE is. --details and --json then have the scores of "
+            "names that they hold and of others, and the error report says how often they hold "
+            "each name, and with which labels.",
         ),
     ] = None,
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details",
+            help="Also print intervals of all scores, scores of groups of spans, and how often the "
+            "scores of predictions are right.",
+        ),
+    ] = False,
     as_json: Json = False,
     reading: "ReadOptions",
     load: "Callable[[str], Predictor]",
@@ -97,10 +104,6 @@ def eval_command(
             raise ConfigError(
                 "ner eval: --predictions FILE is scored as a whole; --on-error skip is not for it."
             )
-        if train is not None and html is None and errors is None:
-            raise ConfigError(
-                "ner eval: --predictions FILE takes --train only with --html or --errors."
-            )
         report = _score_file(predictions, reading, scheme, train, html=html, errors=errors)
     elif model is None or data is None:
         raise ConfigError("ner eval: MODEL and FILE are required, or --predictions FILE.")
@@ -116,7 +119,7 @@ def eval_command(
     if as_json:
         print_json(report.to_dict())
         return
-    print_lines(str(report))
+    print_lines(f"{report}\n\n{report.details()}" if details else str(report))
 
 
 def _score_file(
@@ -129,28 +132,17 @@ def _score_file(
     errors: Path | None,
 ) -> "PredictionReport":
     """Score the predictions in a file, and list its errors where options ask for that."""
+    from ner.data.formats.read import read_sentences
     from ner.data.lines import read_lines
+    from ner.evaluation.error_report.write import write_errors
+    from ner.evaluation.errors import span_errors
     from ner.evaluation.predicted_file import read_gold_and_predicted, score_predictions
+    from ner.evaluation.surfaces import SurfaceCounts
 
     lines = list(read_lines(predictions, reading.encoding, max_line=reading.max_line))
-    report = score_predictions(lines, predictions, scheme=scheme)
+    training = None if train is None else SurfaceCounts(list(read_sentences(train, reading)))
+    report = score_predictions(lines, predictions, scheme=scheme, surfaces=training)
     if html is not None or errors is not None:
-        from ner.data.formats.read import read_sentences
-        from ner.evaluation.breakdowns import break_down
-        from ner.evaluation.error_report.write import write_errors
-        from ner.evaluation.errors import span_errors
-        from ner.evaluation.intervals import score_intervals
-        from ner.evaluation.surfaces import SurfaceCounts
-        from ner.evaluation.unit_counts import count_units, documents_of
-
-        training = None if train is None else SurfaceCounts(list(read_sentences(train, reading)))
-        gold, found = read_gold_and_predicted(lines, predictions)
-        expected, predicted = ([s.found_spans or () for s in side] for side in (gold, found))
-        shown = replace(
-            report.default,
-            breakdowns=break_down(gold, found, training),
-            intervals=score_intervals(count_units(expected, predicted, documents_of(gold))),
-        )
-        wrong = span_errors(gold, found)
-        write_errors(shown, wrong, html=html, errors=errors, training=training)
+        wrong = span_errors(*read_gold_and_predicted(lines, predictions))
+        write_errors(report.default, wrong, html=html, errors=errors, training=training)
     return report

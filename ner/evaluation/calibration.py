@@ -25,8 +25,9 @@ LEAST, GREATEST = 0.05, 20.0
 # Halvings of the interval: from log(400) down to 1e-11.
 STEPS = 40
 
-# Sections of the interval, each of which leaves 0.618 of it: from log(400) down to 1e-3.
-SECTIONS = 18
+# Sections of the interval, each of which leaves 0.618 of it: from log(400) down to 0.007. A
+# temperature that is off by half a percent changes no figure, and each section sums over all paths.
+SECTIONS = 14
 GOLDEN = (math.sqrt(5) - 1) / 2
 
 # How far 1 / temperature is from 1, before any data are seen: a standard deviation. Of 1, 0.5, 0.25

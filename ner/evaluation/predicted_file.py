@@ -12,10 +12,14 @@ from ner.data.lines import MARK
 from ner.data.schemes import PREFIXES, Scheme, Span, is_legal, normalize_tag, spans_from_tags
 from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import DataError
+from ner.evaluation.breakdowns import break_down
 from ner.evaluation.conlleval import conlleval_spans, count_spans
+from ner.evaluation.intervals import score_intervals
 from ner.evaluation.report import SpanReport
 from ner.evaluation.scores import Scores
 from ner.evaluation.span_metrics import evaluate_tags
+from ner.evaluation.surfaces import SurfaceCounts
+from ner.evaluation.unit_counts import count_units, documents_of
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,10 @@ class PredictionReport:
     def f1(self) -> float:
         """F1 over all spans in default mode."""
         return self.default.f1
+
+    def details(self) -> str:
+        """Write what `SpanReport.details` writes of the default mode."""
+        return self.default.details()
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything, as JSON can hold it."""
@@ -81,6 +89,7 @@ def score_predictions(
     gold: int = -2,
     predicted: int = -1,
     scheme: Scheme | None = None,
+    surfaces: SurfaceCounts | None = None,
 ) -> PredictionReport:
     """Compare the predicted tags of a column file with its gold tags, without changing either.
 
@@ -90,6 +99,7 @@ def score_predictions(
         gold: The column of the gold tags, counted from 0, or from the end if negative.
         predicted: The column of the predicted tags.
         scheme: The scheme for strict mode; None infers it from the gold tags.
+        surfaces: The surfaces of the training data; None if they are not known.
 
     Raises:
         DataError: The file holds no rows, a row lacks a column, or a tag is not a tag.
@@ -97,14 +107,14 @@ def score_predictions(
     boundaries: list[list[str]] = []
     raw_gold: list[Sequence[str]] = []
     raw_predicted: list[Sequence[str]] = []
-    for sentence in read_conll(_watched(lines, boundaries), name, tags=None):
+    read = list(read_conll(_watched(lines, boundaries), name, tags=None))
+    for sentence in read:
         for column, side in ((gold, raw_gold), (predicted, raw_predicted)):
             side.append(_checked_column(sentence, column))
-    if not raw_gold:
+    if not read:
         raise DataError(
             f"{name}: a token, a gold tag and a predicted tag in each row. Got no rows."
         )
-    sentences = len(raw_gold)
     # As conlleval does, count a row that begins a document as a token.
     documents = [row for row in boundaries if _are_tags(row, gold, predicted)]
     raw_gold += [[row[gold]] for row in documents]
@@ -114,15 +124,22 @@ def score_predictions(
     )
     used = scheme or infer_scheme(gold_tags)
     default, strict = evaluate_tags(gold_tags, predicted_tags, used, name)
-    conlleval = _conlleval_scores(
-        raw_gold, raw_predicted, count_spans(_spans(gold_tags), _spans(predicted_tags))
-    )
+    sides = _spans(gold_tags), _spans(predicted_tags)
+    conlleval = _conlleval_scores(raw_gold, raw_predicted, count_spans(*sides))
+    # Rows that begin a document belong to none.
+    of_units = count_units(*sides, () if documents else documents_of(read))
     known = "O" + PREFIXES[used]
     foreign = sum(t[0] not in known for tags in (*gold_tags, *predicted_tags) for t in tags)
     mixed = used == "IOB1" != infer_scheme(predicted_tags)
     return PredictionReport(
-        replace(default, sentences=sentences, conlleval=conlleval),
-        replace(strict, sentences=sentences),
+        replace(
+            default,
+            sentences=len(read),
+            conlleval=conlleval,
+            breakdowns=break_down(*_with_spans(read, *sides), surfaces),
+            intervals=score_intervals(of_units),
+        ),
+        replace(strict, sentences=len(read)),
         used,
         scheme is None,
         foreign,
@@ -151,14 +168,21 @@ def read_gold_and_predicted(
     Raises:
         DataError: A row lacks a column, or a tag is not a tag.
     """
-    expected: list[Sentence] = []
-    found: list[PredictedSentence] = []
-    for sentence in read_conll(lines, name, tags=None):
-        sides = ([*map(normalize_tag, _checked_column(sentence, i))] for i in (gold, predicted))
-        spans, predicted_spans = map(spans_from_tags, sides)
-        expected.append(sentence.replace(spans=spans))
-        found.append(expected[-1].predicted(Prediction(predicted_spans)))
-    return expected, found
+    read = list(read_conll(lines, name, tags=None))
+    sides = (
+        _spans([*map(normalize_tag, _checked_column(sentence, column))] for sentence in read)
+        for column in (gold, predicted)
+    )
+    return _with_spans(read, *sides)
+
+
+def _with_spans(
+    sentences: Sequence[Sentence], gold: Sequence[list[Span]], predicted: Sequence[list[Span]]
+) -> tuple[list[Sentence], list[PredictedSentence]]:
+    """Return the sentences with gold spans, and the same with predicted ones; others are left."""
+    expected = [s.replace(spans=spans) for s, spans in zip(sentences, gold, strict=False)]
+    pairs = zip(expected, predicted, strict=False)
+    return expected, [s.predicted(Prediction(spans)) for s, spans in pairs]
 
 
 def infer_scheme(sentences: Sequence[Sequence[str]]) -> Scheme:

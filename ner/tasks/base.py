@@ -268,7 +268,12 @@ def divided(scores: Scores, temperature: float) -> Scores:
 
     The result is in double precision, so that rounding does not change the order either.
     """
-    return scores if temperature == 1 else np.divide(scores, temperature, dtype=np.float64)
+    if temperature == 1:
+        return scores
+    result = scores.astype(np.float64)
+    # For the few scores of a sentence, this takes half the time of dividing and converting at once.
+    result /= temperature
+    return result
 
 
 def divided_edges(edges: Edges | None, count: int, temperature: float) -> Edges:

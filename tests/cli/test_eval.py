@@ -109,8 +109,20 @@ def test_training_data_without_a_report_of_errors_are_for_groups_of_names(run, t
     name, train = write("x.conll", GOLD), write("t.conll", TRAIN)
     groups = json.loads(run("eval", tiny_model, name, "--train", train, "--json")[1])["breakdowns"]
     assert sum(group["gold"] for group in groups["familiarity"].values()) == 3
-    result = run("eval", "--predictions", write("p.conll", PREDICTED), "--train", train)
-    fails(result, 2, "--predictions FILE takes --train only with --html or --errors")
+    code, out, _ = run("eval", "--predictions", write("p.conll", PREDICTED), "--train", train)
+    assert (code, "By what training says" in out) == (0, False)
+    shown = run("eval", "--predictions", "p.conll", "--train", train, "--details")[1]
+    assert shown.startswith(out.rstrip()) and "By what training says of the surface:" in shown
+
+
+def test_details_have_intervals_groups_and_the_reliability_of_scores(run, tiny_model):
+    name = write("x.conll", GOLD)
+    brief, whole = run("eval", tiny_model, name)[1], run("eval", tiny_model, name, "--details")[1]
+    assert whole.startswith(brief.rstrip())
+    details = whole[len(brief.rstrip()) :]
+    for words in ("95 % intervals over", "By tokens of the span:", "Scores of predictions:"):
+        assert words in details
+    assert "tags of tokens" in details
 
 
 def test_a_report_that_cannot_be_written_is_one_line(run, tiny_model):

@@ -94,7 +94,7 @@ def test_the_loss_is_that_of_all_paths(tiny_tagger):
     ],
 )
 def test_few_data_move_the_temperature_little(loss, temperature):
-    assert lowest(loss) == pytest.approx(temperature, rel=2e-3)
+    assert lowest(loss) == pytest.approx(temperature, rel=4e-3)
 
 
 def test_sentences_with_unknown_labels_and_without_tokens_are_left_out(tiny_tagger):

@@ -97,6 +97,16 @@ def test_the_model_is_compact_licensed_and_has_no_word_of_its_makers_machine(run
     assert not any(str(runs[0].parent) in text for text in texts)
 
 
+def test_the_temperature_is_kept_as_in_every_tagger(runs):
+    model = ner.load(runs[0] / "seed-1" / "model")
+    record = model.record["calibration"]
+    assert model.task.temperature == record["temperature"] != 1
+    # Those of the corpus that marks all labels; the other one leaves some open.
+    assert record["sentences"] == 2
+    card = (runs[0] / "seed-1" / "model" / "README.md").read_text(encoding="utf-8")
+    assert f"temperature: {model.task.temperature:.3f}" in card
+
+
 def test_handles_and_rare_words_are_not_in_the_model(runs):
     words = set(ner.load(runs[0] / "seed-1" / "model").featurizer.vectors.words)
     assert {"acme", "oslo", "tokyo", "kant"} <= words
