@@ -46,8 +46,7 @@ def pack(run: Path, out: Path, splits: Sequence[Split], vectors: Path | None) ->
         task=replace(full.task, temperature=fit_temperature(full, splits)),
         config=re.sub(r'(?m)^path = ".*/', 'path = "', full.config),
         card="",
-        record={k: v for k, v in full.record.items() if k not in RUN_FACTS}
-        | {"licence": TERMS},
+        record={k: v for k, v in full.record.items() if k not in RUN_FACTS} | {"licence": TERMS},
     )
     small = compacted(calibrated, leave_out=rare_words(splits, vectors))
     save_packed(out, small)
