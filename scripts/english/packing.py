@@ -19,6 +19,7 @@ from ner.features.vocabulary import fallback_forms
 from ner.files import folder_size
 from ner.inference.loading import build_predictor
 from ner.model_folder import LICENCE, ModelFolder, load_model, save_model
+from ner.tasks import SpanTask
 
 HERE = Path(__file__).parent
 TERMS = "CC BY-SA 4.0"
@@ -42,8 +43,7 @@ def pack(run: Path, out: Path, splits: Sequence[Split], vectors: Path | None) ->
     full = load_model(run)
     sentences = [s for split in splits for s in split.held_out if len(split.corpus.certain) == 4]
     calibrated = replace(
-        full,
-        task=replace(full.task, temperature=fit_temperature(full, splits)),
+        with_temperature(full, fit_temperature(full, splits)),
         config=re.sub(r'(?m)^path = ".*/', 'path = "', full.config),
         card="",
         record={k: v for k, v in full.record.items() if k not in RUN_FACTS} | {"licence": TERMS},
@@ -51,6 +51,12 @@ def pack(run: Path, out: Path, splits: Sequence[Split], vectors: Path | None) ->
     small = compacted(calibrated, leave_out=rare_words(splits, vectors))
     save_packed(out, small)
     return measure_compact(out, calibrated, small, sentences, folder_size(run))
+
+
+def with_temperature(model: ModelFolder, temperature: float) -> ModelFolder:
+    """Return a tagger with another temperature."""
+    assert isinstance(model.task, SpanTask)
+    return replace(model, task=replace(model.task, temperature=temperature))
 
 
 def fit_temperature(model: ModelFolder, splits: Sequence[Split]) -> float:
@@ -61,8 +67,8 @@ def fit_temperature(model: ModelFolder, splits: Sequence[Split]) -> float:
     """
 
     def loss(temperature: float) -> float:
-        task = replace(model.task, temperature=temperature)
-        shares, right = confidence(build_predictor(replace(model, task=task)), splits)
+        predictor = build_predictor(with_temperature(model, temperature))
+        shares, right = confidence(predictor, splits)
         likely = np.where(right, shares, 1 - shares)
         return -float(np.log(np.maximum(likely, 1e-12)).sum())
 
