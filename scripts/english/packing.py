@@ -8,16 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from measure import CHANGES
+import numpy as np
+from measure import CHANGES, confidence
 from open_corpora import Split
 
+from ner.evaluation.calibration import lowest
 from ner.exporting import CompactCost, check_graphs, compacted, measure_compact, write_graphs
 from ner.features.vectors import read_vectors
 from ner.features.vocabulary import fallback_forms
 from ner.files import folder_size
 from ner.inference.loading import build_predictor
-from ner.messages import tell
 from ner.model_folder import LICENCE, ModelFolder, load_model, save_model
+from ner.tasks import SpanTask
 
 HERE = Path(__file__).parent
 TERMS = "CC BY-SA 4.0"
@@ -32,8 +34,7 @@ def pack(run: Path, out: Path, splits: Sequence[Split], vectors: Path | None) ->
     Args:
         run: The model folder of the run.
         out: The folder to write.
-        splits: The held-out sentences of corpora whose labels are all marked choose the
-            temperature.
+        splits: Their held-out sentences choose the temperature.
         vectors: The file of word vectors.
 
     Returns:
@@ -41,19 +42,37 @@ def pack(run: Path, out: Path, splits: Sequence[Split], vectors: Path | None) ->
     """
     full = load_model(run)
     sentences = [s for split in splits for s in split.held_out if len(split.corpus.certain) == 4]
-    predictor, calibration = build_predictor(full).calibrated(sentences, tell)
-    found = {} if calibration is None else {"calibration": calibration.to_dict()}
     calibrated = replace(
-        full,
-        task=predictor.task,
+        with_temperature(full, fit_temperature(full, splits)),
         config=re.sub(r'(?m)^path = ".*/', 'path = "', full.config),
         card="",
-        record={k: v for k, v in full.record.items() if k not in RUN_FACTS}
-        | {"licence": TERMS, **found},
+        record={k: v for k, v in full.record.items() if k not in RUN_FACTS} | {"licence": TERMS},
     )
     small = compacted(calibrated, leave_out=rare_words(splits, vectors))
     save_packed(out, small)
     return measure_compact(out, calibrated, small, sentences, folder_size(run))
+
+
+def with_temperature(model: ModelFolder, temperature: float) -> ModelFolder:
+    """Return a tagger with another temperature."""
+    assert isinstance(model.task, SpanTask)
+    return replace(model, task=replace(model.task, temperature=temperature))
+
+
+def fit_temperature(model: ModelFolder, splits: Sequence[Split]) -> float:
+    """Find the temperature with which predicted entities are as often right as they say.
+
+    Training fits on whole sentences, which few corpora mark with all labels. This takes the
+    entities of those labels that a corpus marks.
+    """
+
+    def loss(temperature: float) -> float:
+        predictor = build_predictor(with_temperature(model, temperature))
+        shares, right = confidence(predictor, splits)
+        likely = np.where(right, shares, 1 - shares)
+        return -float(np.log(np.maximum(likely, 1e-12)).sum())
+
+    return lowest(loss)
 
 
 def save_packed(out: Path, model: ModelFolder) -> None:
