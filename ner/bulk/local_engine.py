@@ -108,11 +108,11 @@ class _Worker:
             return False
         if message == READY:
             self.is_ready = True
-        elif isinstance(message, Done) and self.attempts is not None:
+        elif not isinstance(message, Done):
+            self.rows = message
+        elif self.attempts is not None:
             unit, self.attempts, self.rows = self.attempts.unit, None, None
             finish(unit, message.failure)
-        else:
-            self.rows = message
         return True
 
     def ending(self) -> str:

@@ -18,6 +18,7 @@ from ner.cores import count_cores
 from ner.data.min_score import MinScore
 from ner.data.sentence_splitter import FindStarts
 from ner.errors import ConfigError, DataError
+from ner.extras import require
 from ner.inference.rows import RowTagger, portable_name
 from ner.installed import DEFAULT
 from ner.messages import Notify, tell
@@ -167,7 +168,8 @@ def _check(
     """Refuse unknown values, and those that do not go together.
 
     Raises:
-        ConfigError: There is one.
+        ConfigError: That is so.
+        MissingExtraError: The engine is not installed.
     """
     for name, value, known in (
         ("engine", engine, get_args(Engine)),
@@ -181,3 +183,5 @@ def _check(
         raise ConfigError(f"workers: must be at least {least}. Got {workers}.")
     if address is not None and engine != "ray":
         raise ConfigError(f"address: is for the engine ray. Got {engine}.")
+    if engine == "ray":
+        require("ray", "The engine ray", "ray")

@@ -1,6 +1,7 @@
 """Many files in, a folder of results out; small ones, in this process."""
 
 import json
+import sys
 
 import fsspec
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 import ner
 from ner.bulk import units
 from ner.bulk.places import Place
-from ner.errors import ConfigError, DataError, ModelFolderError
+from ner.errors import ConfigError, DataError, MissingExtraError, ModelFolderError
 from tests.bulk.corpora import (
     TEXTS,
     expected,
@@ -404,3 +405,19 @@ def test_a_record_with_the_name_of_a_result_fails(tiny_model, tmp_path):
         assert "must have no field 'entities', which is for results. Got one." in failure
     options = {"keep": ["text"], "overwrite": True}
     assert not tag(tmp_path / "a.jsonl", tmp_path / "out", tiny_model, **options).failed
+
+
+def test_an_engine_that_is_not_installed_is_told_at_once(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    write_jsonl(tmp_path / "a.jsonl", rows(1))
+    with pytest.raises(MissingExtraError) as error:
+        ner.tag_files(tmp_path / "a.jsonl", tmp_path / "out", tiny_model, engine="ray")
+    assert str(error.value) == "The engine ray needs ray: pip install 'lattice-ner[ray]'"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_splitter_of_sentences_is_part_of_the_settings(tiny_model, tmp_path):
+    write_jsonl(tmp_path / "a.jsonl", rows(2))
+    tag(tmp_path / "a.jsonl", tmp_path / "out", tiny_model, split=ner.SentenceSplitter("de"))
+    settings = json.loads((tmp_path / "out" / "_ner.json").read_text())
+    assert settings["split"] == "SentenceSplitter('de', lines=True)"
