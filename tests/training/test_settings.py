@@ -119,6 +119,7 @@ ELSEWHERE = {
     "training.threads": "test_training",
     "training.checkpoint_minutes": "test_training",
     "training.export": "test_exporting",
+    "training.weights": "test_sentence_weights",
 }
 
 
