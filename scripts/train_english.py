@@ -4,8 +4,8 @@ python scripts/train_english.py CORPORA --out runs/english
 
 CORPORA is the folder of the files that `scripts/english/corpora.toml` lists, with their licences;
 docs/models.md says where they come from. Nothing is downloaded. On one machine, the same seed gives
-the same model: with --seeds 3, OUT/seed-3/model is what the package contains as ner/models/en. A tenth of the
-documents of each corpus is held out for the figures in OUT/figures.json.
+the same model; with --seeds 3, OUT/seed-3/model is what the package has as ner/models/en. A tenth
+of the documents of each corpus is held out for the figures in OUT/figures.json.
 """
 
 import argparse
