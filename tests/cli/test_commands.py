@@ -22,8 +22,8 @@ def options_with_a_value(command, words=()):
 
 @pytest.mark.parametrize("words", list(options_with_a_value(typer.main.get_command(app))))
 def test_an_option_given_twice_is_refused(run, words):
-    command = " ".join(word for word in words if word.isalpha())
-    option = next(word for word in words if word.startswith("-"))
+    place = next(i for i, word in enumerate(words) if word.startswith("-"))
+    command, option = " ".join(words[:place]), words[place]
     fails(run(*words), 2, f"ner {command}: {option} must be given only once. Got 2 values, ")
 
 
