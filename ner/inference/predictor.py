@@ -387,7 +387,9 @@ class Predictor:
             ConfigError: It is not from 0 to 1, or for a label that the model does not know.
             TaskError: The model finds no entities.
         """
-        if min_score and self.task.empty.spans is None:
+        if not min_score:  # as most often; the labels would have to be listed for each text
+            return
+        if self.task.empty.spans is None:
             raise self.task_error("min_score")
         check_min_score(min_score, self.labels)
 
