@@ -83,18 +83,53 @@ class Browser:
 
     def open(self, path, hash_="", *, width=1280, scripts=True, scheme="light"):
         """Open a file, and wait until it is loaded."""
+        self.visit(path.as_uri() + hash_, width=width, scripts=scripts, scheme=scheme)
+
+    def visit(self, address, *, width=1280, scripts=True, scheme="light", motion="no-preference"):
+        """Open an address, and wait until it is loaded."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             **{"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
         )
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        self.call("Emulation.setEmulatedMedia", features=[feature])
+        features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}
+        media = [{"name": name, "value": value} for name, value in features.items()]
+        self.call("Emulation.setEmulatedMedia", features=media)
         # The same page with another hash would not be loaded again.
-        for address in ("about:blank", path.as_uri() + hash_):
+        for each in ("about:blank", address):
             self.events.clear()
-            self.call("Page.navigate", url=address)
+            self.call("Page.navigate", url=each)
             self._wait_for("Page.loadEventFired")
+
+    def wait_until(self, condition):
+        """Wait until an expression of JavaScript is true on the page."""
+        look = f"() => ({condition}) ? done() : Date.now() < end ? setTimeout(look, 20) : fail()"
+        self.evaluate(
+            f"new Promise((done, fail) => {{ const end = Date.now() + {1000 * SECONDS // 4}; "
+            f"const look = {look}; look(); }})"
+        )
+
+    def press(self, key, *, code="", alt=False, shift=False, number=0):
+        """Press a key and let it go; keys that write something are better left to `write`."""
+        modifiers = 1 * alt + 8 * shift
+        for kind in ("rawKeyDown", "keyUp"):
+            self.call(
+                "Input.dispatchKeyEvent",
+                **{"type": kind, "key": key, "code": code or key, "modifiers": modifiers},
+                windowsVirtualKeyCode=number,
+            )
+
+    def write(self, text):
+        """Write a text where the focus is."""
+        self.call("Input.insertText", text=text)
+
+    def move_pointer(self, x, y, *, click=False):
+        """Move the pointer to a place of the window, and perhaps click there."""
+        place = {"x": x, "y": y, "button": "left", "clickCount": 1}
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        if click:
+            for kind in ("mousePressed", "mouseReleased"):
+                self.call("Input.dispatchMouseEvent", type=kind, **place)
 
     def evaluate(self, expression):
         """Compute an expression of JavaScript on the page."""
