@@ -15,6 +15,7 @@ from ner.cli.hub import push
 from ner.cli.models import check, export, info, models, rename
 from ner.cli.printing import print_line
 from ner.cli.redact import redact
+from ner.cli.serve import serve
 from ner.cli.tag import classify, tag
 from ner.cli.tag_files import tag_files
 from ner.cli.thresholds import calibrate, thresholds
@@ -59,6 +60,8 @@ app.command()(tag)
 app.command()(classify)
 
 app.command("tag-files")(tag_files)
+
+app.command()(serve)
 
 app.command()(redact)
 

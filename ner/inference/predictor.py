@@ -292,7 +292,14 @@ class Predictor:
         """
         raise self.task_error("tag_tokens()")
 
-    def nbest(self, text: str | Sentence, k: int = 5) -> list[PredictedSentence]:
+    def nbest(
+        self,
+        text: str | Sentence,
+        k: int = 5,
+        *,
+        required: Sequence[TextSpan] = (),
+        forbidden: Sequence[TextSpan] = (),
+    ) -> list[PredictedSentence]:
         """Find the most probable taggings of a text, see `Tagger.nbest`.
 
         Raises:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ner.crf.forward_backward import Scores
-from ner.crf.lattice import TagLattice
+from ner.crf.lattice import Allowed, TagLattice, restrict
 from ner.crf.span_lattice import Range, SpanLattice
 from ner.data.lines import short
 from ner.data.min_score import MinScore
@@ -123,19 +123,37 @@ class Tagger(Predictor):
         found = self._tag(sentence, *spans)
         return found.at_least(min_score) if min_score else found
 
-    def nbest(self, text: str | Sentence, k: int = 5) -> list[PredictedSentence]:
+    def nbest(
+        self,
+        text: str | Sentence,
+        k: int = 5,
+        *,
+        required: Sequence[TextSpan] = (),
+        forbidden: Sequence[TextSpan] = (),
+    ) -> list[PredictedSentence]:
         """Find the `k` most probable taggings of a text, best first; fewer where there are fewer.
 
         The `prediction` of each has the `probability` of this very tagging. The scores of its spans
         are those of `tag`: their probabilities among all taggings.
+
+        Args:
+            text: What to tag.
+            k: Number of taggings, at least 1.
+            required: As for `tag`.
+            forbidden: As for `tag`.
+
+        Raises:
+            DataError: As for `tag`.
         """
         if k < 1:
             raise ValueError(f"k: must be at least 1. Got {k}.")
         sentence = text if isinstance(text, Sentence) else self.read(text)
         lattice = self.lattice
+        whole, barred = (token_spans(sentence, spans) for spans in (required, forbidden))
+        allowed = self._allow(sentence, whole, barred)
 
         def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[list[Prediction]]:
-            emissions = self.task.emissions(outputs)
+            emissions = restrict(self.task.emissions(outputs), allowed)
             (found,) = lattice.nbest(emissions, lengths, k)
             different = list(dict.fromkeys(span for spans, _ in found for span in spans))
             (posteriors,) = lattice.span_posteriors(emissions, lengths, [different])
@@ -223,12 +241,9 @@ class Tagger(Predictor):
     def _tag(
         self, sentence: Sentence, required: list[Span], forbidden: list[Span]
     ) -> PredictedSentence:
-        for _, _, label in (*required, *forbidden):
-            if label not in self.labels:
-                raise DataError(f"label: must be one of {', '.join(self.labels)}. Got {label!r}.")
-        if not required and not forbidden:
+        allowed = self._allow(sentence, required, forbidden)
+        if allowed is None:
             return self.tag_sentences([sentence])[0]
-        allowed = self.lattice.allow(np.array([len(sentence)]), [required], [forbidden])
 
         def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Prediction]:
             found = self.lattice.decode(self.task.emissions(outputs), lengths, allowed)
@@ -236,6 +251,17 @@ class Tagger(Predictor):
 
         (found,) = self.runner.run([sentence], decode, self.task.empty)
         return sentence.predicted(found)
+
+    def _allow(
+        self, sentence: Sentence, required: list[Span], forbidden: list[Span]
+    ) -> Allowed | None:
+        """Say which tags each token may have; None where each may have all."""
+        for _, _, label in (*required, *forbidden):
+            if label not in self.labels:
+                raise DataError(f"label: must be one of {', '.join(self.labels)}. Got {label!r}.")
+        if not required and not forbidden:
+            return None
+        return self.lattice.allow(np.array([len(sentence)]), [required], [forbidden])
 
 
 def spans_within(spans: Sequence[Span], place: Span) -> list[Span]:
