@@ -47,6 +47,7 @@ class Browser:
         self.session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
         return self
 
     def __exit__(self, *_):
@@ -68,8 +69,9 @@ class Browser:
         assert "error" not in answer, answer["error"]
         return answer["result"]
 
-    def _wait_for(self, event):
-        while not any(each.get("method") == event for each in self.events):
+    def _wait_for_load(self, loader):
+        event = {"name": "load", "loaderId": loader}
+        while not any(event.items() <= each.get("params", {}).items() for each in self.events):
             self.events.append(self._read())
 
     def _read(self):
@@ -98,8 +100,7 @@ class Browser:
         # The same page with another hash would not be loaded again.
         for each in ("about:blank", address):
             self.events.clear()
-            self.call("Page.navigate", url=each)
-            self._wait_for("Page.loadEventFired")
+            self._wait_for_load(self.call("Page.navigate", url=each)["loaderId"])
 
     def wait_until(self, condition):
         """Wait until an expression of JavaScript is true on the page."""

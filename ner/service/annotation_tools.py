@@ -72,7 +72,9 @@ def add_annotation_tools(app: FastAPI) -> None:
     def choose(name: str | None) -> ServedModel:
         if name is not None and name not in models:
             raise ServiceError(
-                404, "unknown_model", f"model: must be one of {', '.join(models)}. Got another name."
+                404,
+                "unknown_model",
+                f"model: must be one of {', '.join(models)}. Got another name.",
             )
         return models.default if name is None else models[name]
 
@@ -144,9 +146,7 @@ def _version(served: ServedModel) -> str:
     return f"{served.name}-{served.digest[:DIGEST_DIGITS]}".removesuffix("-")
 
 
-async def _answers(
-    app: FastAPI, served: ServedModel, texts: Sequence[str]
-) -> list[dict[str, Any]]:
+async def _answers(app: FastAPI, served: ServedModel, texts: Sequence[str]) -> list[dict[str, Any]]:
     """Answer for any number of texts, as many together as a request may have."""
     is_classifier = served.predictor.task.verb == "classify"
     answers: list[dict[str, Any]] = []
@@ -169,12 +169,15 @@ def _results(control: Control, text: str, found: dict[str, Any]) -> list[dict[st
         result = choice_result(names, control.name, control.to_name)
         return [result | {"id": "choice-1", "score": score}]
     entities = [
-        PredictedEntity(text[each["start"] : each["end"]], name, each["start"], each["end"], each["score"])
+        PredictedEntity(
+            text[each["start"] : each["end"]], name, each["start"], each["end"], each["score"]
+        )
         for each in _spans(found)
         if (name := control.name_of(each["label"]))
     ]
     return [
-        span_result(entity, i, control.name, control.to_name) for i, entity in enumerate(entities, 1)
+        span_result(entity, i, control.name, control.to_name)
+        for i, entity in enumerate(entities, 1)
     ]
 
 

@@ -11,9 +11,11 @@ require("prometheus_client", "ner.service", extra="serve")
 from fastapi import FastAPI  # noqa: E402 - what is missing is told first
 from starlette.exceptions import HTTPException  # noqa: E402
 
+from ner.service.annotation_tools import add_annotation_tools  # noqa: E402
 from ner.service.errors import ServiceError, respond_to_error  # noqa: E402
 from ner.service.metrics import Metrics  # noqa: E402
 from ner.service.models import Models  # noqa: E402
+from ner.service.page import add_page  # noqa: E402
 from ner.service.routes import add_routes  # noqa: E402
 from ner.service.settings import Settings  # noqa: E402
 
@@ -44,4 +46,6 @@ def make_app(models: Models, settings: Settings, metrics: Metrics) -> FastAPI:
     for kind in (ServiceError, HTTPException):
         app.add_exception_handler(kind, respond_to_error)
     add_routes(app)
+    add_annotation_tools(app)
+    add_page(app)
     return app

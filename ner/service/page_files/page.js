@@ -13,6 +13,13 @@ const WAIT = 120; // milliseconds without a key before the text is sent
 const READINGS = 64; // how many of the best readings are asked for, to find alternatives
 const READING_TOKENS = 50000; // tokens of all these readings together, at most
 
+// What each kind of model is about.
+const LEADS = {
+  ner: "Click what is wrong: the most probable reading of the rest follows.",
+  tag: "Every token has a label, and the labels fit each other.",
+  classify: "The stronger the shade of a word, the more it counted.",
+};
+
 // What the service says to programs, for people.
 const KINDLY = {
   invalid_spans: "No reading of this text is as you said. Remove one of your choices.",
@@ -74,18 +81,25 @@ function requestBody() {
 
 function schedule(wait = WAIT) {
   clearTimeout(timer);
-  state.isFresh = false;
+  setFresh(false);
   timer = setTimeout(update, wait);
+}
+
+function setFresh(isFresh) {
+  state.isFresh = isFresh;
+  at("result").setAttribute("aria-busy", String(!isFresh));
 }
 
 async function update() {
   running?.abort();
+  running = null;
   if (!state.model) return;
   if (!state.text.trim()) {
     state.answer = null;
     tell("");
     complain(null);
     render();
+    setFresh(true);
     return;
   }
   const stopper = (running = new AbortController());
@@ -94,10 +108,10 @@ async function update() {
     const result = await send(requestBody(), stopper.signal);
     if (running !== stopper) return; // something newer is on its way
     state.answer = result;
-    state.isFresh = true;
     complain(null);
     render();
     tell(summary(performance.now() - began));
+    setFresh(true);
   } catch (error) {
     if (running === stopper) complain(error);
   }
@@ -118,7 +132,7 @@ async function send(body, signal) {
  * The best readings of a long text differ in its most doubtful entities alone.
  */
 async function readings(entity, signal) {
-  if (!state.isFresh) return [];
+  if (!state.isFresh || !state.answer) return [];
   const { entities, tokens } = state.answer;
   const place = entities.indexOf(entity);
   const fixed = entities.filter((each, i) => Math.abs(i - place) > 1 && each !== entity && !requirementOf(each));
@@ -176,7 +190,7 @@ function chooseReading(entity, { entities }) {
 
 /** Say what a selected range is: an entity of a label, or none where the label is null. */
 function pick(range, label) {
-  const whole = state.isFresh && wholeTokens(range, state.answer.tokens ?? []);
+  const whole = state.isFresh && wholeTokens(range, state.answer?.tokens ?? []);
   if (!whole) return;
   if (label === null) say("forbidden", whole, state.model.labels);
   else say("required", whole, [label]);
@@ -280,6 +294,7 @@ function chooseModel(name) {
   card.close();
   at("threshold").hidden = at("write-hint").hidden = task !== "ner";
   document.querySelector("[data-format=bio]").hidden = task === "classify";
+  at("lead").textContent = LEADS[task] ?? "";
   at("about").textContent = `${labels.length} labels · ${view.visible(state.model.digest).slice(0, 8)}`;
   const buttons = (EXAMPLES[task] ?? []).map(([title, text]) => {
     const button = view.element("button", { type: "button", text: title });
@@ -306,7 +321,7 @@ function setLeast(value) {
 }
 
 async function copy(button) {
-  if (!state.isFresh) return;
+  if (!state.isFresh || !state.answer) return;
   const answer = { ...state.answer, task: state.model.task, model: state.model.name, text: state.text };
   if (state.model.task === "ner") answer.entities = kept();
   const write = { json: asJson, bio: asBio, html: asHtml }[button.dataset.format];
