@@ -64,7 +64,7 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Listen to signals while the server runs, and leave them as they were."""
         loop = asyncio.get_running_loop()
-        actions = dict.fromkeys(ENDING, self._drain)
+        actions: dict[int, Callable[[], None]] = dict.fromkeys(ENDING, self._drain)
         if hasattr(signal, "SIGHUP"):
             actions[signal.SIGHUP] = self._reload
         # Not loop.add_signal_handler(), which Windows lacks.
