@@ -26,7 +26,8 @@ class TextOffsets:
     """
 
     def __init__(self, text: str, unit: OffsetName) -> None:
-        self._text, self._unit = text, UNITS[unit]
+        self._text = text
+        self._unit: OffsetUnit = UNITS[unit]
         self._is_same = unit == "codepoint" or text.isascii()
 
     def of(self, index: int) -> int:

@@ -1,6 +1,8 @@
 """Errors of requests: a status of HTTP, a stable code for programs, and a line for people."""
 
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, to_json
@@ -10,6 +12,7 @@ from starlette.responses import Response
 from ner.data.lines import short
 from ner.display import one_line
 from ner.errors import ConfigError, DataError, NerError, TaskError
+from ner.messages import logger
 
 # Seconds after which somebody who was refused may try again.
 RETRY_AFTER = 1
@@ -57,8 +60,16 @@ def of_model(error: Exception, where: str) -> ServiceError:
         code = next((code for kind, code in codes.items() if isinstance(error, kind)), None)
         if code is not None:
             return ServiceError(422, code, f"{where}: {error}")
+    log_failure(where, error)
     name = type(error).__name__
     return ServiceError(500, "model_failed", f"{where}: the model failed on it. Got {name}.")
+
+
+def log_failure(where: str, error: Exception) -> None:
+    """Log where an error was raised. Its message is not logged: it may quote a text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown"
+    logger.error("%s: %s at %s.", where, type(error).__name__, place)
 
 
 def of_validation(error: ValidationError) -> ServiceError:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from ner.data.sentence import PredictedSentence, Sentence
@@ -32,7 +31,7 @@ class ModelJob:
     max_tokens: int
     sentences: list[Sentence] = field(default_factory=list)
 
-    @cached_property
+    @property
     def size(self) -> int:
         """The number of characters, for each of the best taggings that are asked for."""
         return sum(map(len, self.request.texts)) * self.copies

@@ -9,7 +9,9 @@ from typing import Any
 
 from ner.data.sentence_splitter import SentenceSplitter
 from ner.errors import ConfigError, NerError, suggestion
+from ner.files import MANIFEST, sha256
 from ner.inference.predictor import Predictor
+from ner.installed import model_folder
 from ner.messages import tell
 from ner.service.errors import ServiceError
 from ner.service.jobs import ModelJob, compute
@@ -36,12 +38,14 @@ class ServedModel:
         predictor: The model.
         batches: Runs it.
         settings: The limits of requests.
+        state: What identifies the files that it was read from, see `state_of`.
     """
 
     name: str
     predictor: Predictor
     batches: MicroBatches
     settings: Settings
+    state: str
 
     @property
     def digest(self) -> str:
@@ -67,17 +71,25 @@ class Models(Mapping[str, ServedModel]):
         load: Loads a model.
         settings: The limits of the service.
         metrics: Counts what the models do.
+        batches: The class of what runs a model.
 
     Raises:
         NerError: A model cannot be loaded.
     """
 
     def __init__(
-        self, sources: Mapping[str, str], load: Load, settings: Settings, metrics: Metrics
+        self,
+        sources: Mapping[str, str],
+        load: Load,
+        settings: Settings,
+        metrics: Metrics,
+        batches: type[MicroBatches] = MicroBatches,
     ) -> None:
         self._sources, self._load = dict(sources), load
-        self._settings, self._metrics = settings, metrics
+        self._settings, self._metrics, self._batches = settings, metrics, batches
         self._served = {name: self._open(name) for name in self._sources}
+        self._tried = {name: model.state for name, model in self._served.items()}
+        self._is_reloading = asyncio.Lock()
 
     def __getitem__(self, name: str) -> ServedModel:
         return self._served[name]
@@ -134,10 +146,11 @@ class Models(Mapping[str, ServedModel]):
         return SentenceSplitter()
 
     def _open(self, name: str) -> ServedModel:
+        state = state_of(self._sources[name])
         predictor = self._load(self._sources[name])
         for _ in predictor.pipe([WARM_UP]):
             pass
-        batches = MicroBatches(
+        batches = self._batches(
             partial(compute, split=lambda: self._splitter),
             name=f"ner-{name}",
             batch_tokens=self._settings.batch_tokens,
@@ -145,28 +158,48 @@ class Models(Mapping[str, ServedModel]):
             inline_seconds=self._settings.inline_seconds,
             watch=partial(self._metrics.count_batch, name),
         )
-        return ServedModel(name, predictor, batches, self._settings)
+        return ServedModel(name, predictor, batches, self._settings, state)
 
-    async def reload(self) -> None:
-        """Replace each model whose folder holds another one; those in use finish their work.
+    async def reload(self, *, only_new: bool = False) -> None:
+        """Replace each model whose folder holds another one; the old one finishes its work.
 
         A model that cannot be loaded leaves the old one in its place, and a line says so.
+
+        Args:
+            only_new: Whether to pass over a folder that was tried already as it is now.
         """
-        for name in self._sources:
-            try:
-                new = await asyncio.to_thread(self._open, name)
-            except NerError as error:
-                self._metrics.count_reload(name, "failed")
-                tell(f"Warning: {name}: the old model stays in use. {error}")
-                continue
-            old = self._served[name]
-            if new.digest == old.digest:
-                new.batches.close()
-                continue
-            self._served[name] = new
-            old.batches.close()
-            self._metrics.count_reload(name, "done")
-            tell(f"{name}: the model {new.digest[:12]} replaces {old.digest[:12]}.")
+        async with self._is_reloading:
+            for name, source in self._sources.items():
+                state = await asyncio.to_thread(state_of, source)
+                if state == self[name].state or (only_new and state == self._tried[name]):
+                    continue
+                self._tried[name] = state
+                await self._replace(name)
+
+    async def _replace(self, name: str) -> None:
+        old = self[name]
+        try:
+            new = await asyncio.to_thread(self._open, name)
+        except Exception as error:
+            self._metrics.count_reload(name, "failed")
+            reason = error if isinstance(error, NerError) else type(error).__name__
+            tell(f"Warning: {name}: the new model cannot be used, and the old one stays. {reason}")
+            return
+        self._served[name] = new
+        old.batches.close()
+        self._metrics.count_reload(name, "done")
+        tell(f"{name}: the model {new.digest[:12]} takes the place of {old.digest[:12]}.")
+
+
+def state_of(source: str) -> str:
+    """Return what identifies the files of a model; "" if it cannot be read.
+
+    Its manifest has the digests of all files, and is replaced with them.
+    """
+    try:
+        return sha256([(model_folder(source) / MANIFEST).read_bytes()])
+    except (NerError, OSError):
+        return ""
 
 
 def name_models(arguments: Sequence[str]) -> dict[str, str]:

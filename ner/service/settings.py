@@ -17,7 +17,7 @@ class Settings:
         max_nbest: Taggings of a text at most.
         batch_tokens: Tokens of a micro-batch: no further request joins it.
         timeout: Seconds until a request is answered, whatever it waits for.
-        body_timeout: Seconds in which the body of a request arrives.
+        body_timeout: Seconds in which the headers of a request arrive, and then its body.
         max_buffered: Bytes of all bodies that are held at once, at most.
         inline_seconds: A request that comes alone, and is expected to take less than this, is
             answered without another thread.
