@@ -81,7 +81,7 @@ class Gate:
                 401,
                 "unauthorized",
                 "authorization: must be Bearer and a key of the service. Got another one or none.",
-                {"WWW-Authenticate": 'Basic realm="ner", Bearer realm="ner"'},
+                {"WWW-Authenticate": 'Bearer realm="ner"'},
             )
         headers = dict(scope["headers"])
         if b"content-length" not in headers and b"transfer-encoding" not in headers:

@@ -177,7 +177,8 @@ def test_a_model_is_chosen_by_the_address(client):
     ],
 )
 def test_bad_bodies_are_refused(client, path, body):
-    assert client.post(path, content=body).status_code in (400, 422)
+    headers = {"Content-Type": "application/json"}
+    assert client.post(path, content=body, headers=headers).status_code in (400, 422)
 
 
 def test_classes_are_choices(client, monkeypatch):

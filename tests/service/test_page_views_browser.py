@@ -9,6 +9,12 @@ from tests.evaluation.test_error_report_browser import CONTRAST
 
 pytest.importorskip("fastapi")
 
+import ner
+from ner.data.html_view import Hues
+from ner.service.app import make_app
+from ner.service.metrics import Metrics
+from ner.service.models import Models
+from ner.service.settings import Settings
 from tests.service.page_driver import click, open_page, replace_text, settled
 from tests.service.page_server import FakeService, found_words, running, words
 
@@ -280,19 +286,32 @@ def test_nothing_moves_for_those_who_want_that(browser, hostile):
     assert browser.evaluate(moving) == 0
 
 
-@pytest.fixture(scope="module")
-def modules(browser, hostile):
-    """The hues of labels on this page and on those that Python writes."""
-    browser.visit(hostile.address)
-    return browser
-
-
-def test_labels_have_the_colours_of_other_pages(modules):
-    from ner.data.html_view import Hues
-
+def test_labels_have_the_colours_of_other_pages(browser, hostile):
     labels = ["PER", "ORG", "GPE", "LOC", "Wörk", "date", "time", "money", "art", "law", "x", "y"]
     hue = Hues()
-    page = modules.evaluate(
+    browser.visit(hostile.address)
+    page = browser.evaluate(
         f"import('./page/colours.js').then(m => {json.dumps(labels)}.map(m.huesOf([])))"
     )
     assert page == [hue(label) for label in labels]
+
+
+def test_the_page_works_with_a_real_service(browser):
+    settings, metrics = Settings(), Metrics()
+    models = Models({"en": "en"}, lambda name: ner.load(name, threads=1), settings, metrics)
+    with running(make_app(models, settings, metrics)) as address:
+        browser.visit(address)
+        browser.wait_until("document.querySelector('#result[aria-busy=false] mark')")
+        text = "\U0001f6b2 Ada Lovelace met the Bank of Norway."
+        replace_text(browser, text)
+        settled(browser, text)
+        mark = "document.querySelector('mark[data-label=PER]')"
+        assert browser.evaluate(f"{mark}.textContent") == "Ada Lovelace"
+        browser.evaluate(f"{mark}.focus()")
+        browser.wait_until("document.querySelector('#others:not([hidden]) button')")
+        click(browser, "#forbid")
+        browser.wait_until("document.querySelectorAll('#chips li').length === 1")
+        settled(browser, text)
+        assert browser.evaluate(f"{mark} === null")
+        assert browser.complaints == []
+    models.close()
