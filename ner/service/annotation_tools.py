@@ -26,6 +26,12 @@ from ner.service.schemas import ClassifyRequest, OffsetName, Score, TagRequest
 # Where Label Studio finds a model other than the first one.
 NAMED = "/label-studio/{model}"
 
+# By what a model does with a text: the request for it, and the tag of Label Studio that holds the
+# results.
+CHOICES = "Choices"
+REQUESTS = {"tag": TagRequest, "classify": ClassifyRequest}
+TAGS = {"tag": "Labels", "classify": CHOICES}
+
 # How much of a digest tells models apart.
 DIGEST_DIGITS = 12
 
@@ -99,8 +105,7 @@ def add_annotation_tools(app: FastAPI) -> None:
         """Label texts of tasks, as the labelling configuration of a project says."""
         body = read_body(PredictRequest, await request.body())
         served = choose(model)
-        kind = "Choices" if served.predictor.task.verb == "classify" else "Labels"
-        control = _or_refuse(control_for, body.label_config, kind)
+        control = _or_refuse(control_for, body.label_config, _tag_of(served))
         texts = [task.data.get(control.key) for task in body.tasks]
         found = iter(await _answers(app, served, [t for t in texts if isinstance(t, str)]))
         results = [_results(control, t, next(found)) if isinstance(t, str) else [] for t in texts]
@@ -110,17 +115,15 @@ def add_annotation_tools(app: FastAPI) -> None:
         """Label a text in the shape that doccano reads without a mapping."""
         body = read_body(DoccanoRequest, await request.body())
         served = choose(body.model)
-        if served.predictor.task.verb == "classify":
-            given = ClassifyRequest(texts=[body.text], model=served.name)
-            (result,) = (await answer(app, given))["results"]
-            return [{"label": label} for label in result["labels"]]
-        given = TagRequest(
-            texts=[body.text], model=served.name, min_score=body.min_score, offsets=body.offsets
+        options = (
+            {} if _tag_of(served) == CHOICES else body.model_dump(include={"min_score", "offsets"})
         )
-        (result,) = (await answer(app, given))["results"]
+        (found,) = await _answers(app, served, [body.text], **options)
+        if _tag_of(served) == CHOICES:
+            return [{"label": label} for label in found["labels"]]
         return [
             {"label": each["label"], "start_offset": each["start"], "end_offset": each["end"]}
-            for each in _spans(result)
+            for each in _spans(found)
         ]
 
     for prefix in ("", NAMED):
@@ -146,27 +149,31 @@ def _version(served: ServedModel) -> str:
     return f"{served.name}-{served.digest[:DIGEST_DIGITS]}".removesuffix("-")
 
 
-async def _answers(app: FastAPI, served: ServedModel, texts: Sequence[str]) -> list[dict[str, Any]]:
+def _tag_of(served: ServedModel) -> str:
+    """Return the tag of Label Studio that holds what a model finds."""
+    return TAGS[served.predictor.task.verb]
+
+
+async def _answers(
+    app: FastAPI, served: ServedModel, texts: Sequence[str], **options: Any
+) -> list[dict[str, Any]]:
     """Answer for any number of texts, as many together as a request may have."""
-    is_classifier = served.predictor.task.verb == "classify"
+    kind, size = REQUESTS[served.predictor.task.verb], app.state.settings.max_texts
     answers: list[dict[str, Any]] = []
-    kind = ClassifyRequest if is_classifier else TagRequest
-    size = app.state.settings.max_texts
     for first in range(0, len(texts), size):
-        request = kind(texts=list(texts[first : first + size]), model=served.name)
-        answers += (await answer(app, request))["results"]
+        some = list(texts[first : first + size])
+        answers += (await answer(app, kind(texts=some, model=served.name, **options)))["results"]
     return answers
 
 
 def _results(control: Control, text: str, found: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what was found as results of Label Studio; labels that the project lacks are gone."""
-    if control.kind == "Choices":
-        labels = [label for label in found["labels"] if control.name_of(label)]
-        if not labels:
+    if control.kind == CHOICES:
+        names = {label: name for label in found["labels"] if (name := control.name_of(label))}
+        if not names:
             return []
-        names = [control.name_of(label) for label in labels]
-        score = min(found["probabilities"][label] for label in labels)
-        result = choice_result(names, control.name, control.to_name)
+        score = min(found["probabilities"][label] for label in names)
+        result = choice_result(list(names.values()), control.name, control.to_name)
         return [result | {"id": "choice-1", "score": score}]
     entities = [
         PredictedEntity(

@@ -59,7 +59,9 @@ def test_the_image_runs_a_command_that_there_is_and_not_as_root():
     assert f"127.0.0.1:{step('EXPOSE')}/readyz" in health_check()[-1]
 
 
-@pytest.mark.parametrize(("path", "code"), [("/readyz", 0), ("/livez", 1)])
+@pytest.mark.parametrize(
+    ("path", "code"), [pytest.param("/readyz", 0, id="ready"), pytest.param("/livez", 1, id="not")]
+)
 def test_the_health_check_tells_whether_the_service_is_ready(path, code):
     service = FastAPI()
     service.get(path)(lambda: {})

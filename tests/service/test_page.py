@@ -47,7 +47,9 @@ def test_a_file_has_its_type(client, name, media_type):
     assert answer.content == FILES.joinpath(name).read_bytes()
 
 
-@pytest.mark.parametrize("address", ["/", "/page/page.js", "/page/icon.svg"])
+@pytest.mark.parametrize(
+    "address", ["/", "/page/page.js", "/page/icon.svg"], ids=["page", "script", "picture"]
+)
 def test_a_browser_is_allowed_nothing_but_our_own_files(client, address):
     headers = client.get(address).headers
     policy = dict(each.split(" ", 1) for each in headers["content-security-policy"].split("; "))
@@ -58,7 +60,11 @@ def test_a_browser_is_allowed_nothing_but_our_own_files(client, address):
     assert headers["referrer-policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("name", ["../page.py", "%2e%2e/page.py", "index.html", "", "none.js"])
+@pytest.mark.parametrize(
+    "name",
+    ["../page.py", "%2e%2e/page.py", "index.html", "", "none.js"],
+    ids=["above", "above, encoded", "page", "folder", "unknown"],
+)
 def test_nothing_else_is_served(client, name):
     assert client.get(f"/page/{name}").status_code == 404
 
