@@ -77,6 +77,15 @@ def train(
         str | None,
         typer.Option(metavar="MODEL", help="Model to start from, for training on new data."),
     ] = None,
+    crossweigh: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="ROUNDS",
+            help="Number of cross-validations before training, which look for suspect annotation. "
+            "Sentences that models disagree with count less.",
+        ),
+    ] = None,
     format_: Format = None,
     encoding: Annotated[str | None, ENCODING] = None,
     columns: Columns = None,
@@ -116,6 +125,10 @@ def train(
                 f"ner train: {name} must be given only once. Got {changes[name]!r} and {value!r}."
             )
         changes[name] = value
+    if crossweigh is not None:
+        from ner.training.crossweigh import crossweigh as weigh
+
+        changes["training.weights"] = str(weigh(config, crossweigh, out=out, set=changes))
     arguments = {"out": out, "set": changes, "init": init, "resume": resume}
     if seeds > 1:
         result = train_seeds(config, seeds=seeds, **arguments)
