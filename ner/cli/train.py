@@ -63,6 +63,13 @@ def train(
             "is shown.",
         ),
     ] = 1,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Number of trainings of --seeds at the same time, each in a process of its own.",
+        ),
+    ] = 1,
     task: Annotated[
         TaskName | None,
         typer.Option(
@@ -99,7 +106,7 @@ def train(
     """
     require_training()
     from ner.config.loading import parse_setting
-    from ner.training.seeds import train_seeds
+    from ner.training.seeds import SeedSummary, train_seeds
     from ner.training.train import run_training
 
     options = {
@@ -130,11 +137,15 @@ def train(
 
         changes["training.weights"] = str(weigh(config, crossweigh, out=out, set=changes))
     arguments = {"out": out, "set": changes, "init": init, "resume": resume}
+    if jobs > 1 and seeds == 1:
+        raise ConfigError(f"--jobs: needs --seeds with at least 2. Got {jobs} jobs for one seed.")
     if seeds > 1:
-        result = train_seeds(config, seeds=seeds, **arguments)
+        result = train_seeds(config, seeds=seeds, jobs=jobs, **arguments)
     else:
         result = run_training(config, **arguments)
     if as_json:
         print_json(result.to_dict())
     else:
         print_lines(str(result))
+    if isinstance(result, SeedSummary) and result.failed:
+        raise typer.Exit(1)
