@@ -15,6 +15,7 @@ from ner.cli.hub import push
 from ner.cli.models import check, export, info, models, rename
 from ner.cli.printing import print_line
 from ner.cli.redact import redact
+from ner.cli.sweep import sweep
 from ner.cli.tag import classify, tag
 from ner.cli.tag_files import tag_files
 from ner.cli.thresholds import calibrate, thresholds
@@ -49,6 +50,8 @@ def ner(
 app.command()(train)
 
 app.command()(curve)
+
+app.command()(sweep)
 
 app.command("eval")(eval_command)
 
