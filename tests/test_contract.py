@@ -94,6 +94,14 @@ def test_the_package_and_its_help_import_nothing_heavy():
     assert (result.returncode, result.stderr) == (0, "")
 
 
+def test_a_model_that_predicts_imports_no_reports():
+    program = "import sys, ner; ner.load('en').tag('Ada Lovelace met him in London.')\n"
+    program += "loaded = {name for name in sys.modules if name.startswith('ner.evaluation.')}\n"
+    program += "assert loaded == {'ner.evaluation.calibration'}, loaded"
+    result = python(program)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("name", ner.__all__)
 def test_every_public_name_exists_and_has_a_docstring(name):
     thing = getattr(ner, name)

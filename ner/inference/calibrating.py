@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ner.data.sentence import PredictedSentence, Sentence
 from ner.evaluation.calibration import Calibration, calibration_error, lowest
-from ner.evaluation.span_calibration import Decisions
 from ner.features.arrays import Floats, OutputArrays
 from ner.features.batch_order import cut_batches
 from ner.inference.batching import BATCH_TOKENS, emissions_of_each
@@ -17,10 +16,13 @@ from ner.inference.predictor import Predictor
 from ner.messages import Notify
 from ner.tasks import SpanTask, Task, TokenTask
 
+if TYPE_CHECKING:
+    from ner.evaluation.span_calibration import Decisions
+
 AnyPredictor = TypeVar("AnyPredictor", bound=Predictor)
 
 # Compares sentences with their predictions.
-Compare = Callable[[Sequence[Sentence], Sequence[PredictedSentence]], Decisions]
+Compare = Callable[[Sequence[Sentence], Sequence[PredictedSentence]], "Decisions"]
 
 
 class Scored(NamedTuple):

@@ -16,8 +16,6 @@ from ner.data.sentence import Entity, PredictedSentence, Sentence
 from ner.data.sentence_splitter import FindStarts, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
 from ner.errors import TaskError
-from ner.evaluation.calibration import Calibration
-from ner.evaluation.span_calibration import SpanCalibration
 from ner.features.document_context import windows_with_context
 from ner.features.featurizer import Featurizer
 from ner.inference.batching import BATCH_TOKENS, BatchRunner
@@ -28,6 +26,8 @@ from ner.tasks import Task
 from ner.tasks.base import Decode, Runtime
 
 if TYPE_CHECKING:
+    from ner.evaluation.calibration import Calibration
+    from ner.evaluation.span_calibration import SpanCalibration
     from ner.nn.building import Build
 
 # Sentences that `pipe` reads ahead, so that it can group those of like length.
@@ -312,7 +312,7 @@ class Predictor:
 
     def reliability(
         self, gold: Sequence[Sentence], predicted: Sequence[PredictedSentence]
-    ) -> SpanCalibration | None:
+    ) -> "SpanCalibration | None":
         """Compare the scores of predictions with how often they are right.
 
         Args:
@@ -439,7 +439,7 @@ class Predictor:
 
     def calibrated(
         self, dev: Sequence[Sentence], notify: Notify
-    ) -> tuple[Self, Calibration | None]:
+    ) -> "tuple[Self, Calibration | None]":
         """Fit the temperature, so that predictions are as often right as their scores say.
 
         Args:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +18,14 @@ from ner.data.sentence import Entity, PredictedSentence, Prediction, Sentence
 from ner.data.sentence_splitter import FindStarts, cut_sentence, join_predictions
 from ner.errors import DataError
 from ner.evaluation.calibration import Calibration
-from ner.evaluation.span_calibration import (
-    SpanCalibration,
-    entity_decisions,
-    span_calibration,
-)
 from ner.features.arrays import OutputArrays
 from ner.inference.calibrating import fit_temperature
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
 from ner.messages import Notify
 from ner.tasks import SpanTask
+
+if TYPE_CHECKING:
+    from ner.evaluation.span_calibration import SpanCalibration
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -182,13 +180,15 @@ class Tagger(Predictor):
 
     def reliability(
         self, gold: Sequence[Sentence], predicted: Sequence[PredictedSentence]
-    ) -> SpanCalibration:
+    ) -> "SpanCalibration":
         """Compare the scores of entities, and of the tags of tokens, with how often they are right.
 
         Args:
             gold: Annotated sentences.
             predicted: What the model predicts for them, in the same order.
         """
+        from ner.evaluation.span_calibration import span_calibration
+
         return span_calibration(gold, predicted, self.tag_scores(gold), self.task.scheme)
 
     def tag_scores(self, sentences: Iterable[Sentence]) -> list[tuple[float, ...]]:
@@ -218,6 +218,8 @@ class Tagger(Predictor):
             The model with the new temperature, and what it was fitted on; the same model and None
             where no sentence is left.
         """
+        from ner.evaluation.span_calibration import entity_decisions
+
         return fit_temperature(self, self.task, dev, notify, entity_decisions)
 
     def _tag(

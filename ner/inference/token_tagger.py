@@ -9,7 +9,6 @@ from ner.data.min_score import MinScore
 from ner.data.sentence import PredictedSentence, Sentence
 from ner.data.sentence_splitter import FindStarts, cut_sentence, join_predictions
 from ner.evaluation.calibration import Calibration
-from ner.evaluation.span_calibration import label_decisions
 from ner.inference.calibrating import fit_temperature
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
 from ner.messages import Notify
@@ -92,6 +91,8 @@ class TokenTagger(Predictor):
             The model with the new temperature, and what it was fitted on; the same model and None
             where no sentence is left.
         """
+        from ner.evaluation.span_calibration import label_decisions
+
         return fit_temperature(
             self, self.task, dev, notify, partial(label_decisions, column=self.column)
         )

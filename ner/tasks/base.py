@@ -2,7 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    Protocol,
+    Self,
+    runtime_checkable,
+)
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +20,14 @@ from ner.choices import Unit
 from ner.crf.forward_backward import Edges, Scores
 from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import DataError
-from ner.evaluation.report import Report
-from ner.evaluation.surfaces import SurfaceCounts
-from ner.evaluation.unit_counts import UnitCounts
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
 from ner.schema import number
+
+if TYPE_CHECKING:
+    # Reports are imported where they are made: a model that only predicts starts without them.
+    from ner.evaluation.report import Report
+    from ner.evaluation.surfaces import SurfaceCounts
+    from ner.evaluation.unit_counts import UnitCounts
 
 # Takes the outputs of a network for a batch, and lengths (B); returns one prediction a sentence.
 Decode = Callable[[OutputArrays, NDArray[np.int64]], Sequence[Prediction]]
@@ -41,7 +53,7 @@ class Known(NamedTuple):
     """
 
     words: Collection[str] | None = None
-    surfaces: SurfaceCounts | None = None
+    surfaces: "SurfaceCounts | None" = None
 
 
 NOTHING_KNOWN = Known()
@@ -173,7 +185,7 @@ class Task(Protocol):
         predicted: Sequence[Sentence],
         name: str = "",
         known: Known = NOTHING_KNOWN,
-    ) -> Report:
+    ) -> "Report":
         """Compute all scores.
 
         Args:
@@ -189,7 +201,7 @@ class Task(Protocol):
         gold: Sequence[Sentence],
         predicted: Sequence[Sentence],
         unit: Unit | None = None,
-    ) -> UnitCounts:
+    ) -> "UnitCounts":
         """Count what is right in each sentence or document, for intervals of `metric`.
 
         Args:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,6 @@ from ner.data.partial import allowed_labels, allowed_table
 from ner.data.schemes import Scheme, tag_set, tags_from_spans
 from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import DataError
-from ner.evaluation.baselines import NameDictionary
-from ner.evaluation.report import Report
-from ner.evaluation.span_metrics import evaluate_sentences, f1
-from ner.evaluation.unit_counts import UnitCounts, count_units, documents_of
 from ner.features.arrays import OutputArrays
 from ner.schema import SchemaError, Table, one_of, strings
 from ner.tasks.base import (
@@ -33,6 +29,10 @@ from ner.tasks.base import (
     divided_edges,
     temperature_rule,
 )
+
+if TYPE_CHECKING:
+    from ner.evaluation.report import Report
+    from ner.evaluation.unit_counts import UnitCounts
 
 
 def _has_label(tag: str) -> bool:
@@ -235,6 +235,8 @@ class SpanTask:
 
     def score(self, gold: Sequence[Sentence], predicted: Sequence[Sentence]) -> float:
         """Compute F1 over all spans, as seqeval does by default."""
+        from ner.evaluation.span_metrics import f1
+
         return f1([s.spans or () for s in gold], [s.found_spans or () for s in predicted])
 
     def report(
@@ -243,8 +245,10 @@ class SpanTask:
         predicted: Sequence[Sentence],
         name: str = "",
         known: Known = NOTHING_KNOWN,
-    ) -> Report:
+    ) -> "Report":
         """Compute all scores; of what is known, the surfaces are used."""
+        from ner.evaluation.span_metrics import evaluate_sentences
+
         return evaluate_sentences(gold, predicted, name, known.surfaces)
 
     def count_units(
@@ -252,8 +256,10 @@ class SpanTask:
         gold: Sequence[Sentence],
         predicted: Sequence[Sentence],
         unit: Unit | None = None,
-    ) -> UnitCounts:
+    ) -> "UnitCounts":
         """Count right, predicted and gold spans of each sentence or document."""
+        from ner.evaluation.unit_counts import count_units, documents_of
+
         return count_units(
             [s.spans or () for s in gold],
             [s.found_spans or () for s in predicted],
@@ -276,6 +282,8 @@ class SpanTask:
 
     def baseline(self, train: Iterable[Sentence]) -> Callable[[Sentence], Sentence]:
         """Learn the names in the training sentences by heart."""
+        from ner.evaluation.baselines import NameDictionary
+
         return NameDictionary(train).tag
 
 

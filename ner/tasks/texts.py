@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,14 @@ from ner.crf.forward_backward import Edges
 from ner.data.schemes import Span
 from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import DataError, TaskError
-from ner.evaluation.baselines import CommonClass
 from ner.evaluation.calibration import label_probabilities
-from ner.evaluation.label_metrics import evaluate_classes, score_classes
-from ner.evaluation.report import Report
-from ner.evaluation.scores import NONE
-from ner.evaluation.unit_counts import UnitCounts, count_units, documents_of
 from ner.features.arrays import OutputArrays
 from ner.schema import SchemaError, Table, flag, strings
 from ner.tasks.base import NOTHING_KNOWN, Card, Decode, HeadName, Known, temperature_rule
+
+if TYPE_CHECKING:
+    from ner.evaluation.report import Report
+    from ner.evaluation.unit_counts import UnitCounts
 
 # Where a text may have several labels, it gets those that are more probable than this.
 THRESHOLD = 0.5
@@ -189,6 +188,8 @@ class TextTask:
 
     def score(self, gold: Sequence[Sentence], predicted: Sequence[Sentence]) -> float:
         """Compute `metric` from gold labels and predictions."""
+        from ner.evaluation.label_metrics import score_classes
+
         return score_classes(gold, predicted, self.multi_label)
 
     def report(
@@ -197,8 +198,10 @@ class TextTask:
         predicted: Sequence[Sentence],
         name: str = "",
         known: Known = NOTHING_KNOWN,
-    ) -> Report:
+    ) -> "Report":
         """Compute all scores; what is known is not used."""
+        from ner.evaluation.label_metrics import evaluate_classes
+
         return evaluate_classes(gold, predicted, self.multi_label, name)
 
     def count_units(
@@ -206,8 +209,11 @@ class TextTask:
         gold: Sequence[Sentence],
         predicted: Sequence[Sentence],
         unit: Unit | None = None,
-    ) -> UnitCounts:
+    ) -> "UnitCounts":
         """Count right, predicted and gold labels of each text or document."""
+        from ner.evaluation.scores import NONE
+        from ner.evaluation.unit_counts import count_units, documents_of
+
         found = [(s.prediction or self.empty).labels or () for s in predicted]
         if not self.multi_label:
             found = [labels or (NONE,) for labels in found]
@@ -246,6 +252,8 @@ class TextTask:
 
     def baseline(self, train: Iterable[Sentence]) -> Callable[[Sentence], Sentence]:
         """Learn to predict the most frequent label, whatever the text."""
+        from ner.evaluation.baselines import CommonClass
+
         return CommonClass(train).tag
 
     def probabilities(self, logits: NDArray[np.floating]) -> NDArray[np.float64]:

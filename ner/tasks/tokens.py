@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,6 @@ from ner.crf.lattice import TagLattice
 from ner.data.schemes import Span
 from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import ConfigError, DataError
-from ner.evaluation.baselines import LabelDictionary
-from ner.evaluation.label_metrics import accuracy, evaluate_column
-from ner.evaluation.report import Report
-from ner.evaluation.unit_counts import UnitCounts, count_units, documents_of
 from ner.features.arrays import OutputArrays
 from ner.schema import SchemaError, Table, strings, text
 from ner.tasks.base import (
@@ -32,6 +28,10 @@ from ner.tasks.base import (
     divided_edges,
     temperature_rule,
 )
+
+if TYPE_CHECKING:
+    from ner.evaluation.report import Report
+    from ner.evaluation.unit_counts import UnitCounts
 
 LABELS = Table(
     {"column": text, "labels": strings(), "temperature": temperature_rule},
@@ -201,6 +201,8 @@ class TokenTask:
 
     def score(self, gold: Sequence[Sentence], predicted: Sequence[Sentence]) -> float:
         """Compute the share of tokens whose label is right."""
+        from ner.evaluation.label_metrics import accuracy
+
         return accuracy(
             [label for s in gold for label in s.columns[self.column]],
             [label for s in predicted for label in s.column(self.column)],
@@ -212,8 +214,10 @@ class TokenTask:
         predicted: Sequence[Sentence],
         name: str = "",
         known: Known = NOTHING_KNOWN,
-    ) -> Report:
+    ) -> "Report":
         """Compute all scores, also on the words that the training data lack."""
+        from ner.evaluation.label_metrics import evaluate_column
+
         return evaluate_column(gold, predicted, self.column, name, known.words)
 
     def count_units(
@@ -221,8 +225,10 @@ class TokenTask:
         gold: Sequence[Sentence],
         predicted: Sequence[Sentence],
         unit: Unit | None = None,
-    ) -> UnitCounts:
+    ) -> "UnitCounts":
         """Count right, predicted and gold labels of each sentence or document."""
+        from ner.evaluation.unit_counts import count_units, documents_of
+
         return count_units(
             [enumerate(s.columns[self.column]) for s in gold],
             [enumerate(s.column(self.column)) for s in predicted],
@@ -249,6 +255,8 @@ class TokenTask:
 
     def baseline(self, train: Iterable[Sentence]) -> Callable[[Sentence], Sentence]:
         """Learn the most frequent label of each word."""
+        from ner.evaluation.baselines import LabelDictionary
+
         return LabelDictionary(train, self.column).tag
 
 
