@@ -61,13 +61,14 @@ def sweep(
             "all combinations (grid)."
         ),
     ] = "tpe",
-    prune: Annotated[
+    no_prune: Annotated[
         bool,
         typer.Option(
-            "--prune/--no-prune",
-            help="End runs early whose score is below the median of others at the same epoch.",
+            "--no-prune",
+            help="Run all trials to their end. By default, runs end early whose score is below the "
+            "median of others at the same epoch.",
         ),
-    ] = True,
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -99,7 +100,7 @@ def sweep(
         seeds=seeds,
         holdout=holdout,
         method=method,
-        prune=prune,
+        prune=not no_prune,
         set=changes if seed is None else {**changes, "seed": seed},
     )
     if as_json:

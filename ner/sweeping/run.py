@@ -2,7 +2,7 @@
 
 import multiprocessing
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
@@ -28,7 +28,7 @@ from ner.sweeping.trial import TrialRunner
 from ner.tasks import make_task
 from ner.training.run_folder import run_name
 from ner.training.settings import check_task
-from ner.training.train import Settings
+from ner.training.train import Callback, Settings
 from ner.training.trainer import Epoch, Step
 
 TRIALS = 20
@@ -100,9 +100,7 @@ class Sweep:
         pruner = MedianPruner(UNPRUNED, WARMUP) if self.prune else NopPruner()
         return SweepStudy(self.folder, sampler, pruner, identity)
 
-    def work(
-        self, corpus: SweepCorpus, notify: Notify, check: Callable[[object], None] = lambda _: None
-    ) -> None:
+    def work(self, corpus: SweepCorpus, notify: Notify, check: Callback = lambda _: None) -> None:
         """Take and finish trials until none is left.
 
         Args:
@@ -112,7 +110,7 @@ class Sweep:
         """
         opened = self.open(corpus)
         study = opened.study
-        changes = {"training.export": False}
+        changes: dict[str, Any] = {"training.export": False}
         if self.threads is not None:
             changes["training.threads"] = self.threads
         run = TrialRunner(study, self.config, changes, self.seeds, corpus, [check])

@@ -1,7 +1,7 @@
 """The settings of each trial, chosen by Optuna."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from typing import Any
 
 import numpy as np
 from optuna.distributions import (
@@ -48,13 +48,8 @@ class NumberedSampler(BaseSampler):
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Choose the random seed of a trial."""
         (seed,) = np.random.SeedSequence((self._seed, trial.number)).generate_state(1)
-        match self._method:
-            case "tpe":
-                self._inner = TPESampler(seed=int(seed))
-            case "random" | "grid":
-                self._inner = RandomSampler(int(seed))
-            case other:
-                assert_never(other)
+        sampler = TPESampler if self._method == "tpe" else RandomSampler
+        self._inner = sampler(seed=int(seed))
         self._inner.before_trial(study, trial)
 
     def infer_relative_search_space(

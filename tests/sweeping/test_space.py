@@ -22,6 +22,7 @@ CONFIG = Config()
         ("0.1..0.5", "0.1..0.5"),
         ("log:1e-4..1e-2", "log:1e-4..1e-2"),
     ],
+    ids=["numbers", "words", "flags", "mixed", "lists", "range", "logarithmic range"],
 )
 def test_values_are_toml_words_or_a_range(values, expected):
     assert parse_search([f"a.b={values}"]) == {"a.b": expected}
@@ -61,7 +62,20 @@ def test_a_range_is_whole_where_the_setting_refuses_fractions():
         ({"data.train": ["a", "b"]}, "data.train must be the same in all trials"),
         ({"seed": [1, 2]}, "seed must be the same in all trials"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    ids=[
+        "nothing",
+        "unknown key",
+        "value out of range",
+        "end out of range",
+        "falling range",
+        "logarithm of zero",
+        "no numbers",
+        "equal values",
+        "no values",
+        "one number",
+        "data",
+        "seed",
+    ],
 )
 def test_what_cannot_be_searched_is_refused(search, words):
     with pytest.raises(ConfigError, match=words.replace(".", r"\.")):

@@ -185,7 +185,7 @@ def test_documents_or_sentences_are_held_out():
     assert {tuple(hold_out(TRAIN, 0.25, seed)) for seed in range(9)} != {tuple(held)}
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.0])
+@pytest.mark.parametrize("share", [-0.1, 1.0], ids=["negative", "everything"])
 def test_a_share_that_leaves_nothing_is_refused(share):
     with pytest.raises(ConfigError, match="holdout: must be at least 0 and below 1"):
         read_sweep_corpus(Config(), {"train": TRAIN}, share, ignore)
