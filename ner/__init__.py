@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from ner.inference.thresholds import find_thresholds
     from ner.inference.token_tagger import TokenTagger
     from ner.model_folder import rename
+    from ner.sweeping.result import SweepResult
+    from ner.sweeping.run import sweep
     from ner.training.train import train
     from ner.training.trainer import Epoch, Step, Trainer
 
@@ -88,6 +90,7 @@ _HOMES = {
     "Span": "ner.data.schemes",
     "SpanReport": "ner.evaluation.report",
     "Step": "ner.training.trainer",
+    "SweepResult": "ner.sweeping.result",
     "Tagger": "ner.inference.tagger",
     "TaskError": "ner.errors",
     "TextClassifier": "ner.inference.classifier",
@@ -105,6 +108,7 @@ _HOMES = {
     "read_sentences": "ner.data.formats.read",
     "rename": "ner.model_folder",
     "score_predictions": "ner.evaluation.predicted_file",
+    "sweep": "ner.sweeping.run",
     "tag_files": "ner.bulk.run",
     "train": "ner.training.train",
 }
@@ -131,6 +135,7 @@ __all__ = [
     "Span",
     "SpanReport",
     "Step",
+    "SweepResult",
     "Tagger",
     "TaskError",
     "TextClassifier",
@@ -149,6 +154,7 @@ __all__ = [
     "read_sentences",
     "rename",
     "score_predictions",
+    "sweep",
     "tag_files",
     "train",
 ]
@@ -168,8 +174,10 @@ if not TYPE_CHECKING:
 
         if name == "nn":
             return require("ner.nn", "ner.nn")
-        if _HOMES.get(name, "").startswith("ner.training."):
+        if _HOMES.get(name, "").startswith(("ner.training.", "ner.sweeping.")):
             require_training()
+        if name in ("SweepResult", "sweep"):
+            require("optuna", f"ner.{name}", "sweep")
         if name in ("compare", "evaluate", "score_predictions"):
             require_evaluation()
         if name == "export":

@@ -16,6 +16,7 @@ from ner.cli.models import check, export, info, models, rename
 from ner.cli.printing import print_line
 from ner.cli.redact import redact
 from ner.cli.serve import serve
+from ner.cli.sweep import sweep
 from ner.cli.tag import classify, tag
 from ner.cli.tag_files import tag_files
 from ner.cli.thresholds import calibrate, thresholds
@@ -50,6 +51,8 @@ def ner(
 app.command()(train)
 
 app.command()(curve)
+
+app.command()(sweep)
 
 app.command("eval")(eval_command)
 
