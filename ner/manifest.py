@@ -125,6 +125,11 @@ CONFIG = Table(
     }
 )
 
+# What document evidence is worth on training documents that no model involved has seen.
+DOCUMENT_WORTH = Table(
+    {"folds": whole(2), "documents": count, **dict.fromkeys(("before", "after"), number(0, 1))}
+)
+
 # What the temperature of a model was fitted on, and its effect.
 CALIBRATION = Table(
     {
@@ -150,6 +155,7 @@ MODEL = Table(
         "tokenizer": Table({"rules": text, "agreement": number(0, 1)}),
         "metrics": Table(others=Table(others=number())),
         "calibration": CALIBRATION,
+        "documents": DOCUMENT_WORTH,
         "best_epoch": whole(1),
         "renamed": Table(others=text),
     },

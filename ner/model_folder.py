@@ -19,6 +19,7 @@ from ner.data.lines import listed, replace_surrogates, short
 from ner.data.tokenizer import Tokenizer
 from ner.display import markdown
 from ner.errors import ConfigError, DataError, ModelFolderError, suggestion
+from ner.features.document_evidence import DocumentNetwork, read_network, save_network
 from ner.features.featurizer import Featurizer
 from ner.features.int8_rows import SCALES, from_int8, split_weights
 from ner.features.vectors import VectorStore
@@ -40,6 +41,8 @@ from ner.tasks import TASKS, Task, read_task
 
 WEIGHTS = "model.safetensors"
 VECTORS = "vocabulary/vectors.safetensors"
+# What corrects scores by evidence from the document, where the model has learned that.
+DOCUMENTS = "documents.safetensors"
 
 # What ONNX Runtime reads, where an export wrote it: vectors of words, and the rest by precision.
 WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
@@ -63,6 +66,7 @@ KNOWN_FILES = (
     *FILES,
     *GRAPH_FILES,
     VECTORS,
+    DOCUMENTS,
     LICENCE,
     *(f"vocabulary/{name}.json" for name in OPTIONAL),
 )
@@ -93,6 +97,7 @@ class ModelFolder:
         build: A user's function that replaces components of the network. It is not written; only
             its name is, as `build` in `network`.
         compact: Whether its large arrays are stored in eight bits, see `ner.exporting.compact`.
+        documents: Corrects scores by evidence from the document; None if it has not learned that.
     """
 
     featurizer: Featurizer
@@ -107,6 +112,7 @@ class ModelFolder:
     digest: str = ""
     build: Callable[[Any], Any] | None = None
     compact: bool = False
+    documents: DocumentNetwork | None = None
 
     @property
     def is_rounded(self) -> bool:
@@ -209,6 +215,7 @@ def save_model(
         write_text(beside / "tokenizer.json", model.tokenizer.to_json())
         _write_labels(beside, model)
         save_file(weights, beside / WEIGHTS)
+        save_network(model.documents, beside / DOCUMENTS)
         add(beside)
 
     write_folder(folder, _manifest(model), write)
@@ -277,9 +284,10 @@ def load_model(path: str | Path, build: Callable[[Any], Any] | None = None) -> M
         }
         _check_vocabularies(vocabularies)
         vectors = VectorStore.open(folder / VECTORS) if VECTORS in manifest["files"] else None
+        task = read_task(manifest["task"], read_json(folder / "labels.json"))
         model = ModelFolder(
             featurizer=Featurizer.from_settings(manifest["features"], vocabularies, vectors),
-            task=read_task(manifest["task"], read_json(folder / "labels.json")),
+            task=task,
             network=manifest["network"],
             weights=StoredWeights(folder / WEIGHTS),
             tokenizer=Tokenizer.from_json(read_text(folder / "tokenizer.json")),
@@ -290,6 +298,9 @@ def load_model(path: str | Path, build: Callable[[Any], Any] | None = None) -> M
             digest=_digest(manifest["files"]),
             build=build,
             compact=manifest.get("compact") is True,
+            documents=read_network(folder / DOCUMENTS, task.outputs)
+            if DOCUMENTS in manifest["files"]
+            else None,
         )
     except SchemaError as error:
         raise ModelFolderError(f"{folder}: {error}") from None
@@ -365,6 +376,7 @@ def copy_with_labels(folder: Path, model: ModelFolder, target: Path) -> None:
     def write(beside: Path) -> None:
         _copy_files(folder, model.files, beside)
         _write_labels(beside, model)
+        save_network(model.documents, beside / DOCUMENTS)
 
     write_folder(target, _manifest(model), write)
 
