@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from ner.data.formats.options import CHOICES as READING_CHOICES
 from ner.data.formats.options import OF_ONE_FILE, ReadOptions
@@ -161,3 +163,13 @@ MODEL = Table(
     },
     required=("format", "task", "features", "network", "files"),
 )
+
+
+def check_vocabularies(vocabularies: Mapping[str, Any]) -> None:
+    """Refuse vocabularies of something else than distinct strings.
+
+    Raises:
+        SchemaError: There is one; the message names its file.
+    """
+    for name, entries in vocabularies.items():
+        VOCABULARY_RULES[name].check(entries, f"vocabulary/{name}.json")

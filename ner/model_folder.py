@@ -35,7 +35,7 @@ from ner.files import (
     write_text,
 )
 from ner.installed import model_folder, new_folder
-from ner.manifest import CONFIG, FORMAT, FULL_FORMAT, MODEL, VOCABULARY_RULES
+from ner.manifest import CONFIG, FORMAT, FULL_FORMAT, MODEL, check_vocabularies
 from ner.schema import SchemaError
 from ner.tasks import TASKS, Task, read_task
 
@@ -282,7 +282,7 @@ def load_model(path: str | Path, build: Callable[[Any], Any] | None = None) -> M
             for name in (*VOCABULARIES, *OPTIONAL)
             if f"vocabulary/{name}.json" in manifest["files"]
         }
-        _check_vocabularies(vocabularies)
+        check_vocabularies(vocabularies)
         vectors = VectorStore.open(folder / VECTORS) if VECTORS in manifest["files"] else None
         task = read_task(manifest["task"], read_json(folder / "labels.json"))
         model = ModelFolder(
@@ -309,16 +309,6 @@ def load_model(path: str | Path, build: Callable[[Any], Any] | None = None) -> M
     if build is not None and "build" not in model.network:
         raise ConfigError(f"build: must be left out, as it was when {folder} was trained. Got one.")
     return model
-
-
-def _check_vocabularies(vocabularies: Mapping[str, Any]) -> None:
-    """Refuse vocabularies of something else than distinct strings.
-
-    Raises:
-        SchemaError: There is one; the message names its file.
-    """
-    for name, entries in vocabularies.items():
-        VOCABULARY_RULES[name].check(entries, f"vocabulary/{name}.json")
 
 
 def _read_config(path: Path) -> str:

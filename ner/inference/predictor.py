@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, cast, overload
 
 import numpy as np
 
@@ -22,12 +22,7 @@ from ner.features.arrays import Floats
 from ner.features.document_context import windows_with_context
 from ner.features.document_evidence import DocumentNetwork
 from ner.features.featurizer import Featurizer
-from ner.inference.batching import (
-    BATCH_TOKENS,
-    BatchRunner,
-    decode_scores,
-    emissions_of_each,
-)
+from ner.inference.batching import BATCH_TOKENS, BatchRunner, decode_scores, emissions_of_each
 from ner.inference.opening import Origin, open_model
 from ner.inference.second_pass import SecondPass, find_documents, windows_of_documents
 from ner.messages import Notify
@@ -437,9 +432,8 @@ class Predictor:
         if self.documents is None or not find_documents(sentences):
             found = self.runner.run(sentences, decode, empty, batch_tokens)
         else:
-            found = decode_scores(
-                self.emissions(sentences, batch_tokens), decode, empty, batch_tokens
-            )
+            scores = self.emissions(sentences, batch_tokens)
+            found = decode_scores(scores, decode, empty, batch_tokens)
         return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]
 
     def emissions(
@@ -450,13 +444,14 @@ class Predictor:
         Raises:
             TaskError: The model labels whole texts.
         """
-        if not isinstance(self.task, SpanTask | TokenTask):
+        if not self.task.is_per_token:
             raise self.task_error("emissions")
         none = np.zeros((0, len(self.task.outputs)), dtype=np.float32)
         scores = self.runner.run(sentences, emissions_of_each, none, batch_tokens)
         if self.documents is None:
             return scores
-        return SecondPass(self.task, self.runtime.edges, self.documents)(sentences, scores)
+        task = cast("SpanTask | TokenTask", self.task)
+        return SecondPass(task, self.runtime.edges, self.documents)(sentences, scores)
 
     def read(self, text: str) -> Sentence:
         """Cut a raw text into tokens."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -115,7 +115,8 @@ def learn_documents(
     """
     source, target = model_folder(model), new_folder(out)
     stored = load_model(source)
-    if not isinstance(stored.task, SpanTask | TokenTask):
+    task = cast("SpanTask | TokenTask", stored.task)
+    if not task.is_per_token:
         raise ConfigError(f"{model}: must be a tagger. Got one that {stored.task.does}.")
     given = dict(set or {}) | {"data.dev": "", "data.test": "", "training.export": False}
     sources: dict[str, CorpusSource] = {}
@@ -127,7 +128,7 @@ def learn_documents(
     sentences = list(training_reader(config, sources, notify))
     with KeptResults.open(Path(folder)) as kept:
         parts = [
-            _score_part(config, kept, sentences, held, stored.task, notify)
+            _score_part(config, kept, sentences, held, task, notify)
             for held in document_folds(sentences, folds)
         ]
     worth = _measure(parts)
@@ -195,14 +196,10 @@ class _Fit:
         self.mean = known.mean(axis=0)
         self.scale = known.std(axis=0) + np.float32(LEAST_SCALE)
         num_tags = len(parts[0].task.outputs)
-        self.net = nn.Sequential(
-            nn.Linear(known.shape[1], HIDDEN),
-            nn.ReLU(),
-            nn.Dropout(DROPOUT),
-            nn.Linear(HIDDEN, num_tags),
-        )
-        nn.init.zeros_(self.net[3].weight)
-        nn.init.zeros_(self.net[3].bias)
+        self.first, self.last = nn.Linear(known.shape[1], HIDDEN), nn.Linear(HIDDEN, num_tags)
+        self.net = nn.Sequential(self.first, nn.ReLU(), nn.Dropout(DROPOUT), self.last)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
 
     def _add(self, part: Part, places: Sequence[int], found: Any) -> None:
         """Make batches of sentences of similar lengths."""
@@ -251,8 +248,7 @@ class _Fit:
                 nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
-        first, last = self.net[0], self.net[3]
-        weights = (first.weight, first.bias, last.weight, last.bias)
+        weights = (self.first.weight, self.first.bias, self.last.weight, self.last.bias)
         return DocumentNetwork(self.mean, self.scale, *(w.detach().numpy().copy() for w in weights))
 
 
