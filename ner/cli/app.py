@@ -10,6 +10,7 @@ from ner.cli.config import config_app
 from ner.cli.curve import curve
 from ner.cli.data import data_app
 from ner.cli.doctor import doctor
+from ner.cli.documents import documents
 from ner.cli.eval import eval_command
 from ner.cli.hub import push
 from ner.cli.models import check, export, info, models, rename
@@ -71,6 +72,8 @@ app.command()(redact)
 app.command()(calibrate)
 
 app.command()(thresholds)
+
+app.command()(documents)
 
 app.command()(check)
 

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, cast, overload
+
+import numpy as np
 
 from ner.choices import Precision, RuntimeName
 from ner.crf.span_lattice import Range
@@ -16,13 +18,16 @@ from ner.data.sentence import Entity, PredictedSentence, Sentence
 from ner.data.sentence_splitter import FindStarts, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
 from ner.errors import TaskError
+from ner.features.arrays import Floats
 from ner.features.document_context import windows_with_context
+from ner.features.document_evidence import DocumentNetwork
 from ner.features.featurizer import Featurizer
-from ner.inference.batching import BATCH_TOKENS, BatchRunner
+from ner.inference.batching import BATCH_TOKENS, BatchRunner, decode_scores, emissions_of_each
 from ner.inference.opening import Origin, open_model
+from ner.inference.second_pass import SecondPass, find_documents, windows_of_documents
 from ner.messages import Notify
 from ner.model_folder import ModelFolder
-from ner.tasks import Task
+from ner.tasks import SpanTask, Task, TokenTask
 from ner.tasks.base import Decode, Runtime
 
 if TYPE_CHECKING:
@@ -127,6 +132,7 @@ class Predictor:
         runtime: Turns arrays into scores.
         tokenizer: Cuts raw text into tokens.
         record: What is known about the model: versions, metrics, data digests, seed.
+        documents: Corrects scores by evidence from the document, where the model has learned that.
     """
 
     task_class: ClassVar[type[Task]]
@@ -137,6 +143,7 @@ class Predictor:
     runtime: Runtime
     tokenizer: Tokenizer
     record: Mapping[str, Any] = field(default_factory=dict)
+    documents: DocumentNetwork | None = None
     runner: BatchRunner = field(init=False)
     decode: Decode = field(init=False)
     origin: Origin | None = field(init=False, default=None)
@@ -188,7 +195,8 @@ class Predictor:
             runtime: Runs its network.
             origin: Where both come from; None if the model was never in a folder.
         """
-        found = cls(model.task, model.featurizer, runtime, model.tokenizer, {**model.record})
+        record = {**model.record}
+        found = cls(model.task, model.featurizer, runtime, model.tokenizer, record, model.documents)
         object.__setattr__(found, "origin", origin)
         return found
 
@@ -407,6 +415,10 @@ class Predictor:
         window: int,
     ) -> Iterator[PredictedSentence]:
         read = (i if isinstance(i, Sentence) else self.read(i) for i in items)
+        if self.documents is not None:
+            for whole in windows_of_documents(read, window):
+                yield from tag(whole)
+            return
         subwords = self.featurizer.subwords
         reach = subwords.context if subwords else 0
         for ahead, places in windows_with_context(read, window, reach):
@@ -423,8 +435,30 @@ class Predictor:
                     f"sentences: must be a list of Sentence. Got {type(item).__name__}. "
                     "For raw texts call pipe()."
                 )
-        found = self.runner.run(sentences, self.decode, self.task.empty, batch_tokens)
+        decode, empty = self.decode, self.task.empty
+        if self.documents is None or not find_documents(sentences):
+            found = self.runner.run(sentences, decode, empty, batch_tokens)
+        else:
+            scores = self.emissions(sentences, batch_tokens)
+            found = decode_scores(scores, decode, empty, batch_tokens)
         return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]
+
+    def emissions(
+        self, sentences: Sequence[Sentence], batch_tokens: int = BATCH_TOKENS
+    ) -> list[Floats]:
+        """Compute the scores of tags (T C) of each sentence, before any temperature.
+
+        Raises:
+            TaskError: The model labels whole texts.
+        """
+        if not self.task.is_per_token:
+            raise self.task_error("emissions")
+        none = np.zeros((0, len(self.task.outputs)), dtype=np.float32)
+        scores = self.runner.run(sentences, emissions_of_each, none, batch_tokens)
+        if self.documents is None:
+            return scores
+        task = cast("SpanTask | TokenTask", self.task)
+        return SecondPass(task, self.runtime.edges, self.documents)(sentences, scores)
 
     def read(self, text: str) -> Sentence:
         """Cut a raw text into tokens."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.crf.forward_backward import Scores
 from ner.crf.lattice import Allowed, TagLattice, restrict
 from ner.crf.span_lattice import Range, SpanLattice
 from ner.data.lines import short
@@ -19,6 +18,7 @@ from ner.data.sentence_splitter import FindStarts, cut_sentence, join_prediction
 from ner.errors import DataError
 from ner.evaluation.calibration import Calibration
 from ner.features.arrays import OutputArrays
+from ner.inference.batching import decode_scores
 from ner.inference.calibrating import fit_temperature
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
 from ner.messages import Notify
@@ -185,15 +185,11 @@ class Tagger(Predictor):
                         f"the labels {', '.join(self.labels)}. Got {tuple(span)}."
                     )
 
-        def scores_of_each(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Scores]:
-            emissions = self.task.emissions(outputs)
-            return [emissions[b, :length] for b, length in enumerate(lengths.tolist())]
-
-        none = np.empty((0, len(self.task.tags)), dtype=np.float32)
-        scores = self.runner.run(sentences, scores_of_each, none)
         return [
-            self.lattice.span_posteriors(emissions[None], np.array([len(emissions)]), [each])[0]
-            for emissions, each in zip(scores, spans, strict=True)
+            self.lattice.span_posteriors(
+                self.task.emissions({"emissions": scores[None]}), np.array([len(scores)]), [each]
+            )[0]
+            for scores, each in zip(self.emissions(sentences), spans, strict=True)
         ]
 
     def reliability(
@@ -221,7 +217,7 @@ class Tagger(Predictor):
             found = lattice.decode(self.task.emissions(outputs), lengths)
             return [scores for _, scores in found]
 
-        return self.runner.run(list(sentences), decode, ())
+        return decode_scores(self.emissions(list(sentences)), decode, ())
 
     def calibrated(
         self, dev: Sequence[Sentence], notify: Notify
