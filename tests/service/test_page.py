@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("fastapi")
 
-from fastapi import FastAPI  # noqa: E402
-from fastapi.testclient import TestClient  # noqa: E402
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
-from ner.service.page import add_page  # noqa: E402
+from ner.service.page import add_page
 
 FILES = files("ner.service").joinpath("page_files")
 SCRIPTS = [each for each in FILES.iterdir() if each.name.endswith(".js")]

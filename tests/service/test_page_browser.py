@@ -1,15 +1,13 @@
 """The page in a real browser, which needs Chromium, such as the package of Debian."""
 
-import json
-
 import pytest
 
 from tests.browser import Browser, find_chromium
 
 pytest.importorskip("fastapi")
 
-from tests.service.page_driver import click, open_page, replace_text, settled  # noqa: E402
-from tests.service.page_server import FakeService, found_words, running  # noqa: E402
+from tests.service.page_driver import click, open_page, settled
+from tests.service.page_server import FakeService, found_words, running
 
 pytestmark = [
     pytest.mark.browser,
@@ -103,7 +101,24 @@ def test_the_card_of_an_entity_shows_its_score_and_other_readings(page):
     focus(page, 1)
     page.wait_until("!document.getElementById('others').hidden")
     card = page.evaluate("document.getElementById('card').innerText").split()
-    assert card == "LOC Paris 60 % Keep Forbid Other readings PER Paris 30 % no entity 10 %".split()
+    assert card == [
+        "LOC",
+        "Paris",
+        "60",
+        "%",
+        "Keep",
+        "Forbid",
+        "Other",
+        "readings",
+        "PER",
+        "Paris",
+        "30",
+        "%",
+        "no",
+        "entity",
+        "10",
+        "%",
+    ]
 
 
 def test_the_pointer_opens_the_card(page):

@@ -9,8 +9,8 @@ from tests.evaluation.test_error_report_browser import CONTRAST
 
 pytest.importorskip("fastapi")
 
-from tests.service.page_driver import click, open_page, replace_text, settled  # noqa: E402
-from tests.service.page_server import FakeService, found_words, running, words  # noqa: E402
+from tests.service.page_driver import click, open_page, replace_text, settled
+from tests.service.page_server import FakeService, found_words, running, words
 
 pytestmark = [
     pytest.mark.browser,
