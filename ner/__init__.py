@@ -49,11 +49,12 @@ if TYPE_CHECKING:
     from ner.evaluation.report import LabelReport, SpanReport
     from ner.evaluation.thresholds import Thresholds
     from ner.exporting.model import export
+    from ner.inference.classification import Classification
     from ner.inference.classifier import TextClassifier
     from ner.inference.compare import compare
     from ner.inference.evaluate import evaluate
     from ner.inference.loading import load
-    from ner.inference.predictor import Classification, Predictor
+    from ner.inference.predictor import Predictor
     from ner.inference.recalibration import calibrate
     from ner.inference.tagger import Tagger
     from ner.inference.thresholds import find_thresholds
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 # Where each public name lives; it is imported when first asked for, so that `import ner` is fast
 # and needs no torch.
 _HOMES = {
-    "Classification": "ner.inference.predictor",
+    "Classification": "ner.inference.classification",
     "Comparison": "ner.evaluation.comparison",
     "ConfigError": "ner.errors",
     "DataError": "ner.errors",

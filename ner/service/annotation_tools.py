@@ -26,11 +26,8 @@ from ner.service.schemas import ClassifyRequest, OffsetName, Score, TagRequest
 # Where Label Studio finds a model other than the first one.
 NAMED = "/label-studio/{model}"
 
-# By what a model does with a text: the request for it, and the tag of Label Studio that holds the
-# results.
-CHOICES = "Choices"
-REQUESTS = {"tag": TagRequest, "classify": ClassifyRequest}
-TAGS = {"tag": "Labels", "classify": CHOICES}
+# The tags of Label Studio that hold the results: labels of parts of a text, or of the whole text.
+LABELS, CHOICES = "Labels", "Choices"
 
 # How much of a digest tells models apart.
 DIGEST_DIGITS = 12
@@ -151,14 +148,15 @@ def _version(served: ServedModel) -> str:
 
 def _tag_of(served: ServedModel) -> str:
     """Return the tag of Label Studio that holds what a model finds."""
-    return TAGS[served.predictor.task.verb]
+    return LABELS if served.predictor.task.is_per_token else CHOICES
 
 
 async def _answers(
     app: FastAPI, served: ServedModel, texts: Sequence[str], **options: Any
 ) -> list[dict[str, Any]]:
     """Answer for any number of texts, as many together as a request may have."""
-    kind, size = REQUESTS[served.predictor.task.verb], app.state.settings.max_texts
+    kind = TagRequest if served.predictor.task.is_per_token else ClassifyRequest
+    size = app.state.settings.max_texts
     answers: list[dict[str, Any]] = []
     for first in range(0, len(texts), size):
         some = list(texts[first : first + size])

@@ -6,7 +6,7 @@ from typing import Any
 from ner.choices import OffsetUnit
 from ner.data.offsets import character_at, places
 from ner.data.sentence import PredictedSentence
-from ner.inference.predictor import Classification
+from ner.inference.classification import Classification
 from ner.service.errors import ServiceError
 from ner.service.schemas import OffsetName, TagRequest
 
