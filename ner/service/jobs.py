@@ -118,7 +118,7 @@ def _answer(
 ) -> Answer:
     request = job.request
     if isinstance(request, ClassifyRequest):
-        return {"results": [classified(classification(each)) for each in found if each]}
+        return {"results": [classified(classification(each)) for each in found if each is not None]}
     results: list[Answer] = []
     for i, (sentence, predicted) in enumerate(zip(job.sentences, found, strict=True)):
         try:

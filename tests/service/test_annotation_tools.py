@@ -187,7 +187,7 @@ def test_classes_are_choices(client, monkeypatch):
         '<Choice value="Who" predicted_values="HUM"/><Choice value="Where"/></Choices></View>'
     )
     model = client.app.state.models["en"]
-    monkeypatch.setattr(type(model.predictor.task), "verb", "classify")
+    monkeypatch.setattr(type(model.predictor.task), "is_per_token", False)
     facts = {"labels": ["HUM"], "probabilities": {"HUM": 0.8, "LOC": 0.2}, "attention": []}
 
     async def answer(_, request):

@@ -23,7 +23,10 @@ def folder(tiny_model, tmp_path):
 
 def renamed(folder):
     """Replace a model by one with other labels."""
-    ner.rename(folder, {"PER": "HUMAN"})
+    new = folder.with_name("new")
+    ner.rename(folder, {"PER": "HUMAN"}, new)
+    shutil.rmtree(folder)
+    new.rename(folder)
 
 
 def answers(app, count, meanwhile):
