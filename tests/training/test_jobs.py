@@ -137,6 +137,8 @@ def start(tmp_path, tiny):
     changes = [word for k, v in settings.items() for word in ("--set", f"{k}={v}")]
     command = [sys.executable, "-m", "ner", "train", "--seeds", "2", "--jobs", "2"]
     begun = []
+    # A program in the background of a shell ignores Ctrl-C, and so would what it starts.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def call():
         process = subprocess.Popen(
@@ -151,6 +153,7 @@ def start(tmp_path, tiny):
         return process
 
     yield call
+    signal.signal(signal.SIGINT, before)
     for process in begun:
         process.kill()
         process.communicate()
