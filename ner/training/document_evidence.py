@@ -38,6 +38,9 @@ from ner.training.train import Settings, run_training
 HIDDEN, DROPOUT, EPOCHS, BATCH_SIZE = 64, 0.3, 8, 32
 LEARNING_RATE, WEIGHT_DECAY, WARMUP = 3e-3, 1e-3, 0.2
 
+# How far below the model the models of parts may score before users are told, from 0 to 1.
+FAR_BELOW = 0.1
+
 # Added to the standard deviation of inputs, so that rare ones do not become huge.
 LEAST_SCALE = 0.1
 
@@ -80,6 +83,20 @@ class Worth:
             f"{self.documents:,} documents in {self.folds} parts, each tagged by models of the "
             f"others: {100 * self.before:.2f} without document evidence, "
             f"{100 * self.after:.2f} with it"
+        )
+
+    def warning(self, model_score: float | None) -> str | None:
+        """Word a warning if the models of parts are much worse than the model; None if not.
+
+        Args:
+            model_score: The score of the model on its development data, from 0 to 1, if known.
+        """
+        if model_score is None or model_score - self.before <= FAR_BELOW:
+            return None
+        return (
+            f"Warning: the models of parts score {100 * self.before:.2f}, and the model has "
+            f"{100 * model_score:.2f} on its development data. Evidence that is learned from much "
+            "weaker models can do harm: compare both with ner compare."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -133,6 +150,9 @@ def learn_documents(
         ]
     worth = _measure(parts)
     notify(f"{worth}.")
+    warning = worth.warning(stored.record.get("metrics", {}).get("dev", {}).get(task.metric))
+    if warning is not None:
+        notify(warning)
     network = fit_network(parts, seed=config.seed)
     record = {**stored.record, "documents": worth.to_dict()}
     learned = replace(stored, documents=network, record=record)

@@ -7,7 +7,7 @@ import ner
 from ner.data.schemes import Span
 from ner.inference.second_pass import find_documents, windows_of_documents
 from ner.testing import check_model
-from ner.training.document_evidence import document_folds, learn_documents
+from ner.training.document_evidence import Worth, document_folds, learn_documents
 
 SETTINGS = {
     "training.threads": 1,
@@ -51,6 +51,21 @@ def test_the_second_mention_is_decided_by_the_first(folder: Path) -> None:
         second = ner.Sentence(["Then", "Zefira", "."], document="new")
         found = list(tagger.pipe([first, second], window=1))[1]
         assert [span.label for span in found.prediction.spans or ()] == [label]
+
+
+@pytest.mark.parametrize(
+    ("score", "is_warned"),
+    [
+        pytest.param(None, False, id="unknown"),
+        pytest.param(0.6, False, id="alike"),
+        pytest.param(0.61, True, id="far above"),
+    ],
+)
+def test_much_weaker_models_of_parts_are_warned_of(score: float | None, is_warned: bool) -> None:
+    warning = Worth(folds=3, documents=9, before=0.5, after=0.7).warning(score)
+    assert (warning is not None) == is_warned
+    if warning is not None:
+        assert warning.startswith("Warning: the models of parts score 50.00, and the model has 61.")
 
 
 def test_without_a_document_nothing_changes(folder: Path) -> None:
