@@ -6,6 +6,7 @@ import select
 import shutil
 import subprocess
 import tempfile
+import time
 
 # How long an answer may take, on a machine with much else to do.
 SECONDS = 120
@@ -15,6 +16,10 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 def find_chromium():
     """Find the command of the browser; None where there is none."""
     return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+class NavigatedError(Exception):
+    """The page has gone before it answered."""
 
 
 class Browser:
@@ -66,6 +71,8 @@ class Browser:
         os.write(self.requests, json.dumps(message).encode() + b"\0")
         while (answer := self._read()).get("id") != self.number:
             self.events.append(answer)
+        if "navigated" in answer.get("error", {}).get("message", ""):
+            raise NavigatedError(answer["error"]["message"])
         assert "error" not in answer, answer["error"]
         return answer["result"]
 
@@ -103,12 +110,21 @@ class Browser:
             self._wait_for_load(self.call("Page.navigate", url=each)["loaderId"])
 
     def wait_until(self, condition):
-        """Wait until an expression of JavaScript is true on the page."""
+        """Wait until an expression of JavaScript is true on the page.
+
+        A browser that has just been started may load the page a second time; waiting goes on
+        in the page that comes.
+        """
         look = f"() => ({condition}) ? done() : Date.now() < end ? setTimeout(look, 20) : fail()"
-        self.evaluate(
-            f"new Promise((done, fail) => {{ const end = Date.now() + {1000 * SECONDS // 4}; "
-            f"const look = {look}; look(); }})"
-        )
+        end = time.monotonic() + SECONDS
+        while True:
+            try:
+                return self.evaluate(
+                    f"new Promise((done, fail) => {{ const end = Date.now() + "
+                    f"{1000 * SECONDS // 4}; const look = {look}; look(); }})"
+                )
+            except NavigatedError:
+                assert time.monotonic() < end, "the page is loaded again and again"
 
     def press(self, key, *, code="", alt=False, shift=False, number=0):
         """Press a key and let it go; keys that write something are better left to `write`."""
