@@ -61,6 +61,14 @@ class LazyAdam(Optimizer):
         for table in tables:
             table.register_forward_pre_hook(self._before_lookup)
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        super().load_state_dict(state_dict)
+        # The base class makes floats of the numbers of steps, which are exact up to 2**24 alone.
+        weights = [weight for group in self.param_groups for weight in group["params"]]
+        for i, weight in enumerate(weights):
+            self.state[weight]["last"] = state_dict["state"][i]["last"].clone()
+
     def _before_lookup(self, table: nn.Module, arguments: tuple[Tensor, ...]) -> None:
         assert isinstance(table, nn.Embedding)
         if table.training:
@@ -195,9 +203,7 @@ def build_optimizers(
         optimizers.append(AdamW(dense, lr=learning_rate, betas=betas, fused=True))
         if sparse:
             chosen = [m for m in model.modules() if isinstance(m, nn.Embedding) and m.sparse]
-            optimizers.append(
-                LazyAdam(sparse, chosen, lr=learning_rate, betas=betas, ranks=ranks)
-            )
+            optimizers.append(LazyAdam(sparse, chosen, lr=learning_rate, betas=betas, ranks=ranks))
     return optimizers
 
 

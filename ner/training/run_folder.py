@@ -147,13 +147,16 @@ class RunFolder:
                     remove(self.path / name)
             raise
 
-    def describe(self, config: Config, inputs: Mapping[str, Any], device: torch.device) -> None:
+    def describe(
+        self, config: Config, inputs: Mapping[str, Any], device: torch.device, ranks: int = 1
+    ) -> None:
         """Write config.toml, and run.json with everything else that the result depends on."""
         write_text(self.path / CONFIG, to_toml(config))
         facts = {
             "seed": config.seed,
             "device": str(device),
             "threads": torch.get_num_threads(),
+            "ranks": ranks,
             "versions": versions(),
             **inputs,
         }
@@ -172,7 +175,9 @@ class FolderOfOthers(RunFolder):
         """Leave everything to the process that writes."""
         yield
 
-    def describe(self, config: Config, inputs: Mapping[str, Any], device: torch.device) -> None:
+    def describe(
+        self, config: Config, inputs: Mapping[str, Any], device: torch.device, ranks: int = 1
+    ) -> None:
         """Write nothing."""
 
     def metric_log(self, history: Sequence[Mapping[str, Any]], metric: str) -> "MetricLog":

@@ -25,7 +25,7 @@ from ner.installed import model_folder
 from ner.messages import Notify, is_handled, shown, tell
 from ner.model_folder import load_model
 from ner.nn.building import Build
-from ner.nn.runtime import TorchRuntime, check_network, choose_device, set_threads
+from ner.nn.runtime import TorchRuntime, check_network, set_threads
 from ner.training.checkpoint import restore_newest, run_and_save
 from ner.training.finish import finish, finish_together
 from ner.training.identity import identify, may_change
@@ -214,7 +214,7 @@ def run_training(
                 if resume:
                     with ranks.in_turn():
                         record = restore(trainer, folder, record, tell)
-                folder.describe(config, inputs, device)
+                folder.describe(config, inputs, device, ranks.count)
             tell(summarize(corpus, prepared, device, ranks))
 
             # Train.
@@ -344,11 +344,11 @@ def restore(
 
 def summarize(corpus: Corpus, prepared: Prepared, device: torch.device, ranks: Ranks) -> str:
     """Say in a line how much is trained on how much."""
-    together = f", on {ranks.count} ranks" if ranks.count > 1 else ""
+    together = f", {ranks.count} ranks" if ranks.count > 1 else ""
     count = sum(parameter.numel() for parameter in prepared.model.parameters())
     return (
         f"{corpus.counts.sentences:,} training and {len(corpus.dev):,} development sentences, "
-        f"{len(prepared.task.outputs)} tags or classes, {count:,} parameters, on {device.type if together else device}{together}"
+        f"{len(prepared.task.outputs)} tags or classes, {count:,} parameters, on {device}{together}"
     )
 
 
