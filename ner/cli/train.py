@@ -143,7 +143,6 @@ def train(
     if jobs > 1 and seeds == 1:
         raise ConfigError(f"--jobs: needs --seeds with at least 2. Got {jobs} jobs for one seed.")
     if seeds > 1:
-        refuse_several("--seeds")
         result = train_seeds(config, seeds=seeds, jobs=jobs, **arguments)
     else:
         result = run_training(config, **arguments)
