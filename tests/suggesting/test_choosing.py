@@ -84,12 +84,20 @@ def test_equal_texts_are_chosen_once_and_nearly_equal_ones_unless_the_choice_is_
 def test_a_word_that_was_chosen_is_worth_half():
     pool = [
         candidate("Oslo grew", 4),
-        candidate("Oslo fell again", 3.5),
+        candidate("Oslo fell again", 3.2),
         candidate("Rome rose too", 3),
     ]
-    # Half of the third of 3.5 that is for "Oslo" is lost, and less than 3 are left.
+    # "Oslo" is there twice: a third of 3.2 is multiplied by the square root of 2, and then halved.
     assert places(pool, 2) == [0, 2]
     assert places(pool, 2, is_diverse=False) == [0, 1]
+
+
+def test_a_word_is_worth_more_the_more_often_the_pool_has_it():
+    pool = [candidate("Oslo grew", 3), candidate("Rome fell", 4)]
+    pool += [candidate(f"{words(f'x{chr(97 + i)}', 3)} Oslo", 0) for i in range(3)]
+    # "Oslo" is there 4 times: half of 3 is worth twice as much.
+    assert places(pool, 1) == [0]
+    assert places(pool, 1, is_diverse=False) == [1]
 
 
 def test_documents_are_worth_less_the_more_of_their_texts_are_chosen():
