@@ -62,6 +62,3 @@ Occurrences = Literal["all", "first"]
 # What makes a text worth the annotation: an unsure sequence of tags, two sequences that are nearly
 # equally probable, or nothing.
 SuggestBy = Literal["entropy", "margin", "random"]
-
-# The ways to choose texts that a replay compares; a diverse choice avoids texts that are alike.
-Strategy = Literal["random", "entropy", "entropy-diverse", "margin", "margin-diverse"]

@@ -6,20 +6,20 @@ corpus with it. The first texts are random, and the same for all ways.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from ner.choices import Strategy
+from ner.choices import SuggestBy
 from ner.config.loading import Config, read_config
 from ner.data.formats.read import CorpusSource, file_digest
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, TaskError
 from ner.files import write_json
-from ner.inference.tagger import Tagger
 from ner.messages import Notify, tell
 from ner.plots import replay_plot
 from ner.suggesting.choosing import Budget, choose
 from ner.suggesting.replay_result import Replay, ReplayPoint
 from ner.suggesting.values import Candidate, judge, unjudged
+from ner.tasks import TASKS
 from ner.training.data_curve import nested_sample
 from ner.training.kept_results import KeptResults, training_key
 from ner.training.run_folder import run_name
@@ -27,7 +27,15 @@ from ner.training.splits import read_corpus
 from ner.training.train import Settings, run_training
 
 REPLAY, PICTURE = "replay.json", "replay.png"
-STRATEGIES: tuple[Strategy, ...] = ("random", "entropy", "entropy-diverse")
+# What makes a text valuable in each way to choose, and whether the choice is diverse.
+WAYS: Mapping[str, tuple[SuggestBy, bool]] = {
+    "random": ("random", False),
+    "entropy": ("entropy", False),
+    "entropy-diverse": ("entropy", True),
+    "margin": ("margin", False),
+    "margin-diverse": ("margin", True),
+}
+STRATEGIES = ("random", "entropy", "entropy-diverse")
 TOKENS = (1000, 1500, 2000, 3000, 4000, 6000, 8000, 12000, 16000)
 # Epochs are chosen on so many development sentences; all of them would take longer than training.
 # Scores are those on all of them.
@@ -51,7 +59,8 @@ def replay(
         config: The settings, as for `ner.train`; the training data are replayed.
         by: The ways to choose.
         tokens: Numbers of annotated tokens at which a model is trained and scored on the
-            development data. The first ones are chosen at random.
+            development data. The first ones are chosen at random. Numbers that are larger than the
+            corpus are left out.
         seeds: How often all is done. The seeds count from the configured one.
         out: The folder of the result; by default `runs/NAME-replay`. It keeps what finished
             trainings found, so that the same call goes on where it stopped.
@@ -64,22 +73,24 @@ def replay(
         DataError: The corpus cannot be read.
         TaskError: The corpus has no labelled spans.
     """
-    strategies: list[Strategy] = [name for name in get_args(Strategy) if name in by]
+    strategies = [name for name in WAYS if name in by]
     if unknown := [name for name in by if name not in strategies]:
-        known = ", ".join(get_args(Strategy))
-        raise ConfigError(f"--by: must be one of {known}. Got {unknown[0]!r}.")
+        raise ConfigError(f"--by: must be one of {', '.join(WAYS)}. Got {unknown[0]!r}.")
     sizes = sorted({*tokens})
     if seeds < 1 or not sizes or sizes[0] < 1:
         raise ConfigError(f"--tokens, --seeds: must be at least 1. Got {list(tokens)}, {seeds}.")
     chosen = read_config(config, set).updated({"data.test": "", "training.export": False})
-    if chosen.task != "ner":
+    if not TASKS[chosen.task].finds_spans:
         raise TaskError(f"replay: needs a corpus of labelled spans. Got the task {chosen.task}.")
     splits = {name: source for name, source in (sources or {}).items() if name != "test"}
     corpus = read_corpus(chosen, splits, notify)
     pool = list(corpus.train)
     total = sum(map(len, pool))
-    if sizes[-1] > total:
+    if sizes[0] > total:
         raise ConfigError(f"--tokens: must be at most those of the corpus, {total}. Got {sizes}.")
+    if sizes[-1] > total:
+        notify(f"--tokens: the corpus has {total:,}; larger numbers are left out.")
+        sizes = [size for size in sizes if size <= total]
     folder = Path(out) if out is not None else Path("runs", f"{run_name(config)}-replay")
     points: list[ReplayPoint] = []
     with KeptResults.open(folder) as kept:
@@ -110,7 +121,7 @@ class _Replayer:
         sample = nested_sample(len(dev), DEV_SENTENCES, DEV_SEED)
         self.splits = {"dev": [dev[i] for i in sample], "test": dev}
 
-    def replay(self, strategy: Strategy, sizes: Sequence[int], notify: Notify) -> list[ReplayPoint]:
+    def replay(self, strategy: str, sizes: Sequence[int], notify: Notify) -> list[ReplayPoint]:
         """Annotate, train and score with one way to choose; return a point for each size."""
         points: list[ReplayPoint] = []
         chosen = self._choose(unjudged(self.pool), [], sizes[0], is_diverse=False)
@@ -123,12 +134,10 @@ class _Replayer:
             chosen += found["next"]
         return points
 
-    def _train(
-        self, strategy: Strategy, chosen: Sequence[int], following: int | None
-    ) -> dict[str, Any]:
+    def _train(self, strategy: str, chosen: Sequence[int], following: int | None) -> dict[str, Any]:
         """Train on what is annotated; return the score, and what to annotate next."""
         train = [self.pool[i] for i in chosen]
-        by, _, diverse = strategy.partition("-")
+        by, is_diverse = WAYS[strategy]
 
         def run(folder: Path, resume: bool) -> dict[str, Any]:
             splits = {"train": train, **self.splits}
@@ -138,10 +147,10 @@ class _Replayer:
             score = result.reports["test"].score
             if following is None:
                 return {"score": score, "next": []}
+            is_random = by == "random"
             model = result.predictor
-            assert isinstance(model, Tagger)
-            judged = unjudged(self.pool) if by == "random" else judge(model, self.pool, by)
-            more = self._choose(judged, chosen, following, is_diverse=bool(diverse))
+            judged = unjudged(self.pool) if is_random else judge(model, self.pool, by)
+            more = self._choose(judged, chosen, following, is_diverse=is_diverse)
             return {"score": score, "next": more}
 
         key = training_key(self.config, train, self.dev, None)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ner.choices import Strategy
 from ner.evaluation.scores import table
 
-BASELINE: Strategy = "random"
+BASELINE = "random"
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class ReplayPoint:
         f1: The score on the development data, between 0 and 1.
     """
 
-    by: Strategy
+    by: str
     seed: int
     size: int
     tokens: int
@@ -46,7 +45,7 @@ class Saving:
             never reaches the score.
     """
 
-    by: Strategy
+    by: str
     f1: float
     random_tokens: float
     tokens: float | None
@@ -63,11 +62,11 @@ class Replay:
     points: Sequence[ReplayPoint]
 
     @property
-    def strategies(self) -> list[Strategy]:
+    def strategies(self) -> list[str]:
         """The ways to choose, in their order."""
         return list(dict.fromkeys(point.by for point in self.points))
 
-    def curve(self, by: Strategy) -> list[tuple[float, float]]:
+    def curve(self, by: str) -> list[tuple[float, float]]:
         """List the mean of tokens and of scores at each size, smallest first."""
         sizes = sorted({point.size for point in self.points if point.by == by})
         groups = [[p for p in self.points if (p.by, p.size) == (by, size)] for size in sizes]
@@ -114,7 +113,7 @@ class Replay:
                 f"{saving.by} {needs}."
             )
 
-    def _cell(self, by: Strategy, size: int) -> str:
+    def _cell(self, by: str, size: int) -> str:
         scores = [100 * p.f1 for p in self.points if (p.by, p.size) == (by, size)]
         spread = f" ± {statistics.stdev(scores):.2f}" if len(scores) > 1 else ""
         return f"{statistics.mean(scores):.2f}{spread}"

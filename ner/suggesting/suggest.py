@@ -14,7 +14,6 @@ from ner.data.sentence_splitter import FindStarts, cut_sentence
 from ner.errors import ConfigError
 from ner.inference.predictor import Predictor
 from ner.inference.reading import options_for
-from ner.inference.tagger import Tagger
 from ner.messages import Notify, tell
 from ner.suggesting.choosing import Budget, choose
 from ner.suggesting.values import judge
@@ -113,8 +112,6 @@ def suggest(
         DataError: The training data cannot be read.
         TaskError: The model is no `Tagger`.
     """
-    if not isinstance(model, Tagger):
-        raise model.task_error("suggest")
     for name, value in (("n", n), ("tokens", tokens)):
         if value is not None and value < 1:
             raise ConfigError(f"{name}: must be at least 1. Got {value}.")

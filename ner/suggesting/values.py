@@ -6,11 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ner.choices import SuggestBy
-from ner.crf.forward_backward import token_entropies
+from ner.crf.forward_backward import Floats
 from ner.data.sentence import PredictedSentence, Prediction, Sentence
-from ner.features.arrays import Floats
-from ner.inference.batching import batches_of_scores
-from ner.inference.tagger import Tagger
+from ner.inference.predictor import Predictor
 
 
 class Candidate(NamedTuple):
@@ -40,41 +38,19 @@ class Candidate(NamedTuple):
         return float(self.values.sum())
 
 
-def judge(model: Tagger, sentences: Sequence[Sentence], by: SuggestBy) -> list[Candidate]:
+def judge(model: Predictor, sentences: Sequence[Sentence], by: SuggestBy) -> list[Candidate]:
     """Predict for sentences, and say what their annotation is worth.
 
     Args:
-        model: The model that is to become better.
+        model: The tagger that is to become better.
         sentences: What may be annotated.
-        by: `entropy` for the entropy of the sequence of tags, in nats, exact: each token has the
-            entropy of its tag given the one before. `margin` for 1 minus the difference between
-            the probabilities of the two best sequences, spread evenly. `random` for no values.
+        by: What makes a text valuable, see `Tagger.uncertainty`.
 
-    Source: Settles and Craven, "An Analysis of Active Learning Strategies for Sequence Labeling
-    Tasks", EMNLP 2008, section 3.1 (sequence entropy and margin).
+    Raises:
+        TaskError: The model is no `Tagger`.
     """
-    scores = model.emissions(sentences)
-    predictions: list[Prediction] = [model.task.empty] * len(sentences)
-    values = [np.zeros(len(sentence)) for sentence in sentences]
-    lattice = model.lattice
-    for indices, outputs, lengths in batches_of_scores(scores):
-        emissions = model.task.emissions({"emissions": outputs})
-        decoded = lattice.decode(emissions, lengths)
-        rows: Sequence[Floats]
-        if by == "entropy":
-            sums = lattice.sums(emissions, lengths)
-            rows = list(token_entropies(emissions, lengths, lattice.edges, sums))
-        elif by == "margin":
-            best = lattice.nbest_tags(emissions, lengths, 2)
-            margins = [1 - found[0].probability + sum(p for _, p in found[1:]) for found in best]
-            rows = [np.full(n, m / n) for m, n in zip(margins, lengths.tolist(), strict=True)]
-        else:
-            rows = [np.zeros(n) for n in lengths.tolist()]
-        for b, i in enumerate(indices.tolist()):
-            predictions[i] = Prediction(*decoded[b])
-            values[i] = rows[b][: lengths[b]]
-    pairs = zip(sentences, predictions, values, strict=True)
-    return [Candidate(s.predicted(prediction), value) for s, prediction, value in pairs]
+    predicted, values = model.uncertainty(sentences, by)
+    return [Candidate(*pair) for pair in zip(predicted, values, strict=True)]
 
 
 def unjudged(sentences: Sequence[Sentence]) -> list[Candidate]:

@@ -29,7 +29,8 @@ def test_suggestions_are_json_lines_with_their_uncertainty(run, pool, tiny_model
     assert [len(record["spans"]) for record in records] == [len(s.entities) for s in found]
     assert out.startswith(f"next.jsonl: written, 2 of 4 texts, {found.tokens} tokens.\n")
     assert "Entropy of a text in nats: " in out
-    assert out.endswith("Left out: 0 annotated texts, 0 like another one.\n")
+    # The two texts that are nearly equal are the most valuable ones, and one of them is enough.
+    assert out.endswith("Left out: 0 annotated texts, 1 like another one.\n")
 
 
 def test_budgets_ways_and_training_data_are_options(run, pool, tiny_model, tmp_path):
@@ -100,12 +101,12 @@ def test_a_replay_prints_a_table(run, tmp_path):
     (tmp_path / "gold.conll").write_text(rows, "utf-8")
     small = ["words.size=4", "encoder.size=4", "training.epochs=1", "training.threads=1"]
     code, out, _ = run(
-        *("simulate", "--train", "gold.conll", "--dev", "gold.conll", "--tokens", 4, 8, 12),
+        *("simulate", "--train", "gold.conll", "--dev", "gold.conll", "--tokens", 4, 8),
         *("--by", "random", "--by", "entropy", "--out", "replay"),
         *(part for setting in small for part in ("--set", setting)),
     )
     assert code == 0
     lines = out.splitlines()
     assert lines[0].split() == ["tokens", "random", "entropy"]
-    assert [line.split()[0] for line in lines[1:4]] == ["4", "8", "12"]
+    assert [line.split()[0] for line in lines[1:3]] == ["4", "8"]
     assert "F1 on the development data by annotated tokens; seeds: 1." in lines

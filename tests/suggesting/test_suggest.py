@@ -3,6 +3,7 @@ import pytest
 import ner
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, TaskError
+from ner.inference.predictor import Predictor
 
 POOL = [
     "Ada Lovelace met Charles Babbage in London.",
@@ -74,10 +75,6 @@ def test_one_text_is_no_pool(tiny_tagger):
         ner.suggest(tiny_tagger, POOL[0])
 
 
-def test_other_models_have_no_suggestions():
-    class Other:
-        def task_error(self, what):
-            return TaskError(f"{what}: not for a model that labels texts.")
-
-    with pytest.raises(TaskError, match="suggest: not for a model that labels texts"):
-        ner.suggest(Other(), POOL)
+def test_other_models_have_no_suggestions(tiny_tagger):
+    with pytest.raises(TaskError, match=r"uncertainty: not for a model that "):
+        Predictor.uncertainty(tiny_tagger, [], "entropy")
