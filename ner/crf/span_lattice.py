@@ -46,6 +46,8 @@ class SpanTags:
     tag of a span says that it ends."""
     goes_on: NDArray[np.bool_]
     """Whether each tag belongs to the span before it (C)."""
+    labels: NDArray[np.str_]
+    """The label of each tag (C); "" for O."""
 
     def __init__(self, tags: Sequence[str], scheme: Scheme) -> None:
         self._scheme: Scheme = scheme
@@ -53,6 +55,7 @@ class SpanTags:
         onward = [self._ids.get("I" + tag[1:], -1) if scheme == "BIO" else -1 for tag in tags]
         self.continuing = np.array(onward, dtype=np.int64)
         self.goes_on = np.array([tag[0] in "IE" for tag in tags])
+        self.labels = np.array([tag[2:] for tag in tags])
 
     def write(self, label: str | None, length: int) -> list[int]:
         """Look up the tags of a span of `length` tokens, or of tokens in no span for None.
@@ -193,7 +196,7 @@ class SpanLattice(Lattice):
         self,
         lengths: Integers,
         required: Sequence[Sequence[Span]] | None = None,
-        forbidden: Sequence[Sequence[Span]] | None = None,
+        forbidden: Sequence[Sequence[Range]] | None = None,
     ) -> Allowed:
         """Say which tags each token may have, so that a path has given spans and lacks others.
 
@@ -202,7 +205,7 @@ class SpanLattice(Lattice):
             required: For each sentence, the spans that every path contains, with just these labels
                 and borders.
             forbidden: For each sentence, token ranges with a label. No span of that label touches
-                the range, whatever its borders.
+                the range, whatever its borders; no span at all where the label is None.
 
         Returns:
             Whether each token may have each tag (B T C).
@@ -212,11 +215,12 @@ class SpanLattice(Lattice):
                 another required span.
         """
         allowed = np.ones((len(lengths), int(max(lengths, default=0)), len(self.tags)), np.bool_)
-        labels = np.array([tag[2:] for tag in self.tags])
+        labels = self.span_tags.labels
         for b, spans in enumerate(forbidden or ()):
             for start, end, label in spans:
-                self._check_span(b, Span(start, end, label), int(lengths[b]))
-                allowed[b, start:end, labels == label] = False
+                self._check_span(b, (start, end, label), int(lengths[b]))
+                banned = labels != "" if label is None else labels == label
+                allowed[b, start:end, banned] = False
         for b, spans in enumerate(required or ()):
             before = 0
             for span in sorted(spans):
@@ -230,7 +234,7 @@ class SpanLattice(Lattice):
                 self.span_tags.require(allowed[b, : lengths[b]], span)
         return allowed
 
-    def _check_span(self, b: int, span: Span, length: int) -> None:
+    def _check_span(self, b: int, span: Range, length: int) -> None:
         if not self.span_tags.fits(span, length):
             raise DataError(
                 f"sentence {b}: a span must lie inside its {length} tokens and have a known label. "
