@@ -9,6 +9,7 @@ Axes: B sentences, T tokens of the longest, C tags, N spans.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ class SpanTags:
         """
         if label is None:
             return [self._ids["O"]] * length
-        return [self._ids[tag] for tag in span_tags(label, length, self._scheme)]
+        return [self._ids[tag] for tag in _written(label, length, self._scheme)]
 
     def fits(self, span: Range, length: int) -> bool:
         """Tell whether the tags can write a span in a sentence of `length` tokens."""
@@ -74,7 +75,7 @@ class SpanTags:
             return False
         if label is None:
             return "O" in self._ids
-        return self._ids.keys() >= set(span_tags(label, end - start, self._scheme))
+        return all(tag in self._ids for tag in _written(label, end - start, self._scheme))
 
     def require(self, allowed: Allowed, span: Span) -> None:
         """Keep only the paths that contain a span, with just this label and these borders.
@@ -85,12 +86,20 @@ class SpanTags:
         """
         start, end, label = span
         tags = self.write(label, end - start)
-        kept = np.zeros_like(allowed[start:end])
-        kept[np.arange(end - start), tags] = True
-        allowed[start:end] &= kept
+        for row, tag in zip(allowed[start:end], tags, strict=True):
+            # For the few tokens of a span, this is faster than any operation on arrays.
+            was_allowed = row[tag]
+            row[:] = False
+            row[tag] = was_allowed
         continuing = self.continuing[tags[-1]]
         if continuing >= 0 and end < len(allowed):
             allowed[end, continuing] = False
+
+
+@lru_cache(maxsize=1024)
+def _written(label: str, length: int, scheme: Scheme) -> tuple[str, ...]:
+    """Return the tags of a span; they are kept, because the same few come again and again."""
+    return tuple(span_tags(label, length, scheme))
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,11 @@
-"""Constraints of sentences in a batch, and of the pieces of a text."""
+"""The parts of constraints that are for the pieces of a text."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-import numpy as np
-
-from ner.crf.lattice import Allowed
 from ner.crf.span_lattice import Range
 from ner.data.schemes import Span
 from ner.data.sentence import Sentence
 from ner.rules.settling import Constraints
-
-
-def join_allowed(rows: Sequence[Allowed | None], shape: tuple[int, ...]) -> Allowed | None:
-    """Put the allowed tags of sentences (T C) together (B T C); None where all are allowed."""
-    if all(row is None for row in rows):
-        return None
-    allowed = np.ones(shape, dtype=np.bool_)
-    for b, row in enumerate(rows):
-        if row is not None:
-            allowed[b, : len(row)] = row
-    return allowed
 
 
 def parts_of(given: Constraints, pieces: Iterable[Sentence]) -> Iterator[Constraints]:

@@ -21,7 +21,7 @@ from ner.evaluation.calibration import Calibration
 from ner.features.arrays import OutputArrays
 from ner.inference.batching import BATCH_TOKENS, batches_of_scores, decode_scores
 from ner.inference.calibrating import fit_temperature
-from ner.inference.constraining import join_allowed, parts_of
+from ner.inference.constraining import parts_of
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
 from ner.messages import Notify
 from ner.rules.settling import Constraints
@@ -146,11 +146,10 @@ class Tagger(Predictor):
         sentence = text if isinstance(text, Sentence) else self.read(text)
         lattice = self.lattice
         spans = (token_spans(sentence, given) for given in (required, forbidden))
-        allowed = self._allowed(sentence, self._given(sentence, *spans, rules))
-        of_batch = None if allowed is None else allowed[None]
+        allowed = self._allowed([sentence], [self._given(sentence, *spans, rules)])
 
         def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[list[Prediction]]:
-            emissions = restrict(self.task.emissions(outputs), of_batch)
+            emissions = restrict(self.task.emissions(outputs), allowed)
             (found,) = lattice.nbest(emissions, lengths, k)
             different = list(dict.fromkeys(span for spans, _ in found for span in spans))
             (posteriors,) = lattice.span_posteriors(emissions, lengths, [different])
@@ -291,14 +290,17 @@ class Tagger(Predictor):
             return self._tag_pieces(sentences, constraints, split, batch_tokens)
         if not any(constraints):
             return self.tag_sentences(sentences, batch_tokens=batch_tokens)
-        allowed = list(map(self._allowed, sentences, constraints))
+        for sentence, given in zip(sentences, constraints, strict=True):
+            if given and not len(sentence):
+                self._allowed([sentence], [given])  # refuses it: no batch has this sentence
         found = [self.task.empty] * len(sentences)
         scores = self.emissions(sentences, batch_tokens)
         for batch in batches_of_scores(scores, batch_tokens):
             emissions = self.task.emissions({"emissions": batch.emissions})
             places = batch.indices.tolist()
-            of_batch = join_allowed([allowed[i] for i in places], emissions.shape)
-            decoded = self.lattice.decode(emissions, batch.lengths, of_batch)
+            pairs = [(sentences[i], constraints[i]) for i in places]
+            allowed = self._allowed(*zip(*pairs, strict=True))
+            decoded = self.lattice.decode(emissions, batch.lengths, allowed)
             for i, each in zip(places, decoded, strict=True):
                 found[i] = Prediction(*each)
         return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]
@@ -323,12 +325,15 @@ class Tagger(Predictor):
         pairs = zip(sentences, counts, strict=True)
         return [join_predictions(sentence, islice(tagged, count)) for sentence, count in pairs]
 
-    def _allowed(self, sentence: Sentence, given: Constraints) -> Allowed | None:
-        """Say which tags each token may have (T C); None where each may have all."""
-        if not given:
+    def _allowed(
+        self, sentences: Sequence[Sentence], constraints: Sequence[Constraints]
+    ) -> Allowed | None:
+        """Say which tags each token may have (B T C); None where each may have all."""
+        if not any(constraints):
             return None
-        length = np.array([len(sentence)])
-        return self.lattice.allow(length, [given.required], [given.forbidden])[0]
+        lengths = np.array([len(sentence) for sentence in sentences])
+        required, forbidden = zip(*constraints, strict=True)
+        return self.lattice.allow(lengths, required, forbidden)
 
 
 def token_spans(sentence: Sentence, text_spans: Sequence[TextSpan]) -> list[Span]:

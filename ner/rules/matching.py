@@ -7,7 +7,7 @@ Source: Aho and Corasick, "Efficient string matching: an aid to bibliographic se
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ner.data.lines import replace_surrogates
 from ner.errors import ConfigError, DataError, reason
@@ -20,19 +20,9 @@ TIME_LIMIT, TIME_LIMIT_PER_CHARACTER = 1.0, 1e-5
 # White space that is not a single blank.
 ODD_SPACE = re.compile(r"\s\s|[^\S ]")
 
-
-class Place(NamedTuple):
-    """Where the rule with a number matches a text.
-
-    Args:
-        start: The first character.
-        end: The end of the last character.
-        rule: The number of the rule.
-    """
-
-    start: int
-    end: int
-    rule: int
+# Where a rule matches a text: the first character, the end of the last one, and the number of the
+# rule. There are many, so they are plain tuples.
+Place = tuple[int, int, int]
 
 
 class Matcher:
@@ -58,8 +48,8 @@ class Matcher:
             _automaton(rules, ignore_case=ignore_case) for ignore_case in (False, True)
         )
 
-    def find(self, text: str, place: object = None) -> Iterator[Place]:
-        """Yield all matches in a text.
+    def find(self, text: str, place: object = None) -> list[Place]:
+        """List all matches in a text, in no order.
 
         Args:
             text: The text.
@@ -68,33 +58,31 @@ class Matcher:
         Raises:
             DataError: A pattern needs too much time.
         """
-        text = replace_surrogates(text)
+        found: list[Place] = []
         if self._exact is not None or self._folded is not None:
-            yield from self._words(text)
+            squeezed, kept = squeeze(text)
+            found += [] if self._exact is None else self._exact(squeezed)
+            found += [] if self._folded is None else self._folded(fold(squeezed))
+            if kept is not None:
+                found = [(kept[start], kept[end - 1] + 1, rule) for start, end, rule in found]
+        if self._patterns:
+            found += self._matches(text, place)
+        return found
+
+    def _matches(self, text: str, place: object) -> Iterator[Place]:
+        """Yield the matches of patterns."""
         limit = max(TIME_LIMIT, TIME_LIMIT_PER_CHARACTER * len(text))
         for rule, pattern in self._patterns:
             try:
                 for match in pattern.finditer(text, timeout=limit):
                     if match.end() > match.start():
-                        yield Place(*match.span(), rule)
+                        yield *match.span(), rule
             except TimeoutError:
                 raise DataError(
                     f"{'' if place is None else f'{place}: '}{self._places[rule]}: "
                     f"{pattern.pattern!r} must be searched within {limit:g} seconds in a text of "
                     f"{len(text)} characters. Got more. Write it with less repetition."
                 ) from None
-
-    def _words(self, text: str) -> Iterator[Place]:
-        squeezed, kept = squeeze(text)
-        for automaton in (self._exact, self._folded):
-            if automaton is None:
-                continue
-            searched = fold(squeezed) if automaton is self._folded else squeezed
-            for start, end, rules in automaton(searched):
-                if kept is not None:
-                    start, end = kept[start], kept[end - 1] + 1
-                for rule in rules:
-                    yield Place(start, end, rule)
 
 
 class _Automaton:
@@ -109,11 +97,13 @@ class _Automaton:
         self._rules = list(words.values())
         self._find: Any = library.AhoCorasick(list(words)).find_matches_as_indexes
 
-    def __call__(self, text: str) -> Iterator[tuple[int, int, list[int]]]:
-        """Yield where a word starts and ends, and its rules."""
-        rules = self._rules
-        for word, start, end in self._find(text, overlapping=True):
-            yield start, end, rules[word]
+    def __call__(self, text: str) -> list[Place]:
+        """List where words are."""
+        try:
+            found = self._find(text, overlapping=True)
+        except UnicodeEncodeError:  # the library takes no lone surrogates
+            found = self._find(replace_surrogates(text), overlapping=True)
+        return [(start, end, rule) for word, start, end in found for rule in self._rules[word]]
 
 
 def _automaton(rules: Sequence[Rule], *, ignore_case: bool) -> _Automaton | None:
@@ -153,7 +143,8 @@ def squeeze(text: str) -> tuple[str, list[int] | None]:
     >>> squeeze("New\n York")
     ('New York', [0, 1, 2, 3, 5, 6, 7, 8])
     """
-    if ODD_SPACE.search(text) is None:
+    # The first test holds for most texts, and is fast: other white space cannot be printed.
+    if (text.isprintable() and "  " not in text) or ODD_SPACE.search(text) is None:
         return text, None
     kept = [i for i, c in enumerate(text) if not (c.isspace() and i and text[i - 1].isspace())]
     return "".join(" " if text[i].isspace() else text[i] for i in kept), kept

@@ -8,6 +8,7 @@ the one whose rule comes first, then the first one in the text. What loses is le
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from ner.data.schemes import Span
@@ -51,22 +52,22 @@ class Constraints(NamedTuple):
 
 
 def token_matches(
-    places: Iterable[Place], sentence: Sentence, rules: Sequence[Rule]
+    places: Sequence[Place], sentence: Sentence, rules: Sequence[Rule]
 ) -> list[Match]:
     """Turn matches in a text into matches of tokens; what cuts a token is left out, or widened."""
-    starts = ends = None
+    if not places:
+        return []
+    starts = [start for start, _ in sentence.offsets]
+    ends = [end for _, end in sentence.offsets]
     found: list[Match] = []
-    for place in places:
-        if starts is None or ends is None:
-            starts = [start for start, _ in sentence.offsets]
-            ends = [end for _, end in sentence.offsets]
-        first, last = bisect_right(ends, place.start), bisect_left(starts, place.end)
+    for start, end, order in places:
+        rule = rules[order]
+        first, last = bisect_right(ends, start), bisect_left(starts, end)
         if first >= last:
             continue
-        rule = rules[place.rule]
-        is_whole = starts[first] == place.start and ends[last - 1] == place.end
+        is_whole = starts[first] == start and ends[last - 1] == end
         if is_whole or rule.misaligned == "snap":
-            found.append(Match(first, last, rule, place.rule))
+            found.append(Match(first, last, rule, order))
     return found
 
 
@@ -77,9 +78,16 @@ def settle(matches: Iterable[Match], given: Constraints) -> list[Match]:
         matches: The matches.
         given: What holds already, and wins against all of them.
     """
+    ordered = sorted(matches, key=_place)
+    if not given and all(one.end <= other.start for one, other in pairwise(ordered)):
+        return ordered  # as most often
     taken = _Taken(given)
     won = [match for match in sorted(matches, key=_strength) if taken.add(match)]
-    return sorted(won, key=lambda match: match[:2])
+    return sorted(won, key=_place)
+
+
+def _place(match: Match) -> tuple[int, int]:
+    return match.start, match.end
 
 
 def _strength(match: Match) -> tuple[int, int, int, int]:
