@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from multiprocessing import parent_process
@@ -27,6 +28,11 @@ BACKLOG = 1024
 
 # Seconds that a connection stays open without a request.
 KEEP_ALIVE = 30
+
+# Seconds after which the thread of a model lets the loop go on. Python's 5 ms pass anew at each
+# piece of a request that is read or written, so a request that is refused would wait for long.
+# Source: https://docs.python.org/3/library/sys.html#sys.setswitchinterval
+SWITCH_SECONDS = 0.0005
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
@@ -124,7 +130,12 @@ def serve(app: FastAPI, listener: socket.socket, on_start: Callable[[], None]) -
         The exit code: 0 if all requests were answered, 1 if some took too long.
     """
     server = Server(app, on_start)
-    server.run([listener])
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        server.run([listener])
+    finally:
+        sys.setswitchinterval(usual)
     return 1 if server.num_dropped else 0
 
 
