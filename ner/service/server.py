@@ -48,6 +48,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, on_start: Callable[[], None]) -> None:
         settings = app.state.settings
         self._app, self._settings, self._on_start = app, settings, on_start
+        self._protocol = bounded_protocol(settings.body_timeout)
         self._reloads: set[asyncio.Task[None]] = set()
         self.num_dropped = 0
         super().__init__(
@@ -57,7 +58,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 lifespan="on",
                 ws="none",
-                http=bounded_protocol(settings.body_timeout),
+                http=self._protocol,
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE,
                 timeout_graceful_shutdown=max(1, round(settings.shutdown_seconds)),
@@ -78,6 +79,7 @@ class Server(uvicorn.Server):
             number: signal.signal(number, lambda *_, do=do: loop.call_soon_threadsafe(do))
             for number, do in actions.items()
         }
+        mask_reloads(is_held=False)
         try:
             yield
         finally:
@@ -94,14 +96,18 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what is in flight, and end."""
+        running = set(self.server_state.tasks)
         await super().shutdown(sockets)
-        self.num_dropped = len(self.server_state.tasks)
+        running |= self.server_state.tasks
+        # What took too long was cancelled, and its client was told so.
+        self.num_dropped = sum(not task.done() or task.cancelling() > 0 for task in running)
 
     def _drain(self) -> None:
         if self._app.state.is_draining:  # the second signal
             self.should_exit = self.force_exit = True
             return
         self._app.state.is_draining = True
+        self._protocol.is_ending = True
         loop = asyncio.get_running_loop()
         loop.call_later(self._settings.drain_seconds, partial(setattr, self, "should_exit", True))
 
@@ -116,6 +122,26 @@ class Server(uvicorn.Server):
             asyncio.get_running_loop().remove_reader(parent.sentinel)
         if not self._app.state.is_draining:
             self._drain()
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Hold SIGHUP back while a process starts, which it would end; also in one that it starts.
+
+    It comes when a server can answer it.
+    """
+    mask_reloads(is_held=True)
+    try:
+        yield
+    finally:
+        mask_reloads(is_held=False)
+
+
+def mask_reloads(*, is_held: bool) -> None:
+    """Hold SIGHUP back, or let it come."""
+    if hasattr(signal, "pthread_sigmask"):  # Windows has neither
+        how = signal.SIG_BLOCK if is_held else signal.SIG_UNBLOCK
+        signal.pthread_sigmask(how, {signal.SIGHUP})
 
 
 def serve(app: FastAPI, listener: socket.socket, on_start: Callable[[], None]) -> int:
