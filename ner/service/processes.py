@@ -147,6 +147,7 @@ class Processes:
         process.join()
         mark_process_dead(process.pid, self._metrics)
         code, was_ready = process.exitcode or 0, process.pid in self._ready
+        self._ready.discard(process.pid or 0)
         if self._is_ending:
             # Before it is ready, a process ends by the signal itself, and loses no request.
             self._code = max(self._code, abs(code) if was_ready else 0)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -129,6 +130,16 @@ def test_a_watched_model_is_replaced_without_a_lost_request(folder):
         assert service.end() == 0
 
 
+def workers(service):
+    """Return the numbers of the processes that answer for a service, where Linux tells them."""
+    parent = service.process.pid
+    listed = Path(f"/proc/{parent}/task/{parent}/children")
+    if not listed.exists():
+        return []
+    numbers = listed.read_text().split()
+    return [int(n) for n in numbers if b"spawn_main" in Path(f"/proc/{n}/cmdline").read_bytes()]
+
+
 def test_several_processes_are_one_service(folder):
     with served(ner_serve(folder[0], "--workers", "2")) as service:
         for _ in range(20):
@@ -143,6 +154,10 @@ def test_several_processes_are_one_service(folder):
             service.wait_until(lambda: sum("takes the place" in x for x in service.lines) == 2)
             assert all(labels(service) == {"HUMAN", "LOC"} for _ in range(10))
         assert set(statuses) == {200}
+
+        for worker in workers(service)[:1]:
+            os.kill(worker, signal.SIGKILL)
+            service.wait_for("Another one takes its place")
 
         held = service.hold(20, texts=[TEXT])
         service.process.send_signal(signal.SIGTERM)
