@@ -24,7 +24,6 @@ from tests.bulk.corpora import (
 )
 from tests.failing_texts import FAILS, raise_on_mark
 
-
 RULES = ner.Rules.from_dict({"rules": [{"name": "eves", "label": "PER", "patterns": ["met Eve"]}]})
 
 
