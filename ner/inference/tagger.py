@@ -84,8 +84,8 @@ class Tagger(Predictor):
         """
         self.check_min_score(min_score)
         sentence = self.read(text)
-        spans = (token_spans(sentence, given) for given in (required, forbidden))
-        given = self._given(sentence, *spans, rules)
+        whole, barred = (token_spans(sentence, spans) for spans in (required, forbidden))
+        given = self._given(sentence, whole, barred, rules)
         found = self._tag_under([sentence], [given], split)[0]
         return found.at_least(min_score) if min_score else found
 
@@ -113,8 +113,8 @@ class Tagger(Predictor):
         """
         self.check_min_score(min_score)
         sentence = self.check_tokens(tokens)
-        spans = ([Span(*span) for span in given] for given in (required, forbidden))
-        given = self._given(sentence, *spans, rules)
+        whole, barred = ([Span(*span) for span in spans] for spans in (required, forbidden))
+        given = self._given(sentence, whole, barred, rules)
         found = self._tag_under([sentence], [given])[0]
         return found.at_least(min_score) if min_score else found
 
@@ -147,8 +147,8 @@ class Tagger(Predictor):
             raise ValueError(f"k: must be at least 1. Got {k}.")
         sentence = text if isinstance(text, Sentence) else self.read(text)
         lattice = self.lattice
-        spans = (token_spans(sentence, given) for given in (required, forbidden))
-        allowed = self._allowed([sentence], [self._given(sentence, *spans, rules)])
+        whole, barred = (token_spans(sentence, spans) for spans in (required, forbidden))
+        allowed = self._allowed([sentence], [self._given(sentence, whole, barred, rules)])
 
         def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[list[Prediction]]:
             emissions = restrict(self.task.emissions(outputs), allowed)

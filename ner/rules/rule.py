@@ -45,6 +45,10 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and value.strip() == value != "" and value.isprintable()
 
 
+def _is_filled(value: Any) -> bool:
+    return isinstance(value, list) and value != [] and all(isinstance(each, str) for each in value)
+
+
 NAME = schema.Rule("be a name without blanks around it", _is_name)
 KEYS: dict[str, schema.Rule] = {
     "name": NAME,
@@ -53,18 +57,16 @@ KEYS: dict[str, schema.Rule] = {
         "be a list of words, none of them blank",
         lambda value: _is_filled(value) and all(word.strip() for word in value),
     ),
-    "file": schema.Rule("be the name of a file", lambda value: isinstance(value, str) and value),
-    "patterns": schema.Rule("be a list of regular expressions", lambda value: _is_filled(value)),
+    "file": schema.Rule(
+        "be the name of a file", lambda value: isinstance(value, str) and value != ""
+    ),
+    "patterns": schema.Rule("be a list of regular expressions", _is_filled),
     "never": schema.flag,
     "ignore_case": schema.flag,
     "misaligned": schema.one_of(("drop", "snap")),
     "score": schema.number(0, 1),
     "priority": schema.whole(-1_000_000, 1_000_000),
 }
-
-
-def _is_filled(value: Any) -> bool:
-    return isinstance(value, list) and value and all(isinstance(each, str) for each in value)
 
 
 def read_rule(fields: Any, where: str, number: int, folder: Path) -> Rule:

@@ -176,11 +176,10 @@ class Rules:
         """
         tokenizer = Tokenizer()
         for item in items:
-            sentence = item
-            if isinstance(sentence, str):
-                tokens, offsets = tokenizer(sentence)
-                sentence = Sentence(tokens, text=item, offsets=offsets)
-            yield self._labelled(sentence)[0]
+            if isinstance(item, str):
+                tokens, offsets = tokenizer(item)
+                item = Sentence(tokens, text=item, offsets=offsets)
+            yield self._labelled(item)[0]
 
     def tags(self, sentence: Sentence) -> tuple[str, ...]:
         """Return the tag of each token (T) in the scheme BIO, as a column for a model to read."""

@@ -25,7 +25,9 @@ def found(text, *rules):
         pytest.param("She flew to New York.", ["New York"], id="several words"),
         pytest.param("New \n\tYork\u00a0City", ["New \n\tYork"], id="any white space"),
         pytest.param("New Yorkers in York", ["York"], id="whole tokens"),
-        pytest.param("\ud83d York \U0001f600 York", ["York"] * 2, id="half a pair, and a whole"),
+        pytest.param(
+            "\ud83d York \U0001f600 York", ["York", "York"], id="half a pair, and a whole"
+        ),
         pytest.param("new york, NEW YORK", [], id="other letters"),
         pytest.param("", [], id="no text"),
     ],
@@ -35,7 +37,11 @@ def test_words_are_found_as_whole_tokens(text, expected):
     assert [words for words, _ in found(text, rule)] == expected
 
 
-@pytest.mark.parametrize("text", ["STRASSE", "Straße", "straße", "STRAẞE"])
+@pytest.mark.parametrize(
+    "text",
+    ["STRASSE", "Straße", "straße", "STRAẞE"],
+    ids=["two letters", "mixed", "small", "capital"],
+)
 def test_small_and_capital_letters_can_be_equal(text):
     rule = Rule("words", "X", ("straße", "ὀδός"), ignore_case=True)
     assert found(text, rule) == ([] if text == "STRASSE" else [(text, "X")])
