@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from ner.inference.thresholds import find_thresholds
     from ner.inference.token_tagger import TokenTagger
     from ner.model_folder import rename
+    from ner.rules.rules import Rules
     from ner.suggesting.suggest import suggest
     from ner.sweeping.result import SweepResult
     from ner.sweeping.run import sweep
@@ -87,6 +88,7 @@ _HOMES = {
     "Prediction": "ner.data.sentence",
     "Predictor": "ner.inference.predictor",
     "ReadOptions": "ner.data.formats.options",
+    "Rules": "ner.rules.rules",
     "Sentence": "ner.data.sentence",
     "SentenceSplitter": "ner.data.sentence_splitter",
     "Span": "ner.data.schemes",
@@ -133,6 +135,7 @@ __all__ = [
     "Prediction",
     "Predictor",
     "ReadOptions",
+    "Rules",
     "Sentence",
     "SentenceSplitter",
     "Span",

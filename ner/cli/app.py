@@ -24,6 +24,7 @@ from ner.cli.tag import classify, tag
 from ner.cli.tag_files import tag_files
 from ner.cli.thresholds import calibrate, thresholds
 from ner.cli.train import train
+from ner.training.launch import read_launch, refuse_several
 
 app = Commands(name="ner", no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -38,6 +39,7 @@ def _print_version(is_asked: bool) -> None:
 
 @app.callback()
 def ner(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -49,6 +51,8 @@ def ner(
 ) -> None:
     """Train, evaluate and use models that label names, tokens and texts."""
     choose_level(quiet, verbose)
+    if read_launch().is_torchrun and context.invoked_subcommand != "train":
+        refuse_several(f"ner {context.invoked_subcommand}")
 
 
 app.command()(train)

@@ -45,6 +45,9 @@ QUICK = {
     "affixes.rows": 64,
     "training.epochs": 1,
 }
+# The file of rules that the page on rules shows.
+RULES_PAGE = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+NAMES = RULES_PAGE.partition("```text\n")[2].partition("```")[0]
 INSTALLERS = ("pip", "python3")
 # Libraries of whose presence the package does not depend; the page that imports one is skipped.
 OTHERS = ("polars",)
@@ -188,6 +191,8 @@ def write_files(folder):
     write(folder / "project.jsonl", "\n".join(map(json.dumps, records)))
     for name, records in teachers().items():
         write(folder / f"{name}.jsonl", "\n".join(map(json.dumps, records)))
+    write(folder / "names.toml", NAMES)
+    write(folder / "towns.txt", "London\nHamburg\n")
     write(folder / "reviews.csv", 'review;stars\n"Great; I like it.";5\nIt broke.;1\n')
     for name in ("articles.txt", "notes.txt", "report.txt"):
         write(folder / name, "Ada Lovelace was born in London. She wrote.\nNo name.\n")
