@@ -4,6 +4,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -91,8 +92,7 @@ def choose(
     if is_diverse:
         places = _places_by_label(pool, order)
         for label, found in places.items():
-            share = FOR_LABELS / len(places)
-            chooser.take(found, lambda label=label, share=share: chooser.used_for(label) >= share)
+            chooser.take(found, partial(chooser.has_enough_of, label, FOR_LABELS / len(places)))
     chooser.take(order)
     return chooser.choice()
 
@@ -152,9 +152,10 @@ class _Chooser:
             elif self._fits(len(self._words[i])) and self._is_new(i):
                 self._add(i, value)
 
-    def used_for(self, label: str) -> float:
-        """Return the share of the budget that chosen texts with a label have used."""
-        return self._budget.used(self._labels[label], self._label_tokens[label])
+    def has_enough_of(self, label: str, share: float) -> bool:
+        """Whether texts with a label have their share of the budget, or all labels have theirs."""
+        used = self._budget.used(self._labels[label], self._label_tokens[label])
+        return used >= share or self._budget.used(len(self._values), self._tokens) >= FOR_LABELS
 
     def choice(self) -> Choice:
         """Return what was chosen."""

@@ -123,6 +123,8 @@ def test_a_part_of_the_budget_goes_to_texts_with_each_label():
     assert all(i < 20 for i in places(pool, 16, is_diverse=False))
     found = places(pool, tokens=48)
     assert sum(i >= 20 for i in found) == 2
+    # One text is more than a quarter of two.
+    assert sorted(i >= 20 for i in places(pool, 2)) == [False, True]
 
 
 def test_texts_of_equal_value_are_chosen_by_the_seed_alone():
