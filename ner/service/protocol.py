@@ -13,14 +13,13 @@ from ner.service.errors import ServiceError, error_response
 # Bytes of the address and the headers of a request, which are read before an application sees them.
 LONGEST_HEADERS = 64 << 10
 
-# Seconds in which a client reads its answer.
-READING_SECONDS = 30.0
-
 
 class BoundedProtocol(HttpToolsProtocol):
-    """A connection on which the headers of a request must arrive within some seconds."""
+    """A connection with bounds."""
 
-    header_seconds = 10.0
+    # Seconds in which the headers of a request arrive, and in which a client reads a part of an
+    # answer.
+    header_seconds, reading_seconds = 10.0, 30.0
     # Whether no further request should come on a connection, because the service ends.
     is_ending = False
     _waiting_for_headers: asyncio.TimerHandle | None = None
@@ -57,8 +56,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Wait until the client has read its answer."""
         super().on_response_complete()
         self._stop_waiting_for_reader()
-        if self.transport.get_write_buffer_size():
-            self._waiting_for_reader = self.loop.call_later(READING_SECONDS, self._check_reader)
+        self._wait_for_reader(self.transport.get_write_buffer_size())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -91,10 +89,19 @@ class BoundedProtocol(HttpToolsProtocol):
             self._waiting_for_reader.cancel()
             self._waiting_for_reader = None
 
-    def _check_reader(self) -> None:
+    def _wait_for_reader(self, unread: int) -> None:
+        if unread:
+            self._waiting_for_reader = self.loop.call_later(
+                self.reading_seconds, self._check_reader, unread
+            )
+
+    def _check_reader(self, before: int) -> None:
         self._waiting_for_reader = None
-        if self.transport.get_write_buffer_size():
+        unread = self.transport.get_write_buffer_size()
+        if unread and unread == before:
             self.transport.abort()
+        else:
+            self._wait_for_reader(unread)
 
     def _be_late(self) -> None:
         self._waiting_for_headers = None

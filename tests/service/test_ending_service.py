@@ -27,7 +27,7 @@ REQUEST = post(json.dumps({"texts": [TEXT]}).encode())
 def ended():
     """End a service that has requests in flight, and drains; returns what was seen."""
     seen = SimpleNamespace()
-    with served(with_settings({"en": "en"}, drain_seconds=2)) as service:
+    with served(with_settings({"en": "en"}, drain_seconds=2, body_timeout=60)) as service:
         held = service.hold(20, texts=[TEXT])
         service.process.send_signal(signal.SIGTERM)
         service.wait_until(lambda: service.request("GET", "/readyz")[0] == 503)
