@@ -158,7 +158,7 @@ def run_training(
     `weights` those of sentences that are in memory.
     """
     with joined() as ranks:
-        resume = resume or (out is not None and ranks.of_first(partial(goes_on, out)))
+        resume = resume or goes_on(ranks, out)
         name = run_name(config)
         if config is None and resume and (last_folder(out, name) / CONFIG).is_file():
             config = last_folder(out, name) / CONFIG
@@ -232,9 +232,11 @@ def run_training(
             return finish_together(ranks, end, device, build)
 
 
-def goes_on(out: str | Path) -> bool:
-    """Whether a launcher has started this process again, after the run in `out` had begun."""
-    return read_launch().is_restart and is_taken(Path(out))
+def goes_on(ranks: Ranks, out: str | Path | None) -> bool:
+    """Whether a launcher has started the processes again, after the run in `out` had begun."""
+    # Where machines join again, a launcher counts a restart on some of them alone.
+    is_restart = ranks.greatest(read_launch().is_restart)
+    return out is not None and is_restart and ranks.of_first(lambda: is_taken(Path(out)))
 
 
 def build_trainer(
