@@ -135,11 +135,12 @@ class Group(Ranks):
     def __init__(self, launch: Launch, timeout: timedelta = STEP_TIMEOUT) -> None:
         self.rank, self.count, self._local = launch.rank, launch.count, launch.local_rank
         with self._heard():
-            self._store = dist.PrefixStore(_meet(launch, timeout), _open_store())
+            name = _meet(launch, timeout)
+            self._store = dist.PrefixStore(name, _open_store())  # pyright: ignore[reportPrivateImportUsage]
             dist.init_process_group(
                 "gloo", store=self._store, rank=self.rank, world_size=self.count, timeout=timeout
             )
-            self._patient = dist.new_group(backend="gloo", timeout=PATIENCE)
+            self._patient: Any = dist.new_group(backend="gloo", timeout=PATIENCE)
         # Carries gradients.
         self._fast: Any = dist.group.WORLD
         self._timeout = timeout
