@@ -17,6 +17,8 @@ from ner.cli.models import check, export, info, models, rename
 from ner.cli.printing import print_line
 from ner.cli.redact import redact
 from ner.cli.serve import serve
+from ner.cli.simulate import simulate
+from ner.cli.suggest import suggest
 from ner.cli.sweep import sweep
 from ner.cli.tag import classify, tag
 from ner.cli.tag_files import tag_files
@@ -72,6 +74,10 @@ app.command("tag-files")(tag_files)
 app.command()(serve)
 
 app.command()(redact)
+
+app.command()(suggest)
+
+app.command()(simulate)
 
 app.command()(calibrate)
 
