@@ -46,8 +46,6 @@ def read_launch(environment: Mapping[str, str] = os.environ) -> Launch:
     rank = _number(environment, "RANK", 0)
     if rank >= count:
         raise ConfigError(f"RANK: must be less than WORLD_SIZE, which is {count}. Got {rank}.")
-    if count == 1:
-        return Launch()
     return Launch(
         rank,
         count,

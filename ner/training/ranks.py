@@ -6,11 +6,12 @@ so that all of them make the same step, and their weights stay bit-identical.
 
 import json
 import re
+import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cache
-from itertools import count
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ner.errors import ConfigError, NerError, TrainingError, reason
+from ner.files import sha256
 from ner.messages import logger
 from ner.nn.runtime import choose_device
 from ner.training.identity import differences
@@ -33,8 +35,8 @@ Value = TypeVar("Value")
 # as long as it reads the corpus, or writes the model.
 STEP_TIMEOUT, PATIENCE = timedelta(minutes=30), timedelta(days=7)
 
-# Groups that this process was part of: each has its own names in the store.
-_numbers = count()
+# Seconds until the processes look again for each other.
+PAUSE = 0.05
 
 
 class LostRankError(TrainingError):
@@ -133,11 +135,12 @@ class Group(Ranks):
     def __init__(self, launch: Launch, timeout: timedelta = STEP_TIMEOUT) -> None:
         self.rank, self.count, self._local = launch.rank, launch.count, launch.local_rank
         with self._heard():
-            self._store = dist.PrefixStore(f"ner/{next(_numbers)}", _open_store())
+            name = _meet(launch, timeout)
+            self._store = dist.PrefixStore(name, _open_store())  # pyright: ignore[reportPrivateImportUsage]
             dist.init_process_group(
                 "gloo", store=self._store, rank=self.rank, world_size=self.count, timeout=timeout
             )
-            self._patient = dist.new_group(backend="gloo", timeout=PATIENCE)
+            self._patient: Any = dist.new_group(backend="gloo", timeout=PATIENCE)
         # Carries gradients.
         self._fast: Any = dist.group.WORLD
         self._timeout = timeout
@@ -367,6 +370,28 @@ def _open_store() -> Any:
 
     store, _, _ = next(rendezvous("env://", timeout=STEP_TIMEOUT))
     return store
+
+
+def _meet(launch: Launch, timeout: timedelta) -> str:
+    """Wait for all processes, and agree on a name for their group.
+
+    The store may remember earlier groups, such as those before a restart. So each process draws a
+    token, and the name is made of all tokens. A process that still reads an old token of another
+    one computes a name that the other one does not confirm.
+
+    Raises:
+        RuntimeError: They do not meet in time.
+    """
+    store, end = _open_store(), time.monotonic() + timeout.total_seconds()
+    store.set(f"ner/token/{launch.rank}", secrets.token_hex(8))
+    while time.monotonic() < end:
+        name = sha256(store.get(f"ner/token/{rank}") for rank in range(launch.count))
+        store.set(f"ner/name/{launch.rank}", name)
+        names = {store.get(f"ner/name/{rank}").decode() for rank in range(launch.count)}
+        if names == {name}:
+            return f"ner/{name}"
+        time.sleep(PAUSE)
+    raise RuntimeError("no answer of the others")
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from ner.data.formats.read import CorpusSource, file_digest
 from ner.data.sentence import PredictedSentence, Sentence
 from ner.errors import TrainingError
 from ner.evaluation.report import Report
+from ner.features.batch_order import CHUNK
 from ner.features.batches import TrainingBatches
 from ner.files import sha256
 from ner.inference.batching import predict
@@ -158,7 +159,7 @@ def run_training(
     `weights` those of sentences that are in memory.
     """
     with joined() as ranks:
-        resume = resume or (out is not None and ranks.of_first(partial(goes_on, out)))
+        resume = resume or goes_on(ranks, out)
         name = run_name(config)
         if config is None and resume and (last_folder(out, name) / CONFIG).is_file():
             config = last_folder(out, name) / CONFIG
@@ -232,9 +233,11 @@ def run_training(
             return finish_together(ranks, end, device, build)
 
 
-def goes_on(out: str | Path) -> bool:
-    """Whether a launcher has started this process again, after the run in `out` had begun."""
-    return read_launch().is_restart and is_taken(Path(out))
+def goes_on(ranks: Ranks, out: str | Path | None) -> bool:
+    """Whether a launcher has started the processes again, after the run in `out` had begun."""
+    # Where machines join again, a launcher counts a restart on some of them alone.
+    is_restart = bool(ranks.greatest(read_launch().is_restart))
+    return out is not None and is_restart and ranks.of_first(lambda: is_taken(Path(out)))
 
 
 def build_trainer(
@@ -316,10 +319,12 @@ def describe_start(
 ) -> dict[str, Any]:
     """Name what must be the same on all ranks before the first step, with digests."""
     shapes = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+    lengths = batches.encoded.lengths
+    chunks = (lengths[i : i + CHUNK].tobytes() for i in range(0, len(lengths), CHUNK))
     return {
         **identity,
         "network": sha256([json.dumps(shapes).encode()]),
-        "encoded sentences": sha256([np.ascontiguousarray(batches.encoded.lengths)]),
+        "encoded sentences": sha256(chunks),
     }
 
 

@@ -74,13 +74,18 @@ def commands(example):
                 place = word
             elif word == "&&":
                 if words:
-                    yield words, files
+                    yield unlaunched(words), files
                 words, files = [], {}
             elif place:
                 files[place], place = word, None
             else:
                 assert not set(word) <= set("();<>|&"), f"{ids(example)}: {word} is not supported"
                 words.append(word.removeprefix(".venv/bin/"))
+
+
+def unlaunched(words):
+    """Leave out what starts several processes: one does the same."""
+    return words[words.index("-m") + 1 :] if words[0] == "torchrun" else words
 
 
 SHELL = [example for example in EXAMPLES if example.language == "sh"]

@@ -211,3 +211,15 @@ def test_only_large_tables_become_sparse():
     model = nn.ModuleList([nn.Embedding(30, 10), nn.Embedding(30_000, 10)])
     use_sparse_tables(model)
     assert [table.sparse for table in model] == [False, True]
+
+
+def test_lazy_adam_keeps_the_exact_numbers_of_steps():
+    def make():
+        table = nn.Embedding(2, 1, sparse=True)
+        return LazyAdam([{"params": [table.weight]}], [table], lr=0.1)
+
+    first, second = make(), make()
+    (state,) = first.state.values()
+    state["last"][1] = 2**24 + 1  # the first whole number that float32 cannot hold
+    second.load_state_dict(first.state_dict())
+    assert [each["last"].tolist() for each in second.state.values()] == [[0, 2**24 + 1]]

@@ -148,7 +148,7 @@ def test_torchrun_starts_all_ranks_again(data, undisturbed, tmp_path):
     arguments = (*words, "--out", tmp_path / "run")
     launcher = FORK.Process(target=elastic_launch(launch, survive), args=arguments)
     launcher.start()
-    launcher.join(60)
+    launcher.join(200)
     assert launcher.exitcode == 0
     assert weights(tmp_path / "run") == weights(undisturbed)
 
