@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from ner.inference.token_tagger import TokenTagger
     from ner.model_folder import rename
     from ner.rules.rules import Rules
+    from ner.suggesting.suggest import suggest
     from ner.sweeping.result import SweepResult
     from ner.sweeping.run import sweep
     from ner.training.train import train
@@ -111,6 +112,7 @@ _HOMES = {
     "read_sentences": "ner.data.formats.read",
     "rename": "ner.model_folder",
     "score_predictions": "ner.evaluation.predicted_file",
+    "suggest": "ner.suggesting.suggest",
     "sweep": "ner.sweeping.run",
     "tag_files": "ner.bulk.run",
     "train": "ner.training.train",
@@ -158,6 +160,7 @@ __all__ = [
     "read_sentences",
     "rename",
     "score_predictions",
+    "suggest",
     "sweep",
     "tag_files",
     "train",

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, cast, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ner.choices import Precision, RuntimeName
+from ner.choices import Precision, RuntimeName, SuggestBy
 from ner.crf.span_lattice import Range
 from ner.data.lines import listed
 from ner.data.min_score import MinScore, check_min_score
@@ -265,6 +266,16 @@ class Predictor:
             TaskError: The model is no `Tagger`.
         """
         raise self.task_error("posteriors")
+
+    def uncertainty(
+        self, sentences: Sequence[Sentence], by: SuggestBy
+    ) -> tuple[list[PredictedSentence], list[NDArray[np.float64]]]:
+        """Predict for sentences, and say how unsure of it the model is, see `Tagger.uncertainty`.
+
+        Raises:
+            TaskError: The model is no `Tagger`.
+        """
+        raise self.task_error("uncertainty")
 
     def reliability(
         self, gold: Sequence[Sentence], predicted: Sequence[PredictedSentence]

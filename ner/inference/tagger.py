@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.choices import SuggestBy
+from ner.crf.forward_backward import Floats, Scores, token_entropies
 from ner.crf.lattice import Allowed, TagLattice, restrict
 from ner.crf.span_lattice import Range, SpanLattice
 from ner.data.lines import short
@@ -189,6 +191,49 @@ class Tagger(Predictor):
             )[0]
             for scores, each in zip(self.emissions(sentences), spans, strict=True)
         ]
+
+    def uncertainty(
+        self, sentences: Sequence[Sentence], by: SuggestBy
+    ) -> tuple[list[PredictedSentence], list[Floats]]:
+        """Predict for sentences, and say how unsure of it the model is, token by token.
+
+        Args:
+            sentences: The sentences.
+            by: `entropy` for the entropy of the sequence of tags in nats, exact: each token has the
+                entropy of its tag given the one before. `margin` for 1 minus the difference between
+                the probabilities of the two best sequences, spread evenly over the tokens. `random`
+                for zeros.
+
+        Returns:
+            The sentences with their prediction, and the shares of their tokens (T), at least 0,
+            which add up to the uncertainty of the sentence.
+
+        Source: Settles and Craven, "An Analysis of Active Learning Strategies for Sequence Labeling
+        Tasks", EMNLP 2008, section 3.1 (sequence entropy and margin).
+        """
+        predictions = [self.task.empty] * len(sentences)
+        shares = [np.zeros(len(sentence)) for sentence in sentences]
+        for indices, scores, lengths in batches_of_scores(self.emissions(sentences)):
+            emissions = self.task.emissions({"emissions": scores})
+            decoded = self.lattice.decode(emissions, lengths)
+            rows = self._shares(emissions, lengths, by)
+            for b, i in enumerate(indices.tolist()):
+                predictions[i] = Prediction(*decoded[b])
+                shares[i] = rows[b, : lengths[b]]
+        pairs = zip(sentences, predictions, strict=True)
+        return [sentence.predicted(prediction) for sentence, prediction in pairs], shares
+
+    def _shares(self, emissions: Scores, lengths: NDArray[np.int64], by: SuggestBy) -> Floats:
+        """Compute the uncertainty of each token (B T), 0 past the end of a sentence."""
+        if by == "entropy":
+            sums = self.lattice.sums(emissions, lengths)
+            return token_entropies(emissions, lengths, self.lattice.edges, sums)
+        shares = np.zeros(emissions.shape[:2])
+        if by == "margin":
+            for b, found in enumerate(self.lattice.nbest_tags(emissions, lengths, 2)):
+                best, *others = (path.probability for path in found)
+                shares[b, : lengths[b]] = (1 - best + sum(others)) / lengths[b]
+        return shares
 
     def reliability(
         self, gold: Sequence[Sentence], predicted: Sequence[PredictedSentence]

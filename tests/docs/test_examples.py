@@ -159,7 +159,8 @@ def quick(words):
     """Add what makes a training short."""
     if words[:2] == ["python", "scripts/forecast.py"] and "--model" not in words:
         return [*words, "--epochs", "1", "--seeds", "1"]
-    starts = (["ner", "train"], ["ner", "curve"], ["ner", "sweep"], ["ner", "data", "suspects"])
+    names = ("train", "curve", "sweep", "simulate", "data suspects")
+    starts = [["ner", *name.split()] for name in names]
     script = ["python", "scripts/benchmark/suspects.py"]
     is_training = any(words[: len(start)] == start for start in (*starts, script))
     if not is_training or "--resume" in words:
