@@ -100,9 +100,8 @@ def test_required_entities_win_against_rules(tiny_tagger):
 
 def test_no_sentence_ends_inside_of_a_match(tiny_tagger):
     text = "He saw St. Louis. She left."
-    rules = ner.Rules(
-        [Rule("towns", "LOC", ("St. Louis",)), Rule("no", None, ("left",), never=True)]
-    )
+    towns, never = Rule("towns", "LOC", ("St. Louis",)), Rule("no", None, ("left",), never=True)
+    rules = ner.Rules([towns, never])
 
     def split(text):
         return [text.index("Louis"), text.index("She")]

@@ -25,9 +25,7 @@ def found(text, *rules):
         pytest.param("She flew to New York.", ["New York"], id="several words"),
         pytest.param("New \n\tYork\u00a0City", ["New \n\tYork"], id="any white space"),
         pytest.param("New Yorkers in York", ["York"], id="whole tokens"),
-        pytest.param(
-            "\ud83d York \U0001f600 York", ["York", "York"], id="half a pair, and a whole"
-        ),
+        pytest.param("\ud83d York \U0001f600 York", ["York"] * 2, id="half a pair, and a whole"),
         pytest.param("new york, NEW YORK", [], id="other letters"),
         pytest.param("", [], id="no text"),
     ],
