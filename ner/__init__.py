@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from ner.inference.thresholds import find_thresholds
     from ner.inference.token_tagger import TokenTagger
     from ner.model_folder import rename
+    from ner.training.extension import Extension, extend
     from ner.training.train import train
     from ner.training.trainer import Epoch, Step, Trainer
 
@@ -73,6 +74,7 @@ _HOMES = {
     "Entity": "ner.data.sentence",
     "LabelReport": "ner.evaluation.report",
     "Epoch": "ner.training.trainer",
+    "Extension": "ner.training.extension",
     "InUseError": "ner.errors",
     "MissingExtraError": "ner.errors",
     "ModelFolderError": "ner.errors",
@@ -98,6 +100,7 @@ _HOMES = {
     "compare": "ner.inference.compare",
     "evaluate": "ner.inference.evaluate",
     "export": "ner.exporting.model",
+    "extend": "ner.training.extension",
     "find_thresholds": "ner.inference.thresholds",
     "load": "ner.inference.loading",
     "read_sentences": "ner.data.formats.read",
@@ -114,6 +117,7 @@ __all__ = [
     "DataError",
     "Entity",
     "Epoch",
+    "Extension",
     "InUseError",
     "LabelReport",
     "MissingExtraError",
@@ -140,6 +144,7 @@ __all__ = [
     "compare",
     "evaluate",
     "export",
+    "extend",
     "find_thresholds",
     "load",
     "nn",

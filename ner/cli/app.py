@@ -11,6 +11,7 @@ from ner.cli.curve import curve
 from ner.cli.data import data_app
 from ner.cli.doctor import doctor
 from ner.cli.eval import eval_command
+from ner.cli.extend import extend
 from ner.cli.hub import push
 from ner.cli.models import check, export, info, models, rename
 from ner.cli.printing import print_line
@@ -49,6 +50,8 @@ def ner(
 app.command()(train)
 
 app.command()(curve)
+
+app.command()(extend)
 
 app.command("eval")(eval_command)
 

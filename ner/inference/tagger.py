@@ -167,16 +167,55 @@ class Tagger(Predictor):
                         f"the labels {', '.join(self.labels)}. Got {tuple(span)}."
                     )
 
+        scores = self._emissions(sentences)
+        return [
+            self.lattice.span_posteriors(emissions[None], np.array([len(emissions)]), [each])[0]
+            for emissions, each in zip(scores, spans, strict=True)
+        ]
+
+    def taggings(
+        self,
+        sentences: Sequence[Sentence],
+        outside: Sequence[Sequence[Span]],
+        *,
+        draws: int | None = None,
+        seed: int = 0,
+    ) -> list[list[tuple[Span, ...]]]:
+        """Find the spans of sentences beside those that are known to be none.
+
+        Args:
+            sentences: The sentences.
+            outside: For each sentence, spans whose tokens are in no span, whatever the label.
+            draws: How many results to draw by their exact probabilities; None for the best alone.
+            seed: Random seed of the draws.
+
+        Returns:
+            For each sentence a list of results, each with its spans.
+        """
+        random = np.random.default_rng(seed)
+        is_outside = np.array([tag == "O" for tag in self.task.tags])
+        found: list[list[tuple[Span, ...]]] = []
+        for emissions, barred in zip(self._emissions(sentences), outside, strict=True):
+            allowed = np.ones(emissions.shape, dtype=np.bool_)
+            for start, end, _ in barred:
+                allowed[start:end] = is_outside
+            if draws is not None:
+                found.append(self.lattice.sample(emissions, draws, random, allowed))
+                continue
+            lengths = np.array([len(emissions)])
+            ((best, _),) = self.lattice.decode(emissions[None], lengths, allowed[None])
+            found.append([best])
+        return found
+
+    def _emissions(self, sentences: Sequence[Sentence]) -> list[Scores]:
+        """Compute the scores of tags (T C) of each sentence, divided by the temperature."""
+
         def scores_of_each(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Scores]:
             emissions = self.task.emissions(outputs)
             return [emissions[b, :length] for b, length in enumerate(lengths.tolist())]
 
         none = np.empty((0, len(self.task.tags)), dtype=np.float32)
-        scores = self.runner.run(sentences, scores_of_each, none)
-        return [
-            self.lattice.span_posteriors(emissions[None], np.array([len(emissions)]), [each])[0]
-            for emissions, each in zip(scores, spans, strict=True)
-        ]
+        return self.runner.run(sentences, scores_of_each, none)
 
     def reliability(
         self, gold: Sequence[Sentence], predicted: Sequence[PredictedSentence]
