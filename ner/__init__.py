@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ner.data.schemes import Span
     from ner.data.sentence import Entity, PredictedEntity, PredictedSentence, Prediction, Sentence
     from ner.data.sentence_splitter import SentenceSplitter
+    from ner.data.tools.merge import merge
     from ner.errors import (
         ConfigError,
         DataError,
@@ -103,6 +104,7 @@ _HOMES = {
     "extend": "ner.training.extension",
     "find_thresholds": "ner.inference.thresholds",
     "load": "ner.inference.loading",
+    "merge": "ner.data.tools.merge",
     "read_sentences": "ner.data.formats.read",
     "rename": "ner.model_folder",
     "score_predictions": "ner.evaluation.predicted_file",
@@ -147,6 +149,7 @@ __all__ = [
     "extend",
     "find_thresholds",
     "load",
+    "merge",
     "nn",
     "read_sentences",
     "rename",

@@ -50,3 +50,8 @@ MAX_LINE = 1 << 28
 Engine = Literal["local", "ray"]
 BulkOutput = Literal["parquet", "jsonl"]
 OnRowError = Literal["column", "raise"]
+
+# How labels of several teachers become one annotation, and which occurrences of its words a span
+# without a place means.
+MergeBy = Literal["vote", "weight", "union", "strict"]
+Occurrences = Literal["all", "first"]

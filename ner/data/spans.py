@@ -125,12 +125,29 @@ def align_spans(
     Raises:
         FieldError: A range does not fit and is refused.
     """
+    return _flat(align_each(spans, text, offsets, rules, where), text, rules, where)
+
+
+def align_each(
+    spans: Iterable[CharSpan],
+    text: str,
+    offsets: Sequence[tuple[int, int]],
+    rules: SpanRules,
+    where: str,
+) -> list[tuple[Span, CharSpan]]:
+    """Turn ranges of characters into ranges of tokens, also where these overlap.
+
+    The arguments and the error are those of `align_spans`.
+
+    Returns:
+        The ranges of tokens, each with its range of characters. Dropped ranges are left out.
+    """
     starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
     aligned: list[tuple[Span, CharSpan]] = []
     for span in spans:
         place = span.where or where
         try:
-            located = _locate(span, text, rules)
+            located = locate(span, text, rules)
         except FieldError as error:
             if rules.misaligned != "drop":
                 raise
@@ -139,7 +156,7 @@ def align_spans(
         pair = _align(located, text, starts, ends, rules, place)
         if pair is not None:
             aligned.append(pair)
-    return _flat(aligned, text, rules, where)
+    return aligned
 
 
 def has_gaps(text: str, starts: Sequence[int], ends: Sequence[int], unit: OffsetUnit) -> bool:
@@ -185,7 +202,7 @@ def split_tokens(
     borders: set[int] = set()
     for span in spans:
         with suppress(FieldError):
-            located = _locate(span, text, quiet)
+            located = locate(span, text, quiet)
             borders.update((located.start, located.end))
     ordered = sorted(borders)
     pieces: list[tuple[int, int]] = []
@@ -202,8 +219,12 @@ def split_tokens(
     return pieces
 
 
-def _locate(span: CharSpan, text: str, rules: SpanRules) -> CharSpan:
-    """Return the span where the file means it to be in the text, in characters."""
+def locate(span: CharSpan, text: str, rules: SpanRules) -> CharSpan:
+    """Return the span where the file means it to be in the text, in characters.
+
+    Raises:
+        FieldError: It is not in the text, or the text that it repeats is not there.
+    """
     if rules.offsets != "characters":
         span = _converted(span, text, rules.offsets)
     in_text = 0 <= span.start < span.end <= len(text)

@@ -185,6 +185,8 @@ def write_files(folder):
     write(folder / "questions.txt", "\n".join(questions).encode("ascii", "ignore").decode())
     records = [{"text": "Ada left.", "spans": [{"start": 0, "end": 3, "label": "PER"}]}]
     write(folder / "project.jsonl", "\n".join(map(json.dumps, records)))
+    for name, records in teachers().items():
+        write(folder / f"{name}.jsonl", "\n".join(map(json.dumps, records)))
     write(folder / "reviews.csv", 'review;stars\n"Great; I like it.";5\nIt broke.;1\n')
     for name in ("articles.txt", "notes.txt", "report.txt"):
         write(folder / name, "Ada Lovelace was born in London. She wrote.\nNo name.\n")
@@ -196,6 +198,27 @@ def write_files(folder):
     write(folder / "passengers.csv", "month,passengers\n" + months)
     for name in ("configs", "scripts"):
         (folder / name).symlink_to(ROOT / name)
+
+
+def teachers():
+    """Make what three teachers say about the same texts."""
+    texts = [f"N{i} {'takes aspirin' if i % 2 else 'met nobody'}." for i in range(24)]
+    drug = {"text": "aspirin", "label": "DRUG"}
+
+    def records(spans, count=24):
+        return [{"text": text, "spans": spans(i, text)} for i, text in enumerate(texts[:count])]
+
+    def of_gpt(i, text):
+        return [drug] if i % 2 else [{"text": f"N{i}", "label": "PER"}]
+
+    def of_drugs(i, text):
+        start = text.find("aspirin")
+        return [{"start": start, "end": start + 7, "label": "DRUG"}] if i % 2 else []
+
+    def of_anna(i, text):
+        return [{"start": 0, "end": 2, "label": "PER"}]
+
+    return {"gpt": records(of_gpt), "drugs": records(of_drugs), "anna": records(of_anna, 6)}
 
 
 def write(path, text):

@@ -17,6 +17,7 @@ from ner.errors import DataError
 
 Offsets = Sequence[tuple[int, int]]
 Record = TypeVar("Record")
+Built = TypeVar("Built")
 
 # A line with its number.
 NumberedLine = tuple[int, str]
@@ -33,14 +34,14 @@ USUAL_SPAN = {"start", "end", "label", "text"}
 
 def build_sentences(
     records: Iterable[tuple[Source, Record | DataError]],
-    build: Callable[[Record, Source], Sentence | None],
+    build: Callable[[Record, Source], Built | None],
     problems: list[DataError] | None,
-) -> Iterator[Sentence]:
+) -> Iterator[Built]:
     """Yield the sentence that `build` makes of each record; None leaves the record out.
 
     Args:
         records: Each record with its place, or the error of a record that cannot be read.
-        build: Makes a sentence of a record. It may raise `FieldError`.
+        build: Makes a sentence, or something else, of a record. It may raise `FieldError`.
         problems: A list for the errors of records that cannot be read, which are left out; None
             raises the first error.
     """
@@ -48,7 +49,7 @@ def build_sentences(
         try:
             if isinstance(record, DataError):
                 raise record
-            sentence = build(record, source)
+            built = build(record, source)
         except FieldError as error:
             problem = DataError(f"{error.where or source}: {error}")
             if problems is None:
@@ -59,8 +60,8 @@ def build_sentences(
                 raise
             problems.append(problem)
         else:
-            if sentence is not None:
-                yield sentence
+            if built is not None:
+                yield built
 
 
 def line_blocks(
@@ -172,7 +173,7 @@ def list_spans(items: Iterable[Any], notes: Notes) -> Iterator[CharSpan]:
             continue
         start = item.get("start", item.get("start_offset"))
         end = item.get("end", item.get("end_offset"))
-        key = "label" if "label" in item else _label_key(item)
+        key = "label" if "label" in item else label_key(item)
         labels = item.get(key)
         if not item.keys() <= USUAL_SPAN:
             note_span(item, (*SPAN_KEYS, *TOKEN_PLACES, key), notes)
@@ -180,7 +181,7 @@ def list_spans(items: Iterable[Any], notes: Notes) -> Iterator[CharSpan]:
             yield char_span(start, end, label, item, item.get("text"))
 
 
-def _label_key(item: Mapping[str, Any]) -> str:
+def label_key(item: Mapping[str, Any]) -> str:
     """Find the field of a span's label, which tools call by other names."""
     return next((key for key in SPAN_LABEL_KEYS if key in item), "label")
 

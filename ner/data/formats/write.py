@@ -186,7 +186,7 @@ def _fit(
             written.lost[EMPTY] += 1
             return None
     spans = sentence.found_spans
-    columns = {n: v for n, v in sentence.columns.items() if not _repeats_tags(n, v, sentence)}
+    columns = {n: v for n, v in sentence.columns.items() if not repeats_tags(n, v, sentence)}
     kept = {n: v for n, v in columns.items() if to.columns is None or n in to.columns}
     foreign = [n for n, v in columns.items() if n not in kept and set(v) != {"_"}]
     lost = [kind for kind, has_it in _contents(sentence, tokenize) if has_it]
@@ -252,7 +252,7 @@ def _contents(sentence: Sentence, tokenize: Tokenize | None) -> Iterator[tuple[s
         yield TOKENS, tuple(tokenize(sentence.text)[1]) != tuple(sentence.offsets)
 
 
-def _repeats_tags(name: str, values: Iterable[str], sentence: Sentence) -> bool:
+def repeats_tags(name: str, values: Iterable[str], sentence: Sentence) -> bool:
     """Whether a column holds the tags from which the spans were read."""
     is_gold = sentence.spans is not None or sentence.allowed is not None
     if name not in TAG_NAMES or sentence.prediction is not None or not is_gold:
