@@ -147,7 +147,20 @@ def weight_table(
     return table
 
 
-def check_allowed_weights(allowed: Allowed | None, weights: Weights) -> None:
+def check_allowed(allowed: Allowed, length: int, spans: Sequence[Span] | None) -> None:
+    """Refuse tags that do not go with their sentence.
+
+    Raises:
+        ValueError: They are not as many as its tokens, or it has spans as well.
+    """
+    if len(allowed) != length or spans is not None:
+        raise ValueError(
+            "allowed: must be tags for each token, without spans. "
+            f"Got {len(allowed)} for {length} tokens."
+        )
+
+
+def check_weights(allowed: Allowed | None, weights: Weights) -> None:
     """Refuse weights that do not go with allowed tags.
 
     Raises:

@@ -10,11 +10,10 @@ from ner.data.formats.options import ReadOptions
 from ner.data.formats.read import CorpusSource, source_name
 from ner.data.lines import listed
 from ner.data.sentence import Sentence
-from ner.errors import ConfigError, DataError, TaskError
+from ner.errors import ConfigError, DataError
 from ner.evaluation.scores import table
 from ner.evaluation.span_metrics import f1
 from ner.files import write_json
-from ner.inference.loading import load
 from ner.inference.predictor import Predictor
 from ner.inference.reading import read_annotated
 from ner.inference.tagger import Tagger
@@ -85,9 +84,7 @@ class Extension:
         return [
             label
             for label, score in self.old.items()
-            if label != ALL
-            and score.before is not None
-            and score.before - score.after > MOST_LOST
+            if label != ALL and score.before is not None and score.before - score.after > MOST_LOST
         ]
 
     def to_dict(self) -> dict[str, Any]:
@@ -148,11 +145,9 @@ def extend(
     Raises:
         ConfigError: A type is known already, none is given, or a setting is wrong.
         DataError: Data cannot be read, are annotated in part, or lack an entity of a new type.
-        TaskError: The model finds no spans.
+        ModelFolderError: The model cannot be read, or finds no spans.
     """
-    before = load(model)
-    if not isinstance(before, Tagger):
-        raise TaskError(f"{model}: must find spans to get new types. Got a {before.task.noun}.")
+    before = Tagger.load(model)
     check_types(before, types, model)
     names = {"old_dev": old_dev, "old": old, "dev": dev, "new": new}
     read = {

@@ -138,7 +138,16 @@ class Experiment:
 
         def run(out: Path) -> None:
             dev = only([self.new], self.dev)
-            extend(start, new, [self.new], dev=dev, out=out, set=settings, progress=False)
+            extend(
+                start,
+                new,
+                [self.new],
+                dev=dev,
+                old_dev=only(self.old, self.dev),
+                out=out,
+                set=settings,
+                progress=False,
+            )
 
         return self.scored(name, run)
 

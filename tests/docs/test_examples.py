@@ -156,13 +156,14 @@ def quick(words):
     """Add what makes a training short."""
     if words[:2] == ["python", "scripts/forecast.py"] and "--model" not in words:
         return [*words, "--epochs", "1", "--seeds", "1"]
-    starts = (["ner", "train"], ["ner", "curve"], ["ner", "data", "suspects"])
-    script = ["python", "scripts/benchmark/suspects.py"]
-    is_training = any(words[: len(start)] == start for start in (*starts, script))
+    starts = (["ner", "train"], ["ner", "curve"], ["ner", "extend"], ["ner", "data", "suspects"])
+    scripts = [["python", f"scripts/benchmark/{name}.py"] for name in ("suspects", "extend")]
+    is_training = any(words[: len(start)] == start for start in (*starts, *scripts))
     if not is_training or "--resume" in words:
         return words
     # A model that is trained further keeps its sizes.
-    names = ["training.epochs"] if "--init" in words else QUICK
+    trains_on = "--init" in words or words[:2] == ["ner", "extend"]
+    names = ["training.epochs"] if trains_on else QUICK
     given = " ".join(words)
     changes = [f"{name}={QUICK[name]}" for name in names if f"{name}=" not in given]
     return [*words, *(word for change in changes for word in ("--set", change))]
@@ -272,8 +273,10 @@ def test_the_examples_of_a_page_run_in_their_order(page, models, tmp_path, monke
     for run in models.iterdir():
         if run.name not in made:
             shutil.copytree(run, tmp_path / "runs" / run.name)
-    train = ner.train
+    train, extend = ner.train, ner.extend
     monkeypatch.setattr(ner, "train", lambda *a, **k: train(*a, **k, set=QUICK, progress=False))
+    short = {"set": {"training.epochs": 1}, "progress": False}
+    monkeypatch.setattr(ner, "extend", lambda *a, **k: extend(*a, **k, **short))
     names = {"__name__": page.stem}
     for example in docs_examples.examples(page):
         if example.language == "json":

@@ -12,7 +12,7 @@ from ner.crf.forward_backward import Edges
 from ner.crf.span_lattice import SpanLattice
 from ner.data.schemes import Span, spans_from_tags
 from ner.data.sentence import Sentence
-from ner.errors import ConfigError, DataError, TaskError
+from ner.errors import ConfigError, DataError, ModelFolderError
 from ner.inference.loading import load
 from ner.training import extension
 from ner.training.completion import completed, opened
@@ -190,5 +190,5 @@ def test_wrong_types_and_data_are_refused(old, tmp_path, types, new, error, word
 def test_a_model_of_whole_texts_gets_no_new_types(tmp_path):
     texts = [Sentence(["good"], labels=["a"]), Sentence(["bad"], labels=["b"])]
     ner.train(out=tmp_path, train=texts, dev=texts, progress=False, task="classify", set=TINY)
-    with pytest.raises(TaskError, match="must find spans to get new types"):
+    with pytest.raises(ModelFolderError, match="must hold a model that finds spans"):
         extend(tmp_path / "model", NEW, ["DRINK"], **more())
