@@ -49,16 +49,19 @@ if TYPE_CHECKING:
     from ner.evaluation.report import LabelReport, SpanReport
     from ner.evaluation.thresholds import Thresholds
     from ner.exporting.model import export
+    from ner.inference.classification import Classification
     from ner.inference.classifier import TextClassifier
     from ner.inference.compare import compare
     from ner.inference.evaluate import evaluate
     from ner.inference.loading import load
-    from ner.inference.predictor import Classification, Predictor
+    from ner.inference.predictor import Predictor
     from ner.inference.recalibration import calibrate
     from ner.inference.tagger import Tagger
     from ner.inference.thresholds import find_thresholds
     from ner.inference.token_tagger import TokenTagger
     from ner.model_folder import rename
+    from ner.sweeping.result import SweepResult
+    from ner.sweeping.run import sweep
     from ner.training.extension import Extension, extend
     from ner.training.train import train
     from ner.training.trainer import Epoch, Step, Trainer
@@ -68,7 +71,7 @@ if TYPE_CHECKING:
 # Where each public name lives; it is imported when first asked for, so that `import ner` is fast
 # and needs no torch.
 _HOMES = {
-    "Classification": "ner.inference.predictor",
+    "Classification": "ner.inference.classification",
     "Comparison": "ner.evaluation.comparison",
     "ConfigError": "ner.errors",
     "DataError": "ner.errors",
@@ -90,6 +93,7 @@ _HOMES = {
     "Span": "ner.data.schemes",
     "SpanReport": "ner.evaluation.report",
     "Step": "ner.training.trainer",
+    "SweepResult": "ner.sweeping.result",
     "Tagger": "ner.inference.tagger",
     "TaskError": "ner.errors",
     "TextClassifier": "ner.inference.classifier",
@@ -108,6 +112,7 @@ _HOMES = {
     "read_sentences": "ner.data.formats.read",
     "rename": "ner.model_folder",
     "score_predictions": "ner.evaluation.predicted_file",
+    "sweep": "ner.sweeping.run",
     "tag_files": "ner.bulk.run",
     "train": "ner.training.train",
 }
@@ -135,6 +140,7 @@ __all__ = [
     "Span",
     "SpanReport",
     "Step",
+    "SweepResult",
     "Tagger",
     "TaskError",
     "TextClassifier",
@@ -154,6 +160,7 @@ __all__ = [
     "read_sentences",
     "rename",
     "score_predictions",
+    "sweep",
     "tag_files",
     "train",
 ]
@@ -173,8 +180,10 @@ if not TYPE_CHECKING:
 
         if name == "nn":
             return require("ner.nn", "ner.nn")
-        if _HOMES.get(name, "").startswith("ner.training."):
+        if _HOMES.get(name, "").startswith(("ner.training.", "ner.sweeping.")):
             require_training()
+        if name in ("SweepResult", "sweep"):
+            require("optuna", f"ner.{name}", "sweep")
         if name in ("compare", "evaluate", "score_predictions"):
             require_evaluation()
         if name == "export":

@@ -46,6 +46,9 @@ Precision = Literal["fp32", "int8"]
 # line of JSON, but a small packed file may also hold a line of many gigabytes.
 MAX_LINE = 1 << 28
 
+# How the settings of a search are chosen: near to good ones, at random, or all combinations.
+SearchMethod = Literal["tpe", "random", "grid"]
+
 # What tags many files, the format of the results, and what happens to a row that fails.
 Engine = Literal["local", "ray"]
 BulkOutput = Literal["parquet", "jsonl"]

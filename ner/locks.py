@@ -16,7 +16,7 @@ HOLDER = re.compile(rb"process \d+ on host [\w.-]+")
 
 
 @contextmanager
-def locked(lock: Path, target: Path) -> Iterator[None]:
+def locked(lock: Path, target: Path, wait: float = 0) -> Iterator[None]:
     """Hold a lock, so that no other process writes the same file or folder.
 
     The lock ends with the process, however that ends; only its file stays after a kill, and the
@@ -25,6 +25,7 @@ def locked(lock: Path, target: Path) -> Iterator[None]:
     Args:
         lock: The file of the lock. It is made, and removed in the end.
         target: What is written, as messages name it.
+        wait: Seconds to wait for another process that holds the lock.
 
     Raises:
         InUseError: Another process holds the lock.
@@ -34,7 +35,7 @@ def locked(lock: Path, target: Path) -> Iterator[None]:
 
     if not lock.parent.is_dir():  # the library would make the folder
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(target))
-    held = FileLock(lock, timeout=0, fallback_to_soft=False)
+    held = FileLock(lock, timeout=wait, fallback_to_soft=False)
     try:
         held.acquire()
     except Timeout:

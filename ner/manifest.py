@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from ner.data.formats.options import CHOICES as READING_CHOICES
 from ner.data.formats.options import OF_ONE_FILE, ReadOptions
@@ -125,6 +127,11 @@ CONFIG = Table(
     }
 )
 
+# What document evidence is worth on training documents that no model involved has seen.
+DOCUMENT_WORTH = Table(
+    {"folds": whole(2), "documents": count, **dict.fromkeys(("before", "after"), number(0, 1))}
+)
+
 # What the temperature of a model was fitted on, and its effect.
 CALIBRATION = Table(
     {
@@ -150,8 +157,19 @@ MODEL = Table(
         "tokenizer": Table({"rules": text, "agreement": number(0, 1)}),
         "metrics": Table(others=Table(others=number())),
         "calibration": CALIBRATION,
+        "documents": DOCUMENT_WORTH,
         "best_epoch": whole(1),
         "renamed": Table(others=text),
     },
     required=("format", "task", "features", "network", "files"),
 )
+
+
+def check_vocabularies(vocabularies: Mapping[str, Any]) -> None:
+    """Refuse vocabularies of something else than distinct strings.
+
+    Raises:
+        SchemaError: There is one; the message names its file.
+    """
+    for name, entries in vocabularies.items():
+        VOCABULARY_RULES[name].check(entries, f"vocabulary/{name}.json")

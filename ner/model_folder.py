@@ -19,6 +19,7 @@ from ner.data.lines import listed, replace_surrogates, short
 from ner.data.tokenizer import Tokenizer
 from ner.display import markdown
 from ner.errors import ConfigError, DataError, ModelFolderError, suggestion
+from ner.features.document_evidence import DocumentNetwork, read_network, save_network
 from ner.features.featurizer import Featurizer
 from ner.features.int8_rows import SCALES, from_int8, split_weights
 from ner.features.vectors import VectorStore
@@ -34,12 +35,14 @@ from ner.files import (
     write_text,
 )
 from ner.installed import model_folder, new_folder
-from ner.manifest import CONFIG, FORMAT, FULL_FORMAT, MODEL, VOCABULARY_RULES
+from ner.manifest import CONFIG, FORMAT, FULL_FORMAT, MODEL, check_vocabularies
 from ner.schema import SchemaError
 from ner.tasks import TASKS, Task, read_task
 
 WEIGHTS = "model.safetensors"
 VECTORS = "vocabulary/vectors.safetensors"
+# What corrects scores by evidence from the document, where the model has learned that.
+DOCUMENTS = "documents.safetensors"
 
 # What ONNX Runtime reads, where an export wrote it: vectors of words, and the rest by precision.
 WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
@@ -63,6 +66,7 @@ KNOWN_FILES = (
     *FILES,
     *GRAPH_FILES,
     VECTORS,
+    DOCUMENTS,
     LICENCE,
     *(f"vocabulary/{name}.json" for name in OPTIONAL),
 )
@@ -93,6 +97,7 @@ class ModelFolder:
         build: A user's function that replaces components of the network. It is not written; only
             its name is, as `build` in `network`.
         compact: Whether its large arrays are stored in eight bits, see `ner.exporting.compact`.
+        documents: Corrects scores by evidence from the document; None if it has not learned that.
     """
 
     featurizer: Featurizer
@@ -107,6 +112,7 @@ class ModelFolder:
     digest: str = ""
     build: Callable[[Any], Any] | None = None
     compact: bool = False
+    documents: DocumentNetwork | None = None
 
     @property
     def is_rounded(self) -> bool:
@@ -209,6 +215,7 @@ def save_model(
         write_text(beside / "tokenizer.json", model.tokenizer.to_json())
         _write_labels(beside, model)
         save_file(weights, beside / WEIGHTS)
+        save_network(model.documents, beside / DOCUMENTS)
         add(beside)
 
     write_folder(folder, _manifest(model), write)
@@ -275,11 +282,12 @@ def load_model(path: str | Path, build: Callable[[Any], Any] | None = None) -> M
             for name in (*VOCABULARIES, *OPTIONAL)
             if f"vocabulary/{name}.json" in manifest["files"]
         }
-        _check_vocabularies(vocabularies)
+        check_vocabularies(vocabularies)
         vectors = VectorStore.open(folder / VECTORS) if VECTORS in manifest["files"] else None
+        task = read_task(manifest["task"], read_json(folder / "labels.json"))
         model = ModelFolder(
             featurizer=Featurizer.from_settings(manifest["features"], vocabularies, vectors),
-            task=read_task(manifest["task"], read_json(folder / "labels.json")),
+            task=task,
             network=manifest["network"],
             weights=StoredWeights(folder / WEIGHTS),
             tokenizer=Tokenizer.from_json(read_text(folder / "tokenizer.json")),
@@ -290,6 +298,9 @@ def load_model(path: str | Path, build: Callable[[Any], Any] | None = None) -> M
             digest=_digest(manifest["files"]),
             build=build,
             compact=manifest.get("compact") is True,
+            documents=read_network(folder / DOCUMENTS, task.outputs)
+            if DOCUMENTS in manifest["files"]
+            else None,
         )
     except SchemaError as error:
         raise ModelFolderError(f"{folder}: {error}") from None
@@ -298,16 +309,6 @@ def load_model(path: str | Path, build: Callable[[Any], Any] | None = None) -> M
     if build is not None and "build" not in model.network:
         raise ConfigError(f"build: must be left out, as it was when {folder} was trained. Got one.")
     return model
-
-
-def _check_vocabularies(vocabularies: Mapping[str, Any]) -> None:
-    """Refuse vocabularies of something else than distinct strings.
-
-    Raises:
-        SchemaError: There is one; the message names its file.
-    """
-    for name, entries in vocabularies.items():
-        VOCABULARY_RULES[name].check(entries, f"vocabulary/{name}.json")
 
 
 def _read_config(path: Path) -> str:
@@ -365,6 +366,7 @@ def copy_with_labels(folder: Path, model: ModelFolder, target: Path) -> None:
     def write(beside: Path) -> None:
         _copy_files(folder, model.files, beside)
         _write_labels(beside, model)
+        save_network(model.documents, beside / DOCUMENTS)
 
     write_folder(target, _manifest(model), write)
 

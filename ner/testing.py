@@ -15,7 +15,7 @@ import importlib.util
 import itertools
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +172,8 @@ def _check_nothing_lost(model: Predictor, sentences: Sequence[Sentence]) -> Find
 
 
 def _check_company(model: Predictor, sentences: Sequence[Sentence]) -> Finding:
+    # Sentences of a document are no company: a model may use them.
+    sentences = [replace(sentence, document=None) for sentence in sentences]
     alone = [model.tag_sentences([sentence])[0] for sentence in sentences]
     raw = [_raw_scores(model, [sentence])[0] for sentence in sentences]
     changed, margin = 0, 0.0

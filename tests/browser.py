@@ -6,6 +6,7 @@ import select
 import shutil
 import subprocess
 import tempfile
+import time
 
 # How long an answer may take, on a machine with much else to do.
 SECONDS = 120
@@ -15,6 +16,10 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 def find_chromium():
     """Find the command of the browser; None where there is none."""
     return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+class NavigatedError(Exception):
+    """The page has gone before it answered."""
 
 
 class Browser:
@@ -47,6 +52,7 @@ class Browser:
         self.session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
         return self
 
     def __exit__(self, *_):
@@ -65,11 +71,14 @@ class Browser:
         os.write(self.requests, json.dumps(message).encode() + b"\0")
         while (answer := self._read()).get("id") != self.number:
             self.events.append(answer)
+        if "navigated" in answer.get("error", {}).get("message", ""):
+            raise NavigatedError(answer["error"]["message"])
         assert "error" not in answer, answer["error"]
         return answer["result"]
 
-    def _wait_for(self, event):
-        while not any(each.get("method") == event for each in self.events):
+    def _wait_for_load(self, loader):
+        event = {"name": "load", "loaderId": loader}
+        while not any(event.items() <= each.get("params", {}).items() for each in self.events):
             self.events.append(self._read())
 
     def _read(self):
@@ -83,18 +92,61 @@ class Browser:
 
     def open(self, path, hash_="", *, width=1280, scripts=True, scheme="light"):
         """Open a file, and wait until it is loaded."""
+        self.visit(path.as_uri() + hash_, width=width, scripts=scripts, scheme=scheme)
+
+    def visit(self, address, *, width=1280, scripts=True, scheme="light", motion="no-preference"):
+        """Open an address, and wait until it is loaded."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             **{"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
         )
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        self.call("Emulation.setEmulatedMedia", features=[feature])
+        features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}
+        media = [{"name": name, "value": value} for name, value in features.items()]
+        self.call("Emulation.setEmulatedMedia", features=media)
         # The same page with another hash would not be loaded again.
-        for address in ("about:blank", path.as_uri() + hash_):
+        for each in ("about:blank", address):
             self.events.clear()
-            self.call("Page.navigate", url=address)
-            self._wait_for("Page.loadEventFired")
+            self._wait_for_load(self.call("Page.navigate", url=each)["loaderId"])
+
+    def wait_until(self, condition):
+        """Wait until an expression of JavaScript is true on the page.
+
+        A browser that has just been started may load the page a second time; waiting goes on
+        in the page that comes.
+        """
+        look = f"() => ({condition}) ? done() : Date.now() < end ? setTimeout(look, 20) : fail()"
+        end = time.monotonic() + SECONDS
+        while True:
+            try:
+                return self.evaluate(
+                    f"new Promise((done, fail) => {{ const end = Date.now() + "
+                    f"{1000 * SECONDS // 4}; const look = {look}; look(); }})"
+                )
+            except NavigatedError:
+                assert time.monotonic() < end, "the page is loaded again and again"
+
+    def press(self, key, *, code="", alt=False, shift=False, number=0):
+        """Press a key and let it go; keys that write something are better left to `write`."""
+        modifiers = 1 * alt + 8 * shift
+        for kind in ("rawKeyDown", "keyUp"):
+            self.call(
+                "Input.dispatchKeyEvent",
+                **{"type": kind, "key": key, "code": code or key, "modifiers": modifiers},
+                windowsVirtualKeyCode=number,
+            )
+
+    def write(self, text):
+        """Write a text where the focus is."""
+        self.call("Input.insertText", text=text)
+
+    def move_pointer(self, x, y, *, click=False):
+        """Move the pointer to a place of the window, and perhaps click there."""
+        place = {"x": x, "y": y, "button": "left", "clickCount": 1}
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        if click:
+            for kind in ("mousePressed", "mouseReleased"):
+                self.call("Input.dispatchMouseEvent", type=kind, **place)
 
     def evaluate(self, expression):
         """Compute an expression of JavaScript on the page."""

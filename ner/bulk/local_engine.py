@@ -1,6 +1,5 @@
 """Worker processes on this machine: one unit each at a time, and another one for each that dies."""
 
-import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from ner.bulk.attempts import Attempts, Finish
 from ner.bulk.units import Unit
 from ner.bulk.work import Caution, Done, Job, Rows, attempt
 from ner.errors import ConfigError
+from ner.processes import Child
 
 READY = "ready"
 
@@ -79,15 +79,11 @@ def _check_starts(false_starts: int, worker: "_Worker") -> None:
         )
 
 
-class _Worker:
-    """A process, as the one that started it sees it."""
+class _Worker(Child):
+    """A process that tags units, as the one that started it sees it."""
 
     def __init__(self, job: Job) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, other = context.Pipe()
-        self.process = context.Process(target=_serve, args=(job, other), daemon=True)
-        self.process.start()
-        other.close()  # so that the end of the process is the end of the connection
+        super().__init__(_serve, job)
         self.is_ready = False
         self.attempts: Attempts | None = None
         self.rows: Rows | None = None
@@ -114,26 +110,6 @@ class _Worker:
             unit, self.attempts, self.rows = self.attempts.unit, None, None
             finish(unit, message.failure)
         return True
-
-    def ending(self) -> str:
-        """Say how the process ended."""
-        self.process.join(10)
-        code = self.process.exitcode
-        if code is None or code >= 0:
-            return f"exit code {code}"
-        try:
-            return f"signal {signal.Signals(-code).name}"
-        except ValueError:
-            return f"signal {-code}"
-
-    def stop(self) -> None:
-        """End the process, and wait for it."""
-        self.connection.close()
-        self.process.terminate()
-        self.process.join(10)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
 
 
 def _serve(job: Job, connection: Connection) -> None:

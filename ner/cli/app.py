@@ -10,12 +10,15 @@ from ner.cli.config import config_app
 from ner.cli.curve import curve
 from ner.cli.data import data_app
 from ner.cli.doctor import doctor
+from ner.cli.documents import documents
 from ner.cli.eval import eval_command
 from ner.cli.extend import extend
 from ner.cli.hub import push
 from ner.cli.models import check, export, info, models, rename
 from ner.cli.printing import print_line
 from ner.cli.redact import redact
+from ner.cli.serve import serve
+from ner.cli.sweep import sweep
 from ner.cli.tag import classify, tag
 from ner.cli.tag_files import tag_files
 from ner.cli.thresholds import calibrate, thresholds
@@ -51,6 +54,8 @@ app.command()(train)
 
 app.command()(curve)
 
+app.command()(sweep)
+
 app.command()(extend)
 
 app.command("eval")(eval_command)
@@ -63,11 +68,15 @@ app.command()(classify)
 
 app.command("tag-files")(tag_files)
 
+app.command()(serve)
+
 app.command()(redact)
 
 app.command()(calibrate)
 
 app.command()(thresholds)
+
+app.command()(documents)
 
 app.command()(check)
 

@@ -124,18 +124,23 @@ def bursts(
         return
     stream = iter(items)
     for first in stream:
-        yield _burst(first, stream, given)
+        yield _burst(first, stream, given, model.documents is not None)
         # What is printed arrives before anybody waits for more.
         sys.stdout.flush()
 
 
 def _burst(
-    item: "Element | Skipped", stream: "Iterator[Element | Skipped]", given: Input
+    item: "Element | Skipped",
+    stream: "Iterator[Element | Skipped]",
+    given: Input,
+    uses_documents: bool,
 ) -> "Iterator[Element]":
     """Yield an item, and those after it that are there already."""
     while item is not SKIPPED:
         yield item
-        item = next(stream, SKIPPED) if given.is_ready() else SKIPPED
+        # A sentence waits for those that follow it in its document, if the model uses them.
+        waits = uses_documents and getattr(item, "document", None) is not None
+        item = next(stream, SKIPPED) if waits or given.is_ready() else SKIPPED
 
 
 class Failures:

@@ -63,6 +63,13 @@ def train(
             "is shown.",
         ),
     ] = 1,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Number of trainings of --seeds at the same time, each in a process of its own.",
+        ),
+    ] = 1,
     task: Annotated[
         TaskName | None,
         typer.Option(
@@ -77,6 +84,15 @@ def train(
         str | None,
         typer.Option(metavar="MODEL", help="Model to start from, for training on new data."),
     ] = None,
+    crossweigh: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="ROUNDS",
+            help="Number of cross-validations before training, which look for suspect annotation. "
+            "Sentences that models disagree with count less.",
+        ),
+    ] = None,
     format_: Format = None,
     encoding: Annotated[str | None, ENCODING] = None,
     columns: Columns = None,
@@ -90,7 +106,7 @@ def train(
     """
     require_training()
     from ner.config.loading import parse_setting
-    from ner.training.seeds import train_seeds
+    from ner.training.seeds import SeedSummary, train_seeds
     from ner.training.train import run_training
 
     options = {
@@ -116,12 +132,20 @@ def train(
                 f"ner train: {name} must be given only once. Got {changes[name]!r} and {value!r}."
             )
         changes[name] = value
+    if crossweigh is not None:
+        from ner.training.crossweigh import crossweigh as weigh
+
+        changes["training.weights"] = str(weigh(config, crossweigh, out=out, set=changes))
     arguments = {"out": out, "set": changes, "init": init, "resume": resume}
+    if jobs > 1 and seeds == 1:
+        raise ConfigError(f"--jobs: needs --seeds with at least 2. Got {jobs} jobs for one seed.")
     if seeds > 1:
-        result = train_seeds(config, seeds=seeds, **arguments)
+        result = train_seeds(config, seeds=seeds, jobs=jobs, **arguments)
     else:
         result = run_training(config, **arguments)
     if as_json:
         print_json(result.to_dict())
     else:
         print_lines(str(result))
+    if isinstance(result, SeedSummary) and result.failed:
+        raise typer.Exit(1)

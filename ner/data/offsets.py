@@ -23,14 +23,18 @@ def character_at(text: str, place: int, unit: OffsetUnit) -> int | None:
     >>> character_at("😀 Ada", 3, "utf16"), character_at("é!", 1, "bytes")
     (2, None)
     """
-    borders = _borders(text, unit)
+    borders = places(text, unit)
     i = bisect.bisect_left(borders, place)
     return i if i < len(borders) and borders[i] == place else None
 
 
 @functools.lru_cache(maxsize=4)
-def _borders(text: str, unit: OffsetUnit) -> list[int]:
-    """Count the units before each character of a text, and those of the whole text."""
+def places(text: str, unit: OffsetUnit) -> list[int]:
+    """Count the units before each character of a text, and those of the whole text.
+
+    >>> places("😀 Ada", "utf16")
+    [0, 2, 3, 4, 5, 6]
+    """
     match unit:
         case "utf16":
             sizes = [1 + (c > "\uffff") for c in text]

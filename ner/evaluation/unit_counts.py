@@ -75,7 +75,7 @@ def count_units(
            [0, 1, 0]])
     """
     chosen = choose_unit(documents, unit)
-    groups = _group(documents, len(gold), chosen)
+    groups = group_units(documents, len(gold), chosen)
     pairs = list(zip(map(set, gold), map(set, predicted), strict=True))
     labels = sorted({item[-1] for pair in pairs for side in pair for item in side})
     index = {label: i for i, label in enumerate(labels)}
@@ -118,7 +118,7 @@ def choose_unit(documents: Sequence[str | None], unit: Unit | None = None) -> Un
     return unit or ("document" if known and len(set(documents)) > 1 else "sentence")
 
 
-def _group(documents: Sequence[str | None], sentences: int, unit: Unit) -> list[int]:
+def group_units(documents: Sequence[str | None], sentences: int, unit: Unit) -> list[int]:
     """Number the unit of each sentence."""
     if unit == "sentence":
         return list(range(sentences))

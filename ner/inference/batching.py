@@ -1,14 +1,15 @@
 """From sentences to results for each, batch by batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ner.data.sentence import PredictedSentence, Sentence
 from ner.features.arrays import Floats, OutputArrays
+from ner.features.batch_order import cut_batches
 from ner.features.batches import TaggingBatches
 from ner.features.distinct_words import WordRows
 from ner.features.featurizer import Featurizer
@@ -140,6 +141,57 @@ def _piece(sentence: Sentence, start: int, end: int) -> Sentence:
 def emissions_of_each(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Floats]:
     """Return the scores of tags of each sentence (T C), without padding."""
     return [outputs["emissions"][b, :length] for b, length in enumerate(lengths.tolist())]
+
+
+class ScoredBatch(NamedTuple):
+    """Sentences of similar lengths with the scores of the network.
+
+    Args:
+        indices: The places of the sentences (B).
+        emissions: The scores of tags (B T C), 0 past the end of a sentence.
+        lengths: The number of tokens of each sentence (B).
+    """
+
+    indices: NDArray[np.int64]
+    emissions: Floats
+    lengths: NDArray[np.int64]
+
+    def pad(self, rows: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Put arrays with a row for each token together (B T …), of all sentences by place."""
+        first = rows[0]
+        longest = int(self.lengths.max())
+        padded = np.zeros((len(self.indices), longest, *first.shape[1:]), dtype=first.dtype)
+        for b, i in enumerate(self.indices.tolist()):
+            padded[b, : len(rows[i])] = rows[i]
+        return padded
+
+
+def batches_of_scores(
+    scores: Sequence[Floats], batch_tokens: int = BATCH_TOKENS
+) -> Iterator[ScoredBatch]:
+    """Yield batches of the scores (T C) of sentences; those without tokens are left out."""
+    lengths = np.array([len(each) for each in scores], dtype=np.int64)
+    order = np.argsort(lengths, kind="stable")[(lengths == 0).sum() :]
+    if not len(order):
+        return
+    for indices in cut_batches(order, lengths, len(order), batch_tokens):
+        batch = ScoredBatch(indices, np.zeros((0, 0, 0), np.float32), lengths[indices])
+        yield batch._replace(emissions=batch.pad(scores))
+
+
+def decode_scores(
+    scores: Sequence[Floats],
+    decode: Decode[Result],
+    empty: Result,
+    batch_tokens: int = BATCH_TOKENS,
+) -> list[Result]:
+    """Return the result of `decode` for the scores (T C) of each sentence, as `run` does."""
+    results: list[Result] = [empty] * len(scores)
+    for indices, emissions, lengths in batches_of_scores(scores, batch_tokens):
+        found = decode({"emissions": emissions}, lengths)
+        for i, result in zip(indices.tolist(), found, strict=True):
+            results[i] = result
+    return results
 
 
 def _length(sentence: Sentence) -> NDArray[np.int64]:

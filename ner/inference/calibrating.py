@@ -1,17 +1,15 @@
 """Fit the temperature of a tagger: the network runs once, its scores are summed again and again."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ner.data.sentence import PredictedSentence, Sentence
 from ner.evaluation.calibration import Calibration, calibration_error, lowest
-from ner.features.arrays import Floats, OutputArrays
-from ner.features.batch_order import cut_batches
-from ner.inference.batching import BATCH_TOKENS, emissions_of_each
+from ner.features.arrays import OutputArrays
+from ner.inference.batching import ScoredBatch, batches_of_scores
 from ner.inference.predictor import Predictor
 from ner.messages import Notify
 from ner.tasks import SpanTask, Task, TokenTask
@@ -23,22 +21,6 @@ AnyPredictor = TypeVar("AnyPredictor", bound=Predictor)
 
 # Compares sentences with their predictions.
 Compare = Callable[[Sequence[Sentence], Sequence[PredictedSentence]], "Decisions"]
-
-
-class Scored(NamedTuple):
-    """A batch of sentences with the scores of the network.
-
-    Args:
-        indices: The places of the sentences (B).
-        emissions: The scores of tags (B T C).
-        lengths: The number of tokens of each sentence (B).
-        tags: The gold tags (B T).
-    """
-
-    indices: NDArray[np.int64]
-    emissions: Floats
-    lengths: NDArray[np.int64]
-    tags: NDArray[np.int64]
 
 
 def fit_temperature(
@@ -67,28 +49,30 @@ def fit_temperature(
     fitting = known_only(task, [sentence for sentence in dev if len(sentence)], notify)
     if not fitting:
         return model, None
-    batches = list(_score(model, task, fitting))
+    scores = model.emissions(fitting)
+    gold = np.split(task.gold(fitting)["tags"], np.cumsum([len(each) for each in scores])[:-1])
+    batches = [(batch, batch.pad(gold)) for batch in batches_of_scores(scores)]
     edges = model.runtime.edges
 
     def loss(temperature: float) -> float:
         cooled = replace(task, temperature=temperature)
         lattice = cooled.lattice(edges)
         return -sum(
-            float(lattice.log_likelihood(cooled.emissions(_outputs(b)), b.lengths, b.tags).sum())
-            for b in batches
+            float(lattice.log_likelihood(cooled.emissions(_outputs(b)), b.lengths, tags).sum())
+            for b, tags in batches
         )
 
     def error(temperature: float) -> float:
         decode = replace(task, temperature=temperature).decode(edges)
         found = [
             fitting[i].predicted(prediction)
-            for b in batches
+            for b, _ in batches
             for i, prediction in zip(
                 b.indices.tolist(), decode(_outputs(b), b.lengths), strict=True
             )
         ]
-        gold = [fitting[i] for b in batches for i in b.indices.tolist()]
-        decisions = compare(gold, found)
+        annotated = [fitting[i] for b, _ in batches for i in b.indices.tolist()]
+        decisions = compare(annotated, found)
         return calibration_error(decisions.scores, decisions.right)
 
     temperature = lowest(loss)
@@ -112,24 +96,6 @@ def known_only(task: Task, dev: Sequence[Sentence], notify: Notify) -> list[Sent
     return fitting
 
 
-def _outputs(batch: Scored) -> OutputArrays:
+def _outputs(batch: ScoredBatch) -> OutputArrays:
     """Return the scores of a batch as a network does."""
     return {"emissions": batch.emissions}
-
-
-def _score(
-    model: Predictor, task: SpanTask | TokenTask, sentences: Sequence[Sentence]
-) -> Iterator[Scored]:
-    """Yield batches of sentences of similar lengths, none of which is empty."""
-    count = len(task.outputs)
-    scores = model.runner.run(sentences, emissions_of_each, np.zeros((0, count), dtype=np.float32))
-    lengths = np.array([len(each) for each in scores], dtype=np.int64)
-    gold = np.split(task.gold(sentences)["tags"], np.cumsum(lengths)[:-1])
-    order = np.argsort(lengths, kind="stable")
-    for indices in cut_batches(order, lengths, len(order), BATCH_TOKENS):
-        longest = int(lengths[indices].max())
-        emissions = np.zeros((len(indices), longest, count), dtype=np.float32)
-        tags = np.zeros((len(indices), longest), dtype=np.int64)
-        for row, i in enumerate(indices.tolist()):
-            emissions[row, : lengths[i]], tags[row, : lengths[i]] = scores[i], gold[i]
-        yield Scored(indices, emissions, lengths[indices], tags)

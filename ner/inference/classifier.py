@@ -13,7 +13,8 @@ from ner.evaluation.calibration import Calibration, calibrate
 from ner.features.arrays import OutputArrays
 from ner.inference.batching import BATCH_TOKENS
 from ner.inference.calibrating import known_only
-from ner.inference.predictor import Classification, Predictor
+from ner.inference.classification import Classification
+from ner.inference.predictor import Predictor
 from ner.messages import Notify
 from ner.tasks import TextTask
 

@@ -17,6 +17,7 @@ from ner.evaluation.report import Report, SpanReport
 from ner.evaluation.surfaces import SurfaceCounts
 from ner.inference.predictor import Predictor
 from ner.inference.reading import options_for
+from ner.inference.second_pass import find_documents
 from ner.messages import Notify, tell
 from ner.tasks import Task
 from ner.tasks.base import NOTHING_KNOWN, Known
@@ -93,6 +94,9 @@ def evaluate(
         training = SurfaceCounts(model.task.with_spans(sentences))
     gold = _read(model, data, given, "test", notify)
     warn_of_data(model, data, gold, notify or tell)
+    if model.documents is not None:
+        number = len(find_documents(gold))
+        (notify or tell)(f"{source_name(data)}: tagged with evidence from {number:,} documents.")
     predicted = model.tag_sentences(gold)
     words = model.featurizer.words.known(token for s in gold for token in s.tokens)
     report = evaluate_predictions(

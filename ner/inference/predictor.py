@@ -4,25 +4,29 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, cast, overload
+
+import numpy as np
 
 from ner.choices import Precision, RuntimeName
 from ner.crf.span_lattice import Range
-from ner.data.attention_view import token_weights
-from ner.data.frozen_dict import FrozenDict, plain
-from ner.data.lines import listed, short
+from ner.data.lines import listed
 from ner.data.min_score import MinScore, check_min_score
 from ner.data.sentence import Entity, PredictedSentence, Sentence
 from ner.data.sentence_splitter import FindStarts, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
 from ner.errors import TaskError
+from ner.features.arrays import Floats
 from ner.features.document_context import windows_with_context
+from ner.features.document_evidence import DocumentNetwork
 from ner.features.featurizer import Featurizer
-from ner.inference.batching import BATCH_TOKENS, BatchRunner
+from ner.inference.batching import BATCH_TOKENS, BatchRunner, decode_scores, emissions_of_each
+from ner.inference.classification import Classification
 from ner.inference.opening import Origin, open_model
+from ner.inference.second_pass import SecondPass, find_documents, windows_of_documents
 from ner.messages import Notify
 from ner.model_folder import ModelFolder
-from ner.tasks import Task
+from ner.tasks import SpanTask, Task, TokenTask
 from ner.tasks.base import Decode, Runtime
 
 if TYPE_CHECKING:
@@ -43,76 +47,6 @@ TextSpan = tuple[int, int, str] | Entity
 TokenSpan = tuple[int, int, str]
 
 
-@dataclass(frozen=True, slots=True)
-class TokenWeight:
-    """The weight of the token `text[start:end]` in a decision; weights of a text sum to 1."""
-
-    text: str
-    start: int
-    end: int
-    weight: float
-
-
-@dataclass(frozen=True, repr=False)
-class Classification:
-    """The labels that a classifier predicts for a text.
-
-    Args:
-        labels: The most probable class; or, where a text may have several labels, all that are
-            more probable than not.
-        probabilities: The probability of every label that the model knows.
-        sentence: The text with its tokens and the whole `prediction`.
-    """
-
-    labels: tuple[str, ...]
-    probabilities: Mapping[str, float]
-    sentence: PredictedSentence
-
-    def __repr__(self) -> str:
-        text, shares = short(self.sentence.text), self.probabilities
-        labels = ", ".join(f"{label} {shares[label]:.2f}" for label in self.labels) or "no label"
-        return f"<Classification {text}: {labels}>"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return labels, probabilities and the sentence, as JSON can hold them."""
-        return {**plain(self), "sentence": self.sentence.to_dict()}
-
-    @classmethod
-    def from_dict(cls, facts: Mapping[str, Any]) -> Self:
-        """Read what `to_dict` returned, also after a way through JSON.
-
-        Raises:
-            DataError: The sentence has an unknown field.
-            KeyError: A field is missing.
-        """
-        labels, probabilities = tuple(facts["labels"]), FrozenDict(facts["probabilities"])
-        return cls(labels, probabilities, PredictedSentence.from_dict(facts["sentence"]))
-
-    def to_html(self, *, page: bool = True) -> str:
-        """Show the text, its labels and the attention as HTML, see `Sentence.to_html`."""
-        return self.sentence.to_html(page=page)
-
-    def _repr_html_(self) -> str:
-        """What notebooks show."""
-        return self.to_html(page=False)
-
-    @property
-    def label(self) -> str | None:
-        """The most probable of the labels; None where there is none."""
-        return max(self.labels, key=lambda label: self.probabilities[label], default=None)
-
-    @property
-    def attention(self) -> tuple[TokenWeight, ...]:
-        """The weight of each token, the mean over heads; () for a model without attention."""
-        if not self.sentence.prediction.attention:
-            return ()
-        weights = token_weights(self.sentence)
-        return tuple(
-            TokenWeight(self.sentence.text[start:end], start, end, weight)
-            for (start, end), weight in zip(self.sentence.offsets, weights, strict=True)
-        )
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Predictor:
     """A model that is ready for use: a `Tagger`, a `TokenTagger` or a `TextClassifier`.
@@ -127,6 +61,7 @@ class Predictor:
         runtime: Turns arrays into scores.
         tokenizer: Cuts raw text into tokens.
         record: What is known about the model: versions, metrics, data digests, seed.
+        documents: Corrects scores by evidence from the document, where the model has learned that.
     """
 
     task_class: ClassVar[type[Task]]
@@ -137,6 +72,7 @@ class Predictor:
     runtime: Runtime
     tokenizer: Tokenizer
     record: Mapping[str, Any] = field(default_factory=dict)
+    documents: DocumentNetwork | None = None
     runner: BatchRunner = field(init=False)
     decode: Decode = field(init=False)
     origin: Origin | None = field(init=False, default=None)
@@ -188,7 +124,8 @@ class Predictor:
             runtime: Runs its network.
             origin: Where both come from; None if the model was never in a folder.
         """
-        found = cls(model.task, model.featurizer, runtime, model.tokenizer, {**model.record})
+        record = {**model.record}
+        found = cls(model.task, model.featurizer, runtime, model.tokenizer, record, model.documents)
         object.__setattr__(found, "origin", origin)
         return found
 
@@ -292,7 +229,14 @@ class Predictor:
         """
         raise self.task_error("tag_tokens()")
 
-    def nbest(self, text: str | Sentence, k: int = 5) -> list[PredictedSentence]:
+    def nbest(
+        self,
+        text: str | Sentence,
+        k: int = 5,
+        *,
+        required: Sequence[TextSpan] = (),
+        forbidden: Sequence[TextSpan] = (),
+    ) -> list[PredictedSentence]:
         """Find the most probable taggings of a text, see `Tagger.nbest`.
 
         Raises:
@@ -400,6 +344,10 @@ class Predictor:
         window: int,
     ) -> Iterator[PredictedSentence]:
         read = (i if isinstance(i, Sentence) else self.read(i) for i in items)
+        if self.documents is not None:
+            for whole in windows_of_documents(read, window):
+                yield from tag(whole)
+            return
         subwords = self.featurizer.subwords
         reach = subwords.context if subwords else 0
         for ahead, places in windows_with_context(read, window, reach):
@@ -416,8 +364,30 @@ class Predictor:
                     f"sentences: must be a list of Sentence. Got {type(item).__name__}. "
                     "For raw texts call pipe()."
                 )
-        found = self.runner.run(sentences, self.decode, self.task.empty, batch_tokens)
+        decode, empty = self.decode, self.task.empty
+        if self.documents is None or not find_documents(sentences):
+            found = self.runner.run(sentences, decode, empty, batch_tokens)
+        else:
+            scores = self.emissions(sentences, batch_tokens)
+            found = decode_scores(scores, decode, empty, batch_tokens)
         return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]
+
+    def emissions(
+        self, sentences: Sequence[Sentence], batch_tokens: int = BATCH_TOKENS
+    ) -> list[Floats]:
+        """Compute the scores of tags (T C) of each sentence, before any temperature.
+
+        Raises:
+            TaskError: The model labels whole texts.
+        """
+        if not self.task.is_per_token:
+            raise self.task_error("emissions")
+        none = np.zeros((0, len(self.task.outputs)), dtype=np.float32)
+        scores = self.runner.run(sentences, emissions_of_each, none, batch_tokens)
+        if self.documents is None:
+            return scores
+        task = cast("SpanTask | TokenTask", self.task)
+        return SecondPass(task, self.runtime.edges, self.documents)(sentences, scores)
 
     def read(self, text: str) -> Sentence:
         """Cut a raw text into tokens."""

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.crf.forward_backward import Scores
-from ner.crf.lattice import TagLattice
+from ner.crf.lattice import Allowed, TagLattice, restrict
 from ner.crf.span_lattice import Range, SpanLattice
 from ner.data.lines import short
 from ner.data.min_score import MinScore
@@ -19,6 +18,7 @@ from ner.data.sentence_splitter import FindStarts, cut_sentence, join_prediction
 from ner.errors import DataError
 from ner.evaluation.calibration import Calibration
 from ner.features.arrays import OutputArrays
+from ner.inference.batching import decode_scores
 from ner.inference.calibrating import fit_temperature
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
 from ner.messages import Notify
@@ -121,19 +121,37 @@ class Tagger(Predictor):
         found = self._tag(sentence, *spans)
         return found.at_least(min_score) if min_score else found
 
-    def nbest(self, text: str | Sentence, k: int = 5) -> list[PredictedSentence]:
+    def nbest(
+        self,
+        text: str | Sentence,
+        k: int = 5,
+        *,
+        required: Sequence[TextSpan] = (),
+        forbidden: Sequence[TextSpan] = (),
+    ) -> list[PredictedSentence]:
         """Find the `k` most probable taggings of a text, best first; fewer where there are fewer.
 
         The `prediction` of each has the `probability` of this very tagging. The scores of its spans
         are those of `tag`: their probabilities among all taggings.
+
+        Args:
+            text: What to tag.
+            k: Number of taggings, at least 1.
+            required: As for `tag`.
+            forbidden: As for `tag`.
+
+        Raises:
+            DataError: As for `tag`.
         """
         if k < 1:
             raise ValueError(f"k: must be at least 1. Got {k}.")
         sentence = text if isinstance(text, Sentence) else self.read(text)
         lattice = self.lattice
+        whole, barred = (token_spans(sentence, spans) for spans in (required, forbidden))
+        allowed = self._allow(sentence, whole, barred)
 
         def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[list[Prediction]]:
-            emissions = self.task.emissions(outputs)
+            emissions = restrict(self.task.emissions(outputs), allowed)
             (found,) = lattice.nbest(emissions, lengths, k)
             different = list(dict.fromkeys(span for spans, _ in found for span in spans))
             (posteriors,) = lattice.span_posteriors(emissions, lengths, [different])
@@ -167,10 +185,11 @@ class Tagger(Predictor):
                         f"the labels {', '.join(self.labels)}. Got {tuple(span)}."
                     )
 
-        scores = self._emissions(sentences)
         return [
-            self.lattice.span_posteriors(emissions[None], np.array([len(emissions)]), [each])[0]
-            for emissions, each in zip(scores, spans, strict=True)
+            self.lattice.span_posteriors(
+                self.task.emissions({"emissions": scores[None]}), np.array([len(scores)]), [each]
+            )[0]
+            for scores, each in zip(self.emissions(sentences), spans, strict=True)
         ]
 
     def taggings(
@@ -195,27 +214,17 @@ class Tagger(Predictor):
         random = np.random.default_rng(seed)
         is_outside = np.array([tag == "O" for tag in self.task.tags])
         found: list[list[tuple[Span, ...]]] = []
-        for emissions, barred in zip(self._emissions(sentences), outside, strict=True):
+        for scores, barred in zip(self.emissions(sentences), outside, strict=True):
+            emissions = self.task.emissions({"emissions": scores[None]})
             allowed = np.ones(emissions.shape, dtype=np.bool_)
             for start, end, _ in barred:
-                allowed[start:end] = is_outside
+                allowed[0, start:end] = is_outside
             if draws is not None:
-                found.append(self.lattice.sample(emissions, draws, random, allowed))
+                found.append(self.lattice.sample(emissions[0], draws, random, allowed[0]))
                 continue
-            lengths = np.array([len(emissions)])
-            ((best, _),) = self.lattice.decode(emissions[None], lengths, allowed[None])
+            ((best, _),) = self.lattice.decode(emissions, np.array([len(scores)]), allowed)
             found.append([best])
         return found
-
-    def _emissions(self, sentences: Sequence[Sentence]) -> list[Scores]:
-        """Compute the scores of tags (T C) of each sentence, divided by the temperature."""
-
-        def scores_of_each(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Scores]:
-            emissions = self.task.emissions(outputs)
-            return [emissions[b, :length] for b, length in enumerate(lengths.tolist())]
-
-        none = np.empty((0, len(self.task.tags)), dtype=np.float32)
-        return self.runner.run(sentences, scores_of_each, none)
 
     def reliability(
         self, gold: Sequence[Sentence], predicted: Sequence[PredictedSentence]
@@ -242,7 +251,7 @@ class Tagger(Predictor):
             found = lattice.decode(self.task.emissions(outputs), lengths)
             return [scores for _, scores in found]
 
-        return self.runner.run(list(sentences), decode, ())
+        return decode_scores(self.emissions(list(sentences)), decode, ())
 
     def calibrated(
         self, dev: Sequence[Sentence], notify: Notify
@@ -264,12 +273,9 @@ class Tagger(Predictor):
     def _tag(
         self, sentence: Sentence, required: list[Span], forbidden: list[Span]
     ) -> PredictedSentence:
-        for _, _, label in (*required, *forbidden):
-            if label not in self.labels:
-                raise DataError(f"label: must be one of {', '.join(self.labels)}. Got {label!r}.")
-        if not required and not forbidden:
+        allowed = self._allow(sentence, required, forbidden)
+        if allowed is None:
             return self.tag_sentences([sentence])[0]
-        allowed = self.lattice.allow(np.array([len(sentence)]), [required], [forbidden])
 
         def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Prediction]:
             found = self.lattice.decode(self.task.emissions(outputs), lengths, allowed)
@@ -277,6 +283,17 @@ class Tagger(Predictor):
 
         (found,) = self.runner.run([sentence], decode, self.task.empty)
         return sentence.predicted(found)
+
+    def _allow(
+        self, sentence: Sentence, required: list[Span], forbidden: list[Span]
+    ) -> Allowed | None:
+        """Say which tags each token may have; None where each may have all."""
+        for _, _, label in (*required, *forbidden):
+            if label not in self.labels:
+                raise DataError(f"label: must be one of {', '.join(self.labels)}. Got {label!r}.")
+        if not required and not forbidden:
+            return None
+        return self.lattice.allow(np.array([len(sentence)]), [required], [forbidden])
 
 
 def spans_within(spans: Sequence[Span], place: Span) -> list[Span]:

@@ -46,7 +46,7 @@ def last_folder(out: str | Path | None, name: str) -> Path:
     if out is not None:
         return Path(out)
     found = next(_numbered(name))
-    for path in takewhile(_is_taken, _numbered(name)):
+    for path in takewhile(is_taken, _numbered(name)):
         found = path
     return found
 
@@ -73,7 +73,7 @@ def open_folder(out: str | Path | None, name: str, *, resume: bool) -> Iterator[
 
 
 def _open_free(name: str, stack: ExitStack) -> "RunFolder":
-    free = filterfalse(_is_taken, _numbered(name))
+    free = filterfalse(is_taken, _numbered(name))
     while True:
         # Another process may take the folder at any moment.
         with suppress(InUseError, TrainingError):
@@ -112,10 +112,10 @@ class RunFolder:
         """
         if path.exists() and not path.is_dir():
             raise TrainingError(f"{path}: the folder of a run. Got a file.")
-        if resume and not _is_taken(path):
+        if resume and not is_taken(path):
             raise TrainingError(f"{path}: no run to resume.")
         with making(path), locked(path / LOCK, path):
-            if not resume and _is_taken(path):
+            if not resume and is_taken(path):
                 raise TrainingError(
                     f"{path}: a new run needs a new or empty folder. Go on with the old one by "
                     "--resume, or choose another --out."
@@ -148,7 +148,7 @@ class RunFolder:
         write_json(self.path / RUN, facts)
 
 
-def _is_taken(path: Path) -> bool:
+def is_taken(path: Path) -> bool:
     """Whether a folder holds something besides hidden files, such as a lock."""
     return path.is_dir() and any(not child.name.startswith(".") for child in path.iterdir())
 

@@ -127,6 +127,7 @@ def find_suspects(
     folder: str | Path,
     folds: int = 5,
     rounds: int = 1,
+    are_short: bool | None = None,
     set: Settings | None = None,
     sources: Mapping[str, CorpusSource] | None = None,
     notify: Notify = tell,
@@ -134,10 +135,12 @@ def find_suspects(
     """Find annotation of a training corpus that models of its other parts hold for wrong.
 
     Args:
-        config: Settings of the trainings; without any, small and fast ones.
+        config: Settings of the trainings.
         folder: Keeps the results of finished trainings; the same call goes on from there.
         folds: Number of parts, each of which is judged by a model of the others.
         rounds: How often to repeat this with other folds; their judgements are averaged.
+        are_short: Whether settings of small networks and short trainings replace those of the
+            configuration; by default, where there is none.
         set: Settings by dotted keys, which win.
         sources: The split `train`, if it is in memory.
         notify: Called with a line for everything that a user should know.
@@ -155,7 +158,7 @@ def find_suspects(
     sentences = list(reader)
     if not any(sentence.spans for sentence in sentences):
         raise DataError("train: must have entities, to find suspects. Got none.")
-    if config is None:
+    if config is None if are_short is None else are_short:
         chosen = chosen.updated(fast_settings(len(sentences)) | dict(set or {}))
     factors = read_weights_of(chosen.training.weights, sentences)
     check = CrossCheck(chosen, sentences, factors, folds)

@@ -156,7 +156,7 @@ def quick(words):
     """Add what makes a training short."""
     if words[:2] == ["python", "scripts/forecast.py"] and "--model" not in words:
         return [*words, "--epochs", "1", "--seeds", "1"]
-    starts = (["ner", "train"], ["ner", "curve"], ["ner", "extend"], ["ner", "data", "suspects"])
+    starts = (["ner", "train"], ["ner", "curve"], ["ner", "extend"], ["ner", "sweep"], ["ner", "data", "suspects"])
     scripts = [["python", f"scripts/benchmark/{name}.py"] for name in ("suspects", "extend")]
     is_training = any(words[: len(start)] == start for start in (*starts, *scripts))
     if not is_training or "--resume" in words:

@@ -16,7 +16,7 @@ import torch
 import ner
 from ner.data.sentence import Prediction, Sentence
 from ner.features.vectors import VectorStore
-from ner.inference.predictor import Classification
+from ner.inference.classification import Classification
 from ner.model_folder import VECTORS, load_model, save_model
 from tests.inference.test_loading import TASKS, untrained
 

@@ -68,7 +68,8 @@ def test_copies_keep_new_entities_and_have_old_ones_as_often_as_they_are_probabl
     # The draws obey that token 0 is in no old entity, so their shares are conditional.
     allowed = np.ones((1, 4, len(model.task.tags)), dtype=bool)
     allowed[0, 0] = [tag == "O" for tag in model.task.tags]
-    emissions = np.where(allowed, model._emissions([sentence])[0], -np.inf)
+    scores = model.task.emissions({"emissions": model.emissions([sentence])[0][None]})
+    emissions = np.where(allowed, scores, -np.inf)
     ((share,),) = model.lattice.span_posteriors(emissions, np.array([4]), [[place]])
     drawn = sum(place in copy.spans for copy in found) / 400
     assert drawn == pytest.approx(share, abs=4 * (share * (1 - share) / 400) ** 0.5 + 1e-9)

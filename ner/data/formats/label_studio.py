@@ -12,7 +12,7 @@ Source: https://labelstud.io/guide/task_format, https://labelstud.io/guide/expor
 https://labelstud.io/guide/predictions.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ner.data.formats.base import (
@@ -136,19 +136,28 @@ def _task(sentence: Sentence) -> dict[str, Any]:
     task["data"] = {TEXT_KEY: sentence.text}
     if sentence.document is not None:
         task["data"]["document"] = sentence.document
-    spans = [_span_result(entity, i) for i, entity in enumerate(sentence.found_entities, 1)]
-    choices = [_choice_result(sentence.labels)] if sentence.labels else []
+    spans = [span_result(entity, i) for i, entity in enumerate(sentence.found_entities, 1)]
+    choices = [choice_result(sentence.labels)] if sentence.labels else []
     if _is_predicted(sentence):
-        task["predictions"] = [_prediction(spans)]
+        task["predictions"] = [prediction(spans)]
         spans = []
     if spans or choices or (sentence.spans is not None and "predictions" not in task):
         task["annotations"] = [{"result": spans + choices}]
     return task
 
 
-def _span_result(entity: Entity, number: int) -> dict[str, Any]:
-    """Return an entity as a result; only predicted ones have a score and need a name."""
-    result: dict[str, Any] = {"from_name": "label", "to_name": TEXT_KEY, "type": "labels"}
+def span_result(
+    entity: Entity, number: int, from_name: str = "label", to_name: str = TEXT_KEY
+) -> dict[str, Any]:
+    """Return an entity as a result; only predicted ones have a score and need a name.
+
+    Args:
+        entity: The entity.
+        number: Names it among the results of its text.
+        from_name: The tag of the configuration that holds the labels.
+        to_name: The tag of the configuration that holds the text.
+    """
+    result: dict[str, Any] = {"from_name": from_name, "to_name": to_name, "type": "labels"}
     result["value"] = {
         "start": entity.start,
         "end": entity.end,
@@ -160,16 +169,21 @@ def _span_result(entity: Entity, number: int) -> dict[str, Any]:
     return result
 
 
-def _choice_result(labels: Sequence[str]) -> dict[str, Any]:
+def choice_result(
+    labels: Sequence[str], from_name: str = "choice", to_name: str = TEXT_KEY
+) -> dict[str, Any]:
+    """Return the labels of a text as a result; the names are those of tags, as for spans."""
     value = {"choices": labels}
-    return {"from_name": "choice", "to_name": TEXT_KEY, "type": "choices", "value": value}
+    return {"from_name": from_name, "to_name": to_name, "type": "choices", "value": value}
 
 
-def _prediction(results: list[dict[str, Any]]) -> dict[str, Any]:
+def prediction(
+    results: Sequence[Mapping[str, Any]], model_version: str = DISTRIBUTION
+) -> dict[str, Any]:
     """Return results as a prediction; Label Studio can show texts with the lowest score first."""
     scores = [result["score"] for result in results]
     overall = {"score": min(scores)} if scores else {}
-    return {"model_version": DISTRIBUTION, **overall, "result": results}
+    return {"model_version": model_version, **overall, "result": results}
 
 
 def _is_predicted(sentence: Sentence) -> bool:

@@ -1,0 +1,1 @@
+"""Models over HTTP: requests in JSON, answers in JSON."""

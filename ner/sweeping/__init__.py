@@ -1,0 +1,1 @@
+"""Search for good settings: many runs, chosen by Optuna, in one folder."""

@@ -1,0 +1,353 @@
+"""Teach a tagger to use evidence from the document, see `ner.features.document_evidence`.
+
+Evidence in training must be as good as in use, so the posteriors of each part of the training data
+come from a model of the other parts. Parts hold whole documents.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from ner.config.loading import Config, read_config
+from ner.crf.forward_backward import Edges
+from ner.data.formats.read import CorpusSource
+from ner.data.sentence import Sentence
+from ner.errors import ConfigError, DataError
+from ner.features.arrays import Floats
+from ner.features.document_evidence import DocumentNetwork
+from ner.inference.batching import decode_scores
+from ner.inference.second_pass import SecondPass, evidence_of, find_documents
+from ner.installed import model_folder, new_folder
+from ner.messages import Notify, tell
+from ner.model_folder import copy_with_labels, load_model
+from ner.nn.crf import CRF
+from ner.tasks import SpanTask, TokenTask
+from ner.training.kept_results import KeptResults, training_key
+from ner.training.settings import FEWEST_STEPS
+from ner.training.splits import training_reader
+from ner.training.train import Settings, run_training
+
+# Chosen on the development data of CoNLL-2003, see "Document evidence" in docs/benchmarks.md.
+HIDDEN, DROPOUT, EPOCHS, BATCH_SIZE = 64, 0.3, 8, 32
+LEARNING_RATE, WEIGHT_DECAY, WARMUP = 3e-3, 1e-3, 0.2
+
+# How far below the model the models of parts may score before users are told, from 0 to 1.
+FAR_BELOW = 0.1
+
+# Added to the standard deviation of inputs, so that rare ones do not become huge.
+LEAST_SCALE = 0.1
+
+
+@dataclass(frozen=True)
+class Part:
+    """Sentences with the scores of a model that has not seen them.
+
+    Args:
+        task: The task of that model.
+        edges: Its learnt scores of steps between tags.
+        sentences: The sentences.
+        scores: The scores of tags of each (T C).
+    """
+
+    task: SpanTask | TokenTask
+    edges: Edges | None
+    sentences: Sequence[Sentence]
+    scores: Sequence[Floats]
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What document evidence is worth on training documents that no model involved has seen.
+
+    Args:
+        folds: Number of parts.
+        documents: Number of documents with several sentences.
+        before: The score without evidence, from 0 to 1.
+        after: The score with evidence that was learned on the other parts.
+    """
+
+    folds: int
+    documents: int
+    before: float
+    after: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.documents:,} documents in {self.folds} parts, each tagged by models of the "
+            f"others: {100 * self.before:.2f} without document evidence, "
+            f"{100 * self.after:.2f} with it"
+        )
+
+    def warning(self, model_score: float | None) -> str | None:
+        """Word a warning if the models of parts are much worse than the model; None if not.
+
+        Args:
+            model_score: The score of the model on its development data, from 0 to 1, if known.
+        """
+        if model_score is None or model_score - self.before <= FAR_BELOW:
+            return None
+        return (
+            f"Warning: the models of parts score {100 * self.before:.2f}, and the model has "
+            f"{100 * model_score:.2f} on its development data. Evidence that is learned from much "
+            "weaker models can do harm: compare both with ner compare."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything, as JSON can hold it."""
+        return dict(vars(self))
+
+
+def learn_documents(
+    model: str | Path,
+    train: CorpusSource,
+    out: str | Path,
+    *,
+    folder: str | Path,
+    folds: int = 3,
+    set: Settings | None = None,
+    notify: Notify = tell,
+) -> Worth:
+    """Write a copy of a tagger that uses evidence from the document.
+
+    Args:
+        model: The model folder, which stays as it is.
+        train: Its training data, in which sentences know their documents.
+        out: A new or empty folder for the copy.
+        folder: Keeps the results of finished trainings; the same call goes on from there.
+        folds: Number of parts of the training data.
+        set: Settings of the trainings by dotted keys; others are those of the model.
+        notify: Called with a line for everything that a user should know.
+
+    Raises:
+        ConfigError: A setting is wrong, `out` holds something, or the model is no tagger.
+        DataError: The data cannot be read, or have too few documents.
+        ModelFolderError: The model cannot be read.
+    """
+    source, target = model_folder(model), new_folder(out)
+    stored = load_model(source)
+    task = cast("SpanTask | TokenTask", stored.task)
+    if not task.is_per_token:
+        raise ConfigError(f"{model}: must be a tagger. Got one that {stored.task.does}.")
+    given = dict(set or {}) | {"data.dev": "", "data.test": "", "training.export": False}
+    sources: dict[str, CorpusSource] = {}
+    if isinstance(train, str | Path):
+        given["data.train"] = str(train)
+    else:
+        sources["train"] = train
+    config = read_config(source / "config.toml", given)
+    sentences = list(training_reader(config, sources, notify))
+    with KeptResults.open(Path(folder)) as kept:
+        parts = [
+            _score_part(config, kept, sentences, held, task, notify)
+            for held in document_folds(sentences, folds)
+        ]
+    worth = _measure(parts)
+    notify(f"{worth}.")
+    warning = worth.warning(stored.record.get("metrics", {}).get("dev", {}).get(task.metric))
+    if warning is not None:
+        notify(warning)
+    network = fit_network(parts, seed=config.seed)
+    record = {**stored.record, "documents": worth.to_dict()}
+    learned = replace(stored, documents=network, record=record)
+    copy_with_labels(source, learned, target)
+    return worth
+
+
+def document_folds(sentences: Sequence[Sentence], folds: int) -> list[range]:
+    """Cut a corpus into parts of adjacent sentences, between documents, of like size.
+
+    Raises:
+        ConfigError: There are fewer than two folds.
+        DataError: There are fewer documents of several sentences than folds.
+    """
+    if folds < 2:
+        raise ConfigError(f"--folds: must be at least 2. Got {folds}.")
+    count = len(find_documents(sentences))
+    if count < folds:
+        raise DataError(
+            f"train: must have at least {folds} documents of several sentences, one for each part. "
+            f"Got {count}."
+        )
+    begins = [
+        i
+        for i, (before, after) in enumerate(pairwise(sentences), 1)
+        if after.document is None or after.document != before.document
+    ]
+    ideal = (round(k * len(sentences) / folds) for k in range(1, folds))
+    cuts = sorted({min(begins, key=lambda i: abs(i - goal)) for goal in ideal})
+    return [range(a, b) for a, b in pairwise([0, *cuts, len(sentences)])]
+
+
+def fit_network(parts: Sequence[Part], *, seed: int, epochs: int = EPOCHS) -> DocumentNetwork:
+    """Fit corrections of scores, so that the gold tags of whole sentences are most probable.
+
+    Args:
+        parts: Annotated sentences, with scores of models that have not seen them.
+        seed: Random seed.
+        epochs: How often the sentences are used; more often where they make few steps.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _Fit(parts, seed).run(epochs)
+
+
+class _Fit:
+    """Fits a network on the sentences of documents."""
+
+    def __init__(self, parts: Sequence[Part], seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+        self.batches: list[tuple[CRF, list[tuple[torch.Tensor, ...]]]] = []
+        inputs: list[Floats] = []
+        for part in parts:
+            documents = find_documents(part.sentences)
+            if not documents:
+                continue
+            found = evidence_of(part.task, part.edges, part.sentences, part.scores, documents)
+            inputs.append(found.inputs[found.is_known])
+            self._add(part, [i for document in documents for i in document], found)
+        known = np.concatenate(inputs)
+        self.mean = known.mean(axis=0)
+        self.scale = known.std(axis=0) + np.float32(LEAST_SCALE)
+        num_tags = len(parts[0].task.outputs)
+        self.first, self.last = nn.Linear(known.shape[1], HIDDEN), nn.Linear(HIDDEN, num_tags)
+        self.net = nn.Sequential(self.first, nn.ReLU(), nn.Dropout(DROPOUT), self.last)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def _add(self, part: Part, places: Sequence[int], found: Any) -> None:
+        """Make batches of sentences of similar lengths."""
+        lengths = [len(part.sentences[i]) for i in places]
+        borders = np.cumsum(lengths)[:-1]
+        columns = (
+            np.split(found.inputs, borders),
+            np.split(found.is_known, borders),
+            [part.scores[i] for i in places],
+            np.split(part.task.gold([part.sentences[i] for i in places])["tags"], borders),
+        )
+        order = np.argsort(lengths, kind="stable").tolist()
+        batches = [order[k : k + BATCH_SIZE] for k in range(0, len(order), BATCH_SIZE)]
+        self.batches.append(
+            (
+                _crf_of(part),
+                [
+                    tuple(
+                        nn.utils.rnn.pad_sequence(
+                            [torch.from_numpy(column[i]) for i in batch], batch_first=True
+                        )
+                        for column in (*columns, [np.ones(n, dtype=np.bool_) for n in lengths])
+                    )
+                    for batch in batches
+                ],
+            )
+        )
+
+    def run(self, epochs: int) -> DocumentNetwork:
+        """Train, and return the network."""
+        every = [(crf, batch) for crf, batches in self.batches for batch in batches]
+        epochs = max(epochs, -(-FEWEST_STEPS // len(every)))
+        optimizer = torch.optim.AdamW(
+            self.net.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, LEARNING_RATE, total_steps=epochs * len(every), pct_start=WARMUP
+        )
+        mean, scale = torch.from_numpy(self.mean), torch.from_numpy(self.scale)
+        for _ in range(epochs):
+            for k in self.random.permutation(len(every)).tolist():
+                crf, (inputs, is_known, scores, tags, mask) = every[k]
+                corrections = self.net((inputs - mean) / scale) * is_known[:, :, None]
+                optimizer.zero_grad()
+                crf.loss(scores + corrections, tags, mask).backward()
+                nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+                optimizer.step()
+                schedule.step()
+        weights = (self.first.weight, self.first.bias, self.last.weight, self.last.bias)
+        return DocumentNetwork(self.mean, self.scale, *(w.detach().numpy().copy() for w in weights))
+
+
+def _crf_of(part: Part) -> CRF:
+    """Return a layer with the learnt scores of a model, which are not trained."""
+    tags = part.task.outputs
+    scheme = part.task.head_options.get("scheme")
+    crf = CRF(len(tags), True, tags=tags if scheme else None, scheme=scheme)
+    edges = part.edges or Edges(*map(np.zeros, (len(tags), (len(tags),) * 2, len(tags))))
+    parameters = (crf.start_transitions, crf.transitions, crf.end_transitions)
+    with torch.no_grad():
+        for parameter, scores in zip(parameters, edges, strict=True):
+            parameter.requires_grad_(False).copy_(torch.from_numpy(np.asarray(scores)))
+    return crf
+
+
+def _score_part(
+    config: Config,
+    kept: KeptResults,
+    sentences: Sequence[Sentence],
+    held: range,
+    task: SpanTask | TokenTask,
+    notify: Notify,
+) -> Part:
+    """Train on all other sentences, and score those of a part."""
+    splits = {
+        "train": [s for i, s in enumerate(sentences) if i not in held],
+        "dev": [sentences[i] for i in held],
+    }
+    notify(f"{len(splits['train']):,} sentences score {len(held):,}.")
+
+    def score(run: Path, resume: bool) -> dict[str, Any]:
+        found = run_training(config, out=run, sources=splits, resume=resume, progress=False)
+        model = found.predictor
+        edges = model.runtime.edges
+        return {
+            "task": model.task.to_dict(),
+            "edges": None if edges is None else [np.asarray(each).tolist() for each in edges],
+            "scores": _to_text(model.emissions(splits["dev"])),
+        }
+
+    facts = kept.get(training_key(config, **splits, weights=None), score)
+    own = type(task).from_dict(facts["task"])
+    if own.outputs != task.outputs:
+        raise DataError(
+            "train: each part must hold all labels of the model. Got one without. Try fewer folds."
+        )
+    edges = None if facts["edges"] is None else Edges(*map(np.array, facts["edges"]))
+    return Part(own, edges, splits["dev"], _from_text(facts, splits["dev"], len(own.outputs)))
+
+
+def _to_text(scores: Sequence[Floats]) -> str:
+    return base64.b64encode(np.concatenate(scores).astype("<f4").tobytes()).decode("ascii")
+
+
+def _from_text(
+    facts: Mapping[str, Any], sentences: Sequence[Sentence], num_tags: int
+) -> list[Floats]:
+    flat = np.frombuffer(base64.b64decode(facts["scores"]), "<f4").astype(np.float32)
+    borders = np.cumsum([len(sentence) for sentence in sentences])[:-1]
+    return list(np.split(flat.reshape(-1, num_tags), borders))
+
+
+def _measure(parts: Sequence[Part]) -> Worth:
+    """Score each part by a network that was fitted on the others."""
+    gold: list[Sentence] = []
+    before: list[Sentence] = []
+    after: list[Sentence] = []
+    for k, part in enumerate(parts):
+        others = [other for i, other in enumerate(parts) if i != k]
+        second = SecondPass(part.task, part.edges, fit_network(others, seed=k))
+        gold += part.sentences
+        before += _decoded(part, part.scores)
+        after += _decoded(part, second(part.sentences, part.scores))
+    task = parts[0].task
+    documents = sum(len(find_documents(part.sentences)) for part in parts)
+    return Worth(len(parts), documents, task.score(gold, before), task.score(gold, after))
+
+
+def _decoded(part: Part, scores: Sequence[Floats]) -> list[Sentence]:
+    found = decode_scores(scores, part.task.decode(part.edges), part.task.empty)
+    return [s.predicted(p) for s, p in zip(part.sentences, found, strict=True)]
