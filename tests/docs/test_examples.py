@@ -156,9 +156,9 @@ def quick(words):
     """Add what makes a training short."""
     if words[:2] == ["python", "scripts/forecast.py"] and "--model" not in words:
         return [*words, "--epochs", "1", "--seeds", "1"]
-    starts = (["ner", "train"], ["ner", "curve"], ["ner", "extend"], ["ner", "sweep"], ["ner", "data", "suspects"])
-    scripts = [["python", f"scripts/benchmark/{name}.py"] for name in ("suspects", "extend")]
-    is_training = any(words[: len(start)] == start for start in (*starts, *scripts))
+    starts = ["ner train", "ner curve", "ner extend", "ner sweep", "ner data suspects"]
+    starts += [f"python scripts/benchmark/{name}.py" for name in ("suspects", "extend")]
+    is_training = any(words[: len(start.split())] == start.split() for start in starts)
     if not is_training or "--resume" in words:
         return words
     # A model that is trained further keeps its sizes.
