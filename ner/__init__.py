@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from ner.model_folder import rename
     from ner.sweeping.result import SweepResult
     from ner.sweeping.run import sweep
+    from ner.training.distilling import distil
     from ner.training.extension import Extension, extend
     from ner.training.train import train
     from ner.training.trainer import Epoch, Step, Trainer
@@ -105,6 +106,7 @@ _HOMES = {
     "compare": "ner.inference.compare",
     "evaluate": "ner.inference.evaluate",
     "export": "ner.exporting.model",
+    "distil": "ner.training.distilling",
     "extend": "ner.training.extension",
     "find_thresholds": "ner.inference.thresholds",
     "load": "ner.inference.loading",
@@ -150,6 +152,7 @@ __all__ = [
     "TrainingError",
     "calibrate",
     "compare",
+    "distil",
     "evaluate",
     "export",
     "extend",

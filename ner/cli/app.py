@@ -9,6 +9,7 @@ from ner.cli.compare import compare
 from ner.cli.config import config_app
 from ner.cli.curve import curve
 from ner.cli.data import data_app
+from ner.cli.distil import distil
 from ner.cli.doctor import doctor
 from ner.cli.documents import documents
 from ner.cli.eval import eval_command
@@ -57,6 +58,8 @@ app.command()(curve)
 app.command()(sweep)
 
 app.command()(extend)
+
+app.command()(distil)
 
 app.command("eval")(eval_command)
 

@@ -49,7 +49,7 @@ def distil(
         config: Settings, as for `ner.train`.
         gold_weight: Factor on the losses of gold sentences, at least 0.
         occurrences: As for `ner.merge`.
-        options: How all these data are read.
+        options: How gold and development data are read. Files of teachers are detected.
         init: A model to train further, as for `ner.train`.
         set: Settings by dotted keys, such as `{"training.epochs": 5}`.
         resume: Continue the run in `out`, as for `ner.train`.
@@ -67,7 +67,7 @@ def distil(
         raise ConfigError(f"task: must be ner, since teachers label spans. Got {settings.task}.")
     reading = options or ReadOptions()
     known = [s for s in annotated(gold, reading) if s.tokens]
-    found = taught(teachers, known, occurrences=occurrences, options=reading)
+    found = taught(teachers, known, occurrences=occurrences)
     for line in found.changes[:MOST_LINES]:
         notify(line)
     if len(found.changes) > MOST_LINES:

@@ -156,8 +156,9 @@ def quick(words):
     """Add what makes a training short."""
     if words[:2] == ["python", "scripts/forecast.py"] and "--model" not in words:
         return [*words, "--epochs", "1", "--seeds", "1"]
-    starts = ["ner train", "ner curve", "ner extend", "ner sweep", "ner data suspects"]
-    starts += [f"python scripts/benchmark/{name}.py" for name in ("suspects", "extend")]
+    starts = ["ner train", "ner curve", "ner extend", "ner distil", "ner sweep"]
+    starts += ["ner data suspects"]
+    starts += [f"python scripts/benchmark/{name}.py" for name in ("suspects", "extend", "noise")]
     is_training = any(words[: len(start.split())] == start.split() for start in starts)
     if not is_training or "--resume" in words:
         return words
@@ -186,7 +187,7 @@ def write_files(folder):
     write(folder / "questions.txt", "\n".join(questions).encode("ascii", "ignore").decode())
     records = [{"text": "Ada left.", "spans": [{"start": 0, "end": 3, "label": "PER"}]}]
     write(folder / "project.jsonl", "\n".join(map(json.dumps, records)))
-    for name, records in teachers().items():
+    for name, records in (teachers() | gold()).items():
         write(folder / f"{name}.jsonl", "\n".join(map(json.dumps, records)))
     write(folder / "reviews.csv", 'review;stars\n"Great; I like it.";5\nIt broke.;1\n')
     for name in ("articles.txt", "notes.txt", "report.txt"):
@@ -220,6 +221,19 @@ def teachers():
         return [{"start": 0, "end": 2, "label": "PER"}]
 
     return {"gpt": records(of_gpt), "drugs": records(of_drugs), "anna": records(of_anna, 6)}
+
+
+def gold():
+    """Make what is true of some of these texts, and of others."""
+    texts = [f"N{i} {'takes aspirin' if i % 2 else 'met nobody'}." for i in range(30)]
+
+    def spans(i, text):
+        found = [{"text": f"N{i}", "start": 0, "end": text.find(" "), "label": "PER"}]
+        start = text.find("aspirin")
+        return [*found, {"start": start, "end": start + 7, "label": "DRUG"}] if i % 2 else found
+
+    records = [{"text": text, "spans": spans(i, text)} for i, text in enumerate(texts)]
+    return {"gold": records[:6], "dev": records[24:]}
 
 
 def write(path, text):
@@ -273,10 +287,12 @@ def test_the_examples_of_a_page_run_in_their_order(page, models, tmp_path, monke
     for run in models.iterdir():
         if run.name not in made:
             shutil.copytree(run, tmp_path / "runs" / run.name)
-    train, extend = ner.train, ner.extend
+    train, extend, distil = ner.train, ner.extend, ner.distil
     monkeypatch.setattr(ner, "train", lambda *a, **k: train(*a, **k, set=QUICK, progress=False))
     short = {"set": {"training.epochs": 1}, "progress": False}
     monkeypatch.setattr(ner, "extend", lambda *a, **k: extend(*a, **k, **short))
+    tiny = {"set": QUICK, "progress": False}
+    monkeypatch.setattr(ner, "distil", lambda *a, **k: distil(*a, **k, **tiny))
     names = {"__name__": page.stem}
     for example in docs_examples.examples(page):
         if example.language == "json":
