@@ -264,22 +264,20 @@ class SpanLattice(Lattice):
         return probabilities
 
     def sample(
-        self, emissions: Scores, count: int, random: np.random.Generator, allowed: Allowed | None
+        self, emissions: Scores, count: int, random: np.random.Generator
     ) -> list[tuple[Span, ...]]:
         """Draw paths of one sentence in proportion to their probabilities, and return their spans.
 
         Args:
-            emissions: Scores (T C), finite.
+            emissions: Scores (T C), finite, or -inf for tags that are not allowed.
             count: Number of draws.
             random: Random number generator.
-            allowed: Whether each token may have each tag (T C). Probabilities are then those among
-                the allowed paths.
 
         Raises:
             DataError: No path is allowed, or a score is NaN or infinite.
         """
         lengths = np.array([len(emissions)])
-        scores = restrict(emissions, allowed)[None]
+        scores = emissions[None]
         check_finite(scores, lengths)
         sums = self.sums(scores, lengths)
         check_possible(sums.log_partition > -np.inf)

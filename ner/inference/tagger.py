@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.crf.forward_backward import Scores
 from ner.crf.lattice import Allowed, TagLattice, restrict
 from ner.crf.span_lattice import Range, SpanLattice
 from ner.data.lines import short
@@ -195,16 +196,17 @@ class Tagger(Predictor):
     def taggings(
         self,
         sentences: Sequence[Sentence],
-        outside: Sequence[Sequence[Span]],
+        log_weights: Sequence[Scores],
         *,
         draws: int | None = None,
         seed: int = 0,
     ) -> list[list[tuple[Span, ...]]]:
-        """Find the spans of sentences beside those that are known to be none.
+        """Find the spans of sentences about whose tags something is known.
 
         Args:
             sentences: The sentences.
-            outside: For each sentence, spans whose tokens are in no span, whatever the label.
+            log_weights: For each sentence what is added to the scores of its tags (T C); -inf
+                forbids a tag.
             draws: How many results to draw by their exact probabilities; None for the best alone.
             seed: Random seed of the draws.
 
@@ -212,17 +214,13 @@ class Tagger(Predictor):
             For each sentence a list of results, each with its spans.
         """
         random = np.random.default_rng(seed)
-        is_outside = np.array([tag == "O" for tag in self.task.tags])
         found: list[list[tuple[Span, ...]]] = []
-        for scores, barred in zip(self.emissions(sentences), outside, strict=True):
-            emissions = self.task.emissions({"emissions": scores[None]})
-            allowed = np.ones(emissions.shape, dtype=np.bool_)
-            for start, end, _ in barred:
-                allowed[0, start:end] = is_outside
+        for scores, known in zip(self.emissions(sentences), log_weights, strict=True):
+            emissions = self.task.emissions({"emissions": scores[None]}) + known
             if draws is not None:
-                found.append(self.lattice.sample(emissions[0], draws, random, allowed[0]))
+                found.append(self.lattice.sample(emissions[0], draws, random))
                 continue
-            ((best, _),) = self.lattice.decode(emissions, np.array([len(scores)]), allowed)
+            ((best, _),) = self.lattice.decode(emissions, np.array([len(scores)]))
             found.append([best])
         return found
 

@@ -11,6 +11,9 @@ draws, and never contradicts the new entities.
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from ner.crf.forward_backward import Scores
 from ner.data.schemes import tag_set, tags_from_spans
 from ner.data.sentence import Sentence
 from ner.inference.tagger import Tagger
@@ -28,12 +31,21 @@ def completed(
             probability; None for one with the best spans.
         seed: Random seed of the draws.
     """
-    found = model.taggings(sentences, [s.spans or () for s in sentences], draws=draws, seed=seed)
+    outside = [outside_of(sentence, model.task.tags) for sentence in sentences]
+    found = model.taggings(sentences, outside, draws=draws, seed=seed)
     return [
         sentence.replace(spans=sorted([*spans, *(sentence.spans or ())]))
         for sentence, results in zip(sentences, found, strict=True)
         for spans in results
     ]
+
+
+def outside_of(sentence: Sentence, tags: Sequence[str]) -> Scores:
+    """Return log weights of tags (T C) that allow O alone at the tokens of spans."""
+    weights = np.zeros((len(sentence), len(tags)), dtype=np.float32)
+    for start, end, _ in sentence.spans or ():
+        weights[start:end] = [0.0 if tag == "O" else -np.inf for tag in tags]
+    return weights
 
 
 def opened(sentence: Sentence, types: Sequence[str]) -> Sentence:

@@ -11,6 +11,7 @@ from ner.data.sentence import Sentence
 from ner.data.tools.teaching import taught
 from ner.errors import ConfigError, DataError
 from ner.messages import Notify, tell
+from ner.tasks import make_task
 from ner.training.result import RunResult
 from ner.training.train import Settings, run_training
 
@@ -63,8 +64,8 @@ def distil(
     if not 0 <= gold_weight < float("inf"):
         raise ConfigError(f"--gold-weight: must be a number of at least 0. Got {gold_weight}.")
     settings = read_config(config, set)
-    if settings.task != "ner":
-        raise ConfigError(f"task: must be ner, since teachers label spans. Got {settings.task}.")
+    if not make_task(settings.model_dump()).finds_spans:
+        raise ConfigError(f"task: must find spans, as teachers do. Got {settings.task}.")
     reading = options or ReadOptions()
     known = [s for s in annotated(gold, reading) if s.tokens]
     found = taught(teachers, known, occurrences=occurrences)

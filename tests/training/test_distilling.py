@@ -2,6 +2,7 @@
 
 import pytest
 
+from ner.data.formats.read import file_digest
 from ner.data.sentence import Sentence
 from ner.errors import ConfigError, DataError
 from ner.training import distilling
@@ -56,7 +57,7 @@ def test_settings_go_to_training(given):
         pytest.param(
             {"gold_weight": -1}, ConfigError, "gold-weight: must be a number of", id="weight"
         ),
-        pytest.param({"set": {"task": "tag"}}, ConfigError, "must be ner, since", id="task"),
+        pytest.param({"set": {"task": "classify"}}, ConfigError, "must find spans, as", id="task"),
         pytest.param(
             {"gold": [Sentence(["a"])]}, DataError, "annotated with spans. Got none", id="no gold"
         ),
@@ -72,3 +73,11 @@ def test_wrong_settings_and_gold_are_refused(changes, error, words):
     arguments = {"teachers": {"gpt": TEACHER}, "gold": GOLD, "dev": GOLD, "notify": lambda _: None}
     with pytest.raises(error, match=words):
         distil(**(arguments | changes))
+
+
+def test_weights_of_tags_are_part_of_what_a_run_is_known_by():
+    soft, other = (
+        Sentence(["Eve"], allowed=[("O", "B-PER")], allowed_weights=[(1.0, weight)])
+        for weight in (0.2, 0.3)
+    )
+    assert file_digest([soft]) != file_digest([other])
