@@ -165,7 +165,8 @@ def quick(words):
     # A model that is trained further keeps its sizes.
     trains_on = "--init" in words or words[:2] == ["ner", "extend"]
     names = ["training.epochs"] if trains_on else QUICK
-    given = " ".join(words)
+    # In scripts, the last of equal settings counts.
+    given = "" if words[0] == "python" else " ".join(words)
     changes = [f"{name}={QUICK[name]}" for name in names if f"{name}=" not in given]
     return [*words, *(word for change in changes for word in ("--set", change))]
 
