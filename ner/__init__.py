@@ -64,6 +64,8 @@ if TYPE_CHECKING:
     from ner.suggesting.suggest import suggest
     from ner.sweeping.result import SweepResult
     from ner.sweeping.run import sweep
+    from ner.training.distilling import distil
+    from ner.training.extension import Extension, extend
     from ner.training.train import train
     from ner.training.trainer import Epoch, Step, Trainer
 
@@ -79,6 +81,7 @@ _HOMES = {
     "Entity": "ner.data.sentence",
     "LabelReport": "ner.evaluation.report",
     "Epoch": "ner.training.trainer",
+    "Extension": "ner.training.extension",
     "InUseError": "ner.errors",
     "MissingExtraError": "ner.errors",
     "ModelFolderError": "ner.errors",
@@ -106,6 +109,8 @@ _HOMES = {
     "compare": "ner.inference.compare",
     "evaluate": "ner.inference.evaluate",
     "export": "ner.exporting.model",
+    "distil": "ner.training.distilling",
+    "extend": "ner.training.extension",
     "find_thresholds": "ner.inference.thresholds",
     "load": "ner.inference.loading",
     "merge": "ner.data.tools.merge",
@@ -125,6 +130,7 @@ __all__ = [
     "DataError",
     "Entity",
     "Epoch",
+    "Extension",
     "InUseError",
     "LabelReport",
     "MissingExtraError",
@@ -151,8 +157,10 @@ __all__ = [
     "TrainingError",
     "calibrate",
     "compare",
+    "distil",
     "evaluate",
     "export",
+    "extend",
     "find_thresholds",
     "load",
     "merge",

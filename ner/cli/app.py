@@ -9,9 +9,11 @@ from ner.cli.compare import compare
 from ner.cli.config import config_app
 from ner.cli.curve import curve
 from ner.cli.data import data_app
+from ner.cli.distil import distil
 from ner.cli.doctor import doctor
 from ner.cli.documents import documents
 from ner.cli.eval import eval_command
+from ner.cli.extend import extend
 from ner.cli.hub import push
 from ner.cli.models import check, export, info, models, rename
 from ner.cli.printing import print_line
@@ -60,6 +62,10 @@ app.command()(train)
 app.command()(curve)
 
 app.command()(sweep)
+
+app.command()(extend)
+
+app.command()(distil)
 
 app.command("eval")(eval_command)
 

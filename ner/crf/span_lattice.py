@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ner.crf import kernel
+from ner.crf import kernel, paths
 from ner.crf.forward_backward import Floats, Integers, RelativeSums, Scores, Sums
 from ner.crf.lattice import Allowed, Lattice, check_finite, check_possible, restrict
 from ner.data.schemes import Scheme, Span, legal_steps, span_tags, spans_from_tags
@@ -275,6 +275,28 @@ class SpanLattice(Lattice):
             sentence = Sums(*(array[b] for array in sums))
             probabilities[row] = self._posteriors(emissions[b, : lengths[b]], sentence, spans[row])
         return probabilities
+
+    def sample(
+        self, emissions: Scores, count: int, random: np.random.Generator
+    ) -> list[tuple[Span, ...]]:
+        """Draw paths of one sentence in proportion to their probabilities, and return their spans.
+
+        Args:
+            emissions: Scores (T C), finite, or -inf for tags that are not allowed.
+            count: Number of draws.
+            random: Random number generator.
+
+        Raises:
+            DataError: No path is allowed, or a score is NaN or infinite.
+        """
+        lengths = np.array([len(emissions)])
+        scores = emissions[None]
+        check_finite(scores, lengths)
+        sums = self.sums(scores, lengths)
+        check_possible(sums.log_partition > -np.inf)
+        uniform = random.random((count, 1, len(emissions)))
+        drawn = paths.sample(sums.alphas, lengths, self.edges, uniform)
+        return [self._spans(path) for path in drawn[:, 0].tolist()]
 
     def _on_path(
         self, emissions: Scores, path: Integers, spans: Sequence[Span]

@@ -1,12 +1,17 @@
 """Partial annotation: the tags that each token may have, if nobody knows the right one for certain.
 
+A tag may also have a weight, so that the annotation is soft: training then sums over all paths,
+each by the product of the weights of its tags. Weights of 0 and 1 are those of partial annotation.
+
 In a column file, `?` is an unknown tag, and `B-PER|B-ORG` is one of several tags. In JSON lines,
 a record with `"partial": true` has unknown tags wherever it marks no span.
 
 Source: Tsuboi et al., "Training Conditional Random Fields Using Incomplete Annotations",
-COLING 2008.
+COLING 2008. With weights, the sum is that of a noisy channel: each weight is the probability of
+what was seen, given a tag.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -28,6 +33,8 @@ OR = "|"
 
 # For each token the tags it may have, with the prefixes B, I, E, S; none means any.
 Allowed = Sequence[tuple[str, ...]]
+# The weight of each of these tags.
+Weights = Sequence[tuple[float, ...]]
 
 
 def is_partial(tag: str) -> bool:
@@ -109,6 +116,64 @@ def allowed_table(allowed: Allowed, tags: Sequence[str], scheme: Scheme) -> NDAr
         table[t] = [not options or tag in meant for tag in tags]
     _check_reachable(table, tags, scheme)
     return table
+
+
+def weight_table(
+    allowed: Allowed, weights: Weights, tags: Sequence[str], scheme: Scheme
+) -> NDArray[np.float32]:
+    """Return the log weight of each of a model's tags at each token: (T, C); -inf forbids a tag.
+
+    Args:
+        allowed: The tags that each token may have, in the scheme BIO; none means that nothing is
+            known of the token.
+        weights: The weight of each of these tags.
+        tags: The tags of the model.
+        scheme: Their scheme.
+
+    Raises:
+        ValueError: No legal sequence of tags is left.
+    """
+    as_bio = {"E": "I", "S": "B"}
+    columns: dict[str, list[int]] = {}
+    for i, tag in enumerate(tags):
+        columns.setdefault(as_bio.get(tag[0], tag[0]) + tag[1:], []).append(i)
+    table = np.full((len(allowed), len(tags)), -np.inf, dtype=np.float32)
+    for row, options, factors in zip(table, allowed, weights, strict=True):
+        if not options:
+            row[:] = 0.0
+        for tag, weight in zip(options, factors, strict=True):
+            row[columns.get(tag, [])] = math.log(weight)
+    _check_reachable(table > -np.inf, tags, scheme)
+    return table
+
+
+def check_allowed(allowed: Allowed, length: int, spans: Sequence[Span] | None) -> None:
+    """Refuse tags that do not go with their sentence.
+
+    Raises:
+        ValueError: They are not as many as its tokens, or it has spans as well.
+    """
+    if len(allowed) != length or spans is not None:
+        raise ValueError(
+            "allowed: must be tags for each token, without spans. "
+            f"Got {len(allowed)} for {length} tokens."
+        )
+
+
+def check_weights(allowed: Allowed | None, weights: Weights) -> None:
+    """Refuse weights that do not go with allowed tags.
+
+    Raises:
+        ValueError: There is not one number above 0 for each of these tags.
+    """
+    counts = None if allowed is None else [*map(len, allowed)]
+    if counts != [*map(len, weights)]:
+        raise ValueError(
+            "allowed_weights: must be a number for each tag of allowed. Got other counts."
+        )
+    for weight in (weight for each in weights for weight in each):
+        if not 0 < weight < math.inf:
+            raise ValueError(f"allowed_weights: must be finite and above 0. Got {weight}.")
 
 
 def allowed_labels(allowed: Allowed) -> set[str]:

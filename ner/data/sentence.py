@@ -9,7 +9,7 @@ from ner.choices import EntityStyle, Spelling
 from ner.data.frozen_dict import FrozenDict, as_columns, as_floats, build, known_fields, plain
 from ner.data.lines import listed, short
 from ner.data.min_score import MinScore, check_min_score, is_kept
-from ner.data.partial import tags_from_allowed
+from ner.data.partial import check_allowed, check_weights, tags_from_allowed
 from ner.data.schemes import Span, spelled_tags
 from ner.data.token_ranges import as_ranges
 from ner.errors import ConfigError, DataError, suggestion
@@ -166,6 +166,8 @@ class Sentence:
             entities.
         allowed: For each token the tags that it may have, none if they are unknown. It replaces
             `spans` if the annotation is partial (see `ner.data.partial`).
+        allowed_weights: The weight of each of these tags, which are then BIO: the probability of
+            what is known about the token, given the tag. None if all tags are alike.
         labels: The gold labels of the whole sentence; None if there are none.
         prediction: What a model predicts.
         id: The name of the sentence in its file.
@@ -184,6 +186,7 @@ class Sentence:
     columns: Mapping[str, tuple[str, ...]] = NO_COLUMNS
     spans: Sequence[Span] | None = None
     allowed: Sequence[tuple[str, ...]] | None = None
+    allowed_weights: Sequence[tuple[float, ...]] | None = None
     labels: Sequence[str] | None = None
     prediction: Prediction | None = None
     id: str | None = None
@@ -212,11 +215,10 @@ class Sentence:
             check_spans(self.spans, len(self.tokens))
         if self.allowed is not None:
             fix(self, "allowed", tuple(map(tuple, self.allowed)))
-            if len(self.allowed) != len(self.tokens) or self.spans is not None:
-                raise ValueError(
-                    "allowed: must be tags for each token, without spans. "
-                    f"Got {len(self.allowed)} for {len(self.tokens)} tokens."
-                )
+            check_allowed(self.allowed, len(self.tokens), self.spans)
+        if self.allowed_weights is not None:
+            fix(self, "allowed_weights", tuple(map(as_floats, self.allowed_weights)))
+            check_weights(self.allowed, self.allowed_weights)
         if self.labels is not None:
             fix(self, "labels", tuple(self.labels))
         if type(self.columns) is not FrozenDict:

@@ -78,9 +78,9 @@ class BatchArrays(WordArrays, SubwordArrays, total=False):
     """(B T 2) Rows of the pairs of the token and its neighbours before and after it."""
     sentence_ids: Integers
     """(B T) Number of the token's sentence within its text, ascending."""
-    tags: Integers | NDArray[np.bool_]
+    tags: Integers | NDArray[np.bool_] | Floats
     """(B T) Gold tags, in training; or (B T C), bool, the tags that a token may have where the
-    annotation is partial."""
+    annotation is partial; or (B T C), float, the logarithms of their weights where it is soft."""
     classes: Integers | NDArray[np.bool_]
     """(B) Gold classes of texts, in training; or (B C), bool, which labels hold."""
     sentence_weights: Floats

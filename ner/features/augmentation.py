@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ner.features.arrays import take_rows
 from ner.features.batches import Change, TrainingSentences
 from ner.features.ragged import Ragged
-from ner.features.replacements import MentionFinder, MentionPool, Mentions, TokenPool
+from ner.features.replacements import MentionFinder, MentionPool, Mentions, TokenPool, possible
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class TokenReplacement:
         places = np.flatnonzero(chosen & (random.random(len(chosen)) < self.rate))
         tags = sentences.per_token["tags"]
         if tags.ndim == 2:
-            places = places[~tags[places].all(axis=1)]
+            places = places[~possible(tags[places]).all(axis=1)]
         drawn = self.pool.draw(tags[places], random)
         changed = {name: sentences.per_token[name].copy() for name in drawn}
         for name, values in drawn.items():

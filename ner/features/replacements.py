@@ -54,7 +54,8 @@ class MentionFinder:
                 borders are.
         """
         tags = sentences.per_token["tags"]
-        allowed = np.eye(len(self.begins), dtype=bool)[tags] if tags.ndim == 1 else tags
+        known = np.eye(len(self.begins), dtype=bool)[tags] if tags.ndim == 1 else tags
+        allowed = possible(known)
 
         def certain(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
             return np.all(~allowed | chosen, axis=1)
@@ -76,6 +77,11 @@ class MentionFinder:
         sure = certain(self.ends)[stops - 1] | ~may_continue[stops, labels[starts]]
         starts, stops = starts[sure], stops[sure]
         return Mentions(starts, stops - starts, labels[starts])
+
+
+def possible(tags: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return whether each token may have each tag (N C): as it is, or by log weights of tags."""
+    return tags if tags.dtype == np.bool_ else tags > -np.inf
 
 
 class MentionPool:

@@ -192,6 +192,37 @@ class Tagger(Predictor):
             for scores, each in zip(self.emissions(sentences), spans, strict=True)
         ]
 
+    def taggings(
+        self,
+        sentences: Sequence[Sentence],
+        log_weights: Sequence[Scores],
+        *,
+        draws: int | None = None,
+        seed: int = 0,
+    ) -> list[list[tuple[Span, ...]]]:
+        """Find the spans of sentences about whose tags something is known.
+
+        Args:
+            sentences: The sentences.
+            log_weights: For each sentence what is added to the scores of its tags (T C); -inf
+                forbids a tag.
+            draws: How many results to draw by their exact probabilities; None for the best alone.
+            seed: Random seed of the draws.
+
+        Returns:
+            For each sentence a list of results, each with its spans.
+        """
+        random = np.random.default_rng(seed)
+        found: list[list[tuple[Span, ...]]] = []
+        for scores, known in zip(self.emissions(sentences), log_weights, strict=True):
+            emissions = self.task.emissions({"emissions": scores[None]}) + known
+            if draws is not None:
+                found.append(self.lattice.sample(emissions[0], draws, random))
+                continue
+            ((best, _),) = self.lattice.decode(emissions, np.array([len(scores)]))
+            found.append([best])
+        return found
+
     def uncertainty(
         self, sentences: Sequence[Sentence], by: SuggestBy
     ) -> tuple[list[PredictedSentence], list[Floats]]:

@@ -171,7 +171,9 @@ class CRF(torchcrf.CRF):
         Args:
             emissions: Scores.
             tags: One tag for each token. Where the annotation is partial: whether each token may
-                have each tag, bool, shaped like the emissions; all paths that fit are summed.
+                have each tag, bool, shaped like the emissions; all paths that fit are summed. Where
+                it is soft: the log weight of each tag, shaped like the emissions, -inf for a tag
+                that is excluded; each path counts by the product of its weights.
             mask: True on tokens.
         """
         return self._log_likelihood(emissions, tags, mask)[0]
@@ -322,7 +324,9 @@ class CRF(torchcrf.CRF):
     def _log_likelihood(
         self, emissions: Tensor, tags: Tensor, mask: Tensor | None, cost: float = 0.0
     ) -> tuple[Tensor, Packed]:
-        if tags.dtype == torch.bool:
+        if tags.is_floating_point():
+            packed = self._packed(emissions, mask, log_weights=tags)
+        elif tags.dtype == torch.bool:
             packed = self._packed(emissions, mask, allowed=tags)
         else:
             packed = self._packed(emissions, mask, tags=tags)
@@ -391,6 +395,7 @@ class CRF(torchcrf.CRF):
         mask: Tensor | None,
         allowed: Tensor | None = None,
         tags: Tensor | None = None,
+        log_weights: Tensor | None = None,
         finite: bool = False,
     ) -> Packed:
         """Check shapes, make sequences the first axis, and pack them."""
@@ -406,11 +411,18 @@ class CRF(torchcrf.CRF):
                 f"allowed: bool, shaped like the emissions {shape}. "
                 f"Got {allowed.dtype}, {tuple(allowed.shape)}."
             )
+        if log_weights is not None and log_weights.shape != shape:
+            raise ValueError(
+                f"tags: weights, shaped like the emissions {shape}. Got {tuple(log_weights.shape)}."
+            )
         dtype = torch.promote_types(emissions.dtype, torch.float32)
         dtype = torch.promote_types(dtype, self.transitions.dtype)
         return pack(
             self._layout(emissions.to(dtype)),
-            *(None if values is None else self._layout(values) for values in (mask, tags, allowed)),
+            *(
+                None if values is None else self._layout(values)
+                for values in (mask, tags, allowed, log_weights)
+            ),
             finite=finite,
         )
 

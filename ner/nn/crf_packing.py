@@ -23,6 +23,8 @@ class Packed:
         mask: True on tokens (B T), packed like the rest.
         tags: Gold tags (B T), 0 past the end of a sequence.
         allowed: Whether each token may have each tag (B T C).
+        log_weights: What is added to the scores of these tags on gold paths (B T C), -inf for
+            others; None if nothing is.
     """
 
     emissions: Float[Tensor, "B T C"]
@@ -31,6 +33,7 @@ class Packed:
     mask: Bool[Tensor, "B T"]
     tags: Int[Tensor, "B T"] | None = None
     allowed: Bool[Tensor, "B T C"] | None = None
+    log_weights: Float[Tensor, "B T C"] | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -44,7 +47,9 @@ class Packed:
         return values if self.order is None else _gather(values, self.order.argsort(1))
 
     def allowed_emissions(self) -> Float[Tensor, "B T C"]:
-        """Get the emissions, with -inf for tags that are not allowed."""
+        """Get the emissions plus log weights of tags, and -inf for tags that are not allowed."""
+        if self.log_weights is not None:
+            return self.emissions + self.log_weights
         if self.allowed is None:
             return self.emissions
         return self.emissions.masked_fill(~self.allowed, -torch.inf)
@@ -83,6 +88,7 @@ def pack(
     mask: Tensor | None = None,
     tags: Int[Tensor, "B T"] | None = None,
     allowed: Bool[Tensor, "B T C"] | None = None,
+    log_weights: Float[Tensor, "B T C"] | None = None,
     finite: bool = False,
 ) -> Packed:
     """Move the tokens of each sequence to the front of its row, in their order.
@@ -92,6 +98,7 @@ def pack(
         mask: True on tokens (B T); None means everywhere.
         tags: Gold tags.
         allowed: Whether each token may have each tag.
+        log_weights: The log weight of each tag, which also says what is allowed.
         finite: Whether to refuse emissions that are not finite.
 
     Raises:
@@ -114,6 +121,7 @@ def pack(
         emissions, mask = _gather(emissions, order), _gather(mask, order)
         tags = None if tags is None else _gather(tags, order)
         allowed = None if allowed is None else _gather(allowed, order)
+        log_weights = None if log_weights is None else _gather(log_weights, order)
     if tags is not None:
         tags = tags.long().masked_fill(~mask, 0)
         if tags.device.type == "cpu" and tags.numel():
@@ -121,7 +129,9 @@ def pack(
             if lowest < 0 or highest >= C:
                 wrong = lowest if lowest < 0 else highest
                 raise ValueError(f"tags: from 0 to {C - 1} on tokens. Got {wrong}.")
-    return Packed(emissions, lengths, order, mask, tags, allowed)
+    if log_weights is not None:
+        allowed, log_weights = log_weights > -torch.inf, log_weights.to(emissions.dtype)
+    return Packed(emissions, lengths, order, mask, tags, allowed, log_weights)
 
 
 def _check_finite(emissions: Float[Tensor, "B T C"], mask: Bool[Tensor, "B T"]) -> None:

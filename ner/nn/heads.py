@@ -19,8 +19,9 @@ from ner.nn.crf import CRF
 from ner.nn.pooling import HierarchicalPooling, Pooled
 from ner.nn.tensors import OutputTensors, length_mask
 
-# Gold tags, or the tags that each token may have where the annotation is partial.
-Tags = Int[Tensor, "B T"] | Bool[Tensor, "B T C"]
+# Gold tags, or the tags that each token may have where the annotation is partial, or the log
+# weights of tags where it is soft.
+Tags = Int[Tensor, "B T"] | Bool[Tensor, "B T C"] | Float[Tensor, "B T C"]
 
 # The gold class of each text, or whether each label holds for it.
 Classes = Int[Tensor, " B"] | Bool[Tensor, "B C"]
@@ -106,7 +107,8 @@ class CRFHead(nn.Module):
     ) -> Float[Tensor, ""]:
         """Compute the negative log-likelihood of the gold paths in nats, the mean over sentences.
 
-        With partial tags, it is that of all paths that fit. `cost` and `weights` are included.
+        With partial tags, it is that of all paths that fit; with log weights of tags, that of all
+        paths, each by the product of its weights. `cost` and `weights` are included.
         """
         losses = self.crf.loss(
             self.emissions(hidden), gold, length_mask(lengths, hidden.shape[1]), reduction="none"
@@ -169,7 +171,9 @@ class SoftmaxHead(nn.Module):
     ) -> Float[Tensor, ""]:
         """Compute the cross-entropy in nats: summed over tokens, the mean over sentences."""
         scores = self.emissions(hidden)
-        if gold.dtype == torch.bool:
+        if gold.is_floating_point():
+            found, gold = (scores + gold).logsumexp(dim=2), gold > -torch.inf
+        elif gold.dtype == torch.bool:
             found = scores.masked_fill(~gold, -torch.inf).logsumexp(dim=2)
         else:
             found = scores.gather(2, gold[:, :, None])[:, :, 0]

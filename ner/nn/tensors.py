@@ -41,7 +41,7 @@ class BatchTensors(WordTensors, SubwordTensors, total=False):
     columns: Int[Tensor, "B T K"]
     bigrams: Int[Tensor, "B T 2"]
     sentence_ids: Int[Tensor, "B T"]
-    tags: Int[Tensor, "B T"] | Bool[Tensor, "B T C"]
+    tags: Int[Tensor, "B T"] | Bool[Tensor, "B T C"] | Float[Tensor, "B T C"]
     classes: Int[Tensor, " B"] | Bool[Tensor, "B C"]
     sentence_weights: Float[Tensor, " B"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ner.choices import Unit
 from ner.crf.forward_backward import Edges, Scores
 from ner.crf.span_lattice import SpanLattice
-from ner.data.partial import allowed_labels, allowed_table
+from ner.data.partial import allowed_labels, allowed_table, weight_table
 from ner.data.schemes import Scheme, tag_set, tags_from_spans
 from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.errors import DataError
@@ -177,6 +177,7 @@ class SpanTask:
         """Return the `tags` of all tokens end to end (N), or which tags each may have (N C).
 
         It is the latter where a sentence leaves a tag open, or other sentences of the corpus do.
+        Where tags have weights, it is their logarithm, and -inf for other tags.
 
         Raises:
             DataError: No legal sequence of tags is left for a sentence; with file and line.
@@ -189,17 +190,24 @@ class SpanTask:
         ]
         if not is_partial and all(s.allowed is None for s in sentences):
             return {"tags": np.array(tags, dtype=np.int64)}
-        table = np.eye(len(self.tags), dtype=bool)[tags]
+        table: NDArray[Any] = np.eye(len(self.tags), dtype=bool)[tags]
+        if any(s.allowed_weights is not None for s in sentences):
+            table = log_weights(table)
         start = 0
         for s in sentences:
             if s.allowed is not None:
-                table[start : start + len(s)] = self._allowed(s)
+                rows = self._allowed(s)
+                is_soft = table.dtype != rows.dtype
+                table[start : start + len(s)] = log_weights(rows) if is_soft else rows
             start += len(s)
         return {"tags": table}
 
-    def _allowed(self, sentence: Sentence) -> NDArray[np.bool_]:
+    def _allowed(self, sentence: Sentence) -> NDArray[np.bool_] | NDArray[np.float32]:
+        allowed, weights = sentence.allowed or (), sentence.allowed_weights
         try:
-            return allowed_table(sentence.allowed or (), self.tags, self.scheme)
+            if weights is None:
+                return allowed_table(allowed, self.tags, self.scheme)
+            return weight_table(allowed, weights, self.tags, self.scheme)
         except ValueError as error:
             raise DataError(f"{sentence.source or 'train'}: {error}") from None
 
@@ -285,6 +293,11 @@ class SpanTask:
         from ner.evaluation.baselines import NameDictionary
 
         return NameDictionary(train).tag
+
+
+def log_weights(allowed: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the log weights of tags that are allowed or not: 0 or -inf."""
+    return np.where(allowed, np.float32(0), np.float32(-np.inf))
 
 
 def _decode(

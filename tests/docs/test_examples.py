@@ -164,15 +164,18 @@ def quick(words):
     """Add what makes a training short."""
     if words[:2] == ["python", "scripts/forecast.py"] and "--model" not in words:
         return [*words, "--epochs", "1", "--seeds", "1"]
-    names = ("train", "curve", "sweep", "simulate", "data suspects")
+    names = ("train", "curve", "extend", "distil", "sweep", "simulate", "data suspects")
     starts = [["ner", *name.split()] for name in names]
-    script = ["python", "scripts/benchmark/suspects.py"]
-    is_training = any(words[: len(start)] == start for start in (*starts, script))
+    scripts = ("suspects", "extend", "noise")
+    starts += [["python", f"scripts/benchmark/{name}.py"] for name in scripts]
+    is_training = any(words[: len(start)] == start for start in starts)
     if not is_training or "--resume" in words:
         return words
     # A model that is trained further keeps its sizes.
-    names = ["training.epochs"] if "--init" in words else QUICK
-    given = " ".join(words)
+    trains_on = "--init" in words or words[:2] == ["ner", "extend"]
+    names = ["training.epochs"] if trains_on else QUICK
+    # In scripts, the last of equal settings counts.
+    given = "" if words[0] == "python" else " ".join(words)
     changes = [f"{name}={QUICK[name]}" for name in names if f"{name}=" not in given]
     return [*words, *(word for change in changes for word in ("--set", change))]
 
@@ -194,7 +197,7 @@ def write_files(folder):
     write(folder / "questions.txt", "\n".join(questions).encode("ascii", "ignore").decode())
     records = [{"text": "Ada left.", "spans": [{"start": 0, "end": 3, "label": "PER"}]}]
     write(folder / "project.jsonl", "\n".join(map(json.dumps, records)))
-    for name, records in teachers().items():
+    for name, records in (teachers() | gold()).items():
         write(folder / f"{name}.jsonl", "\n".join(map(json.dumps, records)))
     write(folder / "names.toml", NAMES)
     write(folder / "towns.txt", "London\nHamburg\n")
@@ -230,6 +233,19 @@ def teachers():
         return [{"start": 0, "end": 2, "label": "PER"}]
 
     return {"gpt": records(of_gpt), "drugs": records(of_drugs), "anna": records(of_anna, 6)}
+
+
+def gold():
+    """Make what is true of some of these texts, and of others."""
+    texts = [f"N{i} {'takes aspirin' if i % 2 else 'met nobody'}." for i in range(30)]
+
+    def spans(i, text):
+        found = [{"text": f"N{i}", "start": 0, "end": text.find(" "), "label": "PER"}]
+        start = text.find("aspirin")
+        return [*found, {"start": start, "end": start + 7, "label": "DRUG"}] if i % 2 else found
+
+    records = [{"text": text, "spans": spans(i, text)} for i, text in enumerate(texts)]
+    return {"gold": records[:6], "dev": records[24:]}
 
 
 def write(path, text):
@@ -283,8 +299,12 @@ def test_the_examples_of_a_page_run_in_their_order(page, models, tmp_path, monke
     for run in models.iterdir():
         if run.name not in made:
             shutil.copytree(run, tmp_path / "runs" / run.name)
-    train = ner.train
+    train, extend, distil = ner.train, ner.extend, ner.distil
     monkeypatch.setattr(ner, "train", lambda *a, **k: train(*a, **k, set=QUICK, progress=False))
+    short = {"set": {"training.epochs": 1}, "progress": False}
+    monkeypatch.setattr(ner, "extend", lambda *a, **k: extend(*a, **k, **short))
+    tiny = {"set": QUICK, "progress": False}
+    monkeypatch.setattr(ner, "distil", lambda *a, **k: distil(*a, **k, **tiny))
     names = {"__name__": page.stem}
     for example in docs_examples.examples(page):
         if example.language == "json":

@@ -177,6 +177,8 @@ def _digested(sentence: Sentence) -> bytes:
     """Return what a sentence adds to a digest."""
     annotation = [sentence.spans, sentence.allowed, sentence.labels]
     known = [sentence.tokens, *annotation, dict(sentence.columns)]
+    if sentence.allowed_weights is not None:
+        known.append(sentence.allowed_weights)
     return json.dumps(known).encode("ascii") + b"\n"
 
 

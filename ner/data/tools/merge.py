@@ -158,7 +158,7 @@ def merge(
     notes = Notes() if given.notes is None else given.notes
     reading = given.updated(notes=notes)
     texts = Texts(notes)
-    for name, source in _named(sources).items():
+    for name, source in named_sources(sources).items():
         texts.read(read_teacher(name, source, reading), name)
     texts.match_by_id()
     if not texts.texts:
@@ -186,7 +186,9 @@ def merge(
     return Merged(sentences, by, teachers, found, votes, notes.changes, notes.ignored, unread)
 
 
-def _named(sources: Mapping[str, CorpusSource] | Sequence[str | Path]) -> dict[str, CorpusSource]:
+def named_sources(
+    sources: Mapping[str, CorpusSource] | Sequence[str | Path],
+) -> dict[str, CorpusSource]:
     """Name files by their stems, or by their paths if several have the same stem."""
     if isinstance(sources, Mapping):
         return dict(sources)
