@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ner.data.sentence import Entity, PredictedEntity, PredictedSentence, Prediction, Sentence
     from ner.data.sentence_splitter import SentenceSplitter
     from ner.data.tools.merge import merge
+    from ner.ensemble_folder import ensemble
     from ner.errors import (
         ConfigError,
         DataError,
@@ -101,6 +102,7 @@ _HOMES = {
     "Thresholds": "ner.evaluation.thresholds",
     "calibrate": "ner.inference.recalibration",
     "compare": "ner.inference.compare",
+    "ensemble": "ner.ensemble_folder",
     "evaluate": "ner.inference.evaluate",
     "export": "ner.exporting.model",
     "find_thresholds": "ner.inference.thresholds",
@@ -146,6 +148,7 @@ __all__ = [
     "TrainingError",
     "calibrate",
     "compare",
+    "ensemble",
     "evaluate",
     "export",
     "find_thresholds",

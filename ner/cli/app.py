@@ -13,7 +13,7 @@ from ner.cli.doctor import doctor
 from ner.cli.documents import documents
 from ner.cli.eval import eval_command
 from ner.cli.hub import push
-from ner.cli.models import check, export, info, models, rename
+from ner.cli.models import check, ensemble, export, info, models, rename
 from ner.cli.printing import print_line
 from ner.cli.redact import redact
 from ner.cli.serve import serve
@@ -74,6 +74,8 @@ app.command()(calibrate)
 app.command()(thresholds)
 
 app.command()(documents)
+
+app.command()(ensemble)
 
 app.command()(check)
 

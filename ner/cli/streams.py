@@ -117,14 +117,13 @@ def bursts(
         given: The source.
         items: What was read from it.
     """
-    subwords = model.featurizer.subwords
-    if subwords is not None and subwords.context:
+    if model.reach:
         # A sentence waits for those that follow it in its document.
         yield (item for item in items if item is not SKIPPED)
         return
     stream = iter(items)
     for first in stream:
-        yield _burst(first, stream, given, model.documents is not None)
+        yield _burst(first, stream, given, model.uses_documents)
         # What is printed arrives before anybody waits for more.
         sys.stdout.flush()
 

@@ -14,7 +14,7 @@ from ner.crf.forward_backward import Edges, token_posteriors
 from ner.data.sentence import Sentence
 from ner.features.arrays import Floats
 from ner.features.document_evidence import DocumentNetwork, Evidence, collect_evidence
-from ner.inference.batching import batches_of_scores
+from ner.inference.batching import BatchRunner, batches_of_scores, emissions_of_each
 from ner.tasks import SpanTask, TokenTask
 
 # Longer documents are cut into parts of so many sentences, so that memory stays bounded.
@@ -84,6 +84,29 @@ def evidence_of(
             posteriors[i] = found[b, : lengths[b]]
     tokens = [sentences[i].tokens for i in places]
     return collect_evidence(tokens, numbers, np.concatenate(posteriors))
+
+
+def score_tags(
+    runner: BatchRunner,
+    task: SpanTask | TokenTask,
+    documents: DocumentNetwork | None,
+    sentences: Sequence[Sentence],
+    batch_tokens: int,
+) -> list[Floats]:
+    """Compute the scores of tags (T C) of each sentence, before any temperature.
+
+    Args:
+        runner: Runs the network.
+        task: What the model predicts.
+        documents: Corrects scores by evidence from the document; None for the scores as they are.
+        sentences: The sentences of documents, in their order.
+        batch_tokens: Tokens of a batch, padding included.
+    """
+    none = np.zeros((0, len(task.outputs)), dtype=np.float32)
+    scores = runner.run(sentences, emissions_of_each, none, batch_tokens)
+    if documents is None:
+        return scores
+    return SecondPass(task, runner.edges, documents)(sentences, scores)
 
 
 def find_documents(sentences: Iterable[Sentence]) -> list[list[int]]:

@@ -303,7 +303,7 @@ def _score_part(
     def score(run: Path, resume: bool) -> dict[str, Any]:
         found = run_training(config, out=run, sources=splits, resume=resume, progress=False)
         model = found.predictor
-        edges = model.runtime.edges
+        edges = model.runner.edges
         return {
             "task": model.task.to_dict(),
             "edges": None if edges is None else [np.asarray(each).tolist() for each in edges],
