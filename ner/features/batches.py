@@ -1,6 +1,6 @@
 """Sentences to batches of arrays, sentences of similar length together."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -106,6 +106,7 @@ class TrainingBatches:
         changes: Changes of the sentences, see `ner.features.augmentation`. Tokens that they add do
             not count for `batch_tokens`.
         weights: Factor on the loss of each sentence (N); None adds no weights to the batches.
+        more: Returns further arrays for the sentences of a batch, by their numbers.
     """
 
     def __init__(
@@ -118,8 +119,10 @@ class TrainingBatches:
         replace: float = 0.0,
         changes: Sequence[Change] = (),
         weights: Floats | None = None,
+        more: Callable[[NDArray[np.int64]], Mapping[str, Any]] | None = None,
     ) -> None:
         self.encoded = encoded
+        self.more = more
         self.seed = seed
         self.batch_size = batch_size
         self.batch_tokens = batch_tokens
@@ -149,6 +152,8 @@ class TrainingBatches:
             batch["words"] = np.where(hide, substitutes, batch["words"])
         if self.weights is not None:
             batch["sentence_weights"] = self.weights[indices]
+        if self.more is not None:
+            batch |= cast(BatchArrays, self.more(indices))
         return batch
 
 

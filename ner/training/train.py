@@ -27,7 +27,7 @@ from ner.nn.runtime import TorchRuntime, check_network, choose_device, set_threa
 from ner.training.checkpoint import restore_newest, run_and_save
 from ner.training.finish import finish
 from ner.training.optimizers import Schedule, build_optimizers, use_sparse_tables
-from ner.training.prepare import Prepared, make_batches, prepare, read_word_vectors
+from ner.training.prepare import Prepared, check_takes, make_batches, prepare, read_word_vectors
 from ner.training.progress import Progress
 from ner.training.result import RunResult
 from ner.training.run_folder import (
@@ -42,6 +42,7 @@ from ner.training.run_folder import (
 from ner.training.sentence_weights import WeightSource, read_weights
 from ner.training.settings import check_task, continue_from, fit_to_corpus
 from ner.training.splits import Corpus, read_corpus, warn_of_labels
+from ner.training.teaching import add_raw, find_teacher, teach
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
 from ner.training.weights import Penalty, shrinkable
 
@@ -169,6 +170,7 @@ def run_training(
     device = choose_device(config.training.device)
     set_threads(config.training.threads)
     progress_bar = Progress(progress)
+    teacher = find_teacher(config)
     with open_folder(out, name, resume=resume) as folder:
         with folder.taken_back_on_failure():
             # Read.
@@ -181,6 +183,8 @@ def run_training(
                 init=start_digest,
                 weights=sentence_weights,
             )
+            if teacher is not None:
+                corpus = add_raw(config, corpus, tell)
             # Prepare.
             config = fit_to_corpus(config, corpus.counts, tell)
             vectors = None
@@ -188,12 +192,19 @@ def run_training(
                 vectors = read_word_vectors(config, corpus, folder.path / VECTORS, tell)
             weighted = sentence_weights is not None
             prepared = prepare(config, corpus.counts, vectors, start, build, weighted=weighted)
+            if teacher is not None:
+                check_takes(prepared.model, "teacher", "training.teacher")
             warn_of_labels(corpus, prepared.task, start.task if start else None, tell)
-            batches = make_batches(config, corpus, prepared)
+            targets = None
+            if teacher is not None:
+                targets = teach(teacher, config, corpus, prepared.task, folder.path, tell)
+            batches = make_batches(config, corpus, prepared, targets)
             trainer = build_trainer(config.training, prepared, batches, corpus.dev, device)
             inputs = describe_inputs(config, corpus, prepared, start_digest)
             if sentence_weights is not None:
                 inputs["weights"] = sentence_weights.digest
+            if teacher is not None:
+                inputs["teacher"] = teacher.facts
             record = {"identity": identify(config, inputs), "history": []}
             if resume:
                 record = restore(trainer, folder, record, tell)
