@@ -100,6 +100,14 @@ def tag(
         ),
     ] = False,
     splitting: "Callable[[], FindStarts | None]",
+    documents: Annotated[
+        bool,
+        typer.Option(
+            "--documents",
+            help="Use evidence from documents within each text that --split-sentences splits, and "
+            "make sure that the model and all input know documents.",
+        ),
+    ] = False,
     batch_tokens: BatchTokens = None,
     error_rows: ErrorRows = False,
     reading: "ReadOptions",
@@ -118,11 +126,14 @@ def tag(
     lowest = read_min_score(min_score, tagger)
     _check_output(output, out, tagger)
     split = splitting()
+    if documents:
+        _check_documents(model, tagger, inputs, is_split=split is not None)
     column = tagger.task.column
     with progress() as watch:
         stream = Stream(
             *(inputs, tagger, watch, output, error_rows, batch_tokens),
             has_tokens=tokens,
+            documents=documents,
             min_score=lowest,
             split=split,
         )
@@ -222,6 +233,32 @@ def _check_output(output: str, out: Path | None, tagger: "Predictor") -> None:
             f"--output {output}: needs a model that finds entities. Got one that "
             f"{tagger.task.does}."
         )
+
+
+def _check_documents(
+    model: str, tagger: "Predictor", inputs: Sequence[Input], *, is_split: bool
+) -> None:
+    """Refuse a model that makes no use of documents, and input that has none.
+
+    Raises:
+        ConfigError: That is so.
+    """
+    from ner.data.formats.base import DOCUMENTS
+    from ner.data.formats.registry import FORMATS
+
+    if not tagger.uses_documents:
+        raise ConfigError(
+            f"--documents: needs a model that uses documents, as ner documents makes it. "
+            f"Got {model}."
+        )
+    for given in inputs:
+        known = FORMATS.get(given.format)
+        if not is_split and (known is None or DOCUMENTS not in known.holds):
+            raise ConfigError(
+                f"--documents: {given.name}: must be in a format that knows documents, such as "
+                f"conll, conllu or jsonl, or its texts split: --split-sentences. "
+                f"Got {given.format}."
+            )
 
 
 def _check_rows(output: str, error_rows: bool, no_formulas: bool) -> None:
