@@ -21,7 +21,9 @@ from ner.cli.looking import (
     read_start,
 )
 from ner.cli.record_fields import SKIPPED, RecordFields, Skipped
+from ner.download import is_hub_name
 from ner.errors import ConfigError, DataError, suggestion
+from ner.files import MANIFEST
 from ner.messages import tell
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ Sources = Annotated[
         metavar="SOURCE",
         help="Texts, files, or - for standard input, which is the default. A source that is the "
         "name of a file is read. One that looks like a path, such as notes.txt or ./notes, must be "
-        "a file. All others are texts.",
+        "a file. All others are texts. If the first one is the folder of a model, it is the "
+        "model.",
     ),
 ]
 
@@ -235,6 +238,29 @@ class Input:
             else:
                 self.reading.problems.append(problem)
         return "".join(parts).removesuffix("\n").removesuffix("\r")
+
+
+def split_model(
+    sources: list[str] | None, model: str | None, command: str
+) -> tuple[str | None, list[str] | None]:
+    """Return the model and the sources; the first source is the model if it is one.
+
+    So the model may come first, as in the commands that always need one.
+
+    Args:
+        sources: What the user named.
+        model: What `--model` says; None without it.
+        command: The name of the command, for messages.
+
+    Raises:
+        ConfigError: There are two models.
+    """
+    first = sources[0] if sources else ""
+    if not sources or not (is_hub_name(first) or _exists(str(Path(first, MANIFEST)))):
+        return model, sources
+    if model is not None:
+        raise ConfigError(f"ner {command}: one model is expected. Got {first} and --model {model}.")
+    return first, sources[1:]
 
 
 def open_inputs(sources: Sequence[str] | None, reading: "ReadOptions", command: str) -> list[Input]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ner.choices import Spelling
-from ner.cli.inputs import Input, Sources, open_inputs
+from ner.cli.inputs import Input, Sources, open_inputs, split_model
 from ner.cli.looking import CONLL
 from ner.cli.options import (
     MODEL_HELP,
@@ -46,10 +46,10 @@ if TYPE_CHECKING:
     Load = Callable[[str], Predictor]
 
 Model = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="MODEL",
-        help=MODEL_HELP,
+        help=f"{MODEL_HELP} By default, it is {DEFAULT}.",
     ),
 ]
 
@@ -77,7 +77,7 @@ ErrorRows = Annotated[
 def tag(
     *,
     sources: Sources = None,
-    model: Model = DEFAULT,
+    model: Model = None,
     output: Annotated[
         Output | None,
         typer.Option(
@@ -115,8 +115,9 @@ def tag(
 ) -> None:
     """Find entities in texts, or label their tokens."""
     reading = _with_error_rows(reading, error_rows)
+    model, sources = split_model(sources, model, "tag")
     inputs = open_inputs(sources, reading, "tag")
-    tagger = _load_for("tag", model, inputs, load)
+    tagger = _load_for("tag", model or DEFAULT, inputs, load)
     if output is None:
         is_conll = all(given.format == CONLL for given in inputs)
         output = "pretty" if sys.stdout.isatty() else "conll" if is_conll else "jsonl"
@@ -166,6 +167,7 @@ def classify(
     load: "Load",
 ) -> None:
     """Label whole texts, with probabilities and the attention that each token got."""
+    model, sources = split_model(sources, model, "classify")
     if model is None:
         raise ConfigError(
             "ner classify: --model is required: a model folder, such as runs/topics/model. "
