@@ -182,9 +182,15 @@ def check_fits(first: ModelFolder, other: ModelFolder, first_name: str, name: st
         )
     pairs: dict[str, tuple[Any, Any]] = {
         "predict the column": (first.task.column, other.task.column),
-        "have the tag scheme": tuple(m.task.head_options["scheme"] for m in (first, other)),
+        "have the tag scheme": (
+            first.task.head_options["scheme"],
+            other.task.head_options["scheme"],
+        ),
         "cut texts by the rules": (first.tokenizer.rules, other.tokenizer.rules),
-        "read the columns": tuple(" ".join(m.featurizer.columns) for m in (first, other)),
+        "read the columns": (
+            " ".join(first.featurizer.columns),
+            " ".join(other.featurizer.columns),
+        ),
     }
     for what, (own, found) in pairs.items():
         if own != found:

@@ -128,7 +128,7 @@ def tag(
     _check_output(output, out, tagger)
     split = splitting()
     if documents:
-        _check_documents(model, tagger, inputs, is_split=split is not None)
+        _check_documents(model or DEFAULT, tagger, inputs, is_split=split is not None)
     column = tagger.task.column
     with progress() as watch:
         stream = Stream(

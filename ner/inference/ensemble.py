@@ -80,7 +80,7 @@ class EnsembleRunner:
         members = self.members
         found = (member.emissions(sentences, batch_tokens) for member in members)
         sums: list[NDArray[np.floating]] = reduce(_added, found)
-        scores = [each / len(members) for each in sums]
+        scores: list[Floats] = [(each / len(members)).astype(np.float32) for each in sums]
         return decode_scores(scores, decode, empty, batch_tokens)
 
 

@@ -7,6 +7,7 @@ document of one sentence, keep the scores of the network, bit for bit.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
+from typing import Protocol
 
 import numpy as np
 
@@ -14,11 +15,28 @@ from ner.crf.forward_backward import Edges, token_posteriors
 from ner.data.sentence import Sentence
 from ner.features.arrays import Floats
 from ner.features.document_evidence import DocumentNetwork, Evidence, collect_evidence
-from ner.inference.batching import BatchRunner, batches_of_scores, emissions_of_each
+from ner.inference.batching import Decode, Result, batches_of_scores, emissions_of_each
 from ner.tasks import SpanTask, TokenTask
 
 # Longer documents are cut into parts of so many sentences, so that memory stays bounded.
 MOST_SENTENCES = 4096
+
+
+class Runner(Protocol):
+    """Runs one or several networks on sentences, as `BatchRunner` does."""
+
+    edges: Edges | None
+    """The learnt scores of steps between tags; None if there are none."""
+
+    def run(
+        self,
+        sentences: Sequence[Sentence],
+        decode: Decode[Result],
+        empty: Result,
+        batch_tokens: int = ...,
+    ) -> list[Result]:
+        """Return the result of `decode` for each sentence, in order."""
+        ...
 
 
 class SecondPass:
@@ -87,7 +105,7 @@ def evidence_of(
 
 
 def score_tags(
-    runner: BatchRunner,
+    runner: Runner,
     task: SpanTask | TokenTask,
     documents: DocumentNetwork | None,
     sentences: Sequence[Sentence],

@@ -297,5 +297,5 @@ def _pooled(parts: "Sequence[Part]") -> tuple[Edges, list[Floats]]:
     count = len(parts[0].task.outputs)
     edges = [divided_edges(part.edges, count, part.task.temperature) for part in parts]
     scores = [[divided(each, part.task.temperature) for each in part.scores] for part in parts]
-    mean = [np.mean(each, axis=0, dtype=np.float64) for each in zip(*scores, strict=True)]
+    mean = [np.asarray(np.mean(each, axis=0), np.float32) for each in zip(*scores, strict=True)]
     return Edges(*(np.mean(each, axis=0) for each in zip(*edges, strict=True))), mean
