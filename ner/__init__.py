@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ner.data.sentence import Entity, PredictedEntity, PredictedSentence, Prediction, Sentence
     from ner.data.sentence_splitter import SentenceSplitter
     from ner.data.tools.merge import merge
+    from ner.ensemble_folder import ensemble
     from ner.errors import (
         ConfigError,
         DataError,
@@ -107,6 +108,7 @@ _HOMES = {
     "Thresholds": "ner.evaluation.thresholds",
     "calibrate": "ner.inference.recalibration",
     "compare": "ner.inference.compare",
+    "ensemble": "ner.ensemble_folder",
     "evaluate": "ner.inference.evaluate",
     "export": "ner.exporting.model",
     "distil": "ner.training.distilling",
@@ -158,6 +160,7 @@ __all__ = [
     "calibrate",
     "compare",
     "distil",
+    "ensemble",
     "evaluate",
     "export",
     "extend",

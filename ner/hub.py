@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ner.download import LIBRARY, PREFIX, REPOSITORY, hub_library, one_line_errors
+from ner.ensemble_folder import EnsembleFolder, copy_folder, load_folder
 from ner.errors import ConfigError
 from ner.extras import require
-from ner.model_folder import ModelFolder, copy_with_labels, load_model
+from ner.model_folder import ModelFolder
 
 # The scores of a manifest, and what a model card calls them.
 METRIC_NAMES = {"f1": "F1", "precision": "Precision", "recall": "Recall", "accuracy": "Accuracy"}
@@ -66,11 +67,11 @@ def push_model(
         raise ConfigError(f"{repository}: must be ORGANIZATION/NAME, the name of a repository.")
     hub = hub_library()
     source = Path(folder)
-    model = load_model(source)
+    model = load_folder(source)
     card = model_card(model, repository.partition("/")[2], facts)
     with tempfile.TemporaryDirectory(prefix="lattice-ner-") as temporary:
         copy = Path(temporary) / "model"
-        copy_with_labels(source, replace(model, card=card), copy)
+        copy_folder(source, replace(model, card=card), copy)
         with one_line_errors(f"{PREFIX}{repository}"):
             client = hub.HfApi()
             client.create_repo(repository, private=private, exist_ok=True)
@@ -85,7 +86,7 @@ def push_model(
     return str(done.commit_url)
 
 
-def model_card(model: ModelFolder, name: str, facts: CardFacts) -> str:
+def model_card(model: ModelFolder | EnsembleFolder, name: str, facts: CardFacts) -> str:
     """Return the card of a model with facts in YAML before it: metrics, licence, languages, tags.
 
     Facts that the card has already stay, unless there are new ones.

@@ -7,7 +7,20 @@ from typing import Any
 
 from ner.data.formats.options import CHOICES as READING_CHOICES
 from ner.data.formats.options import OF_ONE_FILE, ReadOptions
-from ner.schema import Nullable, Rule, Schema, Table, flag, number, one_of, strings, text, whole
+from ner.data.lines import short
+from ner.schema import (
+    Nullable,
+    Rule,
+    Schema,
+    SchemaError,
+    Table,
+    flag,
+    number,
+    one_of,
+    strings,
+    text,
+    whole,
+)
 from ner.tasks import TASKS
 from ner.tasks.base import temperature_rule
 
@@ -142,6 +155,8 @@ CALIBRATION = Table(
     }
 )
 
+METRICS = Table(others=Table(others=number()))
+
 MODEL = Table(
     {
         "format": whole(FULL_FORMAT, FORMAT),
@@ -155,7 +170,7 @@ MODEL = Table(
         "seed": count,
         "data": Table(dict.fromkeys(("train", "dev", "test"), SPLIT)),
         "tokenizer": Table({"rules": text, "agreement": number(0, 1)}),
-        "metrics": Table(others=Table(others=number())),
+        "metrics": METRICS,
         "calibration": CALIBRATION,
         "documents": DOCUMENT_WORTH,
         "best_epoch": whole(1),
@@ -163,6 +178,37 @@ MODEL = Table(
     },
     required=("format", "task", "features", "network", "files"),
 )
+
+# The manifest of an ensemble: what each member is, and what all share.
+MEMBER = Table(
+    {"digest": digest, "bytes": count, "weights": count, "metrics": METRICS, "seed": count},
+    required=("digest",),
+)
+ENSEMBLE = Table(
+    {
+        "members": Table(others=MEMBER),
+        **{
+            name: MODEL.rules[name]
+            for name in ("format", "task", "files", "data", "tokenizer", "calibration")
+        },
+        "licence": text,
+    },
+    required=("format", "task", "members", "files"),
+)
+
+
+def check_manifest(manifest: Mapping[str, Any], where: str) -> None:
+    """Refuse a manifest of anything but one model.
+
+    Raises:
+        SchemaError: It holds something else, or describes an ensemble.
+    """
+    kind = manifest.get("task")
+    if isinstance(kind, str) and kind not in TASKS:
+        raise SchemaError(f"{where}task must be one of {', '.join(TASKS)}. Got {short(kind)}.")
+    if "members" in manifest:
+        raise SchemaError("must be one model. Got an ensemble: name one in its folder members/.")
+    MODEL.check(manifest, where)
 
 
 def check_vocabularies(vocabularies: Mapping[str, Any]) -> None:

@@ -35,9 +35,9 @@ from ner.files import (
     write_text,
 )
 from ner.installed import model_folder, new_folder
-from ner.manifest import CONFIG, FORMAT, FULL_FORMAT, MODEL, check_vocabularies
+from ner.manifest import CONFIG, FORMAT, FULL_FORMAT, MODEL, check_manifest, check_vocabularies
 from ner.schema import SchemaError
-from ner.tasks import TASKS, Task, read_task
+from ner.tasks import Task, read_task
 
 WEIGHTS = "model.safetensors"
 VECTORS = "vocabulary/vectors.safetensors"
@@ -261,13 +261,8 @@ def load_model(path: str | Path, build: Callable[[Any], Any] | None = None) -> M
     """
     folder = model_folder(path)
     manifest = read_manifest(folder, FORMAT)
-    kind = manifest.get("task")
-    if isinstance(kind, str) and kind not in TASKS:
-        raise ModelFolderError(
-            f"{folder}: {MANIFEST}: task must be one of {', '.join(TASKS)}. Got {short(kind)}."
-        )
     try:
-        MODEL.check(manifest, f"{MANIFEST}: ")
+        check_manifest(manifest, f"{MANIFEST}: ")
     except SchemaError as error:
         raise ModelFolderError(f"{folder}: {error}") from None
     unknown = [name for name in manifest["files"] if name not in KNOWN_FILES]
@@ -295,7 +290,7 @@ def load_model(path: str | Path, build: Callable[[Any], Any] | None = None) -> M
             card=read_text(folder / "README.md"),
             record={name: value for name, value in manifest.items() if name not in OWN_KEYS},
             files=tuple(manifest["files"]),
-            digest=_digest(manifest["files"]),
+            digest=digest_of_files(manifest["files"]),
             build=build,
             compact=manifest.get("compact") is True,
             documents=read_network(folder / DOCUMENTS, task.outputs)
@@ -325,7 +320,7 @@ def _read_config(path: Path) -> str:
     return content
 
 
-def _digest(files: Mapping[str, str]) -> str:
+def digest_of_files(files: Mapping[str, str]) -> str:
     """Compute one digest of files from the digest of each."""
     lines = (f"{name} {files[name]}\n" for name in sorted(files) if name not in GRAPH_FILES)
     return sha256(line.encode() for line in lines)

@@ -26,13 +26,14 @@ from ner.crf.forward_backward import Edges
 from ner.data.schemes import Scheme, legal_steps, spans_from_tags, tags_from_spans
 from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.display import one_line
+from ner.ensemble_folder import load_folder, networks_of
 from ner.evaluation.calibration import label_probabilities
 from ner.features.arrays import OutputArrays
 from ner.features.made_up import make_sentences
 from ner.inference.loading import load
 from ner.inference.predictor import Predictor
 from ner.messages import Notify
-from ner.model_folder import MODEL_GRAPH, load_model
+from ner.model_folder import MODEL_GRAPH
 from ner.tasks.base import free_edges
 
 __all__ = ["Check", "ModelChecks", "check_model", "run_checks"]
@@ -247,7 +248,8 @@ def _check_runtimes(model: Predictor, sentences: Sequence[Sentence]) -> Finding:
     origin = model.origin
     if origin is None:
         return None, "the model is in memory alone, with one runtime", 0.0
-    if MODEL_GRAPH not in load_model(origin.folder, origin.build).files:
+    networks = networks_of(load_folder(origin.folder, origin.build))
+    if not all(MODEL_GRAPH in each.files for each in networks):
         return None, f"the model has no {MODEL_GRAPH}: write it with ner export", 0.0
     if importlib.util.find_spec("torch") is None:
         return None, "torch is not installed", 0.0
@@ -444,7 +446,7 @@ def _all_paths(model: Predictor, emissions: NDArray[Any]) -> tuple[Paths, Shares
     length, count = emissions.shape
     paths = np.array(list(itertools.product(range(count), repeat=length)), dtype=np.int64)
     temperature = model.task.to_dict()["temperature"]
-    edges = Edges(*(e / temperature for e in model.runtime.edges or free_edges(count)))
+    edges = Edges(*(e / temperature for e in model.runner.edges or free_edges(count)))
     scheme = _scheme(model)
     if scheme is not None:
         legal = legal_steps(model.task.outputs, scheme)

@@ -15,7 +15,7 @@ from ner.cli.documents import documents
 from ner.cli.eval import eval_command
 from ner.cli.extend import extend
 from ner.cli.hub import push
-from ner.cli.models import check, export, info, models, rename
+from ner.cli.models import check, ensemble, export, info, models, rename
 from ner.cli.printing import print_line
 from ner.cli.redact import redact
 from ner.cli.serve import serve
@@ -90,6 +90,8 @@ app.command()(calibrate)
 app.command()(thresholds)
 
 app.command()(documents)
+
+app.command()(ensemble)
 
 app.command()(check)
 

@@ -1,4 +1,4 @@
-"""`ner check`, `ner export`, `ner info`, `ner models` and `ner rename`."""
+"""`ner check`, `ner ensemble`, `ner export`, `ner info`, `ner models` and `ner rename`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -116,12 +116,13 @@ def export(
 
 def info(model: ModelArgument, as_json: Json = False) -> None:
     """Print what a model is: labels, sizes, versions, data and scores."""
+    from ner.ensemble_folder import load_folder, networks_of
     from ner.files import folder_size
     from ner.installed import model_folder
-    from ner.model_folder import load_model
 
     path = model_folder(model)
-    folder = load_model(path)
+    folder = load_folder(path)
+    networks = networks_of(folder)
     store = folder.featurizer.vectors
     facts: dict[str, Any] = {
         "task": folder.task.name,
@@ -129,8 +130,8 @@ def info(model: ModelArgument, as_json: Json = False) -> None:
         **{k: v for k, v in folder.task.to_dict().items() if k not in ("labels", "tags")},
         "words": len(folder.featurizer.words.entries),
         "vectors for other words": 0 if store is None else len(store),
-        "compact": folder.compact,
-        "weights": sum(array.size for array in folder.weights.values()),
+        "compact": all(network.compact for network in networks),
+        "weights": sum(array.size for network in networks for array in network.weights.values()),
         "megabytes": round(folder_size(path) / 1e6, 1),
         **folder.record,
     }
@@ -140,6 +141,25 @@ def info(model: ModelArgument, as_json: Json = False) -> None:
         return
     for name, value in _flattened(facts):
         print_line(f"{name:24} {value}")
+
+
+def ensemble(
+    models: Annotated[
+        list[str],
+        typer.Argument(metavar="MODEL…", help="Model folders or names of models, at least two."),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="New folder for the ensemble.")
+    ],
+) -> None:
+    """Join models in one folder that tags by the mean of what they think.
+
+    It takes the time of all of them.
+    """
+    from ner.ensemble_folder import ensemble
+
+    ensemble(models, out)
+    print_line(f"{out}: an ensemble of {len(models)} models.")
 
 
 def models(as_json: Json = False) -> None:

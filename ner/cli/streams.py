@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,6 +33,7 @@ class Stream:
         error_rows: Whether there are results for texts that cannot be read.
         batch_tokens: Tokens of a batch; None leaves that to the model.
         has_tokens: Whether JSON lines have the places of tokens that the model cut.
+        documents: Whether a text that names no document is one by itself.
         options: Other arguments of the model's `pipe`.
     """
 
@@ -44,6 +46,7 @@ class Stream:
         error_rows: bool,
         batch_tokens: int | None,
         has_tokens: bool = True,
+        documents: bool = False,
         **options: Any,
     ) -> None:
         from ner.inference.batching import BATCH_TOKENS
@@ -52,6 +55,7 @@ class Stream:
         self.model = model
         self.watch = watch
         self.error_rows = error_rows
+        self.documents = documents
         self.pipe = partial(model.pipe, batch_tokens=batch_tokens or BATCH_TOKENS, **options)
         for given in inputs:
             given.fields.is_kept = output == "jsonl"
@@ -67,7 +71,20 @@ class Stream:
 
     def annotate(self, items: "Iterable[str | Sentence]") -> "Iterator[PredictedSentence]":
         """Yield texts with their predictions."""
-        return self.pipe(items)
+        return self._as_documents(items) if self.documents else self.pipe(items)
+
+    def _as_documents(self, items: "Iterable[str | Sentence]") -> "Iterator[PredictedSentence]":
+        waiting: deque[Sentence] = deque()
+
+        def named() -> "Iterator[Sentence]":
+            for number, item in enumerate(items):
+                sentence = self.model.read(item) if isinstance(item, str) else item
+                waiting.append(sentence)
+                name = f"text {number}" if sentence.document is None else sentence.document
+                yield sentence.replace(document=name)
+
+        for found in self.pipe(named()):
+            yield waiting.popleft().predicted(found.prediction)
 
     def results(self) -> Iterator[Result | Failure]:
         """Yield the results of all sources in order."""
@@ -117,14 +134,13 @@ def bursts(
         given: The source.
         items: What was read from it.
     """
-    subwords = model.featurizer.subwords
-    if subwords is not None and subwords.context:
+    if model.reach:
         # A sentence waits for those that follow it in its document.
         yield (item for item in items if item is not SKIPPED)
         return
     stream = iter(items)
     for first in stream:
-        yield _burst(first, stream, given, model.documents is not None)
+        yield _burst(first, stream, given, model.uses_documents)
         # What is printed arrives before anybody waits for more.
         sys.stdout.flush()
 

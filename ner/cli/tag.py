@@ -103,6 +103,14 @@ def tag(
         ),
     ] = False,
     splitting: "Callable[[], FindStarts | None]",
+    documents: Annotated[
+        bool,
+        typer.Option(
+            "--documents",
+            help="Use evidence from documents within each text that --split-sentences splits, and "
+            "make sure that the model and all input know documents.",
+        ),
+    ] = False,
     batch_tokens: BatchTokens = None,
     error_rows: ErrorRows = False,
     reading: "ReadOptions",
@@ -125,11 +133,14 @@ def tag(
         tagger.check_rules(bound)
     _check_output(output, out, tagger)
     split = splitting()
+    if documents:
+        _check_documents(model or DEFAULT, tagger, inputs, is_split=split is not None)
     column = tagger.task.column
     with progress() as watch:
         stream = Stream(
             *(inputs, tagger, watch, output, error_rows, batch_tokens),
             has_tokens=tokens,
+            documents=documents,
             min_score=lowest,
             rules=bound,
             split=split,
@@ -231,6 +242,32 @@ def _check_output(output: str, out: Path | None, tagger: "Predictor") -> None:
             f"--output {output}: needs a model that finds entities. Got one that "
             f"{tagger.task.does}."
         )
+
+
+def _check_documents(
+    model: str, tagger: "Predictor", inputs: Sequence[Input], *, is_split: bool
+) -> None:
+    """Refuse a model that makes no use of documents, and input that has none.
+
+    Raises:
+        ConfigError: That is so.
+    """
+    from ner.data.formats.base import DOCUMENTS
+    from ner.data.formats.registry import FORMATS
+
+    if not tagger.uses_documents:
+        raise ConfigError(
+            f"--documents: needs a model that uses documents, as ner documents makes it. "
+            f"Got {model}."
+        )
+    for given in inputs:
+        known = FORMATS.get(given.format)
+        if not is_split and (known is None or DOCUMENTS not in known.holds):
+            raise ConfigError(
+                f"--documents: {given.name}: must be in a format that knows documents, such as "
+                f"conll, conllu or jsonl, or its texts split: --split-sentences. "
+                f"Got {given.format}."
+            )
 
 
 def _check_rows(output: str, error_rows: bool, no_formulas: bool) -> None:

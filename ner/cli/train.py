@@ -93,6 +93,35 @@ def train(
             "Sentences that models disagree with count less.",
         ),
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Model or ensemble whose probabilities the model learns besides the annotation.",
+        ),
+    ] = None,
+    teacher_weight: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of --teacher in the loss of annotated sentences. 0.5 if unset.",
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Number of parts of the training data, for each of which --teacher is trained "
+            "anew on the others, so that it has not seen what it teaches.",
+        ),
+    ] = None,
+    raw: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Text with a sentence on each line, which --teacher alone teaches."
+        ),
+    ] = None,
     format_: Format = None,
     encoding: Annotated[str | None, ENCODING] = None,
     columns: Columns = None,
@@ -121,6 +150,10 @@ def train(
         "training.epochs": epochs,
         "training.batch_size": batch_size,
         "training.device": device,
+        "training.teacher": teacher,
+        "training.teacher_weight": teacher_weight,
+        "training.teacher_folds": folds,
+        "training.raw": raw,
         "data.format": format_,
         "data.encoding": encoding,
         "data.columns": split_columns(columns),

@@ -170,6 +170,25 @@ class TrainingConfig(Section):
     writes it. The loss of a sentence is multiplied by its weight. Empty: all sentences have the
     weight 1. Set it when some of the annotation is known to be worse than the rest."""
 
+    teacher: str = ""
+    """Folder of a model or an ensemble whose probabilities the model learns, besides the gold
+    annotation. It knows the same labels. Empty: there is none. Set it to make one small and fast
+    model of an ensemble."""
+
+    teacher_weight: Share = 0.5
+    """Share of `teacher` in the loss of training sentences, from 0 to 1; the rest is that of the
+    gold annotation. Raise it when the teacher is much better than the annotation."""
+
+    teacher_folds: Literal[0] | Annotated[Count, Field(ge=2)] = 0
+    """Number of parts of the training data for each of which `teacher` is trained anew on the other
+    parts, at least 2; 0 asks the teacher itself. Set it, to 3 for example, when the teacher learned
+    these data by heart: it is less sure of sentences that it has not seen."""
+
+    raw: str = ""
+    """Text file with a sentence on each line, without annotation, that the model learns from
+    `teacher` alone. Empty: there is none. Set it when there is much text of the kind that the model
+    will meet."""
+
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format of the embedder and encoder in training; the head, and all later tagging, use
     `fp32`. `bf16` is faster for wide encoders on hardware that supports it: with 256 per direction

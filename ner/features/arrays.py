@@ -85,6 +85,13 @@ class BatchArrays(WordArrays, SubwordArrays, total=False):
     """(B) Gold classes of texts, in training; or (B C), bool, which labels hold."""
     sentence_weights: Floats
     """(B) Factor on the loss of each sentence, in training with `training.weights`."""
+    teacher_weights: Floats
+    """(B) Share of the teacher in the loss of each sentence, in [0, 1]; the rest is that of the
+    gold annotation. This array and the next two are there if there is a teacher."""
+    teacher_tags: Floats
+    """(B T C) The teacher's probability of each tag at each token."""
+    teacher_steps: Floats
+    """(B C C) The teacher's expected number of steps from each tag to each tag."""
 
 
 class OutputArrays(TypedDict, total=False):

@@ -1,6 +1,6 @@
 """Sentences to batches of arrays, sentences of similar length together."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -108,6 +108,7 @@ class TrainingBatches:
         weights: Factor on the loss of each sentence (N); None adds no weights to the batches.
         part: Number, from 0, of the process that makes a part of each batch, where several make the
             others; each draws other random numbers. None where a batch is made as a whole.
+        more: Returns further arrays for the sentences of a batch, by their numbers.
     """
 
     def __init__(
@@ -121,8 +122,10 @@ class TrainingBatches:
         changes: Sequence[Change] = (),
         weights: Floats | None = None,
         part: int | None = None,
+        more: Callable[[NDArray[np.int64]], Mapping[str, Any]] | None = None,
     ) -> None:
         self.encoded = encoded
+        self.more = more
         self.seed = seed
         self.batch_size = batch_size
         self.batch_tokens = batch_tokens
@@ -155,6 +158,8 @@ class TrainingBatches:
             batch["words"] = np.where(hide, substitutes, batch["words"])
         if self.weights is not None:
             batch["sentence_weights"] = self.weights[indices]
+        if self.more is not None:
+            batch |= cast(BatchArrays, self.more(indices))
         return batch
 
 

@@ -48,6 +48,7 @@ class BatchRunner:
         self.featurizer = featurizer
         self.runtime = runtime
         self.is_per_token = is_per_token
+        self.edges = runtime.edges
         self.words = WordRows(featurizer, runtime.word_rows)
 
     def run(

@@ -52,7 +52,7 @@ def fit_temperature(
     scores = model.emissions(fitting)
     gold = np.split(task.gold(fitting)["tags"], np.cumsum([len(each) for each in scores])[:-1])
     batches = [(batch, batch.pad(gold)) for batch in batches_of_scores(scores)]
-    edges = model.runtime.edges
+    edges = model.runner.edges
 
     def loss(temperature: float) -> float:
         cooled = replace(task, temperature=temperature)

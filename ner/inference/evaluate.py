@@ -94,7 +94,7 @@ def evaluate(
         training = SurfaceCounts(model.task.with_spans(sentences))
     gold = _read(model, data, given, "test", notify)
     warn_of_data(model, data, gold, notify or tell)
-    if model.documents is not None:
+    if model.uses_documents:
         number = len(find_documents(gold))
         (notify or tell)(f"{source_name(data)}: tagged with evidence from {number:,} documents.")
     predicted = model.tag_sentences(gold)

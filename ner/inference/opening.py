@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from ner.choices import Precision, RuntimeName
+from ner.ensemble_folder import EnsembleFolder, load_folder, member_folders
 from ner.errors import ConfigError, ModelFolderError
 from ner.extras import require
 from ner.files import read_unchanged
+from ner.inference.ensemble import EnsembleRunner, Member
 from ner.installed import model_folder
 from ner.messages import logger
-from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder, load_model
+from ner.model_folder import GRAPHS, MODEL_GRAPH, ModelFolder
 from ner.tasks import Task
 from ner.tasks.base import Runtime
 
@@ -58,10 +60,10 @@ class Origin:
 
 
 class OpenedModel(NamedTuple):
-    """A model, what runs its network, and where both come from."""
+    """A model or an ensemble, what runs it, and where both come from."""
 
-    model: ModelFolder
-    runtime: Runtime
+    model: ModelFolder | EnsembleFolder
+    runtime: Runtime | EnsembleRunner
     origin: Origin
 
 
@@ -108,18 +110,28 @@ def open_model(
 
 
 def _open(folder: Path, task: type[Task] | None, origin: Origin) -> OpenedModel:
-    model = load_model(folder, origin.build)
+    model = load_folder(folder, origin.build)
     if task is not None and not isinstance(model.task, task):
         raise ModelFolderError(
             f"{folder}: must hold a model that {task.does}. Got one that {model.task.does}."
         )
     origin = replace(origin, digest=model.digest)
+    if isinstance(model, ModelFolder):
+        return OpenedModel(model, _start(folder, model, origin), origin)
+    outputs, places = model.task.outputs, member_folders(folder, model)
+    pairs = zip(places, model.members, strict=True)
+    members = [Member(each, _start(place, each, origin), outputs) for place, each in pairs]
+    return OpenedModel(model, EnsembleRunner(members), origin)
+
+
+def _start(folder: Path, model: ModelFolder, origin: Origin) -> Runtime:
+    """Start what runs the network of one model."""
     if not _runs_on_onnx(model, origin):
         chosen = torch_runtime(
             model, device=origin.device, threads=origin.threads, where=str(folder)
         )
-        _log(model, origin, "torch")
-        return OpenedModel(model, chosen, origin)
+        _log(folder, model, origin, "torch")
+        return chosen
     graph = GRAPHS[origin.precision]
     if graph not in model.files:
         option = " --int8" if origin.precision == "int8" else ""
@@ -130,14 +142,14 @@ def _open(folder: Path, task: type[Task] | None, origin: Origin) -> OpenedModel:
     from ner.inference.onnx_runtime import OnnxRuntime
 
     onnx = OnnxRuntime(folder, model.task, precision=origin.precision, threads=origin.threads)
-    _log(model, origin, "ONNX Runtime")
-    return OpenedModel(model, onnx, origin)
+    _log(folder, model, origin, "ONNX Runtime")
+    return onnx
 
 
-def _log(model: ModelFolder, origin: Origin, runtime: str) -> None:
+def _log(folder: Path, model: ModelFolder, origin: Origin, runtime: str) -> None:
     logger.debug(
         "%s: %s with %d labels, run by %s in %s on %s.",
-        *(origin.folder, model.task.noun, len(model.task.labels)),
+        *(folder, model.task.noun, len(model.task.labels)),
         *(runtime, origin.precision, origin.device),
     )
 

@@ -16,15 +16,17 @@ from ner.data.min_score import MinScore, check_min_score
 from ner.data.sentence import Entity, PredictedSentence, Sentence
 from ner.data.sentence_splitter import FindStarts, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
+from ner.ensemble_folder import EnsembleFolder
 from ner.errors import TaskError
 from ner.features.arrays import Floats
 from ner.features.document_context import windows_with_context
 from ner.features.document_evidence import DocumentNetwork
 from ner.features.featurizer import Featurizer
-from ner.inference.batching import BATCH_TOKENS, BatchRunner, decode_scores, emissions_of_each
+from ner.inference.batching import BATCH_TOKENS, BatchRunner, decode_scores
 from ner.inference.classification import Classification
+from ner.inference.ensemble import EnsembleRunner, Member
 from ner.inference.opening import Origin, open_model
-from ner.inference.second_pass import SecondPass, find_documents, windows_of_documents
+from ner.inference.second_pass import find_documents, score_tags, windows_of_documents
 from ner.messages import Notify
 from ner.model_folder import ModelFolder
 from ner.tasks import SpanTask, Task, TokenTask
@@ -60,7 +62,7 @@ class Predictor:
     Args:
         task: What it predicts.
         featurizer: Turns strings into arrays.
-        runtime: Turns arrays into scores.
+        runtime: Turns arrays into scores; or the members of an ensemble, which do that.
         tokenizer: Cuts raw text into tokens.
         record: What is known about the model: versions, metrics, data digests, seed.
         documents: Corrects scores by evidence from the document, where the model has learned that.
@@ -71,19 +73,21 @@ class Predictor:
 
     task: Task
     featurizer: Featurizer
-    runtime: Runtime
+    runtime: Runtime | EnsembleRunner
     tokenizer: Tokenizer
     record: Mapping[str, Any] = field(default_factory=dict)
     documents: DocumentNetwork | None = None
-    runner: BatchRunner = field(init=False)
+    runner: BatchRunner | EnsembleRunner = field(init=False)
     decode: Decode = field(init=False)
     origin: Origin | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        per_token = self.task.is_per_token
-        runner = BatchRunner(self.featurizer, self.runtime, is_per_token=per_token)
+        runner = self.runtime
+        if not isinstance(runner, EnsembleRunner):
+            per_token = self.task.is_per_token
+            runner = BatchRunner(self.featurizer, runner, is_per_token=per_token)
         object.__setattr__(self, "runner", runner)
-        object.__setattr__(self, "decode", self.task.decode(self.runtime.edges))
+        object.__setattr__(self, "decode", self.task.decode(runner.edges))
 
     @classmethod
     def load(
@@ -118,7 +122,12 @@ class Predictor:
         return cls.of(*opened)
 
     @classmethod
-    def of(cls, model: ModelFolder, runtime: Runtime, origin: Origin | None = None) -> Self:
+    def of(
+        cls,
+        model: ModelFolder | EnsembleFolder,
+        runtime: Runtime | EnsembleRunner,
+        origin: Origin | None = None,
+    ) -> Self:
         """Join a model with what runs its network.
 
         Args:
@@ -146,6 +155,22 @@ class Predictor:
     def labels(self) -> tuple[str, ...]:
         """The labels that the model knows: types of entities, labels of tokens, or classes."""
         return self.task.labels
+
+    @property
+    def members(self) -> "Sequence[Self | Member]":
+        """The members of an ensemble; for any other model, the model alone."""
+        return self.runtime.members if isinstance(self.runtime, EnsembleRunner) else (self,)
+
+    @property
+    def uses_documents(self) -> bool:
+        """Whether scores depend on evidence from the document."""
+        return any(member.documents is not None for member in self.members)
+
+    @property
+    def reach(self) -> int:
+        """How many words of the document on either side of a sentence the network reads."""
+        every = (member.featurizer.subwords for member in self.members)
+        return max(0 if subwords is None else subwords.context for subwords in every)
 
     @property
     def column(self) -> str:
@@ -396,13 +421,11 @@ class Predictor:
         window: int,
     ) -> Iterator[PredictedSentence]:
         read = (i if isinstance(i, Sentence) else self.read(i) for i in items)
-        if self.documents is not None:
+        if self.uses_documents:
             for whole in windows_of_documents(read, window):
                 yield from tag(whole)
             return
-        subwords = self.featurizer.subwords
-        reach = subwords.context if subwords else 0
-        for ahead, places in windows_with_context(read, window, reach):
+        for ahead, places in windows_with_context(read, window, self.reach):
             yield from list(tag(ahead))[places.start : places.stop]
 
     def tag_sentences(
@@ -434,12 +457,8 @@ class Predictor:
         """
         if not self.task.is_per_token:
             raise self.task_error("emissions")
-        none = np.zeros((0, len(self.task.outputs)), dtype=np.float32)
-        scores = self.runner.run(sentences, emissions_of_each, none, batch_tokens)
-        if self.documents is None:
-            return scores
         task = cast("SpanTask | TokenTask", self.task)
-        return SecondPass(task, self.runtime.edges, self.documents)(sentences, scores)
+        return score_tags(self.runner, task, self.documents, sentences, batch_tokens)
 
     def read(self, text: str) -> Sentence:
         """Cut a raw text into tokens."""

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from ner.data.formats.options import ReadKeywords, ReadOptions
 from ner.data.formats.read import CorpusSource, source_name
+from ner.ensemble_folder import copy_folder, load_folder
 from ner.errors import ConfigError, DataError
 from ner.evaluation.calibration import Calibration
 from ner.inference.evaluate import warn_of_data
@@ -13,7 +14,6 @@ from ner.inference.predictor import Predictor
 from ner.inference.reading import read_annotated
 from ner.installed import new_folder
 from ner.messages import Notify, tell
-from ner.model_folder import copy_with_labels, load_model
 
 
 def calibrate(
@@ -59,7 +59,7 @@ def calibrate(
         )
     model.origin.open()
     folder = model.origin.folder
-    read = load_model(folder, model.origin.build)
+    read: Any = load_folder(folder, model.origin.build)
     record = {**read.record, "calibration": calibration.to_dict()}
-    copy_with_labels(folder, replace(read, task=fitted.task, record=record), target)
+    copy_folder(folder, replace(read, task=fitted.task, record=record), target)
     return calibration

@@ -7,6 +7,7 @@ document of one sentence, keep the scores of the network, bit for bit.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
+from typing import Protocol
 
 import numpy as np
 
@@ -14,11 +15,28 @@ from ner.crf.forward_backward import Edges, token_posteriors
 from ner.data.sentence import Sentence
 from ner.features.arrays import Floats
 from ner.features.document_evidence import DocumentNetwork, Evidence, collect_evidence
-from ner.inference.batching import batches_of_scores
+from ner.inference.batching import Decode, Result, batches_of_scores, emissions_of_each
 from ner.tasks import SpanTask, TokenTask
 
 # Longer documents are cut into parts of so many sentences, so that memory stays bounded.
 MOST_SENTENCES = 4096
+
+
+class Runner(Protocol):
+    """Runs one or several networks on sentences, as `BatchRunner` does."""
+
+    edges: Edges | None
+    """The learnt scores of steps between tags; None if there are none."""
+
+    def run(
+        self,
+        sentences: Sequence[Sentence],
+        decode: Decode[Result],
+        empty: Result,
+        batch_tokens: int = ...,
+    ) -> list[Result]:
+        """Return the result of `decode` for each sentence, in order."""
+        ...
 
 
 class SecondPass:
@@ -84,6 +102,29 @@ def evidence_of(
             posteriors[i] = found[b, : lengths[b]]
     tokens = [sentences[i].tokens for i in places]
     return collect_evidence(tokens, numbers, np.concatenate(posteriors))
+
+
+def score_tags(
+    runner: Runner,
+    task: SpanTask | TokenTask,
+    documents: DocumentNetwork | None,
+    sentences: Sequence[Sentence],
+    batch_tokens: int,
+) -> list[Floats]:
+    """Compute the scores of tags (T C) of each sentence, before any temperature.
+
+    Args:
+        runner: Runs the network.
+        task: What the model predicts.
+        documents: Corrects scores by evidence from the document; None for the scores as they are.
+        sentences: The sentences of documents, in their order.
+        batch_tokens: Tokens of a batch, padding included.
+    """
+    none = np.zeros((0, len(task.outputs)), dtype=np.float32)
+    scores = runner.run(sentences, emissions_of_each, none, batch_tokens)
+    if documents is None:
+        return scores
+    return SecondPass(task, runner.edges, documents)(sentences, scores)
 
 
 def find_documents(sentences: Iterable[Sentence]) -> list[list[int]]:

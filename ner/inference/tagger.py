@@ -44,7 +44,7 @@ class Tagger(Predictor):
     @cached_property
     def lattice(self) -> SpanLattice:
         """The legal sequences of tags, and the learnt scores of their steps at the temperature."""
-        return self.task.lattice(self.runtime.edges)
+        return self.task.lattice(self.runner.edges)
 
     def tag(
         self,

@@ -165,6 +165,42 @@ class CRF(torchcrf.CRF):
             likelihoods = likelihoods * (gold.sum(1) / packed.lengths.clamp(min=1))
         return -_reduce(likelihoods, packed.lengths, reduction)
 
+    def cross_entropy(
+        self,
+        emissions: Tensor,
+        tag_shares: Tensor,
+        step_shares: Tensor,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        """Compute the cross-entropy of this distribution over paths against another one (B).
+
+        It is the mean negative log-likelihood of the paths of the other distribution, so it exceeds
+        KL(other || this) by the entropy of the other one. A score is a sum over tokens and steps,
+        so its mean needs no more of the other distribution than how often it takes each tag and
+        each step::
+
+            log Z - sum of shares * scores
+
+        Args:
+            emissions: Scores.
+            tag_shares: Probability of each tag at each token, shaped like the emissions.
+            step_shares: Expected number of steps from each tag to each tag (B C C).
+            mask: True on tokens.
+        """
+        packed = self._packed(emissions, mask)
+        inside = packed.mask[:, :, None]
+        shares = self._layout(tag_shares)
+        if packed.order is not None:
+            shares = shares[torch.arange(len(shares), device=shares.device)[:, None], packed.order]
+        shares = (shares * inside).to(packed.dtype)
+        places = torch.arange(shares.shape[1], device=shares.device)
+        is_last = places == packed.lengths[:, None] - 1
+        first, last = shares[:, :1].sum(1), (shares * is_last[:, :, None]).sum(1)
+        score = (shares * packed.emissions.masked_fill(~inside, 0)).sum((1, 2))
+        score = score + first @ self.start_transitions + last @ self.end_transitions
+        score = score + (step_shares.to(packed.dtype) * self.transitions).sum((1, 2))
+        return log_partition(packed.emissions, packed.lengths, self._edges()) - score
+
     def log_likelihood(self, emissions: Tensor, tags: Tensor, mask: Tensor | None = None) -> Tensor:
         """Compute the log-probability of the gold tags of each sequence (B), at most 0.
 

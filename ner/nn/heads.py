@@ -6,7 +6,7 @@ tag scheme. Without a scheme, tags are labels without prefixes, and all paths ar
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -27,6 +27,25 @@ Tags = Int[Tensor, "B T"] | Bool[Tensor, "B T C"] | Float[Tensor, "B T C"]
 Classes = Int[Tensor, " B"] | Bool[Tensor, "B C"]
 
 
+class Teacher(NamedTuple):
+    """What a teacher thinks of the sentences of a batch.
+
+    Args:
+        weights: Its share in the loss of each sentence, in [0, 1]; the rest is that of gold.
+        tags: Its probability of each tag at each token.
+        steps: Its expected number of steps from each tag to each tag.
+    """
+
+    weights: Float[Tensor, " B"]
+    tags: Float[Tensor, "B T C"]
+    steps: Float[Tensor, "B C C"]
+
+    def mix(self, gold: Tensor, own: Tensor) -> Tensor:
+        """Mix losses (B) or (B T) against gold annotation and against the teacher."""
+        weights = self.weights if gold.dim() == 1 else self.weights[:, None]
+        return (1 - weights) * gold + weights * own
+
+
 @runtime_checkable
 class Head(Protocol):
     """The last component of a model."""
@@ -40,7 +59,7 @@ class Head(Protocol):
         """Compute the mean loss of the sentences, in nats.
 
         Where `training.weights` is set, it also gets `sentence_weights` (B), the factor on the loss
-        of each sentence.
+        of each sentence; where `training.teacher` is set, `teacher`, a `Teacher`.
         """
         ...
 
@@ -104,15 +123,19 @@ class CRFHead(nn.Module):
         lengths: Int[Tensor, " B"],
         gold: Tags,
         sentence_weights: Float[Tensor, " B"] | None = None,
+        teacher: Teacher | None = None,
     ) -> Float[Tensor, ""]:
         """Compute the negative log-likelihood of the gold paths in nats, the mean over sentences.
 
         With partial tags, it is that of all paths that fit; with log weights of tags, that of all
-        paths, each by the product of its weights. `cost` and `weights` are included.
+        paths, each by the product of its weights. `cost` and `weights` are included. With a
+        teacher, it is mixed with the cross-entropy against the teacher, which has neither.
         """
-        losses = self.crf.loss(
-            self.emissions(hidden), gold, length_mask(lengths, hidden.shape[1]), reduction="none"
-        )
+        emissions, mask = self.emissions(hidden), length_mask(lengths, hidden.shape[1])
+        losses = self.crf.loss(emissions, gold, mask, reduction="none")
+        if teacher is not None:
+            own = self.crf.cross_entropy(emissions, teacher.tags, teacher.steps, mask)
+            losses = teacher.mix(losses, own)
         return _weighted(losses, sentence_weights).sum() / max(len(losses), 1)
 
     def outputs(self, hidden: Float[Tensor, "B T H"], lengths: Int[Tensor, " B"]) -> OutputTensors:
@@ -168,8 +191,12 @@ class SoftmaxHead(nn.Module):
         lengths: Int[Tensor, " B"],
         gold: Tags,
         sentence_weights: Float[Tensor, " B"] | None = None,
+        teacher: Teacher | None = None,
     ) -> Float[Tensor, ""]:
-        """Compute the cross-entropy in nats: summed over tokens, the mean over sentences."""
+        """Compute the cross-entropy in nats: summed over tokens, the mean over sentences.
+
+        With a teacher, it is mixed with the cross-entropy against its probabilities of tags.
+        """
         scores = self.emissions(hidden)
         if gold.is_floating_point():
             found, gold = (scores + gold).logsumexp(dim=2), gold > -torch.inf
@@ -177,12 +204,15 @@ class SoftmaxHead(nn.Module):
             found = scores.masked_fill(~gold, -torch.inf).logsumexp(dim=2)
         else:
             found = scores.gather(2, gold[:, :, None])[:, :, 0]
-        found = found.masked_fill(~length_mask(lengths, hidden.shape[1]), 0)
+        mask = length_mask(lengths, hidden.shape[1])
+        found = found.masked_fill(~mask, 0)
         if self.weights is not None:
             if gold.dtype == torch.bool:
                 found = found * ((gold * self.weights).sum(2) / gold.sum(2).clamp(min=1))
             else:
                 found = found * self.weights[gold]
+        if teacher is not None:
+            found = teacher.mix(found, (teacher.tags * scores).sum(2) * mask)
         if sentence_weights is not None:
             found = found * sentence_weights[:, None]
         return -(found.sum() / len(lengths))

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from ner.nn.heads import Head
+from ner.nn.heads import Head, Teacher
 from ner.nn.tensors import BatchTensors, OutputTensors
 
 
@@ -71,9 +71,13 @@ class Model(nn.Module):
     def loss(self, batch: BatchTensors) -> Float[Tensor, ""]:
         """Compute the mean loss of the sentences of a batch, in nats."""
         gold = cast("Mapping[str, Tensor]", batch)[self.head.gold]
-        optional = _sentence_ids(batch)
+        optional: dict[str, Any] = {**_sentence_ids(batch)}
         if "sentence_weights" in batch:
             optional["sentence_weights"] = batch["sentence_weights"]
+        if "teacher_weights" in batch:
+            optional["teacher"] = Teacher(
+                batch["teacher_weights"], batch["teacher_tags"], batch["teacher_steps"]
+            )
         return self.head.loss(self.hidden(batch), batch["lengths"], gold, **optional)
 
     def forward(self, batch: BatchTensors) -> OutputTensors:

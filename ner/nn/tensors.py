@@ -44,6 +44,9 @@ class BatchTensors(WordTensors, SubwordTensors, total=False):
     tags: Int[Tensor, "B T"] | Bool[Tensor, "B T C"] | Float[Tensor, "B T C"]
     classes: Int[Tensor, " B"] | Bool[Tensor, "B C"]
     sentence_weights: Float[Tensor, " B"]
+    teacher_weights: Float[Tensor, " B"]
+    teacher_tags: Float[Tensor, "B T C"]
+    teacher_steps: Float[Tensor, "B C C"]
 
 
 class OutputTensors(TypedDict, total=False):

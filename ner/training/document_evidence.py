@@ -4,10 +4,8 @@ Evidence in training must be as good as in use, so the posteriors of each part o
 come from a model of the other parts. Parts hold whole documents.
 """
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,11 +13,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from ner.config.loading import Config, read_config
+from ner.config.loading import read_config
 from ner.crf.forward_backward import Edges
 from ner.data.formats.read import CorpusSource
 from ner.data.sentence import Sentence
-from ner.errors import ConfigError, DataError
+from ner.errors import ConfigError
 from ner.features.arrays import Floats
 from ner.features.document_evidence import DocumentNetwork
 from ner.inference.batching import decode_scores
@@ -29,10 +27,11 @@ from ner.messages import Notify, tell
 from ner.model_folder import copy_with_labels, load_model
 from ner.nn.crf import CRF
 from ner.tasks import SpanTask, TokenTask
-from ner.training.kept_results import KeptResults, training_key
+from ner.training.kept_results import KeptResults
+from ner.training.part_scores import Part, document_folds, score_part
 from ner.training.settings import FEWEST_STEPS
 from ner.training.splits import training_reader
-from ner.training.train import Settings, run_training
+from ner.training.train import Settings
 
 # Chosen on the development data of CoNLL-2003, see "Document evidence" in docs/benchmarks.md.
 HIDDEN, DROPOUT, EPOCHS, BATCH_SIZE = 64, 0.3, 8, 32
@@ -43,23 +42,6 @@ FAR_BELOW = 0.1
 
 # Added to the standard deviation of inputs, so that rare ones do not become huge.
 LEAST_SCALE = 0.1
-
-
-@dataclass(frozen=True)
-class Part:
-    """Sentences with the scores of a model that has not seen them.
-
-    Args:
-        task: The task of that model.
-        edges: Its learnt scores of steps between tags.
-        sentences: The sentences.
-        scores: The scores of tags of each (T C).
-    """
-
-    task: SpanTask | TokenTask
-    edges: Edges | None
-    sentences: Sequence[Sentence]
-    scores: Sequence[Floats]
 
 
 @dataclass(frozen=True)
@@ -135,7 +117,8 @@ def learn_documents(
     task = cast("SpanTask | TokenTask", stored.task)
     if not task.is_per_token:
         raise ConfigError(f"{model}: must be a tagger. Got one that {stored.task.does}.")
-    given = dict(set or {}) | {"data.dev": "", "data.test": "", "training.export": False}
+    given = {"training.teacher": "", "training.raw": "", "training.teacher_folds": 0}
+    given |= dict(set or {}) | {"data.dev": "", "data.test": "", "training.export": False}
     sources: dict[str, CorpusSource] = {}
     if isinstance(train, str | Path):
         given["data.train"] = str(train)
@@ -145,7 +128,7 @@ def learn_documents(
     sentences = list(training_reader(config, sources, notify))
     with KeptResults.open(Path(folder)) as kept:
         parts = [
-            _score_part(config, kept, sentences, held, task, notify)
+            score_part(config, kept, sentences, held, task, notify)
             for held in document_folds(sentences, folds)
         ]
     worth = _measure(parts)
@@ -158,31 +141,6 @@ def learn_documents(
     learned = replace(stored, documents=network, record=record)
     copy_with_labels(source, learned, target)
     return worth
-
-
-def document_folds(sentences: Sequence[Sentence], folds: int) -> list[range]:
-    """Cut a corpus into parts of adjacent sentences, between documents, of like size.
-
-    Raises:
-        ConfigError: There are fewer than two folds.
-        DataError: There are fewer documents of several sentences than folds.
-    """
-    if folds < 2:
-        raise ConfigError(f"--folds: must be at least 2. Got {folds}.")
-    count = len(find_documents(sentences))
-    if count < folds:
-        raise DataError(
-            f"train: must have at least {folds} documents of several sentences, one for each part. "
-            f"Got {count}."
-        )
-    begins = [
-        i
-        for i, (before, after) in enumerate(pairwise(sentences), 1)
-        if after.document is None or after.document != before.document
-    ]
-    ideal = (round(k * len(sentences) / folds) for k in range(1, folds))
-    cuts = sorted({min(begins, key=lambda i: abs(i - goal)) for goal in ideal})
-    return [range(a, b) for a, b in pairwise([0, *cuts, len(sentences)])]
 
 
 def fit_network(parts: Sequence[Part], *, seed: int, epochs: int = EPOCHS) -> DocumentNetwork:
@@ -283,53 +241,6 @@ def _crf_of(part: Part) -> CRF:
         for parameter, scores in zip(parameters, edges, strict=True):
             parameter.requires_grad_(False).copy_(torch.from_numpy(np.asarray(scores)))
     return crf
-
-
-def _score_part(
-    config: Config,
-    kept: KeptResults,
-    sentences: Sequence[Sentence],
-    held: range,
-    task: SpanTask | TokenTask,
-    notify: Notify,
-) -> Part:
-    """Train on all other sentences, and score those of a part."""
-    splits = {
-        "train": [s for i, s in enumerate(sentences) if i not in held],
-        "dev": [sentences[i] for i in held],
-    }
-    notify(f"{len(splits['train']):,} sentences score {len(held):,}.")
-
-    def score(run: Path, resume: bool) -> dict[str, Any]:
-        found = run_training(config, out=run, sources=splits, resume=resume, progress=False)
-        model = found.predictor
-        edges = model.runtime.edges
-        return {
-            "task": model.task.to_dict(),
-            "edges": None if edges is None else [np.asarray(each).tolist() for each in edges],
-            "scores": _to_text(model.emissions(splits["dev"])),
-        }
-
-    facts = kept.get(training_key(config, **splits, weights=None), score)
-    own = type(task).from_dict(facts["task"])
-    if own.outputs != task.outputs:
-        raise DataError(
-            "train: each part must hold all labels of the model. Got one without. Try fewer folds."
-        )
-    edges = None if facts["edges"] is None else Edges(*map(np.array, facts["edges"]))
-    return Part(own, edges, splits["dev"], _from_text(facts, splits["dev"], len(own.outputs)))
-
-
-def _to_text(scores: Sequence[Floats]) -> str:
-    return base64.b64encode(np.concatenate(scores).astype("<f4").tobytes()).decode("ascii")
-
-
-def _from_text(
-    facts: Mapping[str, Any], sentences: Sequence[Sentence], num_tags: int
-) -> list[Floats]:
-    flat = np.frombuffer(base64.b64decode(facts["scores"]), "<f4").astype(np.float32)
-    borders = np.cumsum([len(sentence) for sentence in sentences])[:-1]
-    return list(np.split(flat.reshape(-1, num_tags), borders))
 
 
 def _measure(parts: Sequence[Part]) -> Worth:

@@ -25,7 +25,7 @@ from ner.training.model_card import model_card
 from ner.training.prepare import Prepared
 from ner.training.ranks import Ranks
 from ner.training.result import RunResult
-from ner.training.run_folder import ENCODED, REPORT, VECTORS, versions
+from ner.training.run_folder import ENCODED, REPORT, TEACHER, VECTORS, versions
 from ner.training.settings import FEWEST_STEPS, without_folders
 from ner.training.splits import Corpus
 from ner.training.trainer import Trainer
@@ -82,6 +82,7 @@ def finish(
     result = replace(result, predictor=load(result.model, device=device, build=prepared.build))
     remove(folder / VECTORS)
     remove(folder / ENCODED)
+    remove(folder / TEACHER)
     write_json(folder / REPORT, result.splits())
     if result.is_below_baseline:
         notify(advice(config, result, trainer.state.total_steps))

@@ -4,6 +4,7 @@ import difflib
 import inspect
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from ner.tasks import Task, make_task
 from ner.training.settings import network_settings
 from ner.training.splits import Corpus
 from ner.training.storage import encode_training
+from ner.training.teacher_targets import TeacherTargets
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def prepare(
         fill_rows_from_store(model, featurizer, len(start.featurizer.words))
     model = replace_components(model, network, build, "init")
     if weighted:
-        check_takes_weights(model)
+        check_takes(model, "sentence_weights", "training.weights")
     if start is not None:
         take_weights(model, start)
     for transformer in transformers_of(model):
@@ -168,19 +170,27 @@ def prepare(
 
 
 def make_batches(
-    config: Config, corpus: Corpus, prepared: Prepared, part: int | None = None
+    config: Config,
+    corpus: Corpus,
+    prepared: Prepared,
+    targets: TeacherTargets | None = None,
+    part: int | None = None,
 ) -> TrainingBatches:
     """Encode the training sentences with their gold annotation, and cut them into batches.
 
     Args:
         config: All settings.
-        corpus: The training sentences.
-        prepared: What encodes them.
+        corpus: The training sentences, and those of raw text.
+        prepared: What training starts from.
+        targets: What a teacher thinks of all these sentences, if there is one.
         part: See `TrainingBatches`.
     """
+    weights = corpus.weights
+    if weights is not None:
+        weights = np.concatenate([weights, np.ones(len(corpus.raw), dtype=np.float32)])
     augmentation = Augmentation(**config.augmentation.model_dump())
     encoded = encode_training(
-        corpus.train,
+        chain(corpus.train, corpus.raw) if corpus.raw else corpus.train,
         corpus.counts,
         prepared.featurizer,
         prepared.task,
@@ -196,21 +206,21 @@ def make_batches(
         batch_size=int(config.training.batch_size),
         batch_tokens=config.training.batch_tokens,
         replace=config.words.replace_singletons,
-        weights=corpus.weights,
+        weights=weights,
+        more=targets,
         part=part,
     )
 
 
-def check_takes_weights(model: Model) -> None:
-    """Refuse a head of a user that takes no weights of sentences.
+def check_takes(model: Model, argument: str, setting: str) -> None:
+    """Refuse a head of a user whose loss does not take an argument that a setting needs.
 
     Raises:
-        ConfigError: It takes none.
+        ConfigError: It does not.
     """
-    if "sentence_weights" not in inspect.signature(model.head.loss).parameters:
+    if argument not in inspect.signature(model.head.loss).parameters:
         raise ConfigError(
-            "training.weights: needs a head whose loss takes sentence_weights. Got "
-            f"{type(model.head).__name__}."
+            f"{setting}: needs a head whose loss takes {argument}. Got {type(model.head).__name__}."
         )
 
 

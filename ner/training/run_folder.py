@@ -28,9 +28,11 @@ CHECKPOINTS = "checkpoints"
 
 # Vectors for new words, and encoded sentences; they are here until the model folder is written.
 VECTORS, ENCODED = "vectors.safetensors", "encoded"
+# What a teacher thinks of the training sentences; it is here until the model folder is written.
+TEACHER = "teacher.safetensors"
 
 # Everything that a run makes in its folder, besides the lock that it holds.
-OWN = (CONFIG, RUN, METRICS, PICTURE, BOARD, CHECKPOINTS, VECTORS, ENCODED, REPORT, MODEL)
+OWN = (CONFIG, RUN, METRICS, PICTURE, BOARD, CHECKPOINTS, VECTORS, ENCODED, TEACHER, REPORT, MODEL)
 LOCK = ".lock"
 
 # A picture takes longer than an epoch over a small corpus.

@@ -18,6 +18,7 @@ from ner.tasks import TASKS, Task
 PATHS = (
     *(("data", "train"), ("data", "dev"), ("data", "test")),
     *(("vectors", "path"), ("transformer", "path"), ("training", "weights")),
+    *(("training", "teacher"), ("training", "raw")),
 )
 
 # Settings in these sections that only matter in training. A model that trains on may change them.

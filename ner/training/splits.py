@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class Corpus:
         record: Source, digest and sizes of each split, for the model folder.
         storage: Where the encoded training sentences go; None keeps them in memory.
         weights: Factor on the loss of each training sentence (N); None where all are 1.
+        raw: Sentences of raw text, which only a teacher annotates.
     """
 
     train: Iterable[Sentence]
@@ -58,12 +59,13 @@ class Corpus:
     record: Mapping[str, Any] = field(default_factory=dict)
     storage: TrainingStorage | None = None
     weights: Floats | None = None
+    raw: Sequence[Sentence] = ()
 
     def places(self, indices: Collection[int]) -> list[str]:
         """Name the places, such as file and line, where some training sentences were read."""
         return [
             str(sentence.source or f"sentence {i + 1}")
-            for i, sentence in enumerate(self.train)
+            for i, sentence in enumerate(chain(self.train, self.raw))
             if i in indices
         ]
 

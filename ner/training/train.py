@@ -30,9 +30,9 @@ from ner.nn.runtime import TorchRuntime, check_network, set_threads
 from ner.training.checkpoint import restore_newest, run_and_save
 from ner.training.finish import finish, finish_together
 from ner.training.identity import identify, may_change
-from ner.training.launch import read_launch
+from ner.training.launch import read_launch, refuse_several
 from ner.training.optimizers import Schedule, build_optimizers, use_sparse_tables
-from ner.training.prepare import Prepared, make_batches, prepare, read_word_vectors
+from ner.training.prepare import Prepared, check_takes, make_batches, prepare, read_word_vectors
 from ner.training.progress import Progress
 from ner.training.ranks import ALONE, Ranks, joined
 from ner.training.result import RunResult
@@ -48,6 +48,7 @@ from ner.training.run_folder import (
 from ner.training.sentence_weights import WeightSource, read_weights
 from ner.training.settings import check_task, continue_from, fit_to_corpus
 from ner.training.splits import Corpus, read_corpus, warn_of_labels
+from ner.training.teaching import add_raw, find_teacher, teach
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
 from ner.training.weights import Penalty, shrinkable
 
@@ -177,6 +178,9 @@ def run_training(
         device = ranks.device(config.training.device)
         set_threads(config.training.threads)
         progress_bar = Progress(progress)
+        teacher = find_teacher(config)
+        if teacher is not None:
+            refuse_several("training.teacher")
         with open_folder(out, name, resume=resume, ranks=ranks) as folder:
             with folder.taken_back_on_failure():
                 with ranks.in_turn():
@@ -191,6 +195,8 @@ def run_training(
                         init=start_digest,
                         weights=sentence_weights,
                     )
+                    if teacher is not None:
+                        corpus = add_raw(config, corpus, tell)
                     # Prepare.
                     config = fit_to_corpus(config, corpus.counts, tell)
                     vectors = None
@@ -203,10 +209,16 @@ def run_training(
                         config, corpus.counts, vectors, start, build, weighted=weighted
                     )
                     warn_of_labels(corpus, prepared.task, start.task if start else None, tell)
-                    batches = make_batches(config, corpus, prepared, ranks.number)
+                    targets = None
+                    if teacher is not None:
+                        check_takes(prepared.model, "teacher", "training.teacher")
+                        targets = teach(teacher, config, corpus, prepared.task, folder.path, tell)
+                    batches = make_batches(config, corpus, prepared, targets, ranks.number)
                     inputs = describe_inputs(config, corpus, prepared, start_digest)
                     if sentence_weights is not None:
                         inputs["weights"] = sentence_weights.digest
+                    if teacher is not None:
+                        inputs["teacher"] = teacher.facts
                 identity = identify(config, inputs, ranks.count)
                 ranks.check_same(partial(describe_start, identity, prepared.model, batches))
                 ranks.copy_from_first(prepared.model.to(device))

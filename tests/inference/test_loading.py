@@ -264,7 +264,7 @@ def test_a_model_that_is_replaced_while_it_is_opened_is_no_mixture(tiny_model, t
         return model
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(opening, "load_model", lambda *given: replace_once(load_model(*given)))
+        patched.setattr(opening, "load_folder", lambda *given: replace_once(load_model(*given)))
         tagger = ner.load(folder)
     assert tagger.labels == ("LOC", "PER")
     assert len(opened) == 2

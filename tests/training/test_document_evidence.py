@@ -7,7 +7,8 @@ import ner
 from ner.data.schemes import Span
 from ner.inference.second_pass import find_documents, windows_of_documents
 from ner.testing import check_model
-from ner.training.document_evidence import Worth, document_folds, learn_documents
+from ner.training.document_evidence import Worth, learn_documents
+from ner.training.part_scores import document_folds
 
 SETTINGS = {
     "training.threads": 1,
