@@ -24,7 +24,7 @@ BY_MEANING = {
     "wrong_task",
 }
 EXAMPLES = settings(
-    max_examples=30,
+    max_examples=15,
     database=None,
     deadline=None,
     phases=[Phase.generate],
