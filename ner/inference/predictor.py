@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, cast, overload
 
@@ -13,7 +14,7 @@ from ner.crf.span_lattice import Range
 from ner.data.lines import listed
 from ner.data.min_score import MinScore, check_min_score
 from ner.data.sentence import Entity, PredictedSentence, Sentence
-from ner.data.sentence_splitter import FindStarts, tag_in_sentences
+from ner.data.sentence_splitter import FindStarts, cut_sentence, join_texts
 from ner.data.tokenizer import Tokenizer
 from ner.errors import TaskError
 from ner.features.arrays import Floats
@@ -24,6 +25,7 @@ from ner.inference.batching import BATCH_TOKENS, BatchRunner, decode_scores, emi
 from ner.inference.classification import Classification
 from ner.inference.opening import Origin, open_model
 from ner.inference.second_pass import SecondPass, find_documents, windows_of_documents
+from ner.inference.started import Started, results_in_turn
 from ner.messages import Notify
 from ner.model_folder import ModelFolder
 from ner.tasks import SpanTask, Task, TokenTask
@@ -39,6 +41,9 @@ WINDOW = 1024
 
 # Models that a process keeps, of those that came to it from another one.
 REOPENED = 4
+
+# Starts to tag the sentences of a window.
+Start = Callable[[list[Sentence]], Started[Sequence[PredictedSentence]]]
 
 # A labelled part of a text in characters: (start, end, label), or an entity.
 TextSpan = tuple[int, int, str] | Entity
@@ -295,10 +300,12 @@ class Predictor:
     ) -> Iterator[PredictedSentence]:
         """Tag or label a stream of raw texts or sentences: lazily, in order, in constant memory.
 
+        While threads run the network on a window, the next window is read.
+
         Args:
             items: Texts (str) or sentences.
             batch_tokens: Tokens in a batch, padding included.
-            window: Items that are read ahead and grouped by length.
+            window: Items that are grouped by length. Up to two windows are read ahead.
             split: Finds the sentences of a text, such as a `ner.SentenceSplitter`: each is tagged
                 by itself. By default an item is taken as one.
             min_score: The lowest score of the entities that are kept, from 0 to 1; or one for each
@@ -318,10 +325,10 @@ class Predictor:
         if split is not None and not self.task.is_per_token:
             raise self.task_error("split")
         self.check_min_score(min_score)
-        tag = partial(self.tag_sentences, batch_tokens=batch_tokens)
+        start = partial(self._start, batch_tokens=batch_tokens)
         if split is not None:
-            tag = partial(tag_in_sentences, find_starts=split, tag=tag)
-        found = self._pipe(iter(items), tag, window)
+            start = partial(self._start_split, split=split, start=start)
+        found = results_in_turn(self._works(iter(items), start, window))
         return (sentence.at_least(min_score) for sentence in found) if min_score else found
 
     def check_min_score(self, min_score: MinScore) -> None:
@@ -337,26 +344,29 @@ class Predictor:
             raise self.task_error("min_score")
         check_min_score(min_score, self.labels)
 
-    def _pipe(
-        self,
-        items: Iterator[str | Sentence],
-        tag: Callable[[list[Sentence]], Iterable[PredictedSentence]],
-        window: int,
-    ) -> Iterator[PredictedSentence]:
+    def _works(
+        self, items: Iterator[str | Sentence], start: Start, window: int
+    ) -> Iterator[Started[Sequence[PredictedSentence]]]:
+        """Read the items, and start with each window of them."""
         read = (i if isinstance(i, Sentence) else self.read(i) for i in items)
         if self.documents is not None:
-            for whole in windows_of_documents(read, window):
-                yield from tag(whole)
+            yield from map(start, windows_of_documents(read, window))
             return
         subwords = self.featurizer.subwords
         reach = subwords.context if subwords else 0
         for ahead, places in windows_with_context(read, window, reach):
-            yield from list(tag(ahead))[places.start : places.stop]
+            yield start(ahead).then(itemgetter(slice(places.start, places.stop)))
 
     def tag_sentences(
         self, sentences: Iterable[Sentence], *, batch_tokens: int = BATCH_TOKENS
     ) -> list[PredictedSentence]:
         """Return the sentences with their `prediction`, in the same order."""
+        return self._start(sentences, batch_tokens=batch_tokens).finish()
+
+    def _start(
+        self, sentences: Iterable[Sentence], batch_tokens: int
+    ) -> Started[list[PredictedSentence]]:
+        """Start the work of `tag_sentences`."""
         sentences = list(sentences)
         for item in sentences:
             if not isinstance(item, Sentence):
@@ -366,11 +376,25 @@ class Predictor:
                 )
         decode, empty = self.decode, self.task.empty
         if self.documents is None or not find_documents(sentences):
-            found = self.runner.run(sentences, decode, empty, batch_tokens)
+            found = self.runner.start(sentences, decode, empty, batch_tokens)
         else:
-            scores = self.emissions(sentences, batch_tokens)
-            found = decode_scores(scores, decode, empty, batch_tokens)
-        return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]
+            found = Started(
+                lambda: decode_scores(
+                    self.emissions(sentences, batch_tokens), decode, empty, batch_tokens
+                )
+            )
+        return found.then(
+            lambda found: [s.predicted(p) for s, p in zip(sentences, found, strict=True)]
+        )
+
+    @staticmethod
+    def _start_split(
+        texts: Iterable[Sentence], split: FindStarts, start: Start
+    ) -> Started[list[PredictedSentence]]:
+        """Start to tag each sentence of a text alone."""
+        cut = [(text, cut_sentence(text, split(text.text))) for text in texts]
+        work = start([sentence for _, sentences in cut for sentence in sentences])
+        return work.then(lambda tagged: join_texts(cut, tagged))
 
     def emissions(
         self, sentences: Sequence[Sentence], batch_tokens: int = BATCH_TOKENS
