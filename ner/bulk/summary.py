@@ -14,7 +14,7 @@ class Shard:
 
     Args:
         source: The file that was tagged.
-        groups: The first row group of it and the one after the last; None for all of a file.
+        part: The part of it, see `ner.bulk.units.Unit`; None for all of a file.
         rows: The number of rows.
         tokens: The number of tokens.
         errors: The number of rows with an error.
@@ -22,7 +22,7 @@ class Shard:
     """
 
     source: str
-    groups: tuple[int, int] | None
+    part: tuple[int, int] | None
     rows: int = 0
     tokens: int = 0
     errors: int = 0
@@ -35,8 +35,8 @@ class Shard:
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> "Shard":
         """Read what `to_dict` returned."""
-        groups, killers = facts["groups"], tuple(facts["killers"])
-        return replace(cls(**facts), groups=groups and tuple(groups), killers=killers)
+        part, killers = facts["part"], tuple(facts["killers"])
+        return replace(cls(**facts), part=part and tuple(part), killers=killers)
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ def _tag_unit(unit: Unit, job: Job, caution: Caution) -> Iterator[Rows]:
                 rows += len(block.texts)
                 tokens += results.num_tokens
                 errors += sum(error is not None for error in results.errors)
-        shard = Shard(unit.source.name, unit.groups, rows, tokens, errors, tuple(places))
+        shard = Shard(unit.source.name, unit.part, rows, tokens, errors, tuple(places))
         folder.write_facts(unit, shard)
 
 
