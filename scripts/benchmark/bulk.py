@@ -11,7 +11,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from itertools import cycle, islice
+from itertools import cycle
 from pathlib import Path
 
 from process_meter import PROC, Measured, measure
@@ -95,15 +95,16 @@ class Run:
         """Write texts with so many tokens, in files of about the same size."""
         sample = [s.text for s in ner.read_sentences("sample:train") if "\n" not in s.text]
         cut = ner.load(self.model).tokenizer
-        lengths = [len(cut(text)[0]) for text in sample]
-        count = -(-tokens * len(sample) // sum(lengths))
-        self.tokens = sum(islice(cycle(lengths), count))
-        texts = islice(cycle(sample), count)
+        texts: list[str] = []
+        for text, length in cycle([(text, len(cut(text)[0])) for text in sample]):
+            if self.tokens >= tokens:
+                break
+            texts.append(text)
+            self.tokens += length
         files = self.workers * FILES_PER_WORKER
         for i in range(files):
             path = self.folder / f"texts-{i}.txt"
-            lines = islice(texts, -(-count // files))
-            path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            path.write_text("".join(f"{line}\n" for line in texts[i::files]), encoding="utf-8")
             yield path
 
     def _tag(self, engine: str, files: Sequence[Path]) -> tuple[int, Measured]:
