@@ -17,7 +17,10 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 require("ray.data", "ner.ray", extra="ray")
 
 import pyarrow as pa  # noqa: E402 - what is missing is told first
-from ray.data import ActorPoolStrategy, Dataset  # noqa: E402
+from ray.data import (  # noqa: E402  # pyright: ignore[reportMissingImports]
+    ActorPoolStrategy,
+    Dataset,
+)
 
 from ner.arrow import TagTable  # noqa: E402
 

@@ -21,12 +21,15 @@ from ner.cli.looking import (
     read_start,
 )
 from ner.cli.record_fields import SKIPPED, RecordFields, Skipped
+from ner.download import is_hub_name
 from ner.errors import ConfigError, DataError, suggestion
+from ner.files import MANIFEST
 from ner.messages import tell
 
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
     from ner.data.sentence import Sentence
+    from ner.data.tokenizer import Tokenize
     from ner.inference.predictor import Predictor
 
     Item = str | Sentence | Skipped
@@ -39,7 +42,8 @@ Sources = Annotated[
         metavar="SOURCE",
         help="Texts, files, or - for standard input, which is the default. A source that is the "
         "name of a file is read. One that looks like a path, such as notes.txt or ./notes, must be "
-        "a file. All others are texts.",
+        "a file. All others are texts. If the first one is the folder of a model, it is the "
+        "model.",
     ),
 ]
 
@@ -121,13 +125,9 @@ class Input:
         Args:
             model: Knows how files with columns are read, if nobody says so, and cuts texts.
         """
-        self.fields.is_text = self.format in (TEXT, LINES)
-        if not self.is_file:
-            return self.source.split("\n") if self.format == LINES else [self.source]
-        if self.format == LINES:
-            return self._texts(model)
-        if self.format == TEXT:
-            return [self._whole_text()]
+        self.fields.is_text = self.is_text
+        if self.is_text:
+            return self.texts(model.tokenizer)
         from ner.data.formats.conll import read_conll
         from ner.data.formats.read import stream_sentences
 
@@ -147,6 +147,21 @@ class Input:
                 self.lines, self.name, options, is_list=is_list, is_stdin=self.is_stdin
             )
         return stream_sentences(self.source, options)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the source is raw text, and no corpus."""
+        return self.format in (TEXT, LINES)
+
+    def texts(self, tokenizer: "Tokenize") -> "Iterable[Item]":
+        """Return the texts of a source that `is_text`; see `items`.
+
+        Args:
+            tokenizer: Cuts those that have to be sentences, so that their lines are known.
+        """
+        if not self.is_file:
+            return self.source.split("\n") if self.format == LINES else [self.source]
+        return self._texts(tokenizer) if self.format == LINES else [self._whole_text()]
 
     def options(self, model: "Predictor") -> "ReadOptions":
         """Return how an annotated file is read: as the user says, or else as in training."""
@@ -195,7 +210,7 @@ class Input:
             self._said.add(line)
             tell(line)
 
-    def _texts(self, model: "Predictor") -> "Iterator[Item]":
+    def _texts(self, tokenizer: "Tokenize") -> "Iterator[Item]":
         """Yield the lines; where some may be skipped, with their numbers."""
         from ner.data.formats.records import text_sentence
         from ner.data.lines import decode_lines
@@ -209,7 +224,7 @@ class Input:
                 yield text
             elif problem is None:
                 place = Source(self.name, number)
-                yield text_sentence(text, None, place, model.tokenizer, rules)
+                yield text_sentence(text, None, place, tokenizer, rules)
             else:
                 problems.append(problem)
                 if self.is_stdin:
@@ -235,6 +250,29 @@ class Input:
             else:
                 self.reading.problems.append(problem)
         return "".join(parts).removesuffix("\n").removesuffix("\r")
+
+
+def split_model(
+    sources: list[str] | None, model: str | None, command: str
+) -> tuple[str | None, list[str] | None]:
+    """Return the model and the sources; the first source is the model if it is one.
+
+    So the model may come first, as in the commands that always need one.
+
+    Args:
+        sources: What the user named.
+        model: What `--model` says; None without it.
+        command: The name of the command, for messages.
+
+    Raises:
+        ConfigError: There are two models.
+    """
+    first = sources[0] if sources else ""
+    if not sources or not (is_hub_name(first) or _exists(str(Path(first, MANIFEST)))):
+        return model, sources
+    if model is not None:
+        raise ConfigError(f"ner {command}: one model is expected. Got {first} and --model {model}.")
+    return first, sources[1:]
 
 
 def open_inputs(sources: Sequence[str] | None, reading: "ReadOptions", command: str) -> list[Input]:

@@ -60,7 +60,7 @@ def redact(
             "lines, CSV or TSV.",
         ),
     ] = STDIN,
-    model: Model = DEFAULT,
+    model: Model = None,
     labels: Annotated[
         str | None,
         typer.Option(help="Labels of the entities to replace, such as PER,ORG. By default, all."),
@@ -120,7 +120,7 @@ def redact(
     if out is not None:
         refuse_own_input(source, str(out))
     if restore is not None:
-        _refuse_with_restore(model=None if model == DEFAULT else model, map=map_, labels=labels)
+        _refuse_with_restore(model=model, map=map_, labels=labels)
         from ner.data.tools.redact import Restorer, read_map
 
         restorer = Restorer(read_map(restore), str(restore))
@@ -131,7 +131,7 @@ def redact(
                     sys.stdout.flush()
         return
     redactor = _redactor(scope, map_)
-    tagger = _finder(model, load)
+    tagger = _finder(model or DEFAULT, load)
     chosen = _chosen_labels(labels, tagger)
     lowest = read_min_score(min_score, tagger)
     split = splitting()

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ner.choices import Spelling
-from ner.cli.inputs import Input, Sources, open_inputs
+from ner.cli.inputs import Input, Sources, open_inputs, split_model
 from ner.cli.looking import CONLL
 from ner.cli.options import (
     MODEL_HELP,
     LowestScore,
     NoFormulas,
+    RulesOption,
+    read_rules,
     reading_texts,
     running,
     splitting,
@@ -46,10 +48,10 @@ if TYPE_CHECKING:
     Load = Callable[[str], Predictor]
 
 Model = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="MODEL",
-        help=MODEL_HELP,
+        help=f"{MODEL_HELP} By default, it is {DEFAULT}.",
     ),
 ]
 
@@ -77,7 +79,7 @@ ErrorRows = Annotated[
 def tag(
     *,
     sources: Sources = None,
-    model: Model = DEFAULT,
+    model: Model = None,
     output: Annotated[
         Output | None,
         typer.Option(
@@ -91,6 +93,7 @@ def tag(
         typer.Option("--out", metavar="FOLDER", help="New folder for the files of --output brat."),
     ] = None,
     min_score: LowestScore = "0",
+    rules: RulesOption = None,
     scheme: Annotated[Spelling, typer.Option(help="Tag scheme for CoNLL output.")] = "BIO",
     no_formulas: NoFormulas = False,
     tokens: Annotated[
@@ -107,8 +110,10 @@ def tag(
 ) -> None:
     """Find entities in texts, or label their tokens."""
     reading = _with_error_rows(reading, error_rows)
+    bound = read_rules(rules)
+    model, sources = split_model(sources, model, "tag")
     inputs = open_inputs(sources, reading, "tag")
-    tagger = _load_for("tag", model, inputs, load)
+    tagger = _load_for("tag", model or DEFAULT, inputs, load)
     if output is None:
         is_conll = all(given.format == CONLL for given in inputs)
         output = "pretty" if sys.stdout.isatty() else "conll" if is_conll else "jsonl"
@@ -116,6 +121,8 @@ def tag(
     if tokens and output != "jsonl":
         raise ConfigError(f"--tokens: needs --output jsonl. Got {output}.")
     lowest = read_min_score(min_score, tagger)
+    if bound is not None:
+        tagger.check_rules(bound)
     _check_output(output, out, tagger)
     split = splitting()
     column = tagger.task.column
@@ -124,6 +131,7 @@ def tag(
             *(inputs, tagger, watch, output, batch_tokens),
             has_tokens=tokens,
             min_score=lowest,
+            rules=bound,
             split=split,
         )
         if output == "conll":
@@ -155,6 +163,7 @@ def classify(
     load: "Load",
 ) -> None:
     """Label whole texts, with probabilities and the attention that each token got."""
+    model, sources = split_model(sources, model, "classify")
     if model is None:
         raise ConfigError(
             "ner classify: --model is required: a model folder, such as runs/topics/model. "

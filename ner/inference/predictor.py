@@ -1,6 +1,6 @@
 """A model in use: sentences in, the same sentences with predictions out."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from operator import itemgetter
@@ -8,24 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, cast, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ner.choices import Precision, RuntimeName
+from ner.choices import Precision, RuntimeName, SuggestBy
 from ner.crf.span_lattice import Range
 from ner.data.lines import listed
 from ner.data.min_score import MinScore, check_min_score
 from ner.data.sentence import Entity, PredictedSentence, Sentence
-from ner.data.sentence_splitter import FindStarts, cut_sentence, join_texts
+from ner.data.sentence_splitter import FindStarts
 from ner.data.tokenizer import Tokenizer
 from ner.errors import TaskError
 from ner.features.arrays import Floats
 from ner.features.document_context import windows_with_context
 from ner.features.document_evidence import DocumentNetwork
 from ner.features.featurizer import Featurizer
+from ner.inference import started
 from ner.inference.batching import BATCH_TOKENS, BatchRunner, decode_scores, emissions_of_each
 from ner.inference.classification import Classification
 from ner.inference.opening import Origin, open_model
 from ner.inference.second_pass import SecondPass, find_documents, windows_of_documents
-from ner.inference.started import Started, results_in_turn
 from ner.messages import Notify
 from ner.model_folder import ModelFolder
 from ner.tasks import SpanTask, Task, TokenTask
@@ -35,15 +36,13 @@ if TYPE_CHECKING:
     from ner.evaluation.calibration import Calibration
     from ner.evaluation.span_calibration import SpanCalibration
     from ner.nn.building import Build
+    from ner.rules.rules import Rules
 
 # Sentences that `pipe` reads ahead, so that it can group those of like length.
 WINDOW = 1024
 
 # Models that a process keeps, of those that came to it from another one.
 REOPENED = 4
-
-# Starts to tag the sentences of a window.
-Start = Callable[[list[Sentence]], Started[Sequence[PredictedSentence]]]
 
 # A labelled part of a text in characters: (start, end, label), or an entity.
 TextSpan = tuple[int, int, str] | Entity
@@ -163,7 +162,12 @@ class Predictor:
 
     @overload
     def __call__(
-        self, texts: str | Sentence, *, split: FindStarts | None = None, min_score: MinScore = 0.0
+        self,
+        texts: str | Sentence,
+        *,
+        rules: "Rules | None" = None,
+        split: FindStarts | None = None,
+        min_score: MinScore = 0.0,
     ) -> PredictedSentence: ...
 
     @overload
@@ -171,6 +175,7 @@ class Predictor:
         self,
         texts: Iterable[str | Sentence],
         *,
+        rules: "Rules | None" = None,
         split: FindStarts | None = None,
         min_score: MinScore = 0.0,
     ) -> list[PredictedSentence]: ...
@@ -179,6 +184,7 @@ class Predictor:
         self,
         texts: str | Sentence | Iterable[str | Sentence],
         *,
+        rules: "Rules | None" = None,
         split: FindStarts | None = None,
         min_score: MinScore = 0.0,
     ) -> PredictedSentence | list[PredictedSentence]:
@@ -188,6 +194,7 @@ class Predictor:
 
         Args:
             texts: A text, or several, in batches. Sentences are taken as well.
+            rules: Words and patterns that bind the model, as for `pipe`.
             split: Finds the sentences of a text, as for `pipe`.
             min_score: The lowest score of the entities that are kept, as for `pipe`.
 
@@ -195,13 +202,13 @@ class Predictor:
             The text with its `prediction`, or a list of such texts in the same order.
 
         Raises:
-            ConfigError: `min_score` is no score of the model's labels.
-            TaskError: There is a `split`, but the model labels whole texts; or a `min_score`, but
-                it finds no entities.
+            ConfigError: `min_score` is no score of the model's labels, or `rules` have others.
+            TaskError: There is a `split`, but the model labels whole texts; or a `min_score` or
+                `rules`, but it finds no entities.
         """
         if isinstance(texts, str | Sentence):
-            return next(self.pipe([texts], split=split, min_score=min_score))
-        return list(self.pipe(texts, split=split, min_score=min_score))
+            return next(self.pipe([texts], rules=rules, split=split, min_score=min_score))
+        return list(self.pipe(texts, rules=rules, split=split, min_score=min_score))
 
     def tag(
         self,
@@ -209,6 +216,7 @@ class Predictor:
         *,
         required: Sequence[TextSpan] = (),
         forbidden: Sequence[TextSpan] = (),
+        rules: "Rules | None" = None,
         split: FindStarts | None = None,
         min_score: MinScore = 0.0,
     ) -> PredictedSentence:
@@ -225,6 +233,7 @@ class Predictor:
         *,
         required: Sequence[TokenSpan] = (),
         forbidden: Sequence[TokenSpan] = (),
+        rules: "Rules | None" = None,
         min_score: MinScore = 0.0,
     ) -> PredictedSentence:
         """Tag tokens, see `Tagger.tag_tokens` and `TokenTagger.tag_tokens`.
@@ -241,6 +250,7 @@ class Predictor:
         *,
         required: Sequence[TextSpan] = (),
         forbidden: Sequence[TextSpan] = (),
+        rules: "Rules | None" = None,
     ) -> list[PredictedSentence]:
         """Find the most probable taggings of a text, see `Tagger.nbest`.
 
@@ -258,6 +268,16 @@ class Predictor:
             TaskError: The model is no `Tagger`.
         """
         raise self.task_error("posteriors")
+
+    def uncertainty(
+        self, sentences: Sequence[Sentence], by: SuggestBy
+    ) -> tuple[list[PredictedSentence], list[NDArray[np.float64]]]:
+        """Predict for sentences, and say how unsure of it the model is, see `Tagger.uncertainty`.
+
+        Raises:
+            TaskError: The model is no `Tagger`.
+        """
+        raise self.task_error("uncertainty")
 
     def reliability(
         self, gold: Sequence[Sentence], predicted: Sequence[PredictedSentence]
@@ -295,17 +315,18 @@ class Predictor:
         *,
         batch_tokens: int = BATCH_TOKENS,
         window: int = WINDOW,
+        rules: "Rules | None" = None,
         split: FindStarts | None = None,
         min_score: MinScore = 0.0,
     ) -> Iterator[PredictedSentence]:
         """Tag or label a stream of raw texts or sentences: lazily, in order, in constant memory.
 
-        While threads run the network on a window, the next window is read.
-
         Args:
             items: Texts (str) or sentences.
             batch_tokens: Tokens in a batch, padding included.
             window: Items that are grouped by length. Up to two windows are read ahead.
+            rules: Words and patterns that are required or forbidden as entities, such as
+                `ner.Rules.load("names.toml")`. Scores are exact among the results that obey them.
             split: Finds the sentences of a text, such as a `ner.SentenceSplitter`: each is tagged
                 by itself. By default an item is taken as one.
             min_score: The lowest score of the entities that are kept, from 0 to 1; or one for each
@@ -313,9 +334,9 @@ class Predictor:
                 with None left out.
 
         Raises:
-            ConfigError: `min_score` is no score of the model's labels.
-            TaskError: There is a `split`, but the model labels whole texts; or a `min_score`, but
-                it finds no entities.
+            ConfigError: `min_score` is no score of the model's labels, or `rules` have others.
+            TaskError: There is a `split`, but the model labels whole texts; or a `min_score` or
+                `rules`, but it finds no entities.
         """
         if isinstance(items, str):
             raise TypeError(f"items: must be many texts. Got one: call {self.task.verb}().")
@@ -326,9 +347,13 @@ class Predictor:
             raise self.task_error("split")
         self.check_min_score(min_score)
         start = partial(self._start, batch_tokens=batch_tokens)
-        if split is not None:
-            start = partial(self._start_split, split=split, start=start)
-        found = results_in_turn(self._works(iter(items), start, window))
+        if rules is not None:
+            self.check_rules(rules)
+            options = {"rules": rules, "split": split, "batch_tokens": batch_tokens}
+            start = started.start_later(partial(self.tag_by_rules, **options))
+        elif split is not None:
+            start = partial(started.start_in_sentences, find_starts=split, start=start)
+        found = started.results_in_turn(self._works(iter(items), start, window))
         return (sentence.at_least(min_score) for sentence in found) if min_score else found
 
     def check_min_score(self, min_score: MinScore) -> None:
@@ -344,9 +369,32 @@ class Predictor:
             raise self.task_error("min_score")
         check_min_score(min_score, self.labels)
 
+    def check_rules(self, rules: "Rules") -> None:
+        """Refuse rules that the model cannot obey, see `Tagger.check_rules`.
+
+        Raises:
+            TaskError: The model is no `Tagger`.
+        """
+        raise self.task_error("rules")
+
+    def tag_by_rules(
+        self,
+        sentences: Sequence[Sentence],
+        rules: "Rules",
+        *,
+        split: FindStarts | None = None,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> list[PredictedSentence]:
+        """Tag sentences under rules, see `Tagger.tag_by_rules`.
+
+        Raises:
+            TaskError: The model is no `Tagger`.
+        """
+        raise self.task_error("rules")
+
     def _works(
-        self, items: Iterator[str | Sentence], start: Start, window: int
-    ) -> Iterator[Started[Sequence[PredictedSentence]]]:
+        self, items: Iterator[str | Sentence], start: started.Start, window: int
+    ) -> Iterator[started.Started[list[PredictedSentence]]]:
         """Read the items, and start with each window of them."""
         read = (i if isinstance(i, Sentence) else self.read(i) for i in items)
         if self.documents is not None:
@@ -365,7 +413,7 @@ class Predictor:
 
     def _start(
         self, sentences: Iterable[Sentence], batch_tokens: int
-    ) -> Started[list[PredictedSentence]]:
+    ) -> started.Started[list[PredictedSentence]]:
         """Start the work of `tag_sentences`."""
         sentences = list(sentences)
         for item in sentences:
@@ -378,7 +426,7 @@ class Predictor:
         if self.documents is None or not find_documents(sentences):
             found = self.runner.start(sentences, decode, empty, batch_tokens)
         else:
-            found = Started(
+            found = started.Started(
                 lambda: decode_scores(
                     self.emissions(sentences, batch_tokens), decode, empty, batch_tokens
                 )
@@ -386,15 +434,6 @@ class Predictor:
         return found.then(
             lambda found: [s.predicted(p) for s, p in zip(sentences, found, strict=True)]
         )
-
-    @staticmethod
-    def _start_split(
-        texts: Iterable[Sentence], split: FindStarts, start: Start
-    ) -> Started[list[PredictedSentence]]:
-        """Start to tag each sentence of a text alone."""
-        cut = [(text, cut_sentence(text, split(text.text))) for text in texts]
-        work = start([sentence for _, sentences in cut for sentence in sentences])
-        return work.then(lambda tagged: join_texts(cut, tagged))
 
     def emissions(
         self, sentences: Sequence[Sentence], batch_tokens: int = BATCH_TOKENS

@@ -4,7 +4,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
+
+from ner.data.sentence import PredictedSentence, Sentence
+from ner.data.sentence_splitter import FindStarts, cut_sentence, join_texts
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,6 +35,24 @@ class Started(Generic[Result]):
         """Leave out what no thread has begun."""
         for future in self.futures:
             future.cancel()
+
+
+# Starts to tag the sentences of a window.
+Start = Callable[[list[Sentence]], Started[list[PredictedSentence]]]
+
+
+def start_later(tag: Callable[[list[Sentence]], list[PredictedSentence]]) -> Start:
+    """Return a `Start` that does nothing before somebody waits for the results."""
+    return lambda sentences: Started(partial(tag, sentences))
+
+
+def start_in_sentences(
+    texts: Iterable[Sentence], find_starts: FindStarts, start: Start
+) -> Started[list[PredictedSentence]]:
+    """Start to tag each sentence of a text alone."""
+    cut = [(text, cut_sentence(text, find_starts(text.text))) for text in texts]
+    work = start([sentence for _, sentences in cut for sentence in sentences])
+    return work.then(partial(join_texts, cut))
 
 
 class Threads:
@@ -67,12 +89,12 @@ def _results(futures: Sequence["Future[Result]"]) -> list[Result]:
             future.cancel()
 
 
-def results_in_turn(works: Iterator[Started[Sequence[Result]]]) -> Iterator[Result]:
+def results_in_turn(works: Iterator[Started[list[Result]]]) -> Iterator[Result]:
     """Yield the results of works in order; while threads do one, the next is read and started.
 
     If that fails, the results of the one before come first.
     """
-    begun: list[Started[Sequence[Result]]] = []
+    begun: list[Started[list[Result]]] = []
     try:
         while True:
             try:

@@ -229,6 +229,13 @@ def test_a_folder_is_no_text(tag):
     fails(tag("."), 1, ".: a directory, but a file is expected.")
 
 
+def test_the_model_may_come_first(run, tag, tiny_model):
+    """As in commands that always need one; a second model is one too many."""
+    assert run("tag", str(tiny_model), "Anna paints.") == tag("Anna paints.")
+    words = f"one model is expected. Got {tiny_model} and --model en."
+    fails(run("tag", str(tiny_model), "Anna", "--model", "en"), 2, words)
+
+
 @pytest.mark.parametrize("name", ["empty.conll", "empty.jsonl", "empty.txt"])
 def test_an_empty_file_gives_an_empty_answer(tag, name):
     write(name, "")
