@@ -415,6 +415,7 @@ def test_the_base_installation_can_read_a_model(tiny_model):
         pytest.param("presidio", "presidio_analyzer", "presidio", id="Presidio"),
         pytest.param("sklearn", "sklearn", "train", id="scikit-learn"),
         pytest.param("arrow", "pyarrow", "bulk", id="Arrow"),
+        pytest.param("ray", "ray", "ray", id="Ray"),
     ],
 )
 def test_a_plug_whose_library_is_missing_says_what_to_install(module, package, extra):

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from ner.arrow import python_texts, text_column
@@ -13,7 +13,7 @@ from ner.bulk.places import EXTRA, PURPOSE, Place
 from ner.bulk.sources import SourceFile
 from ner.bulk.units import Unit, open_parquet
 from ner.data.formats.json_text import line_value
-from ner.data.lines import decode_lines, decoded_lines
+from ner.data.lines import decode_lines, decoded_lines, lines_of_part
 from ner.errors import DataError, reason
 from ner.extras import require
 
@@ -73,11 +73,14 @@ def record_types(unit: Unit, text: str, keep: Sequence[str] | None) -> dict[str,
     if unit.source.kind == "text":
         string = require("pyarrow", PURPOSE, EXTRA).string()
         return {text: string} if keep is None or text in keep else {}
-    return column_types(block.records for block in read_blocks(unit, text, keep))
+    blocks = read_blocks(unit, text, keep)
+    if unit.part is not None:  # what the file begins with, all parts of it have
+        blocks = chain(islice(read_blocks(Unit.of(unit.source), text, keep), 1), blocks)
+    return column_types(block.records for block in blocks)
 
 
 def _parquet_blocks(unit: Unit, text: str, keep: Sequence[str] | None) -> Iterator[Block]:
-    first, stop = unit.groups or (0, 0)
+    first, stop = unit.part or (0, 0)
     number = unit.first
     pa = require("pyarrow", PURPOSE, EXTRA)
     with open_parquet(unit.source) as opened:
@@ -103,7 +106,7 @@ def _next(batches: Iterator[Any], source: SourceFile) -> Any:
 def _json_blocks(unit: Unit, text: str, keep: Sequence[str] | None) -> Iterator[Block]:
     rows = (
         (f"{unit.source.name}:{number}", line, problem)
-        for number, line, problem in _lines(unit.source)
+        for number, line, problem in _lines(unit)
         if line.strip()
     )
     for chunk in _chunks(rows):
@@ -141,7 +144,7 @@ def _text_of(record: Any, text: str, place: str) -> str | None:
 
 
 def _text_blocks(unit: Unit, text: str, keep: Sequence[str] | None) -> Iterator[Block]:
-    lines = _lines(unit.source)
+    lines = _lines(unit)
     for chunk in _chunks(lines):
         texts = [line if problem is None else None for _, line, problem in chunk]
         kept = keep is None or text in keep
@@ -161,29 +164,43 @@ def _chunks(rows: Iterator[Item]) -> Iterator[list[Item]]:
         yield chunk
 
 
-def _lines(source: SourceFile) -> Iterator[tuple[int, str, DataError | None]]:
-    """Yield the lines of a file, which may be packed, see `decode_lines`.
+def _lines(unit: Unit) -> Iterator[tuple[int, str, DataError | None]]:
+    """Yield the lines of a unit, whose file may be packed, see `decode_lines`.
 
     Raises:
         DataError: The file cannot be read to its end.
     """
-    place = Place.find(source.name)
+    name = unit.source.name
+    first = unit.first + 1
     try:
         with ExitStack() as stack:
-            stream = stack.enter_context(closing(_Readable(place)))
+            stream = stack.enter_context(closing(_Readable(Place.find(name), unit.part)))
             file = stack.enter_context(io.BufferedReader(stream, 1 << 16))
-            yield from decode_lines(decoded_lines(file, source.name, "utf-8"), source.name)
+            if unit.part is None:
+                yield from decode_lines(decoded_lines(file, name, "utf-8"), name)
+            else:
+                lines = lines_of_part(file, name, first)
+                yield from decode_lines(lines, name, first=first, offset=unit.part[0])
     except (OSError, EOFError) as error:
-        raise DataError(
-            f"{source.name}: must be readable to its end. Got: {reason(error)}."
-        ) from None
+        raise DataError(f"{name}: must be readable to its end. Got: {reason(error)}.") from None
 
 
 class _Readable(io.RawIOBase):
-    """A stream of pyarrow, unpacked as the ending of its name tells, as one of Python."""
+    """A stream of pyarrow as one of Python.
 
-    def __init__(self, place: Place) -> None:
-        self._stream = place.system.open_input_stream(place.path, compression="detect")
+    Args:
+        place: The file; the ending of its name tells how it is packed.
+        part: Numbers of its bytes, see `Unit`; None for all of it.
+    """
+
+    def __init__(self, place: Place, part: tuple[int, int] | None) -> None:
+        self._remaining = None
+        if part is None:
+            self._stream = place.system.open_input_stream(place.path, compression="detect")
+        else:
+            self._stream = place.system.open_input_file(place.path)
+            self._stream.seek(part[0])
+            self._remaining = part[1] - part[0]
 
     def readable(self) -> bool:
         """Return True: the content can be read."""
@@ -191,7 +208,11 @@ class _Readable(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill `buffer`, and return the number of bytes."""
-        return self._stream.readinto(buffer)
+        if self._remaining is None:
+            return self._stream.readinto(buffer)
+        count = self._stream.readinto(memoryview(buffer)[: self._remaining])
+        self._remaining -= count
+        return count
 
     def close(self) -> None:
         """Close the stream."""

@@ -50,8 +50,9 @@ def tag_files(
 ) -> Summary:
     """Tag or label the texts of many files, and write files with the results.
 
-    Each file, or some row groups of a parquet file, become one file in `out`, in the same order. A
-    call that was interrupted can be repeated: it does what is missing.
+    Each file, or each part of a large one, becomes one file in `out`, in the same order: some row
+    groups of a parquet file, or some MB of a file of lines that is not packed. A call that was
+    interrupted can be repeated: it does what is missing.
 
     Args:
         sources: Files, folders, patterns such as `news/**/*.parquet`, and URLs that pyarrow or

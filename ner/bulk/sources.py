@@ -46,6 +46,11 @@ class SourceFile:
     size: int | None
     modified: int | None
 
+    @property
+    def is_packed(self) -> bool:
+        """Whether its content has to be unpacked."""
+        return _path(self.name).suffix.lower() in PACKED
+
 
 def find_files(sources: str | Path | Iterable[str | Path], out: Place) -> list[SourceFile]:
     """Find the files of all sources, each once; those of a folder in the order of their names.
@@ -102,12 +107,17 @@ def kind_of(name: str) -> Kind | None:
     >>> kind_of("news/2024.jsonl.gz")
     'jsonl'
     """
-    path = PurePosixPath(name.partition("?")[0] if URL.match(name) else name)
+    path = _path(name)
     ending = path.suffix.lower()
     if ending in PACKED:
         kind = KINDS.get(PurePosixPath(path.stem).suffix.lower())
         return None if kind == "parquet" else kind
     return KINDS.get(ending)
+
+
+def _path(name: str) -> PurePosixPath:
+    """Return a name without the options of a URL."""
+    return PurePosixPath(name.partition("?")[0] if URL.match(name) else name)
 
 
 def _known(folder: Place, files: Iterable[Any], out: Place) -> Iterator[SourceFile]:

@@ -1,8 +1,11 @@
 """What a run has done, and what it has not."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+# Items of a kind that people are shown; the file of the summary has all.
+MOST_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -11,7 +14,7 @@ class Shard:
 
     Args:
         source: The file that was tagged.
-        groups: The first row group of it and the one after the last; None for all of a file.
+        part: The part of it, see `ner.bulk.units.Unit`; None for all of a file.
         rows: The number of rows.
         tokens: The number of tokens.
         errors: The number of rows with an error.
@@ -19,7 +22,7 @@ class Shard:
     """
 
     source: str
-    groups: tuple[int, int] | None
+    part: tuple[int, int] | None
     rows: int = 0
     tokens: int = 0
     errors: int = 0
@@ -32,8 +35,8 @@ class Shard:
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> "Shard":
         """Read what `to_dict` returned."""
-        groups, killers = facts["groups"], tuple(facts["killers"])
-        return replace(cls(**facts), groups=groups and tuple(groups), killers=killers)
+        part, killers = facts["part"], tuple(facts["killers"])
+        return replace(cls(**facts), part=part and tuple(part), killers=killers)
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,18 @@ class Summary:
         return asdict(self)
 
     def __str__(self) -> str:
+        """Return lines for people."""
         lines = [
             f"{self.rows:,} rows, {self.tokens:,} tokens, {self.errors:,} rows with an error.",
             f"{self.shards:,} files of results, {self.present:,} of them from before.",
         ]
-        lines += [f"ended its process: {place}" for place in self.killers]
-        lines += [f"failed: {reason}" for reason in self.failed.values()]
+        lines += _first("ended its process", self.killers)
+        lines += _first("failed", list(self.failed.values()))
         return "\n".join(lines)
+
+
+def _first(kind: str, items: Sequence[str]) -> list[str]:
+    """List the first items, and count the others."""
+    lines = [f"{kind}: {item}" for item in items[:MOST_LISTED]]
+    more = len(items) - len(lines)
+    return [*lines, f"{kind}: {more:,} more"] if more else lines

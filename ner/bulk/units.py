@@ -1,19 +1,25 @@
-"""Units of work: a file, or row groups of one, each of which becomes a file of results."""
+"""Units of work: a file, or a part of one, each of which becomes a file of results."""
 
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from ner.bulk.places import EXTRA, PURPOSE, Place
 from ner.bulk.sources import SourceFile
+from ner.data.lines import PEEKED, is_cut_anywhere, line_starts
 from ner.errors import ConfigError, DataError, reason
 from ner.extras import require
 from ner.files import sha256
 
-# Bytes of texts in a unit of several row groups: a minute of work, or so.
-UNIT_BYTES = 32 << 20
+# Bytes of texts in a unit of several row groups, or of a part of a file of lines: half a minute of
+# work, or so.
+UNIT_BYTES = 16 << 20
+
+# Bytes that are read at a time to find where lines begin.
+CHUNK = 1 << 20
 
 # Footers of files that are read at a time.
 READERS = 16
@@ -25,14 +31,14 @@ class Unit:
 
     Args:
         source: The file.
-        groups: The numbers of the first row group and of the one after the last; None for all of a
-            file that has none.
-        first: The number of rows before it in the file.
+        part: The numbers of the first row group and of the one after the last; or those of bytes in
+            a large file of lines; None for all of a file.
+        first: The number of rows or lines before it in the file.
         name: What its results are called, without an ending: digests of the source and of the part.
     """
 
     source: SourceFile
-    groups: tuple[int, int] | None
+    part: tuple[int, int] | None
     first: int
     name: str
 
@@ -40,14 +46,14 @@ class Unit:
     def of(
         cls,
         source: SourceFile,
-        groups: tuple[int, int] | None = None,
+        part: tuple[int, int] | None = None,
         first: int = 0,
         number: int = 0,
     ) -> "Unit":
         """Name a unit; names of one source are in its order."""
-        part = json.dumps([source.size, source.modified, groups])
-        name = f"{source_digest(source.name)}-{number:05}-{sha256([part.encode()])[:8]}"
-        return cls(source, groups, first, name)
+        facts = json.dumps([source.size, source.modified, part])
+        name = f"{source_digest(source.name)}-{number:05}-{sha256([facts.encode()])[:8]}"
+        return cls(source, part, first, name)
 
 
 def source_digest(name: str) -> str:
@@ -73,7 +79,7 @@ def plan_units(
 
     def units(file: SourceFile) -> list[Unit]:
         if file.kind != "parquet":
-            return [Unit.of(file)]
+            return _ranges(file)
         return _groups(file, text, keep, taken)
 
     with ThreadPoolExecutor(READERS) as pool:
@@ -97,6 +103,38 @@ def _groups(
         size += own
         rows += group.num_rows
     return [*units, Unit.of(file, (start, len(groups)), first, len(units))]
+
+
+def _ranges(file: SourceFile) -> list[Unit]:
+    """Cut a large file of lines where lines begin; one that is packed stays whole.
+
+    It is read once, so that each part knows the number of its first line.
+    """
+    if file.is_packed or file.size is None or file.size <= UNIT_BYTES:
+        return [Unit.of(file)]
+    try:
+        cuts, end = _cuts(Place.find(file.name))
+    except OSError:  # the attempt at the unit tells why
+        cuts, end = [], 0
+    if len(cuts) < 2:
+        return [Unit.of(file)]
+    ends = [*(begin for begin, _ in cuts[1:]), end]
+    return [
+        Unit.of(file, (begin, stop), first, number)
+        for number, ((begin, first), stop) in enumerate(zip(cuts, ends, strict=True))
+    ]
+
+
+def _cuts(place: Place) -> tuple[list[tuple[int, int]], int]:
+    """Return the bytes and lines before each part of a file, and the number of all bytes."""
+    with place.system.open_input_file(place.path) as stream:
+        start = stream.read(PEEKED)
+        if not is_cut_anywhere(start):
+            return [], 0
+        chunks = chain([start], iter(lambda: stream.read(CHUNK), b""))
+        cuts = [(0, 0), *line_starts(chunks, UNIT_BYTES)]
+        end = stream.tell()
+    return [cut for cut in cuts if cut[0] < end], end
 
 
 def _text_bytes(group: Any, text: str) -> int:

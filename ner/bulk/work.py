@@ -1,6 +1,6 @@
 """One unit of work: its rows are read, tagged and written as one file."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -111,6 +111,7 @@ def _tag_unit(unit: Unit, job: Job, caution: Caution) -> Iterator[Rows]:
         OSError: The results cannot be written.
     """
     task, folder = job.open().task, job.folder
+    yield from _try_alone(unit, job, caution)
     types = record_types(unit, job.text, job.keep) if job.output == "parquet" else {}
     rows = tokens = errors = 0
     places: list[str] = []
@@ -128,19 +129,46 @@ def _tag_unit(unit: Unit, job: Job, caution: Caution) -> Iterator[Rows]:
                 rows += len(block.texts)
                 tokens += results.num_tokens
                 errors += sum(error is not None for error in results.errors)
-        shard = Shard(unit.source.name, unit.groups, rows, tokens, errors, tuple(places))
+        shard = Shard(unit.source.name, unit.part, rows, tokens, errors, tuple(places))
         folder.write_facts(unit, shard)
+
+
+def _try_alone(unit: Unit, job: Job, caution: Caution) -> Iterator[Rows]:
+    """Tag rows by themselves that need caution, before anything else of the unit; yield each first.
+
+    So the rest of a unit is not tagged once for each end of its process.
+    """
+    first, last = 0, max((stop for _, stop in caution.alone), default=0)
+    for block in read_blocks(unit, job.text, job.keep) if last else ():
+        texts = _readable(block, first, caution)
+        for row in _rows_alone(first, len(texts), caution):
+            yield row, row + 1
+            job.tagger([texts[row - first]])
+        first += len(texts)
+        if first >= last:
+            return
+
+
+def _readable(block: Block, first: int, caution: Caution) -> list[str | None]:
+    """Return the texts of a block, without those that cannot be read or end their process."""
+    return [
+        None if error or first + i in caution.killers else text
+        for i, (text, error) in enumerate(zip(block.texts, block.errors, strict=True))
+    ]
+
+
+def _rows_alone(first: int, count: int, caution: Caution) -> list[int]:
+    """List those of some rows that are tagged by themselves, in order."""
+    stop = first + count
+    return sorted({row for a, b in caution.alone for row in range(max(a, first), min(b, stop))})
 
 
 def _tag_block(
     block: Block, first: int, job: Job, caution: Caution
 ) -> Generator[Rows, None, RowResults]:
     results = RowResults()
-    texts = [
-        None if error or first + i in caution.killers else text
-        for i, (text, error) in enumerate(zip(block.texts, block.errors, strict=True))
-    ]
-    for start, stop in _pieces(first, len(texts), caution.alone):
+    texts = _readable(block, first, caution)
+    for start, stop in _pieces(first, len(texts), caution):
         yield start, stop
         results.extend(job.tagger(texts[start - first : stop - first]))
     for i, place in enumerate(block.places):
@@ -151,13 +179,10 @@ def _tag_block(
     return results
 
 
-def _pieces(first: int, count: int, alone: Sequence[Rows] | frozenset[Rows]) -> Iterator[Rows]:
+def _pieces(first: int, count: int, caution: Caution) -> Iterator[Rows]:
     """Cut rows into those that are tagged together, in order."""
-    single = {
-        row for start, stop in alone for row in range(max(start, first), min(stop, first + count))
-    }
     start = first
-    for row in sorted(single):
+    for row in _rows_alone(first, count, caution):
         if start < row:
             yield start, row
         yield row, row + 1

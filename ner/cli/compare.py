@@ -11,12 +11,12 @@ from ner.cli.options import (
     SEED,
     Json,
     Target,
-    list_skipped,
     reading_gold,
     running,
     with_options,
 )
 from ner.cli.printing import print_json, print_lines
+from ner.cli.skipped import list_skipped
 from ner.errors import ConfigError
 from ner.extras import require_evaluation
 from ner.messages import tell

@@ -20,12 +20,12 @@ from ner.cli.options import (
     error_list,
     list_lost,
     list_notes,
-    list_skipped,
     reading_corpora,
     refuse_own_input,
     with_options,
 )
 from ner.cli.printing import print_json, print_line, print_lines
+from ner.cli.skipped import list_skipped
 from ner.cli.suspects import suspects
 from ner.errors import ConfigError
 from ner.messages import tell

@@ -9,13 +9,13 @@ import typer
 from ner.choices import Scheme
 from ner.cli.options import (
     Json,
-    list_skipped,
     reading_gold,
     refuse_own_input,
     running,
     with_options,
 )
 from ner.cli.printing import print_json, print_lines
+from ner.cli.skipped import list_skipped
 from ner.errors import ConfigError
 from ner.extras import require_evaluation
 from ner.messages import tell

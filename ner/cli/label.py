@@ -12,11 +12,11 @@ from ner.cli.options import (
     error_list,
     list_lost,
     list_notes,
-    list_skipped,
     reading_corpora,
     refuse_own_input,
     with_options,
 )
+from ner.cli.skipped import list_skipped
 from ner.errors import ConfigError, DataError
 from ner.messages import tell
 

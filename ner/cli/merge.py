@@ -12,13 +12,13 @@ from ner.cli.options import (
     OnErrorOption,
     error_list,
     list_lost,
-    list_skipped,
     reading_corpora,
     refuse_own_input,
     split_columns,
     with_options,
 )
 from ner.cli.printing import print_json, print_lines
+from ner.cli.skipped import list_skipped
 from ner.errors import ConfigError
 from ner.messages import tell
 

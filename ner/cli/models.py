@@ -11,13 +11,13 @@ from ner.cli.options import (
     Columns,
     Json,
     ModelArgument,
-    list_skipped,
     reading_gold,
     running,
     split_columns,
     with_options,
 )
 from ner.cli.printing import print_json, print_line
+from ner.cli.skipped import list_skipped
 from ner.errors import ConfigError
 from ner.extras import require
 from ner.messages import ignore, tell

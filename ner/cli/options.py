@@ -2,7 +2,7 @@
 
 import inspect
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
@@ -12,6 +12,7 @@ import typer
 
 from ner.choices import MAX_LINE, OffsetUnit, OnError, Precision, RuntimeName, TokenRules
 from ner.cli.commands import with_parameters
+from ner.cli.skipped import SkippedRows
 from ner.errors import ConfigError, DataError
 from ner.messages import tell
 from ner.recipes import recipe_names
@@ -313,9 +314,8 @@ def reading_texts(
     on_error: OnErrorOption = "raise",
 ) -> "ReadOptions":
     """Read the options of a command that annotates texts."""
-    return read_options(
-        format_, encoding, columns, max_line=max_line, problems=error_list(on_error)
-    )
+    problems = SkippedRows() if on_error == "skip" else None
+    return read_options(format_, encoding, columns, max_line=max_line, problems=problems)
 
 
 def read_options(
@@ -419,14 +419,6 @@ def refuse_own_input(source: str, out: str, name: str = "OUT") -> None:
     with suppress(OSError, ValueError):  # one of them is no file
         if Path(source).is_file() and Path(source).samefile(out):
             raise ConfigError(f"{name}: must be another file than the input. Got {out!r}.")
-
-
-def list_skipped(problems: Sequence[DataError] | None) -> None:
-    """Tell what `--on-error skip` left out."""
-    for problem in problems or ():
-        tell(f"skipped: {problem}")
-    if problems:
-        tell(f"Skipped {len(problems)} in total.")
 
 
 def list_notes(notes: "Notes", name: str) -> None:

@@ -12,6 +12,7 @@ from ner.cli.inputs import Input
 from ner.cli.looking import CONLL
 from ner.cli.outputs import TOOLS, Failure, Result, Watch, conll_rows
 from ner.cli.record_fields import SKIPPED, Skipped
+from ner.cli.skipped import SkippedRows
 
 if TYPE_CHECKING:
     from ner.cli.inputs import Item
@@ -30,7 +31,6 @@ class Stream:
         model: Annotates their texts.
         watch: Counts the results.
         output: The form of the output.
-        error_rows: Whether there are results for texts that cannot be read.
         batch_tokens: Tokens of a batch; None leaves that to the model.
         has_tokens: Whether JSON lines have the places of tokens that the model cut.
         documents: Whether a text that names no document is one by itself.
@@ -43,7 +43,6 @@ class Stream:
         model: "Predictor",
         watch: Watch,
         output: str,
-        error_rows: bool,
         batch_tokens: int | None,
         has_tokens: bool = True,
         documents: bool = False,
@@ -54,7 +53,6 @@ class Stream:
         self.inputs = inputs
         self.model = model
         self.watch = watch
-        self.error_rows = error_rows
         self.documents = documents
         self.pipe = partial(model.pipe, batch_tokens=batch_tokens or BATCH_TOKENS, **options)
         for given in inputs:
@@ -91,7 +89,7 @@ class Stream:
         for given in self.inputs:
             source = given.name if given.is_file and len(self.inputs) > 1 else None
             problems = given.reading.problems if given.is_file else None
-            failures = Failures(given.name, source, problems if self.error_rows else None)
+            failures = Failures(given.name, source, problems)
             for burst in bursts(self.model, given, given.items(self.model)):
                 for sentence in self.watch(self.annotate(burst)):
                     row = sentence.source.line if problems is not None and sentence.source else None
@@ -165,24 +163,25 @@ class Failures:
     Args:
         name: What messages call the source.
         source: What its rows call it, if they do.
-        problems: The list to which reading appends errors; None if they do not become rows.
+        problems: What reading leaves out; its errors become rows if they wait there.
     """
 
-    def __init__(self, name: str, source: str | None, problems: "list[DataError] | None") -> None:
+    def __init__(
+        self, name: str, source: str | None, problems: "Sequence[DataError] | None"
+    ) -> None:
         self._place = re.compile(re.escape(name) + r":(\d+):")
         self._source = source
-        self._problems = problems if problems is not None else []
-        self._seen = len(self._problems)
+        self._waiting = problems.waiting if isinstance(problems, SkippedRows) else deque()
 
     def before(self, row: int | None) -> Iterator[Failure]:
         """Yield those before a row; None for all that there are."""
-        while self._seen < len(self._problems):
-            message = str(self._problems[self._seen])
+        while self._waiting:
+            message = str(self._waiting[0])
             place = self._place.match(message)
             number = int(place[1]) if place else None
             if row is not None and number is not None and number > row:
                 return
-            self._seen += 1
+            self._waiting.popleft()
             yield Failure(message, self._source, number)
 
 

@@ -13,7 +13,6 @@ from ner.cli.options import (
     Json,
     ModelArgument,
     list_lost,
-    list_skipped,
     reading_texts,
     refuse_own_input,
     running,
@@ -22,6 +21,7 @@ from ner.cli.options import (
 )
 from ner.cli.printing import print_json, print_lines
 from ner.cli.record_fields import SKIPPED
+from ner.cli.skipped import list_skipped
 from ner.errors import ConfigError
 
 if TYPE_CHECKING:

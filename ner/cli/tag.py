@@ -15,7 +15,6 @@ from ner.cli.options import (
     LowestScore,
     NoFormulas,
     RulesOption,
-    list_skipped,
     read_rules,
     reading_texts,
     running,
@@ -34,6 +33,7 @@ from ner.cli.outputs import (
     write_for_tool,
 )
 from ner.cli.printing import print_output, print_shown
+from ner.cli.skipped import SkippedRows, list_skipped
 from ner.cli.streams import Stream
 from ner.cli.thresholds import read_min_score
 from ner.errors import ConfigError
@@ -138,7 +138,7 @@ def tag(
     column = tagger.task.column
     with progress() as watch:
         stream = Stream(
-            *(inputs, tagger, watch, output, error_rows, batch_tokens),
+            *(inputs, tagger, watch, output, batch_tokens),
             has_tokens=tokens,
             documents=documents,
             min_score=lowest,
@@ -186,7 +186,7 @@ def classify(
     inputs = open_inputs(sources, reading, "classify")
     classifier = _load_for("classify", model, inputs, load)
     with progress() as watch:
-        stream = Stream(inputs, classifier, watch, output, error_rows, batch_tokens)
+        stream = Stream(inputs, classifier, watch, output, batch_tokens)
         options = {**stream.places, "formulas": not no_formulas}
         _print(class_lines(stream.results(), output, **options), output)
     _report(inputs, reading, output)
@@ -223,8 +223,7 @@ def _load_for(command: str, model: str, inputs: Sequence[Input], load: "Load") -
 
 def _with_error_rows(reading: "ReadOptions", error_rows: bool) -> "ReadOptions":
     """Return options that skip what cannot be read, if errors become rows."""
-    skips = error_rows and reading.problems is None
-    return reading.updated(problems=[]) if skips else reading
+    return reading.updated(problems=SkippedRows(become_rows=True)) if error_rows else reading
 
 
 def _check_output(output: str, out: Path | None, tagger: "Predictor") -> None:

@@ -121,7 +121,7 @@ def tag_files(
         print_json(summary.to_dict())
     else:
         print_lines(str(summary))
-    if summary.failed:
+    if summary.failed or summary.errors:
         raise typer.Exit(1)
 
 

@@ -9,7 +9,6 @@ import typer
 from ner.cli.options import (
     Json,
     ModelArgument,
-    list_skipped,
     reading_gold,
     refuse_own_input,
     running,
@@ -18,6 +17,7 @@ from ner.cli.options import (
     with_options,
 )
 from ner.cli.printing import print_json, print_line, print_lines
+from ner.cli.skipped import list_skipped
 from ner.errors import ConfigError, DataError
 from ner.messages import tell
 

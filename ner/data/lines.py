@@ -116,11 +116,12 @@ class LineCheck:
     Args:
         name: What messages call the file.
         most: The number of bytes that a line may have.
+        first: The number of the first line.
     """
 
-    def __init__(self, name: str, most: int) -> None:
+    def __init__(self, name: str, most: int, first: int = 1) -> None:
         self._name, self._most = name, most
-        self._number, self._length = 1, 0
+        self._number, self._length = first, 0
 
     def __call__(self, content: bytes) -> None:
         """Count the next bytes.
@@ -148,6 +149,47 @@ def line_error(name: str, number: int, most: int) -> DataError:
         f"{name}:{number}: a line must have at most {most} bytes. Got more. If the file is as it "
         "should be, allow longer lines: --max-line, or data.max_line in a configuration."
     )
+
+
+def lines_of_part(file: BinaryFile, name: str, first: int) -> Iterator[bytes]:
+    """Yield the lines of a part of a file in UTF-8 that begins at the start of a line.
+
+    Args:
+        file: What holds the part alone.
+        name: What messages call the file.
+        first: The number of the first line, from 1.
+    """
+    return _bounded_lines(file, LineCheck(name, MAX_LINE, first))
+
+
+def line_starts(chunks: Iterable[bytes], step: int) -> Iterator[tuple[int, int]]:
+    r"""Find places to cut a file: starts of lines, at least so many bytes after each other.
+
+    Args:
+        chunks: The content of the file.
+        step: The number of bytes between two places.
+
+    Yields:
+        The number of bytes and of lines before each place.
+
+    >>> list(line_starts([b"a\nb", b"b\nc\n"], 3))
+    [(5, 2)]
+    """
+    before = lines = 0
+    least = step
+    for chunk in chunks:
+        begin = 0
+        while end := chunk.find(b"\n", max(begin, least - before - 1)) + 1:
+            lines += chunk.count(b"\n", begin, end)
+            yield before + end, lines
+            begin, least = end, before + end + step
+        lines += chunk.count(b"\n", begin)
+        before += len(chunk)
+
+
+def is_cut_anywhere(start: bytes) -> bool:
+    """Whether a file that begins like this can be cut at any newline."""
+    return _wide_encoding(start) is None and not ends_in_returns(start)
 
 
 def _bounded_lines(file: BinaryFile, check: LineCheck) -> Iterator[bytes]:
@@ -231,7 +273,7 @@ def is_folder(path: Path) -> bool:
 
 
 def decode_lines(
-    lines: Iterable[bytes], name: str, keep_ends: bool = False
+    lines: Iterable[bytes], name: str, keep_ends: bool = False, first: int = 1, offset: int = 0
 ) -> Iterator[tuple[int, str, DataError | None]]:
     """Yield the number of each line (from 1), its text, and what is wrong with its encoding.
 
@@ -239,9 +281,10 @@ def decode_lines(
         lines: The lines of the file, in UTF-8.
         name: What messages call the file.
         keep_ends: Whether the text ends with the newline.
+        first: The number of the first of these lines in the file.
+        offset: The number of bytes before it.
     """
-    offset = 0
-    for number, raw in enumerate(lines, 1):
+    for number, raw in enumerate(lines, first):
         problem = None
         try:
             line = raw.decode("utf-8")

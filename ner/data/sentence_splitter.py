@@ -187,19 +187,14 @@ def shift_span(span: Span, by: int) -> Span:
     return Span(span.start + by, span.end + by, span.label)
 
 
-def tag_in_sentences(
-    texts: Iterable[Sentence],
-    find_starts: FindStarts,
-    tag: Callable[[list[Sentence]], Iterable[Sentence]],
-) -> Iterator[PredictedSentence]:
-    """Tag each sentence of a text alone, and yield the whole texts.
+def join_texts(
+    cut: Iterable[tuple[Sentence, Sequence[Sentence]]], tagged: Iterable[Sentence]
+) -> list[PredictedSentence]:
+    """Return whole texts with the predictions of their sentences.
 
     Args:
-        texts: The tokenized texts.
-        find_starts: Returns the places where the sentences of a text begin.
-        tag: Returns sentences with their predictions, in order.
+        cut: The tokenized texts, each with its sentences.
+        tagged: The sentences of all texts with their predictions, in order.
     """
-    cut = [(text, cut_sentence(text, find_starts(text.text))) for text in texts]
-    tagged = iter(tag([sentence for _, sentences in cut for sentence in sentences]))
-    for text, sentences in cut:
-        yield join_predictions(text, islice(tagged, len(sentences)))
+    stream = iter(tagged)
+    return [join_predictions(text, islice(stream, len(sentences))) for text, sentences in cut]

@@ -1,7 +1,6 @@
 """From sentences to results for each, batch by batch."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from ner.features.batch_order import cut_batches
 from ner.features.batches import TaggingBatches
 from ner.features.distinct_words import WordRows
 from ner.features.featurizer import Featurizer
+from ner.inference.started import Started, Threads
 from ner.tasks import Task
 from ner.tasks.base import Runtime
 
@@ -50,6 +50,7 @@ class BatchRunner:
         self.is_per_token = is_per_token
         self.edges = runtime.edges
         self.words = WordRows(featurizer, runtime.word_rows)
+        self.threads = Threads(runtime.workers)
 
     def run(
         self,
@@ -58,7 +59,17 @@ class BatchRunner:
         empty: Result,
         batch_tokens: int = BATCH_TOKENS,
     ) -> list[Result]:
-        """Return the result of `decode` for each sentence, in order.
+        """Return the result of `decode` for each sentence, in order; see `start`."""
+        return self.start(sentences, decode, empty, batch_tokens).finish()
+
+    def start(
+        self,
+        sentences: Sequence[Sentence],
+        decode: Decode[Result],
+        empty: Result,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> Started[list[Result]]:
+        """Start to compute the result of `decode` for each sentence, in order.
 
         Sentences of a batch have similar lengths. Batches run side by side where this is faster:
         while one waits for the network, the results of another one are put together.
@@ -70,7 +81,7 @@ class BatchRunner:
             batch_tokens: Tokens of a batch, padding included.
         """
         if self.is_per_token and any(len(sentence) > PIECE_TOKENS for sentence in sentences):
-            return self._run_with_long(sentences, decode, empty, batch_tokens)
+            return Started(lambda: self._run_with_long(sentences, decode, empty, batch_tokens))
         filled = [sentence for sentence in sentences if len(sentence)]
         batches = TaggingBatches(filled, self.featurizer, self.words)
         plan = batches.plan(batch_tokens)
@@ -80,19 +91,21 @@ class BatchRunner:
             return decode(self.runtime.outputs(batch), batch["lengths"])
 
         if len(sentences) == len(filled) == 1:  # as most calls are
-            return list(run(plan[0]))
-        workers = min(self.runtime.workers, len(plan))
-        if workers > 1:
-            with ThreadPoolExecutor(workers) as pool:
-                found = list(pool.map(run, plan))
+            return Started(lambda: list(run(plan[0])))
+        if min(self.runtime.workers, len(plan)) > 1:
+            found = self.threads.start(run, plan)
         else:
-            found = [run(indices) for indices in plan]
-        results: list[Result] = [empty] * len(filled)
-        for indices, decoded in zip(plan, found, strict=True):
-            for i, result in zip(indices.tolist(), decoded, strict=True):
-                results[i] = result
-        ordered = iter(results)
-        return [next(ordered) if len(sentence) else empty for sentence in sentences]
+            found = Started(lambda: [run(indices) for indices in plan])
+
+        def ordered(found: Sequence[Sequence[Result]]) -> list[Result]:
+            results: list[Result] = [empty] * len(filled)
+            for indices, decoded in zip(plan, found, strict=True):
+                for i, result in zip(indices.tolist(), decoded, strict=True):
+                    results[i] = result
+            remaining = iter(results)
+            return [next(remaining) if len(sentence) else empty for sentence in sentences]
+
+        return found.then(ordered)
 
     def _run_with_long(
         self,

@@ -5,7 +5,7 @@ averaged. See `ner.ensemble_folder.ensemble` for what that means.
 """
 
 from collections.abc import Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import cast
 
 import numpy as np
@@ -22,6 +22,7 @@ from ner.inference.batching import (
     decode_scores,
 )
 from ner.inference.second_pass import score_tags
+from ner.inference.started import Started
 from ner.model_folder import ModelFolder
 from ner.tasks import SpanTask, TokenTask
 from ner.tasks.base import Runtime, divided, divided_edges
@@ -82,6 +83,16 @@ class EnsembleRunner:
         sums: list[NDArray[np.floating]] = reduce(_added, found)
         scores: list[Floats] = [(each / len(members)).astype(np.float32) for each in sums]
         return decode_scores(scores, decode, empty, batch_tokens)
+
+    def start(
+        self,
+        sentences: Sequence[Sentence],
+        decode: Decode[Result],
+        empty: Result,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> Started[list[Result]]:
+        """Return the work of `run`, of which nothing is done before somebody waits for it."""
+        return Started(partial(self.run, sentences, decode, empty, batch_tokens))
 
 
 def _added(sums: Sequence[Floats], scores: Sequence[Floats]) -> list[Floats]:

@@ -1,8 +1,9 @@
 """A model in use: sentences in, the same sentences with predictions out."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, cast, overload
 
@@ -14,7 +15,7 @@ from ner.crf.span_lattice import Range
 from ner.data.lines import listed
 from ner.data.min_score import MinScore, check_min_score
 from ner.data.sentence import Entity, PredictedSentence, Sentence
-from ner.data.sentence_splitter import FindStarts, tag_in_sentences
+from ner.data.sentence_splitter import FindStarts
 from ner.data.tokenizer import Tokenizer
 from ner.ensemble_folder import EnsembleFolder
 from ner.errors import TaskError
@@ -22,6 +23,7 @@ from ner.features.arrays import Floats
 from ner.features.document_context import windows_with_context
 from ner.features.document_evidence import DocumentNetwork
 from ner.features.featurizer import Featurizer
+from ner.inference import started
 from ner.inference.batching import BATCH_TOKENS, BatchRunner, decode_scores
 from ner.inference.classification import Classification
 from ner.inference.ensemble import EnsembleRunner, Member
@@ -347,7 +349,7 @@ class Predictor:
         Args:
             items: Texts (str) or sentences.
             batch_tokens: Tokens in a batch, padding included.
-            window: Items that are read ahead and grouped by length.
+            window: Items that are grouped by length. Up to two windows are read ahead.
             rules: Words and patterns that are required or forbidden as entities, such as
                 `ner.Rules.load("names.toml")`. Scores are exact among the results that obey them.
             split: Finds the sentences of a text, such as a `ner.SentenceSplitter`: each is tagged
@@ -369,13 +371,14 @@ class Predictor:
         if split is not None and not self.task.is_per_token:
             raise self.task_error("split")
         self.check_min_score(min_score)
-        tag = partial(self.tag_sentences, batch_tokens=batch_tokens)
+        start = partial(self._start, batch_tokens=batch_tokens)
         if rules is not None:
             self.check_rules(rules)
-            tag = partial(self.tag_by_rules, rules=rules, split=split, batch_tokens=batch_tokens)
+            options = {"rules": rules, "split": split, "batch_tokens": batch_tokens}
+            start = started.start_later(partial(self.tag_by_rules, **options))
         elif split is not None:
-            tag = partial(tag_in_sentences, find_starts=split, tag=tag)
-        found = self._pipe(iter(items), tag, window)
+            start = partial(started.start_in_sentences, find_starts=split, start=start)
+        found = started.results_in_turn(self._works(iter(items), start, window))
         return (sentence.at_least(min_score) for sentence in found) if min_score else found
 
     def check_min_score(self, min_score: MinScore) -> None:
@@ -414,24 +417,27 @@ class Predictor:
         """
         raise self.task_error("rules")
 
-    def _pipe(
-        self,
-        items: Iterator[str | Sentence],
-        tag: Callable[[list[Sentence]], Iterable[PredictedSentence]],
-        window: int,
-    ) -> Iterator[PredictedSentence]:
+    def _works(
+        self, items: Iterator[str | Sentence], start: started.Start, window: int
+    ) -> Iterator[started.Started[list[PredictedSentence]]]:
+        """Read the items, and start with each window of them."""
         read = (i if isinstance(i, Sentence) else self.read(i) for i in items)
         if self.uses_documents:
-            for whole in windows_of_documents(read, window):
-                yield from tag(whole)
+            yield from map(start, windows_of_documents(read, window))
             return
         for ahead, places in windows_with_context(read, window, self.reach):
-            yield from list(tag(ahead))[places.start : places.stop]
+            yield start(ahead).then(itemgetter(slice(places.start, places.stop)))
 
     def tag_sentences(
         self, sentences: Iterable[Sentence], *, batch_tokens: int = BATCH_TOKENS
     ) -> list[PredictedSentence]:
         """Return the sentences with their `prediction`, in the same order."""
+        return self._start(sentences, batch_tokens=batch_tokens).finish()
+
+    def _start(
+        self, sentences: Iterable[Sentence], batch_tokens: int
+    ) -> started.Started[list[PredictedSentence]]:
+        """Start the work of `tag_sentences`."""
         sentences = list(sentences)
         for item in sentences:
             if not isinstance(item, Sentence):
@@ -441,11 +447,16 @@ class Predictor:
                 )
         decode, empty = self.decode, self.task.empty
         if self.documents is None or not find_documents(sentences):
-            found = self.runner.run(sentences, decode, empty, batch_tokens)
+            found = self.runner.start(sentences, decode, empty, batch_tokens)
         else:
-            scores = self.emissions(sentences, batch_tokens)
-            found = decode_scores(scores, decode, empty, batch_tokens)
-        return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]
+            found = started.Started(
+                lambda: decode_scores(
+                    self.emissions(sentences, batch_tokens), decode, empty, batch_tokens
+                )
+            )
+        return found.then(
+            lambda found: [s.predicted(p) for s, p in zip(sentences, found, strict=True)]
+        )
 
     def emissions(
         self, sentences: Sequence[Sentence], batch_tokens: int = BATCH_TOKENS

@@ -10,6 +10,7 @@ import pytest
 
 import ner
 from ner.data.spans import Notes
+from ner.inference.batching import BatchRunner
 from tests.cli.helpers import CONLL, fails, records, write
 
 
@@ -237,13 +238,13 @@ def test_each_line_of_a_pipe_is_answered_before_the_next_is_written(tiny_model, 
 
 def test_many_lines_of_a_pipe_share_batches(run, tiny_model, monkeypatch):
     sizes = []
-    tag_sentences = ner.Tagger.tag_sentences
+    start = BatchRunner.start
 
-    def noted(self, sentences, **options):
+    def noted(self, sentences, *options):
         sizes.append(len(sentences))
-        return tag_sentences(self, sentences, **options)
+        return start(self, sentences, *options)
 
-    monkeypatch.setattr(ner.Tagger, "tag_sentences", noted)
+    monkeypatch.setattr(BatchRunner, "start", noted)
     from ner.cli import main
 
     read, write_ = os.pipe()

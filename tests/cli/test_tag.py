@@ -202,6 +202,20 @@ def test_bad_input_is_one_line_and_code_1_or_skipped(tag, name, content, words):
     assert err.endswith("Skipped 1 in total.\n")
 
 
+@pytest.mark.parametrize("rows", [[], ["--error-rows"]], ids=["left out", "rows"])
+def test_few_of_many_skipped_rows_are_listed(tag, rows):
+    write("a.jsonl", '{"text": "Awa left."}\n{"txt": 1}\n' * 250)
+    code, out, err = tag("a.jsonl", "--on-error", "skip", "--output", "jsonl", *rows)
+    found = list(map(json.loads, out.splitlines()))
+    assert code == 0
+    assert [row["row"] for row in found if "error" in row] == ([*range(2, 501, 2)] if rows else [])
+    assert sum("text" in row for row in found) == 250
+    *listed, more, total = err.splitlines()
+    assert len(listed) == 100
+    assert listed[-1].startswith("skipped: a.jsonl:200: ")
+    assert (more, total) == ("skipped: 150 more", "Skipped 250 in total.")
+
+
 @pytest.mark.parametrize("name", ["a.txt", "a.csv"])
 def test_files_are_read_in_their_encoding(tag, name):
     write(name, "text,label\nKöln,x\n".encode("latin-1"))

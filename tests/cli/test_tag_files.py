@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ner.bulk.summary import Summary
 from tests.bulk.corpora import expected, results, rows, write_jsonl, write_lines
 
 
@@ -42,6 +43,21 @@ def test_the_code_is_one_if_a_file_failed(run, tmp_path, tiny_model):
     )
     assert code == 1
     assert f"\nfailed: {tmp_path / 'a.txt.gz'}: must be readable to its end." in out
+
+
+def test_the_code_is_one_if_a_row_failed(run, tmp_path, tiny_model):
+    write_lines(tmp_path / "a.jsonl", ['{"text": "Ada left."}', '{"text": 5}'])
+    given = ("a.jsonl", "--out", "out", "--model", tiny_model, "--workers", "0")
+    code, out, _ = run("tag-files", *given)
+    assert (code, out.splitlines()[0]) == (1, "2 rows, 3 tokens, 1 rows with an error.")
+    assert run("tag-files", *given)[0] == 1
+
+
+def test_few_of_many_rows_are_listed_in_the_end():
+    killers = tuple(f"a.jsonl:{i}" for i in range(25))
+    lines = str(Summary(1, 0, 30, 90, 25, killers)).splitlines()
+    assert lines[2] == "ended its process: a.jsonl:0"
+    assert lines[-2:] == ["ended its process: a.jsonl:19", "ended its process: 5 more"]
 
 
 @pytest.mark.parametrize(

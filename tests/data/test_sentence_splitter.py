@@ -13,7 +13,7 @@ from ner.data.sentence_splitter import (
     SentenceSplitter,
     cut_sentence,
     join_predictions,
-    tag_in_sentences,
+    join_texts,
 )
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, MissingExtraError
@@ -287,10 +287,15 @@ def tag_capitals(parts):
         yield part.predicted(Prediction(spans, tuple(i / 100 for i in found)))
 
 
+def tag_in_sentences(texts):
+    cut = [(text, cut_sentence(text, find_starts(text.text))) for text in texts]
+    return join_texts(cut, tag_capitals(part for _, parts in cut for part in parts))
+
+
 @given(st.lists(ANY_TEXT, max_size=4))
 def test_what_is_found_in_sentences_is_found_in_the_text(texts):
     given_ = [read(text) for text in texts]
-    tagged = list(tag_in_sentences(given_, find_starts, tag_capitals))
+    tagged = tag_in_sentences(given_)
     assert [s.text for s in tagged] == texts
     for sentence, direct in zip(tagged, tag_capitals(given_), strict=True):
         assert [(e.start, e.end, e.text) for e in sentence.entities] == [
@@ -299,7 +304,7 @@ def test_what_is_found_in_sentences_is_found_in_the_text(texts):
 
 
 def test_scores_come_from_the_sentence():
-    (tagged,) = tag_in_sentences([read("Go. Do so, Bob.")], find_starts, tag_capitals)
+    (tagged,) = tag_in_sentences([read("Go. Do so, Bob.")])
     assert [(e.text, e.start, e.score) for e in tagged.entities] == [
         ("Go", 0, 0.0), ("Do", 4, 0.0), ("Bob", 11, 0.03)
     ]  # fmt: skip

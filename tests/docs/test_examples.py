@@ -50,7 +50,7 @@ RULES_PAGE = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
 NAMES = RULES_PAGE.partition("```text\n")[2].partition("```")[0]
 INSTALLERS = ("pip", "python3")
 # Libraries of whose presence the package does not depend; the page that imports one is skipped.
-OTHERS = ("polars",)
+OTHERS = ("polars", "daft", "ray", "pyspark")
 # Named by the models in docs.
 MODELS = {
     "names": ["--train", "train.conll", "--dev", "dev.conll"],
@@ -291,7 +291,7 @@ def made_by(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_examples_of_a_page_run_in_their_order(page, models, tmp_path, monkeypatch):
     for name in OTHERS:
-        if f"import {name}\n" in page.read_text(encoding="utf-8"):
+        if re.search(rf"^(import|from) {name}\b", page.read_text(encoding="utf-8"), re.MULTILINE):
             pytest.importorskip(name, reason=f"the examples of this page need {name}")
     made = {name for names in made_by(page) for name in names}
     monkeypatch.chdir(tmp_path)
