@@ -95,7 +95,7 @@ def character_lstm(graph: GraphBuilder, module: CharacterLSTM) -> str:
     turned = graph.node("Transpose", characters, perm=[1, 0])
     embedded = graph.rows(module.table.weight, turned)
     layers = [module.forwards, module.backwards]
-    states = run_directions(graph, layers, embedded, lengths, output=1)
+    _, states, *_ = run_directions(graph, layers, embedded, lengths)
     # Axes: word (U) x direction x state.
     return graph.node("Flatten", graph.node("Transpose", states, perm=[1, 0, 2]))
 

@@ -29,12 +29,16 @@ from ner.exporting.layers import (
     stack_layers,
     swap_axes,
 )
+from ner.inference.onnx_runtime import ENTERING
 from ner.nn.encoders import DilatedCNN, EncoderStack, MinimalRNN, RecurrentEncoder, SelfAttention
 from ner.nn.encoders.minimal import LOWEST_GATE, PRODUCTS
 
 # The place of each of ONNX's gates among torch's. LSTM: input, output, forget, cell among input,
 # forget, cell, output. GRU: update, reset, new among reset, update, new.
 GATES: dict[type[nn.Module], tuple[int, ...]] = {nn.LSTM: (0, 3, 1, 2), nn.GRU: (1, 0, 2)}
+
+# Parts of a state: that of an LSTM also has a cell.
+PARTS: dict[type[nn.Module], int] = {nn.LSTM: 2, nn.GRU: 1}
 
 # torch resets what the new gate computes from the last state, not the state itself.
 ATTRIBUTES: dict[type[nn.Module], dict[str, int]] = {
@@ -43,14 +47,61 @@ ATTRIBUTES: dict[type[nn.Module], dict[str, int]] = {
 }
 
 
-def recurrent(graph: GraphBuilder, module: RecurrentEncoder, embedded: str, lengths: str) -> str:
+class BorderStates:
+    """The states with which recurrent layers enter a text, and those with which they leave it.
+
+    The graph reads them as `entering` and returns them as `leaving`, see `ner.tasks.base.Cut`. Only
+    pieces of a text get any; all else begins with zeros.
+
+    Args:
+        graph: The graph to add to.
+        shape: The shape of `entering`.
+        lengths: int32 (B).
+    """
+
+    def __init__(self, graph: GraphBuilder, shape: tuple[int, ...], lengths: str) -> None:
+        self._graph = graph
+        self.shape = shape
+        self._lengths = lengths
+        self._entering = graph.optional_input(ENTERING, np.zeros(shape, dtype=np.float32))
+        self._leaving: list[str] = []
+
+    def enter(self, k: int) -> list[str]:
+        """Return each part of the state of layer number `k` before a text (D B H)."""
+        graph, one = self._graph, self._graph.integers(1)
+        size = graph.concatenate([one, graph.node("Shape", self._lengths), one], axis=0)
+        places = ([k, part] for part in range(self.shape[1]))
+        parts = [graph.node("GatherND", self._entering, graph.integers(*p)) for p in places]
+        return [graph.node("Expand", part, size) for part in parts]
+
+    def leave(self, *parts: str) -> None:
+        """Keep the parts of the last state of the next layer (D B H)."""
+        self._leaving += parts
+
+    def leaving(self) -> str:
+        """Join the states of all layers (L P D B H)."""
+        graph, (*outer, _, width) = self._graph, self.shape
+        joined = graph.concatenate(self._leaving, axis=0)
+        return graph.node("Reshape", joined, graph.integers(*outer, -1, width))
+
+
+def recurrent(
+    graph: GraphBuilder,
+    module: RecurrentEncoder,
+    embedded: str,
+    lengths: str,
+    borders: BorderStates | None = None,
+) -> str:
     """Run the LSTM or GRU layers."""
 
     def run_layer(k: int, hidden: str, batch_first: bool) -> str:
         layers: list[Any] = [module.forwards[k]]
         if module.backwards:
             layers.append(module.backwards[k])
-        states = run_directions(graph, layers, hidden, lengths, output=0)
+        entering = borders.enter(k) if borders else ()
+        states, *last = run_directions(graph, layers, hidden, lengths, entering)
+        if borders:
+            borders.leave(*last)
         if layers[0].proj_size:
             # Axes: direction x state x projection.
             projections = np.stack([to_numpy(layer.weight_hr_l0).T for layer in layers])
@@ -62,14 +113,24 @@ def recurrent(graph: GraphBuilder, module: RecurrentEncoder, embedded: str, leng
     return stack_layers(graph, module, embedded, run_layer)
 
 
-def minimal(graph: GraphBuilder, module: MinimalRNN, embedded: str, lengths: str) -> str:
+def minimal(
+    graph: GraphBuilder,
+    module: MinimalRNN,
+    embedded: str,
+    lengths: str,
+    borders: BorderStates | None = None,
+) -> str:
     """Run the minGRU or minLSTM layers."""
     mask = mask_tokens_first(graph, embedded, lengths)
 
     def run_layer(k: int, hidden: str, batch_first: bool) -> str:
         products = linear(graph, module.products[k], hidden)
         # Candidates of padding are zero, so a state that is read backwards is zero before the end.
-        states = _minimal_states(graph, module, fill_padding(graph, products, mask), lengths)
+        products = fill_padding(graph, products, mask)
+        entering = borders.enter(k) if borders else []
+        states, last = _minimal_states(graph, module, products, lengths, entering)
+        if borders:
+            borders.leave(last)
         return swap_axes(graph, states) if batch_first else states
 
     return stack_layers(graph, module, embedded, run_layer)
@@ -124,8 +185,9 @@ def encoder_stack(graph: GraphBuilder, module: EncoderStack, embedded: str, leng
     return hidden
 
 
-# From vectors (T B E) and lengths (B), int32, to states (B T H).
-ENCODERS: dict[type[nn.Module], Callable[[GraphBuilder, Any, str, str], str]] = {
+# From vectors (T B E) and lengths (B), int32, to states (B T H). Those that `ner.nn.cutting` says
+# to have states at the borders of pieces also take `BorderStates`.
+ENCODERS: dict[type[nn.Module], Callable[..., str]] = {
     RecurrentEncoder: recurrent,
     MinimalRNN: minimal,
     DilatedCNN: dilated,
@@ -135,8 +197,8 @@ ENCODERS: dict[type[nn.Module], Callable[[GraphBuilder, Any, str, str], str]] = 
 
 
 def run_directions(
-    graph: GraphBuilder, layers: Sequence[Any], x: str, lengths: str, output: int
-) -> str:
+    graph: GraphBuilder, layers: Sequence[Any], x: str, lengths: str, entering: Sequence[str] = ()
+) -> list[str]:
     """Run one LSTM or GRU layer in one direction or in both.
 
     Args:
@@ -144,17 +206,21 @@ def run_directions(
         layers: The layer that reads forwards, and the one that reads backwards if there is one.
         x: What they read (T B E).
         lengths: int32 (B). States stop there, and outputs after it are zero.
-        output: 0 for all states (T D B H), 1 for the last ones (D B H); D counts the directions.
+        entering: The parts of the state before the first token (D B H); by default they are zero.
+
+    Returns:
+        All states (T D B H), and the parts of the last one (D B H); D counts the directions.
     """
     kind = type(layers[0])
     attributes: dict[str, Any] = ATTRIBUTES[kind]
     read = _copied_weights if graph.has_copies else _stored_weights
-    return graph.node(
+    return graph.node_of_several(
         kind.__name__,
         x,
         *read(graph, layers, GATES[kind]),
         lengths,
-        output=output,
+        *entering,
+        count=1 + PARTS[kind],
         direction="bidirectional" if len(layers) == 2 else "forward",
         hidden_size=layers[0].hidden_size,
         **attributes,
@@ -207,8 +273,18 @@ def _recurrent_weights(layer: Any, gates: tuple[int, ...]) -> list[NDArray[np.fl
     return [ordered["weight_ih_l0"], ordered["weight_hh_l0"], biases]
 
 
-def _minimal_states(graph: GraphBuilder, module: MinimalRNN, products: str, lengths: str) -> str:
-    """Compute states (T B H) from gates and candidates, which lie end to end (T B 2H or 3H)."""
+def _minimal_states(
+    graph: GraphBuilder, module: MinimalRNN, products: str, lengths: str, entering: Sequence[str]
+) -> tuple[str, str]:
+    """Compute all states (T B H) and the last ones (D B H) of a layer.
+
+    Args:
+        graph: The graph to add to.
+        module: The encoder.
+        products: Its gates and candidates, which lie end to end (T B 2H or 3H).
+        lengths: int32 (B).
+        entering: The state before the first token (D B H); nothing if it is zero.
+    """
     *gates, candidates = split_features(graph, products, PRODUCTS[module.cell], module.size)
     if module.cell == "mingru":
         decays = graph.node("Sigmoid", graph.node("Neg", gates[0]))
@@ -220,28 +296,39 @@ def _minimal_states(graph: GraphBuilder, module: MinimalRNN, products: str, leng
         total = graph.node("Add", forget, enter)
         decays, share = (graph.node("Div", each, total) for each in (enter, forget))
     added = graph.node("Mul", share, candidates)
-    if not module.bidirectional:
-        return _scan(graph, decays, added, lengths, module.size, 0)
-    width = module.size // 2
-    halves = zip(*(split_features(graph, each, 2, width) for each in (decays, added)), strict=True)
-    states = [_scan(graph, a, b, lengths, width, i) for i, (a, b) in enumerate(halves)]
-    return graph.node("Concat", *states, axis=2)
+    count = 2 if module.bidirectional else 1
+    width = module.size // count
+    if entering:
+        (start,) = entering
+    else:
+        numbers = graph.integers(count), graph.node("Shape", lengths), graph.integers(width)
+        zero = helper.make_tensor("zero", TensorProto.FLOAT, [1], [0.0])
+        start = graph.node("ConstantOfShape", graph.concatenate(numbers, axis=0), value=zero)
+    shares = (split_features(graph, each, count, width) for each in (decays, added))
+    scans: list[list[str]] = []
+    for direction, (decay, addend) in enumerate(zip(*shares, strict=True)):
+        first = graph.node("Gather", start, graph.constant(np.array(direction)), axis=0)
+        scans.append(_scan(graph, first, decay, addend, width, direction))
+    lasts, states = zip(*scans, strict=True)
+    zeroth = graph.integers(0)
+    rows = [graph.node("Unsqueeze", last, zeroth) for last in lasts]
+    return graph.concatenate(states, axis=2), graph.concatenate(rows, axis=0)
 
 
 def _scan(
-    graph: GraphBuilder, decays: str, added: str, lengths: str, width: int, direction: int
-) -> str:
-    """Go from token to token: forwards if `direction` is 0, backwards if it is 1."""
-    shape = graph.node("Concat", graph.node("Shape", lengths), graph.integers(width), axis=0)
-    zero = helper.make_tensor("zero", TensorProto.FLOAT, [1], [0.0])
-    start = graph.node("ConstantOfShape", shape, value=zero)
-    return graph.node(
+    graph: GraphBuilder, start: str, decays: str, added: str, width: int, direction: int
+) -> list[str]:
+    """Go from token to token: forwards if `direction` is 0, backwards if it is 1.
+
+    Returns:
+        The last state (B H), and all states (T B H).
+    """
+    return graph.node_of_several(
         "Scan",
         start,
         decays,
         added,
-        output=1,
-        required=True,
+        count=2,
         body=_scan_step(width),
         num_scan_inputs=2,
         scan_input_directions=[direction, direction],

@@ -85,6 +85,8 @@ class GraphBuilder:
         *,
         copies: bool | None = None,
     ) -> None:
+        # What the graph says about itself.
+        self.facts: dict[str, str] = {}
         self.has_copies = not weights.is_compact if copies is None else copies
         self._offered = {port[0]: helper.make_tensor_value_info(*port) for port in inputs}
         self._used: set[str] = set()
@@ -101,6 +103,12 @@ class GraphBuilder:
         """Read an input."""
         self._used.add(self._offered[name].name)
         return name
+
+    def optional_input(self, name: str, array: NDArray[np.float32]) -> str:
+        """Read an input that need not be fed; the array is its value then."""
+        self._offered[name] = helper.make_tensor_value_info(name, TensorProto.FLOAT, array.shape)
+        self._initializers[name] = numpy_helper.from_array(array, name)
+        return self.input(name)
 
     def constant(self, array: NDArray[Any]) -> str:
         """Keep an array in the graph."""
@@ -147,28 +155,24 @@ class GraphBuilder:
         self._initializers[name] = self._weights.tensor(name)
         return name
 
-    def node(
-        self,
-        operator: str,
-        *inputs: str,
-        output: int = 0,
-        required: bool = False,
-        **attributes: Any,
-    ) -> str:
+    def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
         """Add a node, and return the name of its value.
 
         Args:
             operator: What the node does, such as "Add".
             inputs: The names of the values that it reads.
-            output: Which of several outputs is returned, from 0.
-            required: Whether the operator must have the outputs before that one. They are left out
-                otherwise.
             attributes: Of the operator.
         """
+        return self.node_of_several(operator, *inputs, count=1, **attributes)[0]
+
+    def node_of_several(
+        self, operator: str, *inputs: str, count: int, **attributes: Any
+    ) -> list[str]:
+        """Add a node, and return the names of its first `count` values; else see `node`."""
         name = f"{operator}_{len(self._nodes)}"
-        outputs = [*(f"{name}_{i}" if required else "" for i in range(output)), name]
+        outputs = [name, *(f"{name}_{i}" for i in range(1, count))]
         self._nodes.append(helper.make_node(operator, inputs, outputs, name, **attributes))
-        return name
+        return outputs
 
     def concatenate(self, values: Sequence[str], axis: int) -> str:
         """Join values along an axis; a single value needs no node."""
@@ -200,7 +204,7 @@ class GraphBuilder:
             opset_imports=[helper.make_opsetid("", OPSET)],
             ir_version=IR_VERSION,
         )
-        helper.set_model_props(model, {WEIGHTS_KEY: self._weights.digest})
+        helper.set_model_props(model, {WEIGHTS_KEY: self._weights.digest, **self.facts})
         return model.SerializeToString(deterministic=True)
 
 

@@ -52,7 +52,8 @@ def quantize(graph: bytes) -> bytes:
     for node in model.graph.node:
         if node.op_type != "LSTM":
             continue
-        x, *weights, biases, lengths = node.input
+        x, inputs, states, biases, lengths, *entering = node.input
+        weights = inputs, states
         integers: list[str] = []
         scales: list[str] = []
         for name in weights:
@@ -64,9 +65,9 @@ def quantize(graph: bytes) -> bytes:
             integers.append(names[0])
             scales += names[1:]
         node.op_type, node.domain = "DynamicQuantizeLSTM", DOMAIN
-        # The empty inputs are the initial states and the peepholes, which our layers do not have.
+        # Empty inputs are initial states where there are none, and peepholes.
         node.ClearField("input")
-        node.input.extend([x, *integers, biases, lengths, "", "", "", *scales])
+        node.input.extend([x, *integers, biases, lengths, *(entering or ("", "")), "", *scales])
     model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
     return model.SerializeToString(deterministic=True)
 

@@ -12,11 +12,13 @@ from onnx import TensorProto
 from torch import Tensor
 
 from ner.exporting.embeddings import TOKEN_EMBEDDINGS, WORD_EMBEDDINGS
-from ner.exporting.encoders import ENCODERS
+from ner.exporting.encoders import ENCODERS, BorderStates
 from ner.exporting.graph import GraphBuilder, Port, WeightFile, check_type, find_builder
 from ner.exporting.heads import HEADS
 from ner.exporting.int8 import quantize
+from ner.inference.onnx_runtime import LEAVING, OVERLAP_KEY, STATES
 from ner.model_folder import INT8_GRAPH, MODEL_GRAPH, WEIGHTS, WORDS_GRAPH, ModelFolder
+from ner.nn.cutting import find_cut
 from ner.nn.embeddings import Embedder
 from ner.nn.heads import ClassifierHead
 from ner.nn.model import Model
@@ -117,13 +119,29 @@ def _outputs(graph: GraphBuilder, network: Model, count: int) -> list[tuple[str,
     embedded = graph.concatenate(vectors, axis=2)
     lengths = graph.input("lengths")
     encoder: Any = network.encoder
-    hidden = find_builder(ENCODERS, encoder, "encoder")(graph, encoder, embedded, lengths)
+    cut = find_cut(network)
+    borders: list[BorderStates] = []
+    if cut is not None:
+        graph.facts[OVERLAP_KEY] = str(cut.overlap)
+        if cut.border_shape is not None:
+            borders.append(BorderStates(graph, cut.border_shape, lengths))
+    build = find_builder(ENCODERS, encoder, "encoder")
+    hidden = build(graph, encoder, embedded, lengths, *borders)
     head: Any = network.head
     values = find_builder(HEADS, head, "head")(graph, head, hidden, lengths)
     axes: dict[str, tuple[str | int, ...]]
     if isinstance(head, ClassifierHead):
         pooling: Any = head.pooling
-        axes = {"logits": ("B", count), "attention": ("B", pooling.num_heads, "T")}
+        axes = {
+            "logits": ("B", count),
+            "attention": ("B", pooling.num_heads, "T"),
+            STATES: ("B", "T", encoder.size),
+        }
+        values[STATES] = hidden
     else:
         axes = {"emissions": ("B", "T", count)}
+    if borders:
+        values[LEAVING] = borders[0].leaving()
+        *outer, _, width = borders[0].shape
+        axes[LEAVING] = (*outer, "B", width)
     return [(value, (name, FLOAT, axes[name])) for name, value in values.items()]

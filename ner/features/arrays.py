@@ -95,8 +95,12 @@ class BatchArrays(WordArrays, SubwordArrays, total=False):
 
 
 class OutputArrays(TypedDict, total=False):
-    """What the network computes for a batch: `emissions` for tags, or `logits` for classes."""
+    """What the network computes for a batch: `emissions`, `logits`, or `states` of tokens."""
 
+    states: Floats
+    """(B T H) States of the tokens."""
+    leaving: Floats
+    """(L P D 1 H) States with which recurrent layers leave a piece, see `ner.tasks.base.Cut`."""
     emissions: Floats
     """(B T C) Unnormalised log scores of the tags."""
     logits: Floats

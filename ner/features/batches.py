@@ -10,7 +10,13 @@ from ner.data.sentence import Sentence
 from ner.features.arrays import Arrays, BatchArrays, Floats, take_rows
 from ner.features.batch_order import EpochPlan, cut_batches
 from ner.features.distinct_words import DistinctWords, WordRows
-from ner.features.document_context import CONTEXT, context_rows, make_passage, passages_of
+from ner.features.document_context import (
+    CONTEXT,
+    Passage,
+    context_rows,
+    make_passage,
+    passages_of,
+)
 from ner.features.featurizer import Featurizer
 from ner.features.ragged import Ragged
 
@@ -207,6 +213,42 @@ class TaggingBatches:
             for name, values in per_token.items():
                 batch[name] = np.zeros((*shape, *values.shape[1:]), dtype=values.dtype)
                 batch[name][inside] = values
+        return cast(BatchArrays, batch)
+
+
+class PieceBatches:
+    """Batches of one piece of a text each. Its first token sees the neighbours that it has there.
+
+    Args:
+        text: The text, which is not empty.
+        featurizer: Encodes what depends on more than the word.
+        words: The vectors of words.
+    """
+
+    def __init__(self, text: Sentence, featurizer: Featurizer, words: WordRows) -> None:
+        self._tokens = text.tokens
+        self._subwords = featurizer.subwords
+        self._words = words
+        self._per_token = featurizer.encode_tokens([text])
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    def batch(self, start: int, end: int) -> BatchArrays:
+        """Make a batch of the tokens from `start` up to, but not including, `end`."""
+        tokens = self._tokens[start:end]
+        table, rows = self._words.find(tokens)
+        batch: dict[str, Any] = {
+            "rows": table,
+            "lengths": np.array([len(tokens)], dtype=np.int64),
+            "tokens": np.array([rows]),
+            **{name: values[None, start:end] for name, values in self._per_token.items()},
+        }
+        if self._subwords is not None:
+            reach = self._subwords.context
+            before = self._tokens[max(0, start - reach) : start]
+            passage = Passage(before, tokens, self._tokens[end : end + reach])
+            batch |= self._subwords.arrays([passage])
         return cast(BatchArrays, batch)
 
 

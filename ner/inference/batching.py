@@ -6,12 +6,16 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.data.lines import short
 from ner.data.sentence import PredictedSentence, Sentence
+from ner.errors import ModelFolderError
 from ner.features.arrays import Floats, OutputArrays
 from ner.features.batch_order import cut_batches
 from ner.features.batches import TaggingBatches
 from ner.features.distinct_words import WordRows
 from ner.features.featurizer import Featurizer
+from ner.inference.pieces import PieceReader, is_long
+from ner.inference.pooling_in_pieces import PoolingWeights
 from ner.inference.started import Started, Threads
 from ner.tasks import Task
 from ner.tasks.base import Runtime
@@ -20,13 +24,6 @@ from ner.tasks.base import Runtime
 # stay in its cache.
 BATCH_TOKENS = 2048
 
-# Longer sentences go through the network in pieces, so that memory stays bounded. A piece has this
-# many tokens, those on either side included that neighbouring pieces have too: they let the states
-# of the network forget where it was cut.
-PIECE_TOKENS, OVERLAP = 2048, 256
-
-# Pieces of a sentence that are made at a time, for each batch that runs at once.
-PIECES_AHEAD = 8
 Result = TypeVar("Result")
 
 # Takes outputs of the network and lengths (B); returns one result a sentence.
@@ -40,16 +37,25 @@ class BatchRunner:
         featurizer: Turns strings into arrays.
         runtime: Turns arrays into scores.
         is_per_token: Whether each token has scores of its own, so that long sentences can be cut.
+        pooling: Where texts have scores, but tokens have none: how the states of pieces become
+            these scores. None if that is not known; then a text is read as a whole.
     """
 
     def __init__(
-        self, featurizer: Featurizer, runtime: Runtime, *, is_per_token: bool = True
+        self,
+        featurizer: Featurizer,
+        runtime: Runtime,
+        *,
+        is_per_token: bool = True,
+        pooling: PoolingWeights | None = None,
     ) -> None:
         self.featurizer = featurizer
         self.runtime = runtime
-        self.is_per_token = is_per_token
+        self.pooling = pooling
+        self.can_cut = is_per_token or (pooling is not None and runtime.cut is not None)
         self.edges = runtime.edges
         self.words = WordRows(featurizer, runtime.word_rows)
+        self.pieces = PieceReader(featurizer, self.words, runtime)
         self.threads = Threads(runtime.workers)
 
     def run(
@@ -80,7 +86,7 @@ class BatchRunner:
             empty: The result for a sentence without tokens.
             batch_tokens: Tokens of a batch, padding included.
         """
-        if self.is_per_token and any(len(sentence) > PIECE_TOKENS for sentence in sentences):
+        if self.can_cut and any(map(is_long, sentences)):
             return Started(lambda: self._run_with_long(sentences, decode, empty, batch_tokens))
         filled = [sentence for sentence in sentences if len(sentence)]
         batches = TaggingBatches(filled, self.featurizer, self.words)
@@ -114,42 +120,48 @@ class BatchRunner:
         empty: Result,
         batch_tokens: int,
     ) -> list[Result]:
-        """Do the work of `run` where sentences are longer than a piece."""
-        short = [sentence for sentence in sentences if len(sentence) <= PIECE_TOKENS]
-        results = iter(self.run(short, decode, empty, batch_tokens))
-        return [
-            next(results)
-            if len(sentence) <= PIECE_TOKENS
-            else decode({"emissions": self._emissions(sentence, batch_tokens)}, _length(sentence))[
-                0
-            ]
-            for sentence in sentences
-        ]
+        """Do the work of `run` where texts are read in pieces."""
+        texts = [each for each in sentences if is_long(each)]
+        others = [each for each in sentences if not is_long(each)]
+        # One text keeps all workers busy where its pieces can be read side by side.
+        workers = self.runtime.workers if len(texts) == 1 else 1
 
-    def _emissions(self, sentence: Sentence, batch_tokens: int) -> Floats:
-        """Compute the scores of tags piece by piece: (1 T C)."""
-        step = PIECE_TOKENS - 2 * OVERLAP
-        group = step * PIECES_AHEAD * self.runtime.workers
+        def read(text: Sentence) -> Result:
+            length = np.array([len(text)], dtype=np.int64)
+            return decode(self._read_long(text, workers), length)[0]
+
+        of_others = iter(self.run(others, decode, empty, batch_tokens))
+        found = iter(self.threads.start(read, texts).finish())
+        return [next(found if is_long(each) else of_others) for each in sentences]
+
+    def _read_long(self, text: Sentence, workers: int) -> OutputArrays:
+        """Compute what `decode` reads, piece by piece."""
+        if self.pooling is not None:
+            return self._pooled(text, self.pooling, workers)
         scores = np.empty((1, 0, 0), dtype=np.float32)
-        for first in range(0, len(sentence), group):
-            starts = range(first, min(first + group, len(sentence)), step)
-            pieces = [_piece(sentence, start, start + step) for start in starts]
-            none = np.empty((0, 0), dtype=np.float32)
-            found = self.run(pieces, emissions_of_each, none, batch_tokens)
-            if not scores.size:
-                scores = np.empty((1, len(sentence), found[0].shape[1]), dtype=np.float32)
-            for start, each in zip(starts, found, strict=True):
-                before = min(start, OVERLAP)
-                end = min(start + step, len(sentence))
-                scores[0, start:end] = each[before : before + end - start]
-        return scores
+        end = 0
+        for rows in self.pieces.rows(text, "emissions", workers):
+            if not end:
+                scores = np.empty((1, len(text), rows.shape[1]), dtype=np.float32)
+            start, end = end, end + len(rows)
+            scores[0, start:end] = rows
+        return {"emissions": scores}
 
+    def _pooled(self, text: Sentence, weights: PoolingWeights, workers: int) -> OutputArrays:
+        """Compute the scores of labels, and the attention, from the states of pieces.
 
-def _piece(sentence: Sentence, start: int, end: int) -> Sentence:
-    """Cut out tokens with those around them that their states depend on."""
-    begin, end = max(0, start - OVERLAP), min(len(sentence), end + OVERLAP)
-    columns = {name: values[begin:end] for name, values in sentence.columns.items()}
-    return Sentence(sentence.tokens[begin:end], columns=columns)
+        Raises:
+            ModelFolderError: The weights do not fit the settings of the model.
+        """
+        try:
+            pooling = weights.pooling(self.featurizer.encode_tokens([text]).get("sentence_ids"))
+            for states in self.pieces.rows(text, "states", workers):
+                pooling.add(states)
+            return weights.outputs(pooling)
+        except (KeyError, ValueError) as error:
+            raise ModelFolderError(
+                f"model: the weights must fit the settings of pooling. Got {short(error)}."
+            ) from error
 
 
 def emissions_of_each(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Floats]:
@@ -206,10 +218,6 @@ def decode_scores(
         for i, result in zip(indices.tolist(), found, strict=True):
             results[i] = result
     return results
-
-
-def _length(sentence: Sentence) -> NDArray[np.int64]:
-    return np.array([len(sentence)], dtype=np.int64)
 
 
 def predict(

@@ -6,12 +6,15 @@
     model.onnx        rows (R E), tokens (B T), int64, lengths (B), int32, and of columns (B T K),
                       bigrams (B T 2) and sentence_ids (B T), int32, what the model reads
                       -> emissions (B T C), or logits (B C) and, where tokens are weighed,
-                      attention (B K T)
+                      attention (B K T); of classifiers also states (B T H)
+                      with recurrent layers also entering (L P D 1 H), which is zero unless it is
+                      fed -> leaving (L P D B H), see `ner.tasks.base.Cut`
     model.int8.onnx   the same as model.onnx, with weights of eight bits
 
 The tables of words.onnx lie in model.safetensors. Large ones are mapped into memory from there.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -29,10 +32,20 @@ from ner.inference.graph_check import check_graph, outside_names
 from ner.model_folder import GRAPHS, WEIGHTS, WORDS_GRAPH, StoredWeights
 from ner.safetensors_header import SafetensorsHeader
 from ner.tasks import Task
-from ner.tasks.base import HeadName
+from ner.tasks.base import Cut, HeadName, PieceOutput
 
 # The key in a graph for the digest of the header of the weights that it was made with.
 WEIGHTS_KEY = "weights"
+
+# The key for the number of tokens that are read with a piece of a text, see `ner.tasks.base.Cut`;
+# and digits of that number at most.
+OVERLAP_KEY = "overlap"
+MOST_DIGITS = 5
+
+# Layers that hand on their states, and numbers in these states, at most: each layer is another
+# pass over a text, and each piece of the text has such states.
+MOST_LAYERS = 1000
+MOST_BORDERS = 1 << 20
 
 # Bytes of a graph at most: protocol buffers have no more.
 MAX_GRAPH = 2**31
@@ -94,8 +107,8 @@ class Graph:
                 f"{folder}: {name} must be a whole graph. Got one of which ONNX Runtime says: "
                 f"{_one_line(error)}"
             ) from None
-        facts = self._session.get_modelmeta().custom_metadata_map
-        if facts.get(WEIGHTS_KEY) != SafetensorsHeader.read(folder / WEIGHTS).digest:
+        self.facts: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        if self.facts.get(WEIGHTS_KEY) != SafetensorsHeader.read(folder / WEIGHTS).digest:
             raise ModelFolderError(
                 f"{folder}: {name} must have been made with {WEIGHTS}. Got one made with another."
             )
@@ -105,6 +118,9 @@ class Graph:
                 f"{self._file} must read what a sentence has. Got the input {unknown[0]!r}."
             )
         self.inputs = {x.name: (INPUTS[x.name], x.shape) for x in self._session.get_inputs()}
+        # Inputs that need not be fed.
+        optional = self._session.get_overridable_initializers()
+        self.optional = {x.name: tuple(x.shape) for x in optional}
         outputs = self._session.get_outputs()
         # The width that a graph states; it need not state any.
         self.sizes = {o.name: o.shape[-1] if o.shape else None for o in outputs}
@@ -127,13 +143,18 @@ class Graph:
         return content
 
     def run(
-        self, arrays: Mapping[str, Any], shapes: Mapping[str, tuple[int | None, ...]]
+        self,
+        arrays: Mapping[str, Any],
+        shapes: Mapping[str, tuple[int | None, ...]],
+        optional: Mapping[str, Floats] | None = None,
     ) -> dict[str, Floats]:
         """Compute the outputs by name.
 
         Args:
             arrays: The inputs by name, and maybe others.
-            shapes: The shape that each output must have, by its name; None for any size.
+            shapes: The shape that each output must have, by its name; None for any size. Those
+                that the graph has are returned.
+            optional: Inputs that need not be fed.
 
         Raises:
             ModelFolderError: The graph reads what the model does not, cannot be computed, or has an
@@ -148,17 +169,20 @@ class Graph:
             name: np.ascontiguousarray(arrays[name], dtype=dtype)
             for name, (dtype, _) in self.inputs.items()
         }
+        if optional:
+            feed |= optional
         try:
-            found: Any = self._session.run(list(self.sizes), feed)
+            names = [name for name in self.sizes if name in shapes]
+            found: Any = self._session.run(names, feed)
         except Exception as error:
             raise ModelFolderError(
                 f"{self._file} must be computable. Got from ONNX Runtime: {_one_line(error)}"
             ) from None
-        results = dict(zip(self.sizes, found, strict=True))
+        results = dict(zip(names, found, strict=True))
         for name, array in results.items():
-            if not _fits(array, shapes.get(name)):
+            if not _fits(array, shapes[name]):
                 raise ModelFolderError(
-                    f"{self._file}: {name} must be float32 of the shape {shapes.get(name)}. "
+                    f"{self._file}: {name} must be float32 of the shape {shapes[name]}. "
                     f"Got {getattr(array, 'dtype', type(array).__name__)} of the shape "
                     f"{getattr(array, 'shape', None)}."
                 )
@@ -183,11 +207,19 @@ def _read_weights(folder: Path, names: Iterable[str]) -> dict[str, onnxruntime.O
     }
 
 
-def _fits(array: Any, shape: tuple[int | None, ...] | None) -> bool:
+def _are_borders(shape: tuple[Any, ...]) -> bool:
+    """Say whether states of this shape can be handed from piece to piece (L P D 1 H)."""
+    if len(shape) != 5 or not all(type(size) is int and size > 0 for size in shape):
+        return False
+    layers, _, directions, single, _ = shape
+    small = layers <= MOST_LAYERS and math.prod(shape) <= MOST_BORDERS
+    return small and directions <= 2 and single == 1
+
+
+def _fits(array: Any, shape: tuple[int | None, ...]) -> bool:
     return (
         isinstance(array, np.ndarray)
         and array.dtype == np.float32
-        and shape is not None
         and len(array.shape) == len(shape)
         and all(size in (None, found) for size, found in zip(shape, array.shape, strict=True))
     )
@@ -199,6 +231,9 @@ def _one_line(error: Exception) -> str:
 
 # The output that each head computes.
 SCORES: dict[HeadName, str] = {"tags": "emissions", "classes": "logits"}
+
+# The output with the states of tokens; and the states at the borders of a piece of a text.
+STATES, ENTERING, LEAVING = "states", "entering", "leaving"
 
 # The scores of first tags, steps and last tags under pytorch-crf's names.
 STEPS = tuple(f"head.crf.{name}transitions" for name in ("start_", "", "end_"))
@@ -244,12 +279,24 @@ class OnnxRuntime:
         self._words = Graph(folder, WORDS_GRAPH, "rows")
         self._model = Graph(folder, GRAPHS[precision], scores)
         self._vector_size = self._find_vector_size(folder)
+        self.cut = self._find_cut()
         self.edges: Edges | None = read_edges(folder, num_outputs)
         if self._model.sizes[scores] != num_outputs:
             raise ModelFolderError(
                 f"{folder}: {GRAPHS[precision]} must score {num_outputs} tags or classes. "
                 f"Got {self._model.sizes[scores]}."
             )
+
+    def _find_cut(self) -> Cut | None:
+        """Read what the graph says; one of an older version says nothing."""
+        graph = self._model
+        overlap = graph.facts.get(OVERLAP_KEY, "")
+        if not (overlap.isascii() and overlap.isdecimal() and len(overlap) <= MOST_DIGITS):
+            return None
+        shape = graph.optional.get(ENTERING)
+        if shape is not None and not (_are_borders(shape) and LEAVING in graph.sizes):
+            return None
+        return Cut(int(overlap), shape)
 
     def _find_vector_size(self, folder: Path) -> int:
         """Return the size of pretrained vectors, which are zeros for words without any."""
@@ -286,6 +333,16 @@ class OnnxRuntime:
             "attention": (size, None, longest),
         }
         return cast(OutputArrays, self._model.run(batch, shapes))
+
+    def read_piece(
+        self, batch: BatchArrays, name: PieceOutput, entering: Floats | None = None
+    ) -> OutputArrays:
+        """Compute one output for the tokens of a piece of a text, see `ner.tasks.base.Runtime`."""
+        shapes: dict[str, tuple[int | None, ...]] = {name: (*batch["tokens"].shape, None)}
+        if entering is None:
+            return cast(OutputArrays, self._model.run(batch, shapes))
+        shapes[LEAVING] = entering.shape
+        return cast(OutputArrays, self._model.run(batch, shapes, {ENTERING: entering}))
 
 
 def read_edges(folder: Path, num_tags: int) -> Edges | None:

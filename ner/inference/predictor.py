@@ -28,6 +28,7 @@ from ner.inference.batching import BATCH_TOKENS, BatchRunner, decode_scores
 from ner.inference.classification import Classification
 from ner.inference.ensemble import EnsembleRunner, Member
 from ner.inference.opening import Origin, open_model
+from ner.inference.pooling_in_pieces import PoolingWeights, find_pooling
 from ner.inference.second_pass import find_documents, score_tags, windows_of_documents
 from ner.messages import Notify
 from ner.model_folder import ModelFolder
@@ -68,6 +69,7 @@ class Predictor:
         tokenizer: Cuts raw text into tokens.
         record: What is known about the model: versions, metrics, data digests, seed.
         documents: Corrects scores by evidence from the document, where the model has learned that.
+        pooling: Puts long texts together from pieces, where a model labels whole texts.
     """
 
     task_class: ClassVar[type[Task]]
@@ -79,6 +81,7 @@ class Predictor:
     tokenizer: Tokenizer
     record: Mapping[str, Any] = field(default_factory=dict)
     documents: DocumentNetwork | None = None
+    pooling: PoolingWeights | None = None
     runner: BatchRunner | EnsembleRunner = field(init=False)
     decode: Decode = field(init=False)
     origin: Origin | None = field(init=False, default=None)
@@ -86,8 +89,11 @@ class Predictor:
     def __post_init__(self) -> None:
         runner = self.runtime
         if not isinstance(runner, EnsembleRunner):
-            per_token = self.task.is_per_token
-            runner = BatchRunner(self.featurizer, runner, is_per_token=per_token)
+            runner = BatchRunner(
+                *(self.featurizer, runner),
+                is_per_token=self.task.is_per_token,
+                pooling=self.pooling,
+            )
         object.__setattr__(self, "runner", runner)
         object.__setattr__(self, "decode", self.task.decode(runner.edges))
 
@@ -138,7 +144,11 @@ class Predictor:
             origin: Where both come from; None if the model was never in a folder.
         """
         record = {**model.record}
-        found = cls(model.task, model.featurizer, runtime, model.tokenizer, record, model.documents)
+        found = cls(
+            *(model.task, model.featurizer, runtime, model.tokenizer, record),
+            documents=model.documents,
+            pooling=find_pooling(model),
+        )
         object.__setattr__(found, "origin", origin)
         return found
 

@@ -19,7 +19,9 @@ from ner.files import MANIFEST
 from ner.manifest import NETWORK_SECTIONS
 from ner.model_folder import WEIGHTS, ModelFolder
 from ner.nn.building import build_model, check_build, replace_components
+from ner.nn.cutting import find_cut
 from ner.nn.model import Model
+from ner.tasks.base import Cut, PieceOutput
 
 # Repetitions of the same weights, and heads, of a network at most.
 MOST_REPETITIONS = 1000
@@ -46,6 +48,7 @@ class TorchRuntime:
         self.model = model.to(device).eval()
         self.device = torch.device(device)
         self.edges: Edges | None = model.head.edges()
+        self.cut: Cut | None = find_cut(model)
 
     def word_rows(self, words: WordArrays) -> Floats:
         """Compute the vectors (U E) of words."""
@@ -55,13 +58,36 @@ class TorchRuntime:
 
     def outputs(self, batch: BatchArrays) -> OutputArrays:
         """Compute what a task decodes."""
+        tensors = self._tensors(batch)
+        with torch.inference_mode():
+            found = self.model(tensors)
+        return cast(OutputArrays, {name: tensor.cpu().numpy() for name, tensor in found.items()})
+
+    def read_piece(
+        self, batch: BatchArrays, name: PieceOutput, entering: Floats | None = None
+    ) -> OutputArrays:
+        """Compute one output for the tokens of a piece of a text, see `ner.tasks.base.Runtime`."""
+        tensors: Any = self._tensors(batch)
+        encoder: Any = self.model.encoder
+        found: dict[str, Tensor] = {}
+        with torch.inference_mode():
+            if entering is None:
+                found["states"] = self.model.hidden(tensors)
+            else:
+                borders = torch.from_numpy(entering).to(self.device)
+                embedded = self.model.embedder(tensors)
+                found["states"], found["leaving"] = encoder.read_piece(embedded, borders)
+            if name == "emissions":
+                found |= self.model.head.outputs(found.pop("states"), tensors["lengths"])
+        arrays = {name: tensor.float().cpu().numpy() for name, tensor in found.items()}
+        return cast(OutputArrays, arrays)
+
+    def _tensors(self, batch: BatchArrays) -> dict[str, Tensor]:
         if self.device.type != "cpu":
             # Copy only the rows of this batch to the device, not the table of all words.
             used, tokens = np.unique(batch["tokens"], return_inverse=True)
             batch = {**batch, "rows": batch["rows"][used], "tokens": tokens}
-        with torch.inference_mode():
-            found = self.model(to_tensors(batch, self.device))
-        return cast(OutputArrays, {name: tensor.cpu().numpy() for name, tensor in found.items()})
+        return to_tensors(batch, self.device)
 
 
 def to_tensors(arrays: Mapping[str, Any], device: torch.device | str = "cpu") -> dict[str, Tensor]:

@@ -40,6 +40,9 @@ MOST_TAGS = 8192
 # probabilities equal.
 temperature_rule = number(1e-6, 1e6)
 
+# What tokens have: scores of tags, or states.
+PieceOutput = Literal["emissions", "states"]
+
 # Heads of a network: one that scores the tags of each token, one that scores classes of a text.
 HeadName = Literal["tags", "classes"]
 
@@ -304,6 +307,19 @@ def divided_edges(edges: Edges | None, count: int, temperature: float) -> Edges:
     return Edges(*(divided(each, temperature) for each in edges or free_edges(count)))
 
 
+class Cut(NamedTuple):
+    """How a text can be cut so that its pieces get what they get as parts of the whole text.
+
+    Args:
+        overlap: The number of tokens before and after a piece that are read with it.
+        border_shape: The shape of the states that recurrent layers hand from piece to piece: layers
+            (L) x parts of a state (P) x directions (D) x 1 x width (H). None without such layers.
+    """
+
+    overlap: int
+    border_shape: tuple[int, ...] | None = None
+
+
 class Runtime(Protocol):
     """Runs a network. Several threads may call its methods at once."""
 
@@ -311,6 +327,8 @@ class Runtime(Protocol):
     """The learnt scores of steps between tags; None if there are none."""
     workers: int
     """How many batches to run side by side for the highest speed."""
+    cut: Cut | None
+    """How long texts can be cut; None if pieces would not get what the whole text gets."""
 
     def word_rows(self, words: WordArrays) -> Floats:
         """Compute the vectors (U E) of words, which `Featurizer.encode_words` has encoded."""
@@ -318,4 +336,18 @@ class Runtime(Protocol):
 
     def outputs(self, batch: BatchArrays) -> OutputArrays:
         """Compute what a task decodes, for a batch of `TaggingBatches`."""
+        ...
+
+    def read_piece(
+        self, batch: BatchArrays, name: PieceOutput, entering: Floats | None = None
+    ) -> OutputArrays:
+        """Compute one output for the tokens of a piece of a text.
+
+        Args:
+            batch: A batch of this piece alone.
+            name: The output.
+            entering: The states with which recurrent layers enter the piece (L P D 1 H). Those with
+                which they leave it are returned too, as `leaving`. None if the piece is a text of
+                its own.
+        """
         ...

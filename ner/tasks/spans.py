@@ -191,18 +191,20 @@ class SpanTask:
         if not is_partial and all(s.allowed is None for s in sentences):
             return {"tags": np.array(tags, dtype=np.int64)}
         table: NDArray[Any] = np.eye(len(self.tags), dtype=bool)[tags]
-        if any(s.allowed_weights is not None for s in sentences):
+        is_soft = any(s.allowed_weights is not None for s in sentences)
+        if is_soft:
             table = log_weights(table)
         start = 0
         for s in sentences:
             if s.allowed is not None:
                 rows = self._allowed(s)
-                is_soft = table.dtype != rows.dtype
-                table[start : start + len(s)] = log_weights(rows) if is_soft else rows
+                if is_soft and s.allowed_weights is None:
+                    rows = log_weights(rows)
+                table[start : start + len(s)] = rows
             start += len(s)
         return {"tags": table}
 
-    def _allowed(self, sentence: Sentence) -> NDArray[np.bool_] | NDArray[np.float32]:
+    def _allowed(self, sentence: Sentence) -> NDArray[Any]:
         allowed, weights = sentence.allowed or (), sentence.allowed_weights
         try:
             if weights is None:

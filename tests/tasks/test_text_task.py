@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 import html
 import json
@@ -24,6 +25,7 @@ from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, DataError, MissingExtraError, ModelFolderError
 from ner.evaluation.calibration import calibrate
 from ner.files import write_folder
+from ner.inference import pieces
 from ner.inference.classifier import classification
 from ner.training.progress import Progress
 from tests.tolerance import float32_bound, small_model_bound
@@ -204,6 +206,38 @@ def test_long_documents_are_read_whole(classifier):
     # What stands at the very end matters.
     other = classifier.classify(LONG.removesuffix("42") + "Rome")
     assert other.probabilities != found.probabilities
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "torch"])
+@every_pooling
+def test_a_text_in_pieces_gets_what_it_gets_as_a_whole(runs, pooling, runtime, monkeypatch):
+    model = ner.load(runs(pooling) / "model", runtime=runtime)
+    text = "\n".join([LONG, *(text for _, text in LABELLED), LONG])
+    sizes = []
+    read_piece = model.runtime.read_piece
+
+    def noted(batch, *arguments):
+        sizes.append(batch["tokens"].size)
+        return read_piece(batch, *arguments)
+
+    monkeypatch.setattr(model.runtime, "read_piece", noted)
+    cut, between = [model.classify(each) for each in (text, "A ripe apple")]
+    assert max(sizes) <= pieces.PIECE_TOKENS < len(cut.sentence) < sum(sizes)
+    assert between == model.classify("A ripe apple")
+    monkeypatch.setattr(pieces, "PIECE_TOKENS", 10**9)
+    whole = model.classify(text)
+    assert cut.labels == whole.labels
+    assert cut.probabilities == pytest.approx(whole.probabilities, abs=1e-5)
+    weights = [[w.weight for w in each.attention] for each in (cut, whole)]
+    assert weights[0] == pytest.approx(weights[1], abs=1e-6)
+
+
+def test_weights_that_do_not_fit_the_pooling_are_one_line(runs):
+    model = ner.load(runs("side-by-side") / "model")
+    pooling = dataclasses.replace(model.pooling, settings={"kinds": ["structured"]})
+    broken = dataclasses.replace(model, pooling=pooling)
+    with pytest.raises(ModelFolderError, match=r"^model: the weights must fit the settings of"):
+        broken.classify(LONG)
 
 
 def test_tokens_are_taken_as_they_are(classifier):

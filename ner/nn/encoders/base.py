@@ -1,6 +1,7 @@
 """The base class of encoders with several layers."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -49,9 +50,22 @@ class LayeredEncoder(nn.Module, ABC):
         self, embedded: Float[Tensor, "B T E"], lengths: Int[Tensor, " B"]
     ) -> Float[Tensor, "B T H"]:
         """Compute the states. Positions past the end of a sentence are padding and are ignored."""
+        return self.run_layers(embedded, lambda k, hidden: self.run_layer(k, hidden, lengths))
+
+    def run_layers(
+        self,
+        embedded: Float[Tensor, "B T E"],
+        run_layer: Callable[[int, Tensor], Tensor],
+    ) -> Float[Tensor, "B T H"]:
+        """Run all layers, and what comes between them.
+
+        Args:
+            embedded: What the first layer reads.
+            run_layer: Computes the states of a layer (B T H) from its number and what it reads.
+        """
         hidden = embedded
         for k in range(self.layers):
-            states = self.run_layer(k, hidden, lengths)
+            states = run_layer(k, hidden)
             if self.norms:
                 states = self.norms[k](states)
             if self.residual and k:

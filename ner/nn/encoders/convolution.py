@@ -49,6 +49,11 @@ class DilatedCNN(LayeredEncoder):
         self.dilations = [*(2**i for i in range(layers)), 1]
         self.block = nn.ModuleList(_filters(size, size) for _ in self.dilations)
 
+    @property
+    def reach(self) -> int:
+        """The number of tokens on either side that a state depends on."""
+        return sum(distance for k in range(self.layers) for _, distance in self.steps(k))
+
     def run_layer(
         self, k: int, hidden: Float[Tensor, "B T E"], lengths: Int[Tensor, " B"]
     ) -> Float[Tensor, "B T H"]:

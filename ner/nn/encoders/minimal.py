@@ -8,6 +8,7 @@ if a is in [0, 1]. On one core of a Zen 4, for 16 sentences of 14 tokens and 400
 takes 0.06 ms and the scan 0.19 ms; the product with the weights before it takes 0.6 ms.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -79,6 +80,42 @@ class MinimalRNN(LayeredEncoder):
         self, k: int, hidden: Float[Tensor, "B T E"], lengths: Int[Tensor, " B"]
     ) -> Float[Tensor, "B T H"]:
         """Read sentences forwards, and backwards if `bidirectional`."""
+        decays, added = self._decays(k, hidden, lengths)
+        halves = zip(decays, added, strict=True)
+        states = [linear_recurrence(*half, bool(d)) for d, half in enumerate(halves)]
+        return torch.cat(states, dim=2)
+
+    @property
+    def border_shape(self) -> tuple[int, int, int, int, int]:
+        """The shape of what `read_piece` takes, see `RecurrentEncoder`; a state has one part."""
+        directions = 2 if self.bidirectional else 1
+        return self.layers, 1, directions, 1, self.size // directions
+
+    def read_piece(
+        self, embedded: Float[Tensor, "1 T E"], entering: Float[Tensor, "L 1 D 1 H"]
+    ) -> tuple[Float[Tensor, "1 T F"], Float[Tensor, "L 1 D 1 H"]]:
+        """Read a piece of a text, see `RecurrentEncoder.read_piece`."""
+        leaving = torch.zeros_like(entering)
+        lengths = torch.tensor([embedded.shape[1]], device=embedded.device)
+
+        def run(k: int, hidden: Tensor) -> Tensor:
+            outputs: list[Tensor] = []
+            halves = zip(*self._decays(k, hidden, lengths), strict=True)
+            for d, (decays, added) in enumerate(halves):
+                first, last = (-1, 0) if d else (0, -1)
+                start = torch.zeros_like(added)
+                start[:, first] = decays[:, first] * entering[k, 0, d]
+                output = linear_recurrence(decays, added + start, bool(d))
+                leaving[k, 0, d] = output[:, last]
+                outputs.append(output)
+            return torch.cat(outputs, dim=2)
+
+        return self.run_layers(embedded, run), leaving
+
+    def _decays(
+        self, k: int, hidden: Float[Tensor, "B T E"], lengths: Int[Tensor, " B"]
+    ) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """Return the factors on previous states, and what is added, of each direction (B T H)."""
         product = self.products[k]
         products = product(hidden)
         # Past the end of a sentence candidates are zero, so that when it is read backwards, states
@@ -94,12 +131,9 @@ class MinimalRNN(LayeredEncoder):
             forget, enter = (1 + gate.clamp(min=LOWEST_GATE).neg().exp() for gate in gates)
             total = forget + enter
             decays, share = enter / total, forget / total
-        added = share * candidates
-        if not self.bidirectional:
-            return linear_recurrence(decays, added)
         # Axes: sentence (B) x token (T) x direction and state (H).
-        halves = zip(decays.chunk(2, dim=2), added.chunk(2, dim=2), (False, True), strict=True)
-        return torch.cat([linear_recurrence(*half) for half in halves], dim=2)
+        directions = 2 if self.bidirectional else 1
+        return decays.chunk(directions, 2), (share * candidates).chunk(directions, 2)
 
 
 def linear_recurrence(

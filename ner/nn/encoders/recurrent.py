@@ -1,7 +1,7 @@
 """Stacked LSTM or GRU, in one direction or both."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
 
 import torch
@@ -81,12 +81,53 @@ class RecurrentEncoder(LayeredEncoder):
         self, k: int, hidden: Float[Tensor, "B T E"], lengths: Int[Tensor, " B"]
     ) -> Float[Tensor, "B T H"]:
         """Read sentences forwards, and backwards if `bidirectional`."""
-        right = _run(self._prepared(self.forwards[k]), hidden)
+        right, _ = _run(self._prepared(self.forwards[k]), hidden)
         if not self.backwards:
             return right
         back = self._prepared(self.backwards[k])
-        left = reverse(_run(back, reverse(hidden, lengths)), lengths)
+        left = reverse(_run(back, reverse(hidden, lengths))[0], lengths)
         return torch.cat([right, left], dim=2)
+
+    @property
+    def border_shape(self) -> tuple[int, int, int, int, int]:
+        """The shape of what `read_piece` takes: layers, parts of a state, directions, 1, width.
+
+        An LSTM has two parts, the state and the cell; a projected state leaves the rest of the
+        width open.
+        """
+        first: Any = self.forwards[0]
+        parts, directions = (2 if isinstance(first, nn.LSTM) else 1), (2 if self.backwards else 1)
+        return self.layers, parts, directions, 1, first.hidden_size
+
+    def read_piece(
+        self, embedded: Float[Tensor, "1 T E"], entering: Float[Tensor, "L P D 1 H"]
+    ) -> tuple[Float[Tensor, "1 T F"], Float[Tensor, "L P D 1 H"]]:
+        """Read a piece of a text.
+
+        Args:
+            embedded: The vectors of its tokens.
+            entering: The states with which each layer enters it: forwards before its first token,
+                backwards after its last one.
+
+        Returns:
+            The states of its tokens, and those with which each layer leaves it at the other end.
+        """
+        leaving = torch.zeros_like(entering)
+
+        def run(k: int, hidden: Tensor) -> Tensor:
+            outputs: list[Tensor] = []
+            for d, layers in enumerate((self.forwards, self.backwards)[: entering.shape[2]]):
+                layer: Any = layers[k]
+                widths = (layer.proj_size or layer.hidden_size, layer.hidden_size)
+                state = [part[d][None, :, :n] for part, n in zip(entering[k], widths, strict=False)]
+                read = hidden.flip(1) if d else hidden
+                output, last = _run(self._prepared(layer), read, state)
+                for part, values in zip(leaving[k], last, strict=True):
+                    part[d, :, : values.shape[2]] = values[0]
+                outputs.append(output.flip(1) if d else output)
+            return torch.cat(outputs, dim=2)
+
+        return self.run_layers(embedded, run), leaving
 
     def _prepared(self, module: nn.Module) -> Callable[..., Any]:
         """Return what to call for a layer: the module, or a function that drops weights of it."""
@@ -125,12 +166,24 @@ def _quiet(rnn: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _run(rnn: Callable[..., Any], x: Float[Tensor, "B T E"]) -> Float[Tensor, "B T H"]:
-    outputs, state = [], None
+def _run(
+    rnn: Callable[..., Any], x: Float[Tensor, "B T E"], parts: Sequence[Tensor] | None = None
+) -> tuple[Float[Tensor, "B T H"], Sequence[Tensor]]:
+    """Return the states of all tokens, and the parts of the last one (1 B H).
+
+    Args:
+        rnn: The layer.
+        x: What it reads.
+        parts: The parts of the state before the first token (1 B H); None for zeros.
+    """
+    outputs: list[Tensor] = []
+    # An LSTM has a tuple of two parts, and a GRU a single part.
+    state: Any = None if parts is None else parts[0] if len(parts) == 1 else tuple(parts)
     for chunk in x.split(CHUNK, dim=1):
         output, state = rnn(chunk, state)
         outputs.append(output)
-    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
+    whole = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
+    return whole, [state] if isinstance(state, Tensor) else state
 
 
 def _initialize(module: nn.Module) -> None:
