@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ner.crf.forward_backward import Edges
 from ner.data.sentence import Sentence
+from ner.ensemble_folder import EnsembleFolder
 from ner.features.arrays import Floats
 from ner.inference.batching import (
     BATCH_TOKENS,
@@ -82,6 +83,11 @@ class EnsembleRunner:
         sums: list[NDArray[np.floating]] = reduce(_added, found)
         scores: list[Floats] = [(each / len(members)).astype(np.float32) for each in sums]
         return decode_scores(scores, decode, empty, batch_tokens)
+
+
+# A model or an ensemble as files, and what runs it.
+AnyFolder = ModelFolder | EnsembleFolder
+AnyRuntime = Runtime | EnsembleRunner
 
 
 def _added(sums: Sequence[Floats], scores: Sequence[Floats]) -> list[Floats]:

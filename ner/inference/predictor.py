@@ -6,14 +6,16 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, cast, overload
 
-from ner.choices import Precision, RuntimeName
+import numpy as np
+from numpy.typing import NDArray
+
+from ner.choices import Precision, RuntimeName, SuggestBy
 from ner.crf.span_lattice import Range
 from ner.data.lines import listed
 from ner.data.min_score import MinScore, check_min_score
 from ner.data.sentence import Entity, PredictedSentence, Sentence
 from ner.data.sentence_splitter import FindStarts, tag_in_sentences
 from ner.data.tokenizer import Tokenizer
-from ner.ensemble_folder import EnsembleFolder
 from ner.errors import TaskError
 from ner.features.arrays import Floats
 from ner.features.document_context import windows_with_context
@@ -21,18 +23,18 @@ from ner.features.document_evidence import DocumentNetwork
 from ner.features.featurizer import Featurizer
 from ner.inference.batching import BATCH_TOKENS, BatchRunner, decode_scores
 from ner.inference.classification import Classification
-from ner.inference.ensemble import EnsembleRunner, Member
+from ner.inference.ensemble import AnyFolder, AnyRuntime, EnsembleRunner, Member
 from ner.inference.opening import Origin, open_model
 from ner.inference.second_pass import find_documents, score_tags, windows_of_documents
 from ner.messages import Notify
-from ner.model_folder import ModelFolder
 from ner.tasks import SpanTask, Task, TokenTask
-from ner.tasks.base import Decode, Runtime
+from ner.tasks.base import Decode
 
 if TYPE_CHECKING:
     from ner.evaluation.calibration import Calibration
     from ner.evaluation.span_calibration import SpanCalibration
     from ner.nn.building import Build
+    from ner.rules.rules import Rules
 
 # Sentences that `pipe` reads ahead, so that it can group those of like length.
 WINDOW = 1024
@@ -69,7 +71,7 @@ class Predictor:
 
     task: Task
     featurizer: Featurizer
-    runtime: Runtime | EnsembleRunner
+    runtime: AnyRuntime
     tokenizer: Tokenizer
     record: Mapping[str, Any] = field(default_factory=dict)
     documents: DocumentNetwork | None = None
@@ -80,8 +82,7 @@ class Predictor:
     def __post_init__(self) -> None:
         runner = self.runtime
         if not isinstance(runner, EnsembleRunner):
-            per_token = self.task.is_per_token
-            runner = BatchRunner(self.featurizer, runner, is_per_token=per_token)
+            runner = BatchRunner(self.featurizer, runner, is_per_token=self.task.is_per_token)
         object.__setattr__(self, "runner", runner)
         object.__setattr__(self, "decode", self.task.decode(runner.edges))
 
@@ -118,12 +119,7 @@ class Predictor:
         return cls.of(*opened)
 
     @classmethod
-    def of(
-        cls,
-        model: ModelFolder | EnsembleFolder,
-        runtime: Runtime | EnsembleRunner,
-        origin: Origin | None = None,
-    ) -> Self:
+    def of(cls, model: AnyFolder, runtime: AnyRuntime, origin: Origin | None = None) -> Self:
         """Join a model with what runs its network.
 
         Args:
@@ -181,7 +177,12 @@ class Predictor:
 
     @overload
     def __call__(
-        self, texts: str | Sentence, *, split: FindStarts | None = None, min_score: MinScore = 0.0
+        self,
+        texts: str | Sentence,
+        *,
+        rules: "Rules | None" = None,
+        split: FindStarts | None = None,
+        min_score: MinScore = 0.0,
     ) -> PredictedSentence: ...
 
     @overload
@@ -189,6 +190,7 @@ class Predictor:
         self,
         texts: Iterable[str | Sentence],
         *,
+        rules: "Rules | None" = None,
         split: FindStarts | None = None,
         min_score: MinScore = 0.0,
     ) -> list[PredictedSentence]: ...
@@ -197,6 +199,7 @@ class Predictor:
         self,
         texts: str | Sentence | Iterable[str | Sentence],
         *,
+        rules: "Rules | None" = None,
         split: FindStarts | None = None,
         min_score: MinScore = 0.0,
     ) -> PredictedSentence | list[PredictedSentence]:
@@ -206,6 +209,7 @@ class Predictor:
 
         Args:
             texts: A text, or several, in batches. Sentences are taken as well.
+            rules: Words and patterns that bind the model, as for `pipe`.
             split: Finds the sentences of a text, as for `pipe`.
             min_score: The lowest score of the entities that are kept, as for `pipe`.
 
@@ -213,13 +217,13 @@ class Predictor:
             The text with its `prediction`, or a list of such texts in the same order.
 
         Raises:
-            ConfigError: `min_score` is no score of the model's labels.
-            TaskError: There is a `split`, but the model labels whole texts; or a `min_score`, but
-                it finds no entities.
+            ConfigError: `min_score` is no score of the model's labels, or `rules` have others.
+            TaskError: There is a `split`, but the model labels whole texts; or a `min_score` or
+                `rules`, but it finds no entities.
         """
         if isinstance(texts, str | Sentence):
-            return next(self.pipe([texts], split=split, min_score=min_score))
-        return list(self.pipe(texts, split=split, min_score=min_score))
+            return next(self.pipe([texts], rules=rules, split=split, min_score=min_score))
+        return list(self.pipe(texts, rules=rules, split=split, min_score=min_score))
 
     def tag(
         self,
@@ -227,6 +231,7 @@ class Predictor:
         *,
         required: Sequence[TextSpan] = (),
         forbidden: Sequence[TextSpan] = (),
+        rules: "Rules | None" = None,
         split: FindStarts | None = None,
         min_score: MinScore = 0.0,
     ) -> PredictedSentence:
@@ -243,6 +248,7 @@ class Predictor:
         *,
         required: Sequence[TokenSpan] = (),
         forbidden: Sequence[TokenSpan] = (),
+        rules: "Rules | None" = None,
         min_score: MinScore = 0.0,
     ) -> PredictedSentence:
         """Tag tokens, see `Tagger.tag_tokens` and `TokenTagger.tag_tokens`.
@@ -259,6 +265,7 @@ class Predictor:
         *,
         required: Sequence[TextSpan] = (),
         forbidden: Sequence[TextSpan] = (),
+        rules: "Rules | None" = None,
     ) -> list[PredictedSentence]:
         """Find the most probable taggings of a text, see `Tagger.nbest`.
 
@@ -276,6 +283,16 @@ class Predictor:
             TaskError: The model is no `Tagger`.
         """
         raise self.task_error("posteriors")
+
+    def uncertainty(
+        self, sentences: Sequence[Sentence], by: SuggestBy
+    ) -> tuple[list[PredictedSentence], list[NDArray[np.float64]]]:
+        """Predict for sentences, and say how unsure of it the model is, see `Tagger.uncertainty`.
+
+        Raises:
+            TaskError: The model is no `Tagger`.
+        """
+        raise self.task_error("uncertainty")
 
     def reliability(
         self, gold: Sequence[Sentence], predicted: Sequence[PredictedSentence]
@@ -313,6 +330,7 @@ class Predictor:
         *,
         batch_tokens: int = BATCH_TOKENS,
         window: int = WINDOW,
+        rules: "Rules | None" = None,
         split: FindStarts | None = None,
         min_score: MinScore = 0.0,
     ) -> Iterator[PredictedSentence]:
@@ -322,6 +340,8 @@ class Predictor:
             items: Texts (str) or sentences.
             batch_tokens: Tokens in a batch, padding included.
             window: Items that are read ahead and grouped by length.
+            rules: Words and patterns that are required or forbidden as entities, such as
+                `ner.Rules.load("names.toml")`. Scores are exact among the results that obey them.
             split: Finds the sentences of a text, such as a `ner.SentenceSplitter`: each is tagged
                 by itself. By default an item is taken as one.
             min_score: The lowest score of the entities that are kept, from 0 to 1; or one for each
@@ -329,9 +349,9 @@ class Predictor:
                 with None left out.
 
         Raises:
-            ConfigError: `min_score` is no score of the model's labels.
-            TaskError: There is a `split`, but the model labels whole texts; or a `min_score`, but
-                it finds no entities.
+            ConfigError: `min_score` is no score of the model's labels, or `rules` have others.
+            TaskError: There is a `split`, but the model labels whole texts; or a `min_score` or
+                `rules`, but it finds no entities.
         """
         if isinstance(items, str):
             raise TypeError(f"items: must be many texts. Got one: call {self.task.verb}().")
@@ -342,7 +362,10 @@ class Predictor:
             raise self.task_error("split")
         self.check_min_score(min_score)
         tag = partial(self.tag_sentences, batch_tokens=batch_tokens)
-        if split is not None:
+        if rules is not None:
+            self.check_rules(rules)
+            tag = partial(self.tag_by_rules, rules=rules, split=split, batch_tokens=batch_tokens)
+        elif split is not None:
             tag = partial(tag_in_sentences, find_starts=split, tag=tag)
         found = self._pipe(iter(items), tag, window)
         return (sentence.at_least(min_score) for sentence in found) if min_score else found
@@ -359,6 +382,29 @@ class Predictor:
         if self.task.empty.spans is None:
             raise self.task_error("min_score")
         check_min_score(min_score, self.labels)
+
+    def check_rules(self, rules: "Rules") -> None:
+        """Refuse rules that the model cannot obey, see `Tagger.check_rules`.
+
+        Raises:
+            TaskError: The model is no `Tagger`.
+        """
+        raise self.task_error("rules")
+
+    def tag_by_rules(
+        self,
+        sentences: Sequence[Sentence],
+        rules: "Rules",
+        *,
+        split: FindStarts | None = None,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> list[PredictedSentence]:
+        """Tag sentences under rules, see `Tagger.tag_by_rules`.
+
+        Raises:
+            TaskError: The model is no `Tagger`.
+        """
+        raise self.task_error("rules")
 
     def _pipe(
         self,
