@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ner.crf.forward_backward import Edges
 from ner.data.sentence import Sentence
+from ner.ensemble_folder import EnsembleFolder
 from ner.features.arrays import Floats
 from ner.inference.batching import (
     BATCH_TOKENS,
@@ -93,6 +94,11 @@ class EnsembleRunner:
     ) -> Started[list[Result]]:
         """Return the work of `run`, of which nothing is done before somebody waits for it."""
         return Started(partial(self.run, sentences, decode, empty, batch_tokens))
+
+
+# A model or an ensemble as files, and what runs it.
+AnyFolder = ModelFolder | EnsembleFolder
+AnyRuntime = Runtime | EnsembleRunner
 
 
 def _added(sums: Sequence[Floats], scores: Sequence[Floats]) -> list[Floats]:
