@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import sys
 
 import pyarrow as pa
 import pytest
@@ -49,9 +50,10 @@ def test_daft(tiny_model, table):
 @pytest.mark.skipif(importlib.util.find_spec("pyspark") is None, reason="needs Spark")
 @pytest.mark.skipif(shutil.which("java") is None, reason="needs Java")
 @pytest.mark.filterwarnings("ignore")
-def test_spark(tiny_model):
+def test_spark(tiny_model, monkeypatch):
     from pyspark.sql import SparkSession
 
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     tag = TagTable(tiny_model)
     builder = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false")
     session = builder.getOrCreate()
