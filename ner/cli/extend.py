@@ -10,11 +10,11 @@ from ner.cli.options import (
     Json,
     ModelArgument,
     SetOption,
-    list_skipped,
     reading_gold,
     with_options,
 )
 from ner.cli.printing import print_json, print_lines
+from ner.cli.skipped import list_skipped
 from ner.extras import require_training
 
 if TYPE_CHECKING:
