@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from ner.inference.thresholds import find_thresholds
     from ner.inference.token_tagger import TokenTagger
     from ner.model_folder import rename
+    from ner.rules.rules import Rules
+    from ner.suggesting.suggest import suggest
     from ner.sweeping.result import SweepResult
     from ner.sweeping.run import sweep
     from ner.training.train import train
@@ -86,6 +88,7 @@ _HOMES = {
     "Prediction": "ner.data.sentence",
     "Predictor": "ner.inference.predictor",
     "ReadOptions": "ner.data.formats.options",
+    "Rules": "ner.rules.rules",
     "Sentence": "ner.data.sentence",
     "SentenceSplitter": "ner.data.sentence_splitter",
     "Span": "ner.data.schemes",
@@ -109,6 +112,7 @@ _HOMES = {
     "read_sentences": "ner.data.formats.read",
     "rename": "ner.model_folder",
     "score_predictions": "ner.evaluation.predicted_file",
+    "suggest": "ner.suggesting.suggest",
     "sweep": "ner.sweeping.run",
     "tag_files": "ner.bulk.run",
     "train": "ner.training.train",
@@ -131,6 +135,7 @@ __all__ = [
     "Prediction",
     "Predictor",
     "ReadOptions",
+    "Rules",
     "Sentence",
     "SentenceSplitter",
     "Span",
@@ -155,6 +160,7 @@ __all__ = [
     "read_sentences",
     "rename",
     "score_predictions",
+    "suggest",
     "sweep",
     "tag_files",
     "train",

@@ -58,3 +58,7 @@ OnRowError = Literal["column", "raise"]
 # without a place means.
 MergeBy = Literal["vote", "weight", "union", "strict"]
 Occurrences = Literal["all", "first"]
+
+# What makes a text worth the annotation: an unsure sequence of tags, two sequences that are nearly
+# equally probable, or nothing.
+SuggestBy = Literal["entropy", "margin", "random"]

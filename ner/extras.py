@@ -21,6 +21,7 @@ PURPOSES = {
     "bulk": "tag tables of Apache Arrow, and many files at once",
     "ray": "tag many files on several machines, with Ray",
     "serve": "answer over HTTP (ner serve)",
+    "rules": "find the words of rules in texts (--rules)",
     "sweep": "search for good settings (ner sweep)",
     "hub": "load models from the Hugging Face hub, and push them there",
     "transformers": "use a pretrained encoder as an embedding",

@@ -94,6 +94,36 @@ def data_curve_plot(curve: Mapping[str, Any], path: str | Path, name: str) -> No
     _save(figure, path)
 
 
+def replay_plot(replay: Mapping[str, Any], path: str | Path) -> None:
+    """Draw the scores of ways to choose texts by annotated tokens: each run, and their means.
+
+    Args:
+        replay: What `Replay.to_dict` returns.
+        path: The file.
+    """
+    if optional("matplotlib") is None:
+        return
+    figure = _new_figure(7, 4)
+    axis = figure.add_subplot()
+    by: dict[str, dict[int, list[Mapping[str, Any]]]] = {}
+    for point in replay["points"]:
+        by.setdefault(point["by"], {}).setdefault(point["size"], []).append(point)
+    for i, (name, sizes) in enumerate(by.items()):
+        color = f"C{i}"
+        means = [
+            [sum(point[key] for point in points) / len(points) for key in ("tokens", "f1")]
+            for _, points in sorted(sizes.items())
+        ]
+        drawn = [(tokens, 100 * f1) for tokens, f1 in means]
+        axis.plot(*zip(*drawn, strict=True), color=color, marker="o", label=name)
+        runs = [(p["tokens"], 100 * p["f1"]) for points in sizes.values() for p in points]
+        axis.plot(*zip(*runs, strict=True), color=color, marker=".", linestyle="none", alpha=0.4)
+    axis.set_xscale("log")
+    axis.set(xlabel="annotated tokens", ylabel="F1 on the development data")
+    axis.legend(loc="lower right")
+    _save(figure, path)
+
+
 def labels_and_lengths(
     labels: Mapping[str, Mapping[str, int]],
     lengths: Mapping[str, Sequence[int]],

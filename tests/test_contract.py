@@ -35,7 +35,7 @@ WITHOUT_TORCH = [
         m
         for m in MODULES
         if m.startswith(
-            ("ner.data", "ner.features", "ner.crf", "ner.evaluation", "ner.data.tools", "ner.tasks")
+            ("ner.data", "ner.rules", "ner.features", "ner.crf", "ner.evaluation", "ner.tasks")
         )
     ),
     *("ner.errors", "ner.files", "ner.model_folder", "ner.plots", "ner.inference.tagger"),

@@ -6,6 +6,7 @@ from ner.plots import (
     forecast_plot,
     labels_and_lengths,
     learning_curve,
+    replay_plot,
     scatter_plot,
 )
 
@@ -152,3 +153,20 @@ def test_the_curve_of_a_corpus_has_scores_baseline_and_forecast(tmp_path, drawn)
 def test_the_curve_of_a_corpus_needs_no_forecast(tmp_path, drawn):
     data_curve_plot(CURVE | {"forecast": None}, tmp_path / "curve.png", "F1")
     assert "fitted curve" not in curves(drawn[0])
+
+
+def test_a_replay_has_a_line_of_means_for_each_way_to_choose(tmp_path, drawn):
+    points = [
+        {"by": by, "size": size, "tokens": tokens, "f1": f1}
+        for by, size, tokens, f1 in [
+            ("random", 100, 98, 0.4),
+            ("random", 100, 100, 0.5),
+            ("random", 50, 50, 0.2),
+            ("entropy", 50, 50, 0.2),
+        ]
+    ]
+    replay_plot({"points": points}, tmp_path / "replay.png")
+    shown = curves(drawn[0])
+    assert shown["random"] == ([50, 99], [20, pytest.approx(45)])
+    assert shown["entropy"] == ([50], [20])
+    assert drawn[0].axes[0].get_xscale() == "log"

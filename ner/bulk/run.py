@@ -22,6 +22,7 @@ from ner.extras import require
 from ner.inference.rows import RowTagger, portable_name
 from ner.installed import DEFAULT
 from ner.messages import Notify, tell
+from ner.rules.rules import Rules
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -40,6 +41,7 @@ def tag_files(
     on_error: OnRowError = "column",
     overwrite: bool = False,
     min_score: MinScore = 0.0,
+    rules: Rules | None = None,
     split: FindStarts | None = None,
     runtime: RuntimeName = "auto",
     precision: Precision = "fp32",
@@ -68,6 +70,7 @@ def tag_files(
         on_error: "column" writes why a row failed into the column `error`; "raise" ends the call.
         overwrite: Whether results that are there are removed first.
         min_score: Entities with a lower score are left out, from 0 to 1; or a score for each label.
+        rules: Words and patterns that the model obeys, see `ner.Predictor.pipe`.
         split: Finds the sentences of a text, such as a `ner.SentenceSplitter`: each is tagged by
             itself. It is pickled for other processes.
         runtime: As for `ner.load`, like the following ones.
@@ -79,19 +82,17 @@ def tag_files(
         What is there now, and what failed.
 
     Raises:
-        ConfigError: An argument has no such value, or they do not go together; `out` holds
-            something else; or no process starts.
+        ConfigError: An argument has no such value, or they do not go together; `rules` have labels
+            that the model lacks; `out` holds something else; or no process starts.
         DataError: A source is missing, or cannot be read; or a row failed and `on_error` is
             "raise".
         MissingExtraError: The extra `bulk` or `ray` is not installed.
         ModelFolderError: The model cannot be read.
-        TaskError: There is a `split` or a `min_score` that the model cannot use.
+        TaskError: There are `rules`, a `split` or a `min_score` that the model cannot use.
         OSError: `out` cannot be written.
     """
     _check(engine, workers, address, output, on_error)
-    tagger = RowTagger(
-        portable_name(model), min_score, split, runtime, precision, device, threads=1
-    )
+    tagger = RowTagger(portable_name(model), min_score, split, runtime, precision, device, 1, rules)
     predictor = tagger.predictor
     assert predictor.origin is not None  # it was read from a folder
     digest = predictor.origin.digest
@@ -150,6 +151,7 @@ def _settings(job: Job) -> dict[str, object]:
         "min_score": _plain(tagger.min_score),
         "split": None if tagger.split is None else _describe(tagger.split),
         "precision": tagger.precision,
+        "rules": None if tagger.rules is None else tagger.rules.digest,
     }
 
 

@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     from ner.cli.app import app
     from ner.errors import ConfigError, NerError
+    from ner.training.launch import hush, read_launch
 
     # typer brings a click of its own, whose base classes it does not name: ClickException is the
     # one before Exception.
@@ -35,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     code = 0
     _end_on_signals()
     try:
+        launch = read_launch()
+        if launch.is_torchrun:
+            hush(launch)
         if os.environ.get(COMPLETION):
             app(prog_name="ner")  # answers the shell, and exits
         # Not app(): that would turn a closed pipe into a failure.

@@ -17,11 +17,14 @@ from ner.cli.models import check, export, info, models, rename
 from ner.cli.printing import print_line
 from ner.cli.redact import redact
 from ner.cli.serve import serve
+from ner.cli.simulate import simulate
+from ner.cli.suggest import suggest
 from ner.cli.sweep import sweep
 from ner.cli.tag import classify, tag
 from ner.cli.tag_files import tag_files
 from ner.cli.thresholds import calibrate, thresholds
 from ner.cli.train import train
+from ner.training.launch import read_launch, refuse_several
 
 app = Commands(name="ner", no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -36,6 +39,7 @@ def _print_version(is_asked: bool) -> None:
 
 @app.callback()
 def ner(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -47,6 +51,8 @@ def ner(
 ) -> None:
     """Train, evaluate and use models that label names, tokens and texts."""
     choose_level(quiet, verbose)
+    if read_launch().is_torchrun and context.invoked_subcommand != "train":
+        refuse_several(f"ner {context.invoked_subcommand}")
 
 
 app.command()(train)
@@ -68,6 +74,10 @@ app.command("tag-files")(tag_files)
 app.command()(serve)
 
 app.command()(redact)
+
+app.command()(suggest)
+
+app.command()(simulate)
 
 app.command()(calibrate)
 

@@ -61,7 +61,8 @@ class Command(TyperCommand):
         several = {
             name
             for parameter in self.params
-            if getattr(parameter, "multiple", False) and parameter.type.name in ("float", "integer")
+            if getattr(parameter, "multiple", False)
+            and parameter.type.name in ("float", "int", "integer")
             for name in parameter.opts
         }
         spread: list[str] = []

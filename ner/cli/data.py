@@ -1,4 +1,4 @@
-"""`ner data`: check, stats, split, sample, convert, merge and suspects."""
+"""`ner data`: check, stats, split, sample, convert, label, merge and suspects."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from ner.choices import Misaligned, Overlapping, Spelling
 from ner.cli.commands import Commands
 from ner.cli.inputs import is_stream
+from ner.cli.label import label
 from ner.cli.merge import merge
 from ner.cli.options import (
     READING,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 data_app = Commands(help="Inspect, convert and split corpora.", no_args_is_help=True)
 data_app.command()(suspects)
 data_app.command()(merge)
+data_app.command()(label)
 Source = Annotated[str, typer.Argument(metavar="FILE", help="Corpus in any format.")]
 Seed = Annotated[int, SEED]
 

@@ -29,6 +29,7 @@ from ner.messages import tell
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
     from ner.data.sentence import Sentence
+    from ner.data.tokenizer import Tokenize
     from ner.inference.predictor import Predictor
 
     Item = str | Sentence | Skipped
@@ -124,13 +125,9 @@ class Input:
         Args:
             model: Knows how files with columns are read, if nobody says so, and cuts texts.
         """
-        self.fields.is_text = self.format in (TEXT, LINES)
-        if not self.is_file:
-            return self.source.split("\n") if self.format == LINES else [self.source]
-        if self.format == LINES:
-            return self._texts(model)
-        if self.format == TEXT:
-            return [self._whole_text()]
+        self.fields.is_text = self.is_text
+        if self.is_text:
+            return self.texts(model.tokenizer)
         from ner.data.formats.conll import read_conll
         from ner.data.formats.read import stream_sentences
 
@@ -150,6 +147,21 @@ class Input:
                 self.lines, self.name, options, is_list=is_list, is_stdin=self.is_stdin
             )
         return stream_sentences(self.source, options)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the source is raw text, and no corpus."""
+        return self.format in (TEXT, LINES)
+
+    def texts(self, tokenizer: "Tokenize") -> "Iterable[Item]":
+        """Return the texts of a source that `is_text`; see `items`.
+
+        Args:
+            tokenizer: Cuts those that have to be sentences, so that their lines are known.
+        """
+        if not self.is_file:
+            return self.source.split("\n") if self.format == LINES else [self.source]
+        return self._texts(tokenizer) if self.format == LINES else [self._whole_text()]
 
     def options(self, model: "Predictor") -> "ReadOptions":
         """Return how an annotated file is read: as the user says, or else as in training."""
@@ -198,7 +210,7 @@ class Input:
             self._said.add(line)
             tell(line)
 
-    def _texts(self, model: "Predictor") -> "Iterator[Item]":
+    def _texts(self, tokenizer: "Tokenize") -> "Iterator[Item]":
         """Yield the lines; where some may be skipped, with their numbers."""
         from ner.data.formats.records import text_sentence
         from ner.data.lines import decode_lines
@@ -212,7 +224,7 @@ class Input:
                 yield text
             elif problem is None:
                 place = Source(self.name, number)
-                yield text_sentence(text, None, place, model.tokenizer, rules)
+                yield text_sentence(text, None, place, tokenizer, rules)
             else:
                 problems.append(problem)
                 if self.is_stdin:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ner.data.sentence_splitter import FindStarts
     from ner.data.spans import Notes
     from ner.inference.predictor import Predictor
+    from ner.rules.rules import Rules
 
 LowestScore = Annotated[
     str,
@@ -29,6 +30,15 @@ LowestScore = Annotated[
         metavar="SCORE",
         help="Leave out entities whose score is less than this: a number from 0 to 1; one for each "
         "label, such as PER=0.9,ORG=0.8; or a file of ner thresholds.",
+    ),
+]
+
+RulesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--rules",
+        metavar="TOML",
+        help="File of words and patterns that are entities, or never are; the model obeys them.",
     ),
 ]
 
@@ -363,6 +373,15 @@ def splitting(
         return SentenceSplitter(language, lines=not hard_wrapped) if split_sentences else None
 
     return make_splitter
+
+
+def read_rules(path: Path | None) -> "Rules | None":
+    """Read the file of `--rules`; None without one."""
+    if path is None:
+        return None
+    from ner.rules.rules import Rules
+
+    return Rules.load(path)
 
 
 def split_columns(columns: str | None) -> tuple[str, ...] | None:

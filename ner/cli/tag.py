@@ -14,7 +14,9 @@ from ner.cli.options import (
     MODEL_HELP,
     LowestScore,
     NoFormulas,
+    RulesOption,
     list_skipped,
+    read_rules,
     reading_texts,
     running,
     splitting,
@@ -91,6 +93,7 @@ def tag(
         typer.Option("--out", metavar="FOLDER", help="New folder for the files of --output brat."),
     ] = None,
     min_score: LowestScore = "0",
+    rules: RulesOption = None,
     scheme: Annotated[Spelling, typer.Option(help="Tag scheme for CoNLL output.")] = "BIO",
     no_formulas: NoFormulas = False,
     tokens: Annotated[
@@ -107,6 +110,7 @@ def tag(
 ) -> None:
     """Find entities in texts, or label their tokens."""
     reading = _with_error_rows(reading, error_rows)
+    bound = read_rules(rules)
     model, sources = split_model(sources, model, "tag")
     inputs = open_inputs(sources, reading, "tag")
     tagger = _load_for("tag", model or DEFAULT, inputs, load)
@@ -117,6 +121,8 @@ def tag(
     if tokens and output != "jsonl":
         raise ConfigError(f"--tokens: needs --output jsonl. Got {output}.")
     lowest = read_min_score(min_score, tagger)
+    if bound is not None:
+        tagger.check_rules(bound)
     _check_output(output, out, tagger)
     split = splitting()
     column = tagger.task.column
@@ -125,6 +131,7 @@ def tag(
             *(inputs, tagger, watch, output, error_rows, batch_tokens),
             has_tokens=tokens,
             min_score=lowest,
+            rules=bound,
             split=split,
         )
         if output == "conll":

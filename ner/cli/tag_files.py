@@ -12,7 +12,9 @@ from ner.cli.options import (
     Json,
     LowestScore,
     PrecisionOption,
+    RulesOption,
     Runtime,
+    read_rules,
     splitting,
     with_options,
 )
@@ -81,6 +83,7 @@ def tag_files(
         bool, typer.Option("--overwrite", help="Remove earlier results in the folder first.")
     ] = False,
     min_score: LowestScore = "0",
+    rules: RulesOption = None,
     splitting: "Callable[[], FindStarts | None]",
     runtime: Runtime = "auto",
     precision: PrecisionOption = "fp32",
@@ -93,6 +96,7 @@ def tag_files(
 
     # It stays open for what follows.
     named = RowTagger(portable_name(model), runtime=runtime, precision=precision, device=device)
+    bound = read_rules(rules)
     lowest = read_min_score(min_score, named.predictor)
     summary = tag_files(
         sources,
@@ -107,6 +111,7 @@ def tag_files(
         on_error=on_row_error,
         overwrite=overwrite,
         min_score=lowest,
+        rules=bound,
         split=splitting(),
         runtime=runtime,
         precision=precision,

@@ -102,10 +102,12 @@ def train(
 ) -> None:
     """Train a model, and report its scores.
 
-    Options have priority over the settings of CONFIG.
+    Options have priority over the settings of CONFIG. Under torchrun, all processes train one
+    model together.
     """
     require_training()
     from ner.config.loading import parse_setting
+    from ner.training.launch import read_launch, refuse_several
     from ner.training.seeds import SeedSummary, train_seeds
     from ner.training.train import run_training
 
@@ -133,6 +135,7 @@ def train(
             )
         changes[name] = value
     if crossweigh is not None:
+        refuse_several("--crossweigh")
         from ner.training.crossweigh import crossweigh as weigh
 
         changes["training.weights"] = str(weigh(config, crossweigh, out=out, set=changes))
@@ -143,6 +146,8 @@ def train(
         result = train_seeds(config, seeds=seeds, jobs=jobs, **arguments)
     else:
         result = run_training(config, **arguments)
+    if not read_launch().is_first:
+        return
     if as_json:
         print_json(result.to_dict())
     else:

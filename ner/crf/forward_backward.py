@@ -223,7 +223,20 @@ def step_posteriors(emissions: Scores, lengths: Integers, edges: Edges, sums: Su
 def entropy(emissions: Scores, lengths: Integers, edges: Edges, sums: Sums) -> Floats:
     """Compute the entropy of the distribution over paths (B), in nats.
 
-    It is summed over tokens, each given the token before it, so no large numbers cancel.
+    Args:
+        emissions: As for `sum_paths`.
+        lengths: As for `sum_paths`.
+        edges: As for `sum_paths`.
+        sums: The result of `sum_paths`.
+    """
+    return token_entropies(emissions, lengths, edges, sums).sum(axis=1)
+
+
+def token_entropies(emissions: Scores, lengths: Integers, edges: Edges, sums: Sums) -> Floats:
+    """Compute the entropy of each tag, given the tag before it (B T), in nats; 0 past the end.
+
+    Those of a sentence add up to the entropy of the distribution over its paths. No large numbers
+    cancel on the way, as they would in log partition minus expected score.
 
     Args:
         emissions: As for `sum_paths`.
@@ -234,12 +247,12 @@ def entropy(emissions: Scores, lengths: Integers, edges: Edges, sums: Sums) -> F
     Source: Mann and McCallum, "Efficient Computation of Entropy Gradient for Semi-Supervised
     Conditional Random Fields", NAACL 2007, section 3.
     """
-    tokens = _surprise(token_posteriors(sums, lengths)).sum(axis=2)
+    entropies = _surprise(token_posteriors(sums, lengths)).sum(axis=2)
     pairs = _surprise(step_posteriors(emissions, lengths, edges, sums)).sum(axis=(2, 3))
     # H(next | before) = H(before, next) - H(before)
     inside = np.arange(1, emissions.shape[1]) < lengths[:, None]
-    given = np.where(inside, pairs - tokens[:, :-1], 0.0)
-    return np.maximum(tokens[:, :1].sum(axis=1) + given.sum(axis=1), 0.0)
+    entropies[:, 1:] = np.where(inside, pairs - entropies[:, :-1], 0.0)
+    return np.maximum(entropies, 0.0)
 
 
 def _surprise(probabilities: Floats) -> Floats:

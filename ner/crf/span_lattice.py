@@ -9,6 +9,7 @@ Axes: B sentences, T tokens of the longest, C tags, N spans.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,8 @@ class SpanTags:
     tag of a span says that it ends."""
     goes_on: NDArray[np.bool_]
     """Whether each tag belongs to the span before it (C)."""
+    labels: NDArray[np.str_]
+    """The label of each tag (C); "" for O."""
 
     def __init__(self, tags: Sequence[str], scheme: Scheme) -> None:
         self._scheme: Scheme = scheme
@@ -53,6 +56,7 @@ class SpanTags:
         onward = [self._ids.get("I" + tag[1:], -1) if scheme == "BIO" else -1 for tag in tags]
         self.continuing = np.array(onward, dtype=np.int64)
         self.goes_on = np.array([tag[0] in "IE" for tag in tags])
+        self.labels = np.array([tag[2:] for tag in tags])
 
     def write(self, label: str | None, length: int) -> list[int]:
         """Look up the tags of a span of `length` tokens, or of tokens in no span for None.
@@ -62,7 +66,7 @@ class SpanTags:
         """
         if label is None:
             return [self._ids["O"]] * length
-        return [self._ids[tag] for tag in span_tags(label, length, self._scheme)]
+        return [self._ids[tag] for tag in _written(label, length, self._scheme)]
 
     def fits(self, span: Range, length: int) -> bool:
         """Tell whether the tags can write a span in a sentence of `length` tokens."""
@@ -71,7 +75,7 @@ class SpanTags:
             return False
         if label is None:
             return "O" in self._ids
-        return self._ids.keys() >= set(span_tags(label, end - start, self._scheme))
+        return all(tag in self._ids for tag in _written(label, end - start, self._scheme))
 
     def require(self, allowed: Allowed, span: Span) -> None:
         """Keep only the paths that contain a span, with just this label and these borders.
@@ -82,12 +86,20 @@ class SpanTags:
         """
         start, end, label = span
         tags = self.write(label, end - start)
-        kept = np.zeros_like(allowed[start:end])
-        kept[np.arange(end - start), tags] = True
-        allowed[start:end] &= kept
+        for row, tag in zip(allowed[start:end], tags, strict=True):
+            # For the few tokens of a span, this is faster than any operation on arrays.
+            was_allowed = row[tag]
+            row[:] = False
+            row[tag] = was_allowed
         continuing = self.continuing[tags[-1]]
         if continuing >= 0 and end < len(allowed):
             allowed[end, continuing] = False
+
+
+@lru_cache(maxsize=1024)
+def _written(label: str, length: int, scheme: Scheme) -> tuple[str, ...]:
+    """Return the tags of a span; they are kept, because the same few come again and again."""
+    return tuple(span_tags(label, length, scheme))
 
 
 @dataclass(frozen=True)
@@ -193,7 +205,7 @@ class SpanLattice(Lattice):
         self,
         lengths: Integers,
         required: Sequence[Sequence[Span]] | None = None,
-        forbidden: Sequence[Sequence[Span]] | None = None,
+        forbidden: Sequence[Sequence[Range]] | None = None,
     ) -> Allowed:
         """Say which tags each token may have, so that a path has given spans and lacks others.
 
@@ -202,7 +214,7 @@ class SpanLattice(Lattice):
             required: For each sentence, the spans that every path contains, with just these labels
                 and borders.
             forbidden: For each sentence, token ranges with a label. No span of that label touches
-                the range, whatever its borders.
+                the range, whatever its borders; no span at all where the label is None.
 
         Returns:
             Whether each token may have each tag (B T C).
@@ -212,11 +224,12 @@ class SpanLattice(Lattice):
                 another required span.
         """
         allowed = np.ones((len(lengths), int(max(lengths, default=0)), len(self.tags)), np.bool_)
-        labels = np.array([tag[2:] for tag in self.tags])
+        labels = self.span_tags.labels
         for b, spans in enumerate(forbidden or ()):
             for start, end, label in spans:
-                self._check_span(b, Span(start, end, label), int(lengths[b]))
-                allowed[b, start:end, labels == label] = False
+                self._check_span(b, (start, end, label), int(lengths[b]))
+                banned = labels != "" if label is None else labels == label
+                allowed[b, start:end, banned] = False
         for b, spans in enumerate(required or ()):
             before = 0
             for span in sorted(spans):
@@ -230,7 +243,7 @@ class SpanLattice(Lattice):
                 self.span_tags.require(allowed[b, : lengths[b]], span)
         return allowed
 
-    def _check_span(self, b: int, span: Span, length: int) -> None:
+    def _check_span(self, b: int, span: Range, length: int) -> None:
         if not self.span_tags.fits(span, length):
             raise DataError(
                 f"sentence {b}: a span must lie inside its {length} tokens and have a known label. "

@@ -112,6 +112,8 @@ class TrainingBatches:
         changes: Changes of the sentences, see `ner.features.augmentation`. Tokens that they add do
             not count for `batch_tokens`.
         weights: Factor on the loss of each sentence (N); None adds no weights to the batches.
+        part: Number, from 0, of the process that makes a part of each batch, where several make the
+            others; each draws other random numbers. None where a batch is made as a whole.
     """
 
     def __init__(
@@ -124,6 +126,7 @@ class TrainingBatches:
         replace: float = 0.0,
         changes: Sequence[Change] = (),
         weights: Floats | None = None,
+        part: int | None = None,
     ) -> None:
         self.encoded = encoded
         self.seed = seed
@@ -132,16 +135,19 @@ class TrainingBatches:
         self.replace = replace
         self.changes = changes
         self.weights = weights
+        self.part = part
 
     def plan(self, epoch: int) -> EpochPlan:
         """List the sentences of each batch of an epoch, batches in random order."""
         return EpochPlan(self.encoded.lengths, self.seed, epoch, self.batch_size, self.batch_tokens)
 
     def batch(self, epoch: int, step: int, indices: NDArray[np.int64]) -> BatchArrays:
-        """Make one batch of the plan: change its sentences, then hide rare words, at random."""
+        """Make a batch of the plan: change its sentences, then hide rare words, at random."""
         sentences = self.encoded.pick(indices)
         # A stream of random numbers that ends in zero would be the same as one without that zero.
         stream = [self.seed, epoch, 1 + step]
+        if self.part is not None:
+            stream.append(2 + self.part)  # changes of whole batches have 1 there
         if self.changes:
             random = np.random.default_rng([*stream, 1])
             for change in self.changes:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, cast, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ner.choices import Precision, RuntimeName
+from ner.choices import Precision, RuntimeName, SuggestBy
 from ner.crf.span_lattice import Range
 from ner.data.lines import listed
 from ner.data.min_score import MinScore, check_min_score
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from ner.evaluation.calibration import Calibration
     from ner.evaluation.span_calibration import SpanCalibration
     from ner.nn.building import Build
+    from ner.rules.rules import Rules
 
 # Sentences that `pipe` reads ahead, so that it can group those of like length.
 WINDOW = 1024
@@ -168,7 +170,12 @@ class Predictor:
 
     @overload
     def __call__(
-        self, texts: str | Sentence, *, split: FindStarts | None = None, min_score: MinScore = 0.0
+        self,
+        texts: str | Sentence,
+        *,
+        rules: "Rules | None" = None,
+        split: FindStarts | None = None,
+        min_score: MinScore = 0.0,
     ) -> PredictedSentence: ...
 
     @overload
@@ -176,6 +183,7 @@ class Predictor:
         self,
         texts: Iterable[str | Sentence],
         *,
+        rules: "Rules | None" = None,
         split: FindStarts | None = None,
         min_score: MinScore = 0.0,
     ) -> list[PredictedSentence]: ...
@@ -184,6 +192,7 @@ class Predictor:
         self,
         texts: str | Sentence | Iterable[str | Sentence],
         *,
+        rules: "Rules | None" = None,
         split: FindStarts | None = None,
         min_score: MinScore = 0.0,
     ) -> PredictedSentence | list[PredictedSentence]:
@@ -193,6 +202,7 @@ class Predictor:
 
         Args:
             texts: A text, or several, in batches. Sentences are taken as well.
+            rules: Words and patterns that bind the model, as for `pipe`.
             split: Finds the sentences of a text, as for `pipe`.
             min_score: The lowest score of the entities that are kept, as for `pipe`.
 
@@ -200,13 +210,13 @@ class Predictor:
             The text with its `prediction`, or a list of such texts in the same order.
 
         Raises:
-            ConfigError: `min_score` is no score of the model's labels.
-            TaskError: There is a `split`, but the model labels whole texts; or a `min_score`, but
-                it finds no entities.
+            ConfigError: `min_score` is no score of the model's labels, or `rules` have others.
+            TaskError: There is a `split`, but the model labels whole texts; or a `min_score` or
+                `rules`, but it finds no entities.
         """
         if isinstance(texts, str | Sentence):
-            return next(self.pipe([texts], split=split, min_score=min_score))
-        return list(self.pipe(texts, split=split, min_score=min_score))
+            return next(self.pipe([texts], rules=rules, split=split, min_score=min_score))
+        return list(self.pipe(texts, rules=rules, split=split, min_score=min_score))
 
     def tag(
         self,
@@ -214,6 +224,7 @@ class Predictor:
         *,
         required: Sequence[TextSpan] = (),
         forbidden: Sequence[TextSpan] = (),
+        rules: "Rules | None" = None,
         split: FindStarts | None = None,
         min_score: MinScore = 0.0,
     ) -> PredictedSentence:
@@ -230,6 +241,7 @@ class Predictor:
         *,
         required: Sequence[TokenSpan] = (),
         forbidden: Sequence[TokenSpan] = (),
+        rules: "Rules | None" = None,
         min_score: MinScore = 0.0,
     ) -> PredictedSentence:
         """Tag tokens, see `Tagger.tag_tokens` and `TokenTagger.tag_tokens`.
@@ -246,6 +258,7 @@ class Predictor:
         *,
         required: Sequence[TextSpan] = (),
         forbidden: Sequence[TextSpan] = (),
+        rules: "Rules | None" = None,
     ) -> list[PredictedSentence]:
         """Find the most probable taggings of a text, see `Tagger.nbest`.
 
@@ -263,6 +276,16 @@ class Predictor:
             TaskError: The model is no `Tagger`.
         """
         raise self.task_error("posteriors")
+
+    def uncertainty(
+        self, sentences: Sequence[Sentence], by: SuggestBy
+    ) -> tuple[list[PredictedSentence], list[NDArray[np.float64]]]:
+        """Predict for sentences, and say how unsure of it the model is, see `Tagger.uncertainty`.
+
+        Raises:
+            TaskError: The model is no `Tagger`.
+        """
+        raise self.task_error("uncertainty")
 
     def reliability(
         self, gold: Sequence[Sentence], predicted: Sequence[PredictedSentence]
@@ -300,6 +323,7 @@ class Predictor:
         *,
         batch_tokens: int = BATCH_TOKENS,
         window: int = WINDOW,
+        rules: "Rules | None" = None,
         split: FindStarts | None = None,
         min_score: MinScore = 0.0,
     ) -> Iterator[PredictedSentence]:
@@ -309,6 +333,8 @@ class Predictor:
             items: Texts (str) or sentences.
             batch_tokens: Tokens in a batch, padding included.
             window: Items that are read ahead and grouped by length.
+            rules: Words and patterns that are required or forbidden as entities, such as
+                `ner.Rules.load("names.toml")`. Scores are exact among the results that obey them.
             split: Finds the sentences of a text, such as a `ner.SentenceSplitter`: each is tagged
                 by itself. By default an item is taken as one.
             min_score: The lowest score of the entities that are kept, from 0 to 1; or one for each
@@ -316,9 +342,9 @@ class Predictor:
                 with None left out.
 
         Raises:
-            ConfigError: `min_score` is no score of the model's labels.
-            TaskError: There is a `split`, but the model labels whole texts; or a `min_score`, but
-                it finds no entities.
+            ConfigError: `min_score` is no score of the model's labels, or `rules` have others.
+            TaskError: There is a `split`, but the model labels whole texts; or a `min_score` or
+                `rules`, but it finds no entities.
         """
         if isinstance(items, str):
             raise TypeError(f"items: must be many texts. Got one: call {self.task.verb}().")
@@ -329,7 +355,10 @@ class Predictor:
             raise self.task_error("split")
         self.check_min_score(min_score)
         tag = partial(self.tag_sentences, batch_tokens=batch_tokens)
-        if split is not None:
+        if rules is not None:
+            self.check_rules(rules)
+            tag = partial(self.tag_by_rules, rules=rules, split=split, batch_tokens=batch_tokens)
+        elif split is not None:
             tag = partial(tag_in_sentences, find_starts=split, tag=tag)
         found = self._pipe(iter(items), tag, window)
         return (sentence.at_least(min_score) for sentence in found) if min_score else found
@@ -346,6 +375,29 @@ class Predictor:
         if self.task.empty.spans is None:
             raise self.task_error("min_score")
         check_min_score(min_score, self.labels)
+
+    def check_rules(self, rules: "Rules") -> None:
+        """Refuse rules that the model cannot obey, see `Tagger.check_rules`.
+
+        Raises:
+            TaskError: The model is no `Tagger`.
+        """
+        raise self.task_error("rules")
+
+    def tag_by_rules(
+        self,
+        sentences: Sequence[Sentence],
+        rules: "Rules",
+        *,
+        split: FindStarts | None = None,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> list[PredictedSentence]:
+        """Tag sentences under rules, see `Tagger.tag_by_rules`.
+
+        Raises:
+            TaskError: The model is no `Tagger`.
+        """
+        raise self.task_error("rules")
 
     def _pipe(
         self,

@@ -15,6 +15,7 @@ from ner.errors import NerError, reason
 from ner.inference.loading import load
 from ner.inference.predictor import WINDOW, Predictor
 from ner.installed import installed_names, model_folder
+from ner.rules.rules import Rules
 
 # Models that a process keeps open.
 KEPT = 4
@@ -54,6 +55,7 @@ class RowTagger:
         precision: See there.
         device: See there.
         threads: See there.
+        rules: Words and patterns that the model obeys, see `ner.Predictor.pipe`.
     """
 
     model: str
@@ -63,18 +65,23 @@ class RowTagger:
     precision: Precision = "fp32"
     device: str = "cpu"
     threads: int | None = 1
+    rules: Rules | None = None
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {"rules": self.rules, "split": self.split, "min_score": self.min_score}
 
     @property
     def predictor(self) -> Predictor:
         """The model.
 
         Raises:
-            ConfigError: An argument has no such value.
+            ConfigError: An argument has no such value, or `rules` have labels that the model lacks.
             ModelFolderError: The model cannot be read.
-            TaskError: There is a `split` or a `min_score` that the model cannot use.
+            TaskError: There are `rules`, a `split` or a `min_score` that the model cannot use.
         """
         found = _open(self.model, self.runtime, self.precision, self.device, self.threads)
-        found.pipe((), split=self.split, min_score=self.min_score)  # refuses what does not fit
+        found.pipe((), **self._options)  # refuses what does not fit
         return found
 
     def __call__(self, texts: Sequence[str | None]) -> RowResults:
@@ -91,7 +98,7 @@ class RowTagger:
     def _tag(self, predictor: Predictor, texts: list[str]) -> list[PredictedSentence | Exception]:
         """Tag texts together; if that fails, halve them until those are alone that fail."""
         try:
-            return list(predictor.pipe(texts, split=self.split, min_score=self.min_score))
+            return list(predictor.pipe(texts, **self._options))
         except Exception as error:
             if len(texts) == 1:
                 return [error]

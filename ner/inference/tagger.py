@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ner.choices import SuggestBy
+from ner.crf.forward_backward import Floats, Scores, token_entropies
 from ner.crf.lattice import Allowed, TagLattice, restrict
 from ner.crf.span_lattice import Range, SpanLattice
 from ner.data.lines import short
@@ -18,14 +21,17 @@ from ner.data.sentence_splitter import FindStarts, cut_sentence, join_prediction
 from ner.errors import DataError
 from ner.evaluation.calibration import Calibration
 from ner.features.arrays import OutputArrays
-from ner.inference.batching import decode_scores
+from ner.inference.batching import BATCH_TOKENS, batches_of_scores, decode_scores
 from ner.inference.calibrating import fit_temperature
+from ner.inference.constraining import parts_of
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
 from ner.messages import Notify
+from ner.rules.settling import Constraints
 from ner.tasks import SpanTask
 
 if TYPE_CHECKING:
     from ner.evaluation.span_calibration import SpanCalibration
+    from ner.rules.rules import Rules
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,6 +52,7 @@ class Tagger(Predictor):
         *,
         required: Sequence[TextSpan] = (),
         forbidden: Sequence[TextSpan] = (),
+        rules: "Rules | None" = None,
         split: FindStarts | None = None,
         min_score: MinScore = 0.0,
     ) -> PredictedSentence:
@@ -56,6 +63,8 @@ class Tagger(Predictor):
             required: Entities that the result contains, just as they are. They start and end at
                 token borders.
             forbidden: Parts of the text that no entity of that label touches, whatever its borders.
+            rules: Words and patterns that are required or forbidden wherever they are, unless they
+                contradict the former two.
             split: Finds the sentences of the text, such as a `ner.SentenceSplitter`: each is tagged
                 by itself. By default the text is tagged as one.
             min_score: The lowest score of the entities that are kept, from 0 to 1; or one for each
@@ -65,35 +74,20 @@ class Tagger(Predictor):
         Returns:
             The text, its tokens, and the predicted `entities` with their character offsets. The
             score of each is its probability, calibrated by the temperature of the model. With
-            `required` or `forbidden`, scores are probabilities among the results that obey these,
-            so a required entity has 1.
+            `required`, `forbidden` or `rules`, scores are probabilities among the results that obey
+            these, so a required entity has 1.
 
         Raises:
-            ConfigError: `min_score` is no score of the model's labels.
+            ConfigError: `min_score` is no score of the model's labels, or `rules` have others.
             DataError: No result obeys `required` and `forbidden`, or a span does not start and end
                 at token borders.
         """
         self.check_min_score(min_score)
         sentence = self.read(text)
         whole, barred = (token_spans(sentence, spans) for spans in (required, forbidden))
-        if split is None:
-            found = self._tag(sentence, whole, barred)
-        else:
-            found = self._tag_pieces(sentence, split, whole, barred)
+        given = self._given(sentence, whole, barred, rules)
+        found = self._tag_under([sentence], [given], split)[0]
         return found.at_least(min_score) if min_score else found
-
-    def _tag_pieces(
-        self, sentence: Sentence, split: FindStarts, whole: list[Span], barred: list[Span]
-    ) -> PredictedSentence:
-        pieces = cut_sentence(sentence, split(sentence.text), whole)
-        if not (whole or barred):
-            return join_predictions(sentence, self.tag_sentences(pieces))
-        tagged, first = [], 0
-        for piece in pieces:
-            place = Span(first, first + len(piece), "")
-            tagged.append(self._tag(piece, spans_within(whole, place), spans_within(barred, place)))
-            first = place.end
-        return join_predictions(sentence, tagged)
 
     def tag_tokens(
         self,
@@ -101,6 +95,7 @@ class Tagger(Predictor):
         *,
         required: Sequence[TokenSpan] = (),
         forbidden: Sequence[TokenSpan] = (),
+        rules: "Rules | None" = None,
         min_score: MinScore = 0.0,
     ) -> PredictedSentence:
         """Find the entities of a text that is already cut into tokens.
@@ -109,16 +104,18 @@ class Tagger(Predictor):
             tokens: What to tag. Offsets of the result are those in the tokens joined by blanks.
             required: As for `tag`, but spans of tokens.
             forbidden: As for `tag`, but spans of tokens.
+            rules: As for `tag`.
             min_score: As for `tag`.
 
         Raises:
-            ConfigError: `min_score` is no score of the model's labels.
+            ConfigError: `min_score` is no score of the model's labels, or `rules` have others.
             DataError: No result obeys `required` and `forbidden`.
         """
         self.check_min_score(min_score)
         sentence = self.check_tokens(tokens)
-        spans = ([Span(*span) for span in given] for given in (required, forbidden))
-        found = self._tag(sentence, *spans)
+        whole, barred = ([Span(*span) for span in spans] for spans in (required, forbidden))
+        given = self._given(sentence, whole, barred, rules)
+        found = self._tag_under([sentence], [given])[0]
         return found.at_least(min_score) if min_score else found
 
     def nbest(
@@ -128,6 +125,7 @@ class Tagger(Predictor):
         *,
         required: Sequence[TextSpan] = (),
         forbidden: Sequence[TextSpan] = (),
+        rules: "Rules | None" = None,
     ) -> list[PredictedSentence]:
         """Find the `k` most probable taggings of a text, best first; fewer where there are fewer.
 
@@ -139,8 +137,10 @@ class Tagger(Predictor):
             k: Number of taggings, at least 1.
             required: As for `tag`.
             forbidden: As for `tag`.
+            rules: As for `tag`.
 
         Raises:
+            ConfigError: `rules` have labels that the model lacks.
             DataError: As for `tag`.
         """
         if k < 1:
@@ -148,7 +148,7 @@ class Tagger(Predictor):
         sentence = text if isinstance(text, Sentence) else self.read(text)
         lattice = self.lattice
         whole, barred = (token_spans(sentence, spans) for spans in (required, forbidden))
-        allowed = self._allow(sentence, whole, barred)
+        allowed = self._allowed([sentence], [self._given(sentence, whole, barred, rules)])
 
         def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[list[Prediction]]:
             emissions = restrict(self.task.emissions(outputs), allowed)
@@ -191,6 +191,49 @@ class Tagger(Predictor):
             )[0]
             for scores, each in zip(self.emissions(sentences), spans, strict=True)
         ]
+
+    def uncertainty(
+        self, sentences: Sequence[Sentence], by: SuggestBy
+    ) -> tuple[list[PredictedSentence], list[Floats]]:
+        """Predict for sentences, and say how unsure of it the model is, token by token.
+
+        Args:
+            sentences: The sentences.
+            by: `entropy` for the entropy of the sequence of tags in nats, exact: each token has the
+                entropy of its tag given the one before. `margin` for 1 minus the difference between
+                the probabilities of the two best sequences, spread evenly over the tokens. `random`
+                for zeros.
+
+        Returns:
+            The sentences with their prediction, and the shares of their tokens (T), at least 0,
+            which add up to the uncertainty of the sentence.
+
+        Source: Settles and Craven, "An Analysis of Active Learning Strategies for Sequence Labeling
+        Tasks", EMNLP 2008, section 3.1 (sequence entropy and margin).
+        """
+        predictions = [self.task.empty] * len(sentences)
+        shares = [np.zeros(len(sentence)) for sentence in sentences]
+        for indices, scores, lengths in batches_of_scores(self.emissions(sentences)):
+            emissions = self.task.emissions({"emissions": scores})
+            decoded = self.lattice.decode(emissions, lengths)
+            rows = self._shares(emissions, lengths, by)
+            for b, i in enumerate(indices.tolist()):
+                predictions[i] = Prediction(*decoded[b])
+                shares[i] = rows[b, : lengths[b]]
+        pairs = zip(sentences, predictions, strict=True)
+        return [sentence.predicted(prediction) for sentence, prediction in pairs], shares
+
+    def _shares(self, emissions: Scores, lengths: NDArray[np.int64], by: SuggestBy) -> Floats:
+        """Compute the uncertainty of each token (B T), 0 past the end of a sentence."""
+        if by == "entropy":
+            sums = self.lattice.sums(emissions, lengths)
+            return token_entropies(emissions, lengths, self.lattice.edges, sums)
+        shares = np.zeros(emissions.shape[:2])
+        if by == "margin":
+            for b, found in enumerate(self.lattice.nbest_tags(emissions, lengths, 2)):
+                best, *others = (path.probability for path in found)
+                shares[b, : lengths[b]] = (1 - best + sum(others)) / lengths[b]
+        return shares
 
     def reliability(
         self, gold: Sequence[Sentence], predicted: Sequence[PredictedSentence]
@@ -236,36 +279,106 @@ class Tagger(Predictor):
 
         return fit_temperature(self, self.task, dev, notify, entity_decisions)
 
-    def _tag(
-        self, sentence: Sentence, required: list[Span], forbidden: list[Span]
-    ) -> PredictedSentence:
-        allowed = self._allow(sentence, required, forbidden)
-        if allowed is None:
-            return self.tag_sentences([sentence])[0]
+    def check_rules(self, rules: "Rules") -> None:
+        """Refuse rules that the model cannot obey.
 
-        def decode(outputs: OutputArrays, lengths: NDArray[np.int64]) -> list[Prediction]:
-            found = self.lattice.decode(self.task.emissions(outputs), lengths, allowed)
-            return [Prediction(*each) for each in found]
+        Raises:
+            ConfigError: A rule has a label that the model does not know.
+        """
+        rules.check_labels(self.labels)
 
-        (found,) = self.runner.run([sentence], decode, self.task.empty)
-        return sentence.predicted(found)
+    def tag_by_rules(
+        self,
+        sentences: Sequence[Sentence],
+        rules: "Rules",
+        *,
+        split: FindStarts | None = None,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> list[PredictedSentence]:
+        """Return sentences with what the model finds under rules, in the same order.
 
-    def _allow(
-        self, sentence: Sentence, required: list[Span], forbidden: list[Span]
-    ) -> Allowed | None:
-        """Say which tags each token may have; None where each may have all."""
+        Args:
+            sentences: The sentences.
+            rules: What results obey.
+            split: As for `tag`.
+            batch_tokens: Tokens of a batch, padding included.
+        """
+        constraints = [rules.constraints(sentence) for sentence in sentences]
+        return self._tag_under(sentences, constraints, split, batch_tokens)
+
+    def _given(
+        self,
+        sentence: Sentence,
+        required: list[Span],
+        forbidden: list[Span],
+        rules: "Rules | None",
+    ) -> Constraints:
+        """Put together what holds for a sentence."""
         for _, _, label in (*required, *forbidden):
             if label not in self.labels:
                 raise DataError(f"label: must be one of {', '.join(self.labels)}. Got {label!r}.")
-        if not required and not forbidden:
+        given = Constraints(required, forbidden)
+        if rules is None:
+            return given
+        self.check_rules(rules)
+        return rules.constraints(sentence, given)
+
+    def _tag_under(
+        self,
+        sentences: Sequence[Sentence],
+        constraints: Sequence[Constraints],
+        split: FindStarts | None = None,
+        batch_tokens: int = BATCH_TOKENS,
+    ) -> list[PredictedSentence]:
+        """Tag sentences, each under its constraints."""
+        if split is not None:
+            return self._tag_pieces(sentences, constraints, split, batch_tokens)
+        if not any(constraints):
+            return self.tag_sentences(sentences, batch_tokens=batch_tokens)
+        for sentence, given in zip(sentences, constraints, strict=True):
+            if given and not len(sentence):
+                self._allowed([sentence], [given])  # refuses it: no batch has this sentence
+        found = [self.task.empty] * len(sentences)
+        scores = self.emissions(sentences, batch_tokens)
+        for batch in batches_of_scores(scores, batch_tokens):
+            emissions = self.task.emissions({"emissions": batch.emissions})
+            places = batch.indices.tolist()
+            pairs = [(sentences[i], constraints[i]) for i in places]
+            allowed = self._allowed(*zip(*pairs, strict=True))
+            decoded = self.lattice.decode(emissions, batch.lengths, allowed)
+            for i, each in zip(places, decoded, strict=True):
+                found[i] = Prediction(*each)
+        return [s.predicted(prediction) for s, prediction in zip(sentences, found, strict=True)]
+
+    def _tag_pieces(
+        self,
+        sentences: Sequence[Sentence],
+        constraints: Sequence[Constraints],
+        split: FindStarts,
+        batch_tokens: int,
+    ) -> list[PredictedSentence]:
+        """Do the work of `_tag_under` where each sentence of a text is tagged by itself."""
+        pieces: list[Sentence] = []
+        parts: list[Constraints] = []
+        counts: list[int] = []
+        for sentence, given in zip(sentences, constraints, strict=True):
+            cut = cut_sentence(sentence, split(sentence.text), given.required)
+            pieces += cut
+            parts += parts_of(given, cut)
+            counts.append(len(cut))
+        tagged = iter(self._tag_under(pieces, parts, batch_tokens=batch_tokens))
+        pairs = zip(sentences, counts, strict=True)
+        return [join_predictions(sentence, islice(tagged, count)) for sentence, count in pairs]
+
+    def _allowed(
+        self, sentences: Sequence[Sentence], constraints: Sequence[Constraints]
+    ) -> Allowed | None:
+        """Say which tags each token may have (B T C); None where each may have all."""
+        if not any(constraints):
             return None
-        return self.lattice.allow(np.array([len(sentence)]), [required], [forbidden])
-
-
-def spans_within(spans: Sequence[Span], place: Span) -> list[Span]:
-    """Return the parts of spans that are inside of `place`, counted from its start."""
-    cut = ((max(s.start, place.start), min(s.end, place.end), s.label) for s in spans)
-    return [Span(a - place.start, b - place.start, label) for a, b, label in cut if a < b]
+        lengths = np.array([len(sentence) for sentence in sentences])
+        required, forbidden = zip(*constraints, strict=True)
+        return self.lattice.allow(lengths, required, forbidden)
 
 
 def token_spans(sentence: Sentence, text_spans: Sequence[TextSpan]) -> list[Span]:

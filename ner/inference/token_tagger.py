@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ner.data.min_score import MinScore
 from ner.data.sentence import PredictedSentence, Sentence
@@ -13,6 +13,9 @@ from ner.inference.calibrating import fit_temperature
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
 from ner.messages import Notify
 from ner.tasks import TokenTask
+
+if TYPE_CHECKING:
+    from ner.rules.rules import Rules
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,6 +35,7 @@ class TokenTagger(Predictor):
         *,
         required: Sequence[TextSpan] = (),
         forbidden: Sequence[TextSpan] = (),
+        rules: "Rules | None" = None,
         split: FindStarts | None = None,
         min_score: MinScore = 0.0,
     ) -> PredictedSentence:
@@ -41,14 +45,17 @@ class TokenTagger(Predictor):
             text: What to label.
             required: Must be empty; for a `Tagger`.
             forbidden: Must be empty; for a `Tagger`.
+            rules: Must be None; for a `Tagger`.
             split: Finds the sentences of the text, such as a `ner.SentenceSplitter`: each is tagged
                 by itself. By default the text is tagged as one.
             min_score: Must be 0; for a `Tagger`.
 
         Raises:
-            TaskError: There are required or forbidden entities, or a lowest score.
+            TaskError: There are required or forbidden entities, rules, or a lowest score.
         """
         self._refuse_entities(required, forbidden)
+        if rules is not None:
+            self.check_rules(rules)
         self.check_min_score(min_score)
         sentence = self.read(text)
         if split is None:
@@ -61,6 +68,7 @@ class TokenTagger(Predictor):
         *,
         required: Sequence[TokenSpan] = (),
         forbidden: Sequence[TokenSpan] = (),
+        rules: "Rules | None" = None,
         min_score: MinScore = 0.0,
     ) -> PredictedSentence:
         """Label tokens; offsets are those in the tokens joined by blanks.
@@ -69,12 +77,15 @@ class TokenTagger(Predictor):
             tokens: What to label.
             required: Must be empty; for a `Tagger`.
             forbidden: Must be empty; for a `Tagger`.
+            rules: Must be None; for a `Tagger`.
             min_score: Must be 0; for a `Tagger`.
 
         Raises:
-            TaskError: There are required or forbidden entities, or a lowest score.
+            TaskError: There are required or forbidden entities, rules, or a lowest score.
         """
         self._refuse_entities(required, forbidden)
+        if rules is not None:
+            self.check_rules(rules)
         self.check_min_score(min_score)
         return self.tag_sentences([self.check_tokens(tokens)])[0]
 

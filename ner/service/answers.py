@@ -6,8 +6,8 @@ from typing import Any
 from ner.choices import OffsetUnit
 from ner.data.offsets import character_at, places
 from ner.data.sentence import PredictedSentence
+from ner.errors import DataError
 from ner.inference.classification import Classification
-from ner.service.errors import ServiceError
 from ner.service.schemas import OffsetName, TagRequest
 
 UNITS: dict[OffsetName, OffsetUnit] = {
@@ -38,16 +38,14 @@ class TextOffsets:
         """Return the index of the character at an offset.
 
         Raises:
-            ServiceError: No character begins there.
+            DataError: No character begins there.
         """
         index = offset
         if not self._is_same:
             index = character_at(self._text, offset, self._unit)
         if index is None or index > len(self._text):
-            raise ServiceError(
-                422,
-                "invalid_spans",
-                f"span: must start and end at characters of the text. Got the offset {offset}.",
+            raise DataError(
+                f"span: must start and end at characters of the text. Got the offset {offset}."
             )
         return index
 

@@ -99,8 +99,12 @@ def error_response(error: ServiceError) -> Response:
     return Response(body, error.status, error.headers, "application/json")
 
 
-def respond_to_error(_: Request, error: Exception) -> Response:
-    """Return the answer for an exception of a route, or of the framework."""
+async def respond_to_error(_: Request, error: Exception) -> Response:
+    """Return the answer for an exception of a route, or of the framework.
+
+    It is a coroutine so that it runs on the loop: Starlette has up to 40 threads for functions, and
+    these would keep the loop waiting when most requests are refused.
+    """
     if isinstance(error, ServiceError):
         return error_response(error)
     status = getattr(error, "status_code", 500)

@@ -5,6 +5,7 @@ whole bodies that are within the limits.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
@@ -60,22 +61,24 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begin, answer = time.perf_counter(), Answer(send)
+        begin, answer, body = time.perf_counter(), Answer(send), Incoming(receive)
         self._metrics.begin_request()
         try:
-            await self._pass(scope, receive, answer)
+            await self._pass(scope, body, answer)
         except Disconnected:
             pass
         except ServiceError as error:
-            await answer.refuse(error, scope, receive)
+            await answer.refuse(error, scope, body)
+        except asyncio.CancelledError:  # the service ends, and this request took too long
+            await answer.refuse(_ending(), scope, None)
         except Exception as error:
             log_failure(scope["path"], error)
-            await answer.refuse(_unexpected(), scope, receive)
+            await answer.refuse(_unexpected(), scope, body)
         finally:
             path = scope["path"] if scope["path"] in self._paths else OTHER
             self._metrics.end_request(path, answer.status, time.perf_counter() - begin)
 
-    async def _pass(self, scope: Scope, receive: Receive, answer: "Answer") -> None:
+    async def _pass(self, scope: Scope, incoming: "Incoming", answer: "Answer") -> None:
         if not self._keys.accept(scope["path"], scope["headers"]):
             raise ServiceError(
                 401,
@@ -85,13 +88,13 @@ class Gate:
             )
         headers = dict(scope["headers"])
         if b"content-length" not in headers and b"transfer-encoding" not in headers:
-            await self._app(scope, receive, answer.send)
+            await self._app(scope, incoming.receive, answer.send)
             return
         self._check_headers(headers)
         body = bytearray()
         try:
-            await self._read(receive, body)
-            await self._app(scope, replay(bytes(body), receive), answer.send)
+            await self._read(incoming, body)
+            await self._app(scope, replay(bytes(body), incoming.receive), answer.send)
         finally:
             self._buffered -= len(body)
 
@@ -118,7 +121,7 @@ class Gate:
                 "content-encoding: must be identity: the body is not compressed. Got another one.",
             )
 
-    async def _read(self, receive: Receive, body: bytearray) -> None:
+    async def _read(self, incoming: "Incoming", body: bytearray) -> None:
         """Read a whole body.
 
         Raises:
@@ -127,12 +130,11 @@ class Gate:
         """
         try:
             async with asyncio.timeout(self._settings.body_timeout):
-                more = True
-                while more:
-                    message = await receive()
+                while not incoming.is_whole:
+                    message = await incoming.receive()
                     if message["type"] == "http.disconnect":
                         raise Disconnected
-                    piece, more = message.get("body", b""), message.get("more_body", False)
+                    piece = message.get("body", b"")
                     if len(body) + len(piece) > self._settings.max_body:
                         raise self._too_large()
                     if self._buffered + len(piece) > self._settings.max_buffered:
@@ -151,6 +153,32 @@ class Gate:
         return ServiceError(
             413, "body_too_large", f"body: must have at most {most} bytes. Got more."
         )
+
+
+class Incoming:
+    """A body that comes in pieces.
+
+    Args:
+        receive: Returns the next piece.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.is_whole = False
+
+    async def receive(self) -> Message:
+        """Return the next piece, or that the client has gone."""
+        message = await self._receive()
+        self.is_whole = not message.get("more_body", False)
+        return message
+
+    async def ignore(self) -> None:
+        """Read the rest, up to some bytes and seconds, and throw it away."""
+        size = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(IGNORED_SECONDS):
+                while not self.is_whole and size < IGNORED_BODY:
+                    size += len((await self.receive()).get("body", b""))
 
 
 class Answer:
@@ -173,7 +201,7 @@ class Answer:
             self._is_whole = True
         await self._send(message)
 
-    async def refuse(self, error: ServiceError, scope: Scope, receive: Receive) -> None:
+    async def refuse(self, error: ServiceError, scope: Scope, body: Incoming | None) -> None:
         """Answer with an error, and read what the client still sends, within bounds."""
         if self.status:  # too late: what was sent cannot be taken back, and the connection ends
             return
@@ -183,22 +211,9 @@ class Answer:
         await self.send(
             {"type": "http.response.body", "body": bytes(response.body), "more_body": True}
         )
-        if not any(name == b"expect" for name, _ in scope["headers"]):
-            await _ignore_body(receive)
+        if body is not None and not any(name == b"expect" for name, _ in scope["headers"]):
+            await body.ignore()
         await self.send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _ignore_body(receive: Receive) -> None:
-    """Read the rest of a body, up to some bytes and seconds."""
-    size, more = 0, True
-    try:
-        async with asyncio.timeout(IGNORED_SECONDS):
-            while more and size < IGNORED_BODY:
-                message = await receive()
-                size += len(message.get("body", b""))
-                more = message.get("more_body", False)
-    except TimeoutError:
-        pass
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
@@ -209,6 +224,10 @@ def replay(body: bytes, receive: Receive) -> Receive:
         return messages.pop() if messages else await receive()
 
     return receive_again
+
+
+def _ending() -> ServiceError:
+    return busy(503, "ending", "service: ended before this request was answered. Try later.")
 
 
 def _unexpected() -> ServiceError:

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ner.data.sentence_splitter import SentenceSplitter
 from ner.errors import ConfigError, NerError, suggestion
@@ -29,6 +30,20 @@ COMMON_NAME = "model"
 Load = Callable[[str], Predictor]
 
 
+class FolderState(NamedTuple):
+    """How a model folder is at a moment.
+
+    Args:
+        manifest: What identifies the model: its manifest has the digests of all files, and is
+            replaced with them. "" if it cannot be read.
+        files: What identifies the state of the folder: names, sizes and times of all files. A
+            folder that somebody copies has many states until it is whole.
+    """
+
+    manifest: str
+    files: str
+
+
 @dataclass(frozen=True)
 class ServedModel:
     """A model and what waits for it.
@@ -45,7 +60,7 @@ class ServedModel:
     predictor: Predictor
     batches: MicroBatches
     settings: Settings
-    state: str
+    state: FolderState
 
     @property
     def digest(self) -> str:
@@ -88,7 +103,8 @@ class Models(Mapping[str, ServedModel]):
         self._sources, self._load = dict(sources), load
         self._settings, self._metrics, self._batches = settings, metrics, batches
         self._served = {name: self._open(name) for name in self._sources}
-        self._tried = {name: model.state for name, model in self._served.items()}
+        states = {name: model.state for name, model in self._served.items()}
+        self._seen, self._tried = states, states.copy()
         self._is_reloading = asyncio.Lock()
 
     def __getitem__(self, name: str) -> ServedModel:
@@ -166,12 +182,16 @@ class Models(Mapping[str, ServedModel]):
         A model that cannot be loaded leaves the old one in its place, and a line says so.
 
         Args:
-            only_new: Whether to pass over a folder that was tried already as it is now.
+            only_new: Whether to pass over a folder that was tried already as it is now, and one
+                that is not as it was at the last look: it is still being written.
         """
         async with self._is_reloading:
             for name, source in self._sources.items():
                 state = await asyncio.to_thread(state_of, source)
-                if state == self[name].state or (only_new and state == self._tried[name]):
+                seen, self._seen[name] = self._seen[name], state
+                if state.manifest == self[name].state.manifest:
+                    continue
+                if only_new and (state == self._tried[name] or state != seen):
                     continue
                 self._tried[name] = state
                 await self._replace(name)
@@ -191,15 +211,15 @@ class Models(Mapping[str, ServedModel]):
         tell(f"{name}: the model {new.digest[:12]} takes the place of {old.digest[:12]}.")
 
 
-def state_of(source: str) -> str:
-    """Return what identifies the files of a model; "" if it cannot be read.
-
-    Its manifest has the digests of all files, and is replaced with them.
-    """
-    try:
-        return sha256([(model_folder(source) / MANIFEST).read_bytes()])
-    except (NerError, OSError):
-        return ""
+def state_of(source: str) -> FolderState:
+    """Return how the folder of a model is now."""
+    manifest, files = "", ""
+    with suppress(NerError, OSError):
+        folder = model_folder(source)
+        found = [(str(path), path.stat()) for path in sorted(folder.rglob("*"))]
+        files = sha256([repr([(p, s.st_size, s.st_mtime_ns) for p, s in found]).encode()])
+        manifest = sha256([(folder / MANIFEST).read_bytes()])
+    return FolderState(manifest, files)
 
 
 def name_models(arguments: Sequence[str]) -> dict[str, str]:

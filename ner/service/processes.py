@@ -7,9 +7,9 @@ import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from functools import partial
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from multiprocessing.synchronize import Event
 from types import FrameType
 from typing import Any
 
@@ -20,7 +20,7 @@ from ner.messages import shown, tell
 from ner.service.app import make_app
 from ner.service.metrics import Metrics
 from ner.service.models import Load, Models
-from ner.service.server import serve, url_of
+from ner.service.server import held_back, serve, url_of
 from ner.service.settings import Settings
 
 # Where the library for metrics looks for the folder that all processes share.
@@ -52,9 +52,10 @@ class Service:
         Raises:
             NerError: A model or a file of keys cannot be read.
         """
-        metrics = Metrics(os.environ.get(METRICS_FOLDER))
-        models = Models(self.sources, self.load, self.settings, metrics)
-        return serve(make_app(models, self.settings, metrics), listener, on_start)
+        with held_back():
+            metrics = Metrics(os.environ.get(METRICS_FOLDER))
+            models = Models(self.sources, self.load, self.settings, metrics)
+            return serve(make_app(models, self.settings, metrics), listener, on_start)
 
 
 def run_service(service: Service, listener: socket.socket, workers: int) -> int:
@@ -98,8 +99,12 @@ class Processes:
     ) -> None:
         self._service, self._listener, self._workers = service, listener, workers
         self._metrics = metrics
-        self._running: dict[Any, tuple[BaseProcess, Event]] = {}
-        self._is_ending, self._code = False, 0
+        self._running: dict[Any, BaseProcess] = {}
+        self._ready: set[int] = set()
+        self._has_served = self._is_ending = False
+        self._code = 0
+        # What wakes this process: the number of one that answers requests, or 0 when all shall end.
+        self._news, self._tell = START.Pipe(duplex=False)
 
     def run(self) -> int:
         """Serve until a signal ends it; returns the worst of the exit codes."""
@@ -107,34 +112,46 @@ class Processes:
         try:
             for _ in range(self._workers):
                 self._start()
-            tell(f"Serving on {url_of(self._listener)} in {self._workers} processes.")
             while self._running:
-                ended = set(wait(list(self._running)))
-                for sentinel in ended.intersection(self._running):
-                    self._handle_end(*self._running.pop(sentinel))
+                happened = wait([*self._running, self._news])
+                while self._news.poll():
+                    self._handle_news(self._news.recv())
+                for sentinel in self._running.keys() & set(happened):
+                    self._handle_end(self._running.pop(sentinel))
         finally:
-            for process, _ in self._running.values():
+            for process in self._running.values():
                 process.terminate()
             for number, handler in old.items():
                 signal.signal(number, handler)
         return self._code
 
     def _start(self) -> None:
-        ready = START.Event()
-        process = START.Process(target=work, args=(self._service, self._listener, ready))
-        process.start()
-        self._running[process.sentinel] = (process, ready)
+        process = START.Process(target=work, args=(self._service, self._listener, self._tell))
+        with held_back():
+            process.start()
+        self._running[process.sentinel] = process
         if self._is_ending:  # the signal came meanwhile
             process.terminate()
 
-    def _handle_end(self, process: BaseProcess, ready: Event) -> None:
+    def _handle_news(self, number: int) -> None:
+        if number == 0:
+            # The others accept connections as long as they have to; this process never does.
+            self._listener.close()
+            return
+        self._ready.add(number)
+        if len(self._ready) == self._workers and not self._has_served:
+            self._has_served = True
+            tell(f"Serving on {url_of(self._listener)} in {self._workers} processes.")
+
+    def _handle_end(self, process: BaseProcess) -> None:
         process.join()
         mark_process_dead(process.pid, self._metrics)
-        code = process.exitcode or 0
+        code, was_ready = process.exitcode or 0, process.pid in self._ready
+        self._ready.discard(process.pid or 0)
         if self._is_ending:
             # Before it is ready, a process ends by the signal itself, and loses no request.
-            self._code = max(self._code, abs(code) if ready.is_set() else 0)
-        elif ready.is_set():
+            self._code = max(self._code, abs(code) if was_ready else 0)
+        elif was_ready:
             tell(f"Warning: process {process.pid} ended with {code}. Another one takes its place.")
             self._start()
         else:  # it would fail again
@@ -143,24 +160,26 @@ class Processes:
 
     def _end(self) -> None:
         self._is_ending = True
-        for process, _ in self._running.values():
+        for process in self._running.values():
             process.terminate()
 
     def _pass_on(self, number: int, _: FrameType | None) -> None:
         """Pass a signal on; from the keyboard, the others get it from the terminal, too."""
-        self._is_ending = self._is_ending or number != getattr(signal, "SIGHUP", None)
-        for process, _ready in self._running.values():
+        if number != getattr(signal, "SIGHUP", None):
+            self._is_ending = True
+            self._tell.send(0)
+        for process in self._running.values():
             if process.pid is not None and process.is_alive():
                 os.kill(process.pid, signal.SIGTERM if number == signal.SIGINT else number)
 
 
-def work(service: Service, listener: socket.socket, ready: Event) -> None:
+def work(service: Service, listener: socket.socket, to_first: Connection) -> None:
     """Serve in a process of its own.
 
     Args:
         service: What to serve.
         listener: The socket that it shares.
-        ready: Set when requests are answered.
+        to_first: Gets the number of this process when requests are answered.
     """
     from ner.errors import NerError
     from ner.messages import logger
@@ -169,7 +188,7 @@ def work(service: Service, listener: socket.socket, ready: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with shown(on_stderr=True):
         try:
-            code = service.run(listener, ready.set)
+            code = service.run(listener, partial(to_first.send, os.getpid()))
         except NerError as error:
             logger.error("%s", error)
             code = 1

@@ -1,4 +1,8 @@
-"""HTTP on a connection: as uvicorn does it, but slow headers end it, and errors are JSON."""
+"""HTTP on a connection: as uvicorn does it, but with bounds, and errors are JSON.
+
+What ends a connection are headers that are slow or long, and a client that does not read its
+answer.
+"""
 
 import asyncio
 
@@ -6,12 +10,21 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ner.service.errors import ServiceError, error_response
 
+# Bytes of the address and the headers of a request, which are read before an application sees them.
+LONGEST_HEADERS = 64 << 10
+
 
 class BoundedProtocol(HttpToolsProtocol):
-    """A connection on which the headers of a request must arrive within some seconds."""
+    """A connection with bounds."""
 
-    header_seconds = 10.0
+    # Seconds in which the headers of a request arrive, and in which a client reads a part of an
+    # answer.
+    header_seconds, reading_seconds = 10.0, 30.0
+    # Whether no further request should come on a connection, because the service ends.
+    is_ending = False
     _waiting_for_headers: asyncio.TimerHandle | None = None
+    _waiting_for_reader: asyncio.TimerHandle | None = None
+    _is_in_headers, _header_size = False, 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first headers."""
@@ -21,18 +34,34 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read a piece of a request."""
         super().data_received(data)
+        if self._is_in_headers:
+            self._check_size(len(data))
         is_idle = self.cycle is None or self.cycle.response_complete
         if is_idle and self._waiting_for_headers is None and not self.transport.is_closing():
             self._wait_for_headers()
 
+    def on_message_begin(self) -> None:
+        """Begin to read headers."""
+        self._is_in_headers, self._header_size = True, 0
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         """Begin to answer a request."""
+        self._is_in_headers = False
         self._stop_waiting()
         super().on_headers_complete()
+        self.cycle.keep_alive = self.cycle.keep_alive and not self.is_ending
+
+    def on_response_complete(self) -> None:
+        """Wait until the client has read its answer."""
+        super().on_response_complete()
+        self._stop_waiting_for_reader()
+        self._wait_for_reader(self.transport.get_write_buffer_size())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._stop_waiting()
+        self._stop_waiting_for_reader()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -49,12 +78,36 @@ class BoundedProtocol(HttpToolsProtocol):
             self._waiting_for_headers.cancel()
             self._waiting_for_headers = None
 
+    def _check_size(self, size: int) -> None:
+        self._header_size += size
+        if self._header_size > LONGEST_HEADERS and not self.transport.is_closing():
+            most = f"headers: must have at most {LONGEST_HEADERS} bytes. Got more."
+            self._refuse(ServiceError(431, "headers_too_large", most))
+
+    def _stop_waiting_for_reader(self) -> None:
+        if self._waiting_for_reader is not None:
+            self._waiting_for_reader.cancel()
+            self._waiting_for_reader = None
+
+    def _wait_for_reader(self, unread: int) -> None:
+        if unread:
+            self._waiting_for_reader = self.loop.call_later(
+                self.reading_seconds, self._check_reader, unread
+            )
+
+    def _check_reader(self, before: int) -> None:
+        self._waiting_for_reader = None
+        unread = self.transport.get_write_buffer_size()
+        if unread and unread == before:
+            self.transport.abort()
+        else:
+            self._wait_for_reader(unread)
+
     def _be_late(self) -> None:
         self._waiting_for_headers = None
         if not self.transport.is_closing():
-            self._refuse(
-                ServiceError(408, "slow_headers", "headers: must arrive sooner. Got a part.")
-            )
+            soon = f"headers: must arrive within {self.header_seconds:g} seconds. Got a part."
+            self._refuse(ServiceError(408, "slow_headers", soon))
 
     def _refuse(self, error: ServiceError) -> None:
         """Answer without an application, and end the connection."""

@@ -27,6 +27,9 @@ from ner.service.schemas import (
 Body = TypeVar("Body", bound=BaseModel)
 JSON = "application/json"
 
+# What a request may get in place of an answer.
+REFUSALS = (400, 401, 404, 408, 413, 415, 422, 429, 500, 503)
+
 # How the schemas of requests are named in `/openapi.json`.
 SCHEMAS = "#/components/schemas/{model}"
 
@@ -53,7 +56,7 @@ async def answer(app: FastAPI, request: TagRequest | ClassifyRequest) -> dict[st
     settings = app.state.settings
     verb = "tag" if isinstance(request, TagRequest) else "classify"
     model = models.choose(request.model, verb)
-    check(request, len(request.texts), settings.max_texts, settings.max_nbest)
+    check(request, len(request.texts), settings.max_texts)
     if isinstance(request, TagRequest):
         try:
             model.predictor.check_min_score(request.min_score)
@@ -69,13 +72,11 @@ async def answer(app: FastAPI, request: TagRequest | ClassifyRequest) -> dict[st
         ) from None
 
 
-def check(
-    request: TagRequest | ClassifyRequest, count: int, max_texts: int, max_nbest: int
-) -> None:
+def check(request: TagRequest | ClassifyRequest, count: int, max_texts: int) -> None:
     """Refuse what a service does not allow, or cannot answer.
 
     Raises:
-        ServiceError: There are too many texts or taggings, or options exclude each other.
+        ServiceError: There are too many texts, or options exclude each other.
     """
     if count > max_texts:
         raise ServiceError(
@@ -90,10 +91,6 @@ def check(
                 "invalid_spans",
                 f"{name}: must be a list for each of the {count} texts. Got {len(given)}.",
             )
-    if request.nbest is not None and request.nbest > max_nbest:
-        raise ServiceError(
-            422, "invalid_value", f"nbest: must be at most {max_nbest}. Got {request.nbest}."
-        )
     if request.nbest is not None and request.split:
         raise ServiceError(
             422,
@@ -156,12 +153,12 @@ def add_routes(app: FastAPI) -> None:
 def _about(request: type[BaseModel], response: type[BaseModel]) -> dict[str, Any]:
     """Describe a route that reads its body itself, within its limits, for `/openapi.json`."""
     reference = {"$ref": SCHEMAS.format(model=request.__name__)}
-    errors = {status: {"model": ErrorResponse} for status in (400, 413, 415, 422, 429, 503)}
+    errors = {status: {"model": ErrorResponse} for status in REFUSALS}
     return {
         "openapi_extra": {
             "requestBody": {"required": True, "content": {JSON: {"schema": reference}}}
         },
-        "responses": {200: {"model": response}, 404: {"model": ErrorResponse}, **errors},
+        "responses": {200: {"model": response}, **errors},
         "response_class": Response,
     }
 

@@ -2,10 +2,19 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _as_whole(number: Any) -> Any:
+    """Return a whole number as one: JSON knows a single kind of numbers, and 4.0 is 4."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
 
 Score = Annotated[float, Field(ge=0, le=1)]
-Place = Annotated[int, Field(ge=0, lt=1 << 53)]
+Place = Annotated[int, Field(ge=0, lt=1 << 53), BeforeValidator(_as_whole)]
+
+# The most taggings of a text that a request may ask for.
+MOST_TAGGINGS = 100
 
 # What offsets count: code points, units of UTF-16 as in JavaScript, or bytes of UTF-8.
 OffsetName = Literal["codepoint", "utf16", "byte"]
@@ -60,8 +69,8 @@ class TagRequest(Given):
         ),
     ] = []
     nbest: Annotated[
-        int | None,
-        Field(ge=1, lt=1 << 31, description="Number of the most probable taggings to return, too."),
+        Annotated[int, Field(ge=1, le=MOST_TAGGINGS), BeforeValidator(_as_whole)] | None,
+        Field(description="Number of the most probable taggings to return, too."),
     ] = None
     split: Annotated[bool, Field(description="Tag each sentence of a text separately.")] = False
     offsets: Annotated[

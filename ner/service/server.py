@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from multiprocessing import parent_process
@@ -28,6 +29,11 @@ BACKLOG = 1024
 # Seconds that a connection stays open without a request.
 KEEP_ALIVE = 30
 
+# Seconds after which the thread of a model lets the loop go on. Python's 5 ms pass anew at each
+# piece of a request that is read or written, so a request that is refused would wait for long.
+# Source: https://docs.python.org/3/library/sys.html#sys.setswitchinterval
+SWITCH_SECONDS = 0.0005
+
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -42,6 +48,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, on_start: Callable[[], None]) -> None:
         settings = app.state.settings
         self._app, self._settings, self._on_start = app, settings, on_start
+        self._protocol = bounded_protocol(settings.body_timeout)
         self._reloads: set[asyncio.Task[None]] = set()
         self.num_dropped = 0
         super().__init__(
@@ -51,7 +58,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 lifespan="on",
                 ws="none",
-                http=bounded_protocol(settings.body_timeout),
+                http=self._protocol,
                 backlog=BACKLOG,
                 timeout_keep_alive=KEEP_ALIVE,
                 timeout_graceful_shutdown=max(1, round(settings.shutdown_seconds)),
@@ -72,6 +79,7 @@ class Server(uvicorn.Server):
             number: signal.signal(number, lambda *_, do=do: loop.call_soon_threadsafe(do))
             for number, do in actions.items()
         }
+        mask_reloads(is_held=False)
         try:
             yield
         finally:
@@ -88,14 +96,18 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what is in flight, and end."""
+        running = set(self.server_state.tasks)
         await super().shutdown(sockets)
-        self.num_dropped = len(self.server_state.tasks)
+        running |= self.server_state.tasks
+        # What took too long was cancelled, and its client was told so.
+        self.num_dropped = sum(not task.done() or task.cancelling() > 0 for task in running)
 
     def _drain(self) -> None:
         if self._app.state.is_draining:  # the second signal
             self.should_exit = self.force_exit = True
             return
         self._app.state.is_draining = True
+        self._protocol.is_ending = True
         loop = asyncio.get_running_loop()
         loop.call_later(self._settings.drain_seconds, partial(setattr, self, "should_exit", True))
 
@@ -112,6 +124,26 @@ class Server(uvicorn.Server):
             self._drain()
 
 
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Hold SIGHUP back while a process starts, which it would end; also in one that it starts.
+
+    It comes when a server can answer it.
+    """
+    mask_reloads(is_held=True)
+    try:
+        yield
+    finally:
+        mask_reloads(is_held=False)
+
+
+def mask_reloads(*, is_held: bool) -> None:
+    """Hold SIGHUP back, or let it come."""
+    if hasattr(signal, "pthread_sigmask"):  # Windows has neither
+        how = signal.SIG_BLOCK if is_held else signal.SIG_UNBLOCK
+        signal.pthread_sigmask(how, {signal.SIGHUP})
+
+
 def serve(app: FastAPI, listener: socket.socket, on_start: Callable[[], None]) -> int:
     """Answer requests until a signal ends it.
 
@@ -124,7 +156,12 @@ def serve(app: FastAPI, listener: socket.socket, on_start: Callable[[], None]) -
         The exit code: 0 if all requests were answered, 1 if some took too long.
     """
     server = Server(app, on_start)
-    server.run([listener])
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        server.run([listener])
+    finally:
+        sys.setswitchinterval(usual)
     return 1 if server.num_dropped else 0
 
 

@@ -14,7 +14,6 @@ class Settings:
         max_texts: Texts of a request at most.
         max_tokens: Tokens of a request at most; where several best taggings are asked for, tokens
             times taggings.
-        max_nbest: Taggings of a text at most.
         batch_tokens: Tokens of a micro-batch: no further request joins it.
         timeout: Seconds until a request is answered, whatever it waits for.
         body_timeout: Seconds in which the headers of a request arrive, and then its body.
@@ -32,7 +31,6 @@ class Settings:
     max_body: int = 1 << 20
     max_texts: int = 256
     max_tokens: int = 100_000
-    max_nbest: int = 100
     batch_tokens: int = 4096
     timeout: float = 30.0
     body_timeout: float = 10.0

@@ -26,6 +26,7 @@ from ner.sweeping.space import Choices, Range, grid, own_settings, read_space
 from ner.sweeping.study import SweepStudy
 from ner.sweeping.trial import TrialRunner
 from ner.tasks import make_task
+from ner.training.launch import refuse_several
 from ner.training.run_folder import run_name
 from ner.training.settings import check_task
 from ner.training.train import Callback, Settings
@@ -180,6 +181,7 @@ def sweep(
         NerError: A setting, a file or the folder is wrong, or the processes of `jobs` do not start.
         KeyboardInterrupt: After Ctrl-C, when checkpoints are written.
     """
+    refuse_several("a sweep")
     sources = {"train": train, "dev": dev}
     files = {f"data.{k}": str(v) for k, v in sources.items() if isinstance(v, str | Path)}
     lists = {k: v for k, v in sources.items() if v is not None and not isinstance(v, str | Path)}

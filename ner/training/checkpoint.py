@@ -1,6 +1,5 @@
 """Checkpoints: the whole state of a run, so that a resumed run is the uninterrupted one."""
 
-import json
 import signal
 import threading
 import time
@@ -20,6 +19,7 @@ from ner.errors import ConfigError, ModelFolderError, TrainingError
 from ner.files import read_manifest, remove, utf8_path, write_folder
 from ner.messages import logger
 from ner.schema import Nullable, Rule, SchemaError, Table, flag, number, whole
+from ner.training.identity import differences
 from ner.training.trainer import Epoch, Step, Trainer, TrainerState
 from ner.training.weights import frozen_weights, not_finite, trained_weights
 
@@ -114,11 +114,13 @@ def run_and_save(
                 raise
             is_end = isinstance(event, Epoch) and (each_epoch or trainer.state.finished)
             is_late = time.monotonic() - saved > 60 * minutes
-            if is_end or is_late or signals:
+            # A signal reaches the processes that train together at different steps.
+            code = trainer.ranks.greatest(signals[0] if signals else 0)
+            if is_end or is_late or code:
                 save_checkpoint(folder, trainer, record)
                 saved = time.monotonic()
-            if signals:
-                stop_by(signals[0])
+            if code:
+                stop_by(code)
 
 
 def stop_by(code: int) -> NoReturn:
@@ -161,6 +163,8 @@ def interruptible() -> Iterator[Sequence[int]]:
 def save_checkpoint(folder: Path, trainer: Trainer, record: Mapping[str, Any]) -> None:
     """Write the state of a trainer into a new folder, and remove all but the one before it.
 
+    Of several processes that train together, the first alone writes: all have the same state.
+
     Args:
         folder: The folder of all checkpoints of the run.
         trainer: The trainer, at one of its events.
@@ -171,6 +175,8 @@ def save_checkpoint(folder: Path, trainer: Trainer, record: Mapping[str, Any]) -
         TrainingError: The state holds a number that is not finite; older checkpoints stay.
     """
     trainer.read_losses()
+    if not trainer.ranks.is_first:
+        return
     state = trainer.state
     tensors = _tensors(trainer)
     if broken := not_finite(tensors):
@@ -252,38 +258,16 @@ def restore_newest(
     checkpoint = newest_checkpoint(folder, notify)
     if checkpoint is None:
         return None
-    saved = _flattened(checkpoint.record["identity"])
-    # As JSON returns it: with lists for tuples.
-    now = _flattened(json.loads(json.dumps(identity)))
-    changed = [key for key in saved | now if saved.get(key) != now.get(key)]
-    allowed = [key for key in changed if may_change(key, saved.get(key), now.get(key))]
-    words = {key: _in_words(key, saved.get(key), now.get(key)) for key in changed}
-    refused = dict.fromkeys(words[key] for key in changed if key not in allowed)
+    found = differences(checkpoint.record["identity"], identity)
+    allowed = [key for key, (saved, now, _) in found.items() if may_change(key, saved, now)]
+    refused = dict.fromkeys(words for key, (*_, words) in found.items() if key not in allowed)
     if refused:
         raise ConfigError(
             f"{folder.parent}: a resumed run keeps its settings and data. Got "
             f"{'; '.join(refused)}. Without --resume, and with another --out, they start a new run."
         )
     checkpoint.restore(trainer)
-    return checkpoint, [words[key] for key in allowed]
-
-
-def _flattened(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested facts by their dotted keys."""
-    found: dict[str, Any] = {}
-    for name, value in facts.items():
-        inner = _flattened(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {}
-        found |= inner or {prefix + name: value}
-    return found
-
-
-def _in_words(key: str, saved: Any, now: Any) -> str:
-    """Say what differs: a setting with both values, or the content of something that was read."""
-    group, _, name = key.partition(".")
-    if group == "settings":
-        return f"{name} {short(now)} instead of {short(saved)}"
-    content = f"{name.partition('.')[0]} {group}" if name else group
-    return f"other content of {content}"
+    return checkpoint, [found[key][2] for key in allowed]
 
 
 def newest_checkpoint(

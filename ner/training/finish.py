@@ -1,9 +1,11 @@
 """The end of a run: evaluate the best weights, write the model folder and the report."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ner.config.loading import Config, to_toml
 from ner.evaluation.calibration import Calibration
@@ -17,9 +19,11 @@ from ner.inference.predictor import Predictor
 from ner.inference.runs import MODEL
 from ner.messages import Notify, ignore
 from ner.model_folder import ModelFolder, save_model
+from ner.nn.building import Build
 from ner.tasks import Task
 from ner.training.model_card import model_card
 from ner.training.prepare import Prepared
+from ner.training.ranks import Ranks
 from ner.training.result import RunResult
 from ner.training.run_folder import ENCODED, REPORT, VECTORS, versions
 from ner.training.settings import FEWEST_STEPS, without_folders
@@ -81,6 +85,25 @@ def finish(
     write_json(folder / REPORT, result.splits())
     if result.is_below_baseline:
         notify(advice(config, result, trainer.state.total_steps))
+    return result
+
+
+def finish_together(
+    ranks: Ranks, end: Callable[[], RunResult], device: torch.device, build: Build | None
+) -> RunResult:
+    """Let rank 0 finish a run; the others get its reports, and load the model that it has written.
+
+    Args:
+        ranks: The processes that trained together.
+        end: Finishes the run.
+        device: Where this process runs the model.
+        build: The user's function that replaced components of the network.
+    """
+    result = end() if ranks.is_first else None
+    facts = ranks.of_first(lambda: {k: v for k, v in vars(result).items() if k != "predictor"})
+    if result is None:
+        predictor = load(facts["model"], device=str(device), build=build)
+        result = RunResult(predictor=predictor, **facts)
     return result
 
 

@@ -11,6 +11,7 @@ from ner.data.formats.read import file_digest
 from ner.data.sentence import Sentence
 from ner.files import making, read_json, remove, sha256, write_json
 from ner.locks import locked
+from ner.training.launch import refuse_several
 from ner.training.run_folder import CONFIG, LOCK
 
 # Settings that change no result: what they name has a digest in the key, or only speed depends on
@@ -39,7 +40,9 @@ class KeptResults:
 
         Raises:
             InUseError: Another process uses the folder.
+            ConfigError: Several processes train together.
         """
+        refuse_several("several trainings")
         with making(folder), locked(folder / LOCK, folder):
             yield cls(folder)
 

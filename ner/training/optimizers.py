@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from ner.nn.transformer import transformers_of
+from ner.training.ranks import ALONE, Ranks
 from ner.training.weights import embedding_tables, shrinkable
 
 # A smaller table is updated faster as a whole.
@@ -32,6 +33,8 @@ class LazyAdam(Optimizer):
         lr: Learning rate.
         betas: Decay of the first and of the second moment.
         eps: Number that is added to the root of the second moment.
+        ranks: The processes that train together. All of them update the rows that any of them looks
+            up, because the moves of a row depend on when it makes them.
 
     Source: Kingma and Ba, "Adam", ICLR 2015, algorithm 1.
     """
@@ -43,8 +46,10 @@ class LazyAdam(Optimizer):
         lr: float,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
+        ranks: Ranks = ALONE,
     ) -> None:
         super().__init__(groups, {"lr": lr, "betas": betas, "eps": eps})
+        self.ranks = ranks
         for group in self.param_groups:
             for weight in group["params"]:
                 self.state[weight] = {
@@ -56,13 +61,21 @@ class LazyAdam(Optimizer):
         for table in tables:
             table.register_forward_pre_hook(self._before_lookup)
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        super().load_state_dict(state_dict)
+        # The base class makes floats of the numbers of steps, which are exact up to 2**24 alone.
+        weights = [weight for group in self.param_groups for weight in group["params"]]
+        for i, weight in enumerate(weights):
+            self.state[weight]["last"] = state_dict["state"][i]["last"].clone()
+
     def _before_lookup(self, table: nn.Module, arguments: tuple[Tensor, ...]) -> None:
         assert isinstance(table, nn.Embedding)
         if table.training:
             group = next(
                 g for g in self.param_groups if any(p is table.weight for p in g["params"])
             )
-            self._catch_up(group, table.weight, arguments[0].unique())
+            self._catch_up(group, table.weight, self.ranks.union(arguments[0].unique()))
 
     def catch_up(self) -> None:
         """Update all rows that wait; needed before the tables are read as a whole."""
@@ -139,6 +152,7 @@ def build_optimizers(
     weight_decay: float = 0.0,
     momentum: float = 0.0,
     betas: tuple[float, float] = (0.9, 0.999),
+    ranks: Ranks = ALONE,
 ) -> list[Optimizer]:
     """Build optimizers with a group of parameters for each learning rate and weight decay.
 
@@ -152,6 +166,7 @@ def build_optimizers(
             `adamw`.
         momentum: Momentum of `sgd`.
         betas: Decay of the two moments of `adamw`.
+        ranks: The processes that train together.
 
     Returns:
         One optimizer for dense gradients and, if there are sparse tables, one for these.
@@ -188,7 +203,7 @@ def build_optimizers(
         optimizers.append(AdamW(dense, lr=learning_rate, betas=betas, fused=True))
         if sparse:
             chosen = [m for m in model.modules() if isinstance(m, nn.Embedding) and m.sparse]
-            optimizers.append(LazyAdam(sparse, chosen, lr=learning_rate, betas=betas))
+            optimizers.append(LazyAdam(sparse, chosen, lr=learning_rate, betas=betas, ranks=ranks))
     return optimizers
 
 

@@ -68,7 +68,7 @@ class Prepared:
 
 
 def read_word_vectors(
-    config: Config, corpus: Corpus, store_path: Path, notify: Notify
+    config: Config, corpus: Corpus, store_path: Path, notify: Notify, *, writes: bool = True
 ) -> WordVectors | None:
     """Read the pretrained vectors that a configuration names, if it names any.
 
@@ -77,6 +77,7 @@ def read_word_vectors(
         corpus: The words of its training split get vectors that are trained.
         store_path: File for the vectors of other words.
         notify: Called with lines on how many words have vectors.
+        writes: Whether to write that file; if not, another process has written it.
 
     Raises:
         ConfigError: The vectors have another width than `words.size`.
@@ -95,7 +96,8 @@ def read_word_vectors(
         )
     # Training words have rows in the network, so the store leaves them out.
     other = [i for i, word in enumerate(vectors.words) if word not in seen]
-    VectorStore.write(store_path, [vectors.words[i] for i in other], vectors.matrix[other])
+    if writes:
+        VectorStore.write(store_path, [vectors.words[i] for i in other], vectors.matrix[other])
     known = set(vectors.words)
     new_words = (t for s in corpus.dev for t in s.tokens if t not in corpus.counts.words)
     train = coverage(known, corpus.counts.words)
@@ -165,8 +167,17 @@ def prepare(
     return Prepared(featurizer, task, network, model, rare, build)
 
 
-def make_batches(config: Config, corpus: Corpus, prepared: Prepared) -> TrainingBatches:
-    """Encode the training sentences with their gold annotation, and cut them into batches."""
+def make_batches(
+    config: Config, corpus: Corpus, prepared: Prepared, part: int | None = None
+) -> TrainingBatches:
+    """Encode the training sentences with their gold annotation, and cut them into batches.
+
+    Args:
+        config: All settings.
+        corpus: The training sentences.
+        prepared: What encodes them.
+        part: See `TrainingBatches`.
+    """
     augmentation = Augmentation(**config.augmentation.model_dump())
     encoded = encode_training(
         corpus.train,
@@ -186,6 +197,7 @@ def make_batches(config: Config, corpus: Corpus, prepared: Prepared) -> Training
         batch_tokens=config.training.batch_tokens,
         replace=config.words.replace_singletons,
         weights=corpus.weights,
+        part=part,
     )
 
 

@@ -20,6 +20,7 @@ from ner.files import making, remove, remove_leftovers, write_json, write_text
 from ner.inference.runs import MODEL
 from ner.locks import locked
 from ner.plots import learning_curve
+from ner.training.ranks import ALONE, Ranks
 
 CONFIG, RUN, REPORT = "config.toml", "run.json", "report.json"
 METRICS, PICTURE, BOARD = "metrics.jsonl", "learning-curve.png", "tensorboard"
@@ -52,24 +53,35 @@ def last_folder(out: str | Path | None, name: str) -> Path:
 
 
 @contextmanager
-def open_folder(out: str | Path | None, name: str, *, resume: bool) -> Iterator["RunFolder"]:
+def open_folder(
+    out: str | Path | None, name: str, *, resume: bool, ranks: Ranks = ALONE
+) -> Iterator["RunFolder"]:
     """Open the folder of a run, which no other process uses until the block ends.
 
     Args:
         out: The folder, if the user named one.
         name: Otherwise it is the first free one of `runs/NAME`, `runs/NAME-2` and so on.
         resume: Whether it is that of a run to resume; then see `last_folder`.
+        ranks: The processes that train together. The first one opens the folder, and the others
+            read from it.
 
     Raises:
         InUseError: Another process uses the folder.
         TrainingError: The folder holds something already, or nothing to resume.
     """
-    if out is not None or resume:
-        with RunFolder.open(last_folder(out, name), resume=resume) as folder:
-            yield folder
-        return
     with ExitStack() as stack:
-        yield _open_free(name, stack)
+        opened: list[RunFolder] = []
+
+        def open_it() -> Path:
+            if out is not None or resume:
+                opening = RunFolder.open(last_folder(out, name), resume=resume)
+                opened.append(stack.enter_context(opening))
+            else:
+                opened.append(_open_free(name, stack))
+            return opened[0].path
+
+        path = ranks.of_first(open_it)
+        yield opened[0] if opened else FolderOfOthers(path, is_resumed=resume)
 
 
 def _open_free(name: str, stack: ExitStack) -> "RunFolder":
@@ -135,17 +147,42 @@ class RunFolder:
                     remove(self.path / name)
             raise
 
-    def describe(self, config: Config, inputs: Mapping[str, Any], device: torch.device) -> None:
+    def describe(
+        self, config: Config, inputs: Mapping[str, Any], device: torch.device, ranks: int = 1
+    ) -> None:
         """Write config.toml, and run.json with everything else that the result depends on."""
         write_text(self.path / CONFIG, to_toml(config))
         facts = {
             "seed": config.seed,
             "device": str(device),
             "threads": torch.get_num_threads(),
+            "ranks": ranks,
             "versions": versions(),
             **inputs,
         }
         write_json(self.path / RUN, facts)
+
+    def metric_log(self, history: Sequence[Mapping[str, Any]], metric: str) -> "MetricLog":
+        """Return the log of metrics in this folder, see `MetricLog`."""
+        return MetricLog(self.path, history, metric)
+
+
+class FolderOfOthers(RunFolder):
+    """The folder of a run that another process writes; this one only reads."""
+
+    @contextmanager
+    def taken_back_on_failure(self) -> Iterator[None]:
+        """Leave everything to the process that writes."""
+        yield
+
+    def describe(
+        self, config: Config, inputs: Mapping[str, Any], device: torch.device, ranks: int = 1
+    ) -> None:
+        """Write nothing."""
+
+    def metric_log(self, history: Sequence[Mapping[str, Any]], metric: str) -> "MetricLog":
+        """Return a log that writes nothing."""
+        return UnwrittenLog()
 
 
 def is_taken(path: Path) -> bool:
@@ -207,3 +244,16 @@ class MetricLog:
     def _draw(self) -> None:
         learning_curve(self.rows, self.picture, self.metric)
         self._drawn = time.monotonic()
+
+
+class UnwrittenLog(MetricLog):
+    """The metrics of a run that another process writes."""
+
+    def __init__(self) -> None:
+        pass
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Leave the epoch to the process that writes."""
+
+    def close(self) -> None:
+        """Draw nothing."""

@@ -15,6 +15,7 @@ from ner.files import read_json, remove, write_json
 from ner.inference.runs import SEEDS, seed_folder
 from ner.messages import logger
 from ner.training.jobs import train_in_processes
+from ner.training.launch import refuse_several
 from ner.training.run_folder import CONFIG, REPORT, RUN, is_taken, open_folder, run_name
 from ner.training.train import Settings, run_training
 
@@ -105,6 +106,7 @@ def train_seeds(
         KeyboardInterrupt: After Ctrl-C, when each training has written a checkpoint.
         SystemExit: After SIGTERM or SIGHUP, likewise.
     """
+    refuse_several("several seeds")
     with open_folder(out, run_name(config), resume=resume) as folder:
         path = folder.path
         known = read_json(path / RUN)["seeds"] if (path / RUN).is_file() else []

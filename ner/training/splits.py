@@ -77,6 +77,7 @@ def read_corpus(
     folder: Path | None = None,
     init: str | None = None,
     weights: SentenceWeights | None = None,
+    writes: bool = True,
 ) -> Corpus:
     """Read all splits. Without a development split, hold out a tenth of the training sentences.
 
@@ -88,14 +89,17 @@ def read_corpus(
         folder: The folder of the run; None keeps the training sentences in memory.
         init: Digest of the model that trains further, if there is one.
         weights: The weight of each training sentence, also of those that are held out.
+        writes: Whether the sentences are encoded into that folder; if not, another process has done
+            so.
 
     Raises:
         ConfigError: There is no training split, or it cannot be kept where `data.storage` says.
         DataError: A split cannot be read or used, or the weights are those of other sentences.
+        TrainingError: No other process has encoded the sentences.
     """
     task = make_task(config.model_dump())
     sources = find_sources(config.data, sources)
-    storage = find_storage(config, sources, folder, init) if folder else None
+    storage = find_storage(config, sources, folder, init, writes=writes) if folder else None
     rules = config.data.tokenizer
     usual = tokenizer or Tokenizer(DEFAULT if rules == AUTO else rules)
     readers = {

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from ner.config.loading import Config
 from ner.data.formats.read import CorpusSource, file_digest
 from ner.data.sentence import Sentence
-from ner.errors import ConfigError
+from ner.errors import ConfigError, TrainingError
 from ner.features.arrays import Arrays
 from ner.features.arrow_store import StoredCorpus, StoredSentences, open_stored, store_sentences
 from ner.features.batches import EncodedSentences
@@ -73,7 +73,12 @@ def storage_key(config: Config, train: CorpusSource, init: str | None) -> dict[s
 
 
 def find_storage(
-    config: Config, sources: Mapping[str, CorpusSource], run: Path, init: str | None
+    config: Config,
+    sources: Mapping[str, CorpusSource],
+    run: Path,
+    init: str | None,
+    *,
+    writes: bool = True,
 ) -> "TrainingStorage | None":
     """Find or plan the storage of a run; None keeps the sentences in memory.
 
@@ -82,13 +87,21 @@ def find_storage(
         sources: The source of each split that there is.
         run: The folder of the run.
         init: Digest of the model that trains further, if there is one.
+        writes: Whether this process encodes them; if not, another one has done so.
 
     Raises:
         ConfigError: The sentences cannot be kept where `data.storage` says.
+        TrainingError: No other process has encoded them.
     """
     if not goes_to_disk(config.data.storage, sources, context=config.transformer.context):
         return None
-    return TrainingStorage.find(run, storage_key(config, sources["train"], init))
+    storage = TrainingStorage.find(run, storage_key(config, sources["train"], init))
+    if storage.corpus is None and not writes:
+        raise TrainingError(
+            f"{storage.folder}: must hold the sentences that rank 0 has encoded. Got others, or "
+            "none. All ranks need the same data, and a folder of the run that all of them see."
+        )
+    return storage
 
 
 @dataclass

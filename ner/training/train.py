@@ -1,8 +1,10 @@
 """A whole run on one page: read, prepare, train, finish."""
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,31 +12,34 @@ import numpy as np
 import torch
 from torch import nn
 
-from ner.config import TrainingConfig
 from ner.config.loading import Config, read_config
 from ner.data.formats.read import CorpusSource, file_digest
-from ner.data.sentence import Sentence
+from ner.data.sentence import PredictedSentence, Sentence
 from ner.errors import TrainingError
 from ner.evaluation.report import Report
 from ner.features.batches import TrainingBatches
+from ner.files import sha256
 from ner.inference.batching import predict
 from ner.inference.predictor import Predictor
 from ner.installed import model_folder
 from ner.messages import Notify, is_handled, shown, tell
 from ner.model_folder import load_model
 from ner.nn.building import Build
-from ner.nn.runtime import TorchRuntime, check_network, choose_device, set_threads
+from ner.nn.runtime import TorchRuntime, check_network, set_threads
 from ner.training.checkpoint import restore_newest, run_and_save
-from ner.training.finish import finish
+from ner.training.finish import finish, finish_together
+from ner.training.identity import identify, may_change
+from ner.training.launch import read_launch
 from ner.training.optimizers import Schedule, build_optimizers, use_sparse_tables
 from ner.training.prepare import Prepared, make_batches, prepare, read_word_vectors
 from ner.training.progress import Progress
+from ner.training.ranks import ALONE, Ranks, joined
 from ner.training.result import RunResult
 from ner.training.run_folder import (
     CONFIG,
     VECTORS,
-    MetricLog,
     RunFolder,
+    is_taken,
     last_folder,
     open_folder,
     run_name,
@@ -152,81 +157,108 @@ def run_training(
     The arguments are those of `train`. `sources` holds the splits that are in memory, by name, and
     `weights` those of sentences that are in memory.
     """
-    name = run_name(config)
-    if config is None and resume and (last_folder(out, name) / CONFIG).is_file():
-        config = last_folder(out, name) / CONFIG
-    config = read_config(config, set)
-    start = start_digest = None
-    if init is not None:
-        init = model_folder(init)
-        start, start_digest = load_model(init, build), file_digest(init)
-        check_network(start, str(init))
-        config = continue_from(config, start, str(init))
-    config = config.resolved()
-    check_task(config)
-    weighed = weights if weights is not None else config.training.weights
-    sentence_weights = None if weighed == "" else read_weights(weighed)
-    device = choose_device(config.training.device)
-    set_threads(config.training.threads)
-    progress_bar = Progress(progress)
-    with open_folder(out, name, resume=resume) as folder:
-        with folder.taken_back_on_failure():
-            # Read.
-            corpus = read_corpus(
-                config,
-                sources or {},
-                tell,
-                tokenizer=start.tokenizer if start else None,
-                folder=folder.path,
-                init=start_digest,
-                weights=sentence_weights,
-            )
-            # Prepare.
-            config = fit_to_corpus(config, corpus.counts, tell)
-            vectors = None
-            if start is None:
-                vectors = read_word_vectors(config, corpus, folder.path / VECTORS, tell)
-            weighted = sentence_weights is not None
-            prepared = prepare(config, corpus.counts, vectors, start, build, weighted=weighted)
-            warn_of_labels(corpus, prepared.task, start.task if start else None, tell)
-            batches = make_batches(config, corpus, prepared)
-            trainer = build_trainer(config.training, prepared, batches, corpus.dev, device)
-            inputs = describe_inputs(config, corpus, prepared, start_digest)
-            if sentence_weights is not None:
-                inputs["weights"] = sentence_weights.digest
-            record = {"identity": identify(config, inputs), "history": []}
-            if resume:
-                record = restore(trainer, folder, record, tell)
-            folder.describe(config, inputs, device)
-        tell(summarize(corpus, prepared, device))
+    with joined() as ranks:
+        resume = resume or (out is not None and ranks.of_first(partial(goes_on, out)))
+        name = run_name(config)
+        if config is None and resume and (last_folder(out, name) / CONFIG).is_file():
+            config = last_folder(out, name) / CONFIG
+        config = read_config(config, set)
+        start = start_digest = None
+        if init is not None:
+            init = model_folder(init)
+            start, start_digest = load_model(init, build), file_digest(init)
+            check_network(start, str(init))
+            config = continue_from(config, start, str(init))
+        config = config.resolved()
+        check_task(config)
+        weighed = weights if weights is not None else config.training.weights
+        sentence_weights = None if weighed == "" else read_weights(weighed)
+        device = ranks.device(config.training.device)
+        set_threads(config.training.threads)
+        progress_bar = Progress(progress)
+        with open_folder(out, name, resume=resume, ranks=ranks) as folder:
+            with folder.taken_back_on_failure():
+                with ranks.in_turn():
+                    # Read.
+                    corpus = read_corpus(
+                        config,
+                        sources or {},
+                        tell,
+                        tokenizer=start.tokenizer if start else None,
+                        folder=folder.path,
+                        writes=ranks.is_first,
+                        init=start_digest,
+                        weights=sentence_weights,
+                    )
+                    # Prepare.
+                    config = fit_to_corpus(config, corpus.counts, tell)
+                    vectors = None
+                    if start is None:
+                        vectors = read_word_vectors(
+                            config, corpus, folder.path / VECTORS, tell, writes=ranks.is_first
+                        )
+                    weighted = sentence_weights is not None
+                    prepared = prepare(
+                        config, corpus.counts, vectors, start, build, weighted=weighted
+                    )
+                    warn_of_labels(corpus, prepared.task, start.task if start else None, tell)
+                    batches = make_batches(config, corpus, prepared, ranks.number)
+                    inputs = describe_inputs(config, corpus, prepared, start_digest)
+                    if sentence_weights is not None:
+                        inputs["weights"] = sentence_weights.digest
+                identity = identify(config, inputs, ranks.count)
+                ranks.check_same(partial(describe_start, identity, prepared.model, batches))
+                ranks.copy_from_first(prepared.model.to(device))
+                trainer = build_trainer(config, prepared, batches, corpus.dev, device, ranks)
+                record = {"identity": identity, "history": []}
+                if resume:
+                    with ranks.in_turn():
+                        record = restore(trainer, folder, record, tell)
+                folder.describe(config, inputs, device, ranks.count)
+            tell(summarize(corpus, prepared, device, ranks))
 
-        # Train.
-        minutes = config.training.checkpoint_minutes
-        began = time.perf_counter()
-        try:
-            train_epochs(trainer, folder, record, minutes, tuple(callbacks), progress_bar)
-        except NonFiniteLossError as error:
-            names = ", ".join(corpus.places(error.indices.tolist()))
-            raise TrainingError(f"{error} Sentences of the step: {names}.") from None
-        seconds = time.perf_counter() - began
+            # Train.
+            minutes = config.training.checkpoint_minutes
+            began = time.perf_counter()
+            try:
+                train_epochs(trainer, folder, record, minutes, tuple(callbacks), progress_bar)
+            except NonFiniteLossError as error:
+                names = ", ".join(corpus.places(error.indices.tolist()))
+                raise TrainingError(f"{error} Sentences of the step: {names}.") from None
+            seconds = time.perf_counter() - began
 
-        return finish(config, folder.path, corpus, prepared, trainer, seconds=seconds, notify=tell)
+            write = partial(finish, config, folder.path, corpus, prepared, trainer)
+            end = partial(write, seconds=seconds, notify=tell)
+            return finish_together(ranks, end, device, build)
+
+
+def goes_on(out: str | Path) -> bool:
+    """Whether a launcher has started this process again, after the run in `out` had begun."""
+    return read_launch().is_restart and is_taken(Path(out))
 
 
 def build_trainer(
-    training: TrainingConfig,
+    config: Config,
     prepared: Prepared,
     batches: TrainingBatches,
     dev: Sequence[Sentence],
     device: torch.device,
+    ranks: Ranks = ALONE,
 ) -> Trainer:
     """Build the trainer of the prepared network, which is scored on the development sentences."""
-    model, task = prepared.model.to(device), prepared.task
+    training = config.training
+    model, task, featurizer = prepared.model.to(device), prepared.task, prepared.featurizer
     model.autocast = training.precision == "bf16"
 
+    def find(sentences: Sequence[Sentence]) -> Sequence[PredictedSentence]:
+        return predict(TorchRuntime(model, device), featurizer, task, sentences)
+
     def evaluate(_: nn.Module) -> dict[str, float]:
-        found = predict(TorchRuntime(model, device), prepared.featurizer, task, dev)
-        return {task.metric: task.score(dev, found)}
+        if featurizer.subwords is not None and featurizer.subwords.context:
+            # A sentence is read with its neighbours.
+            return {task.metric: ranks.of_first(lambda: task.score(dev, find(dev)))}
+        found = ranks.put_together(find(ranks.own(dev)))
+        return {task.metric: ranks.of_first(lambda: task.score(dev, found))}
 
     # Momentum moves every row at every step, so it needs dense gradients.
     rows_can_wait = training.optimizer == "adamw" or training.momentum == 0
@@ -240,6 +272,7 @@ def build_trainer(
         weight_decay=training.weight_decay,
         momentum=training.momentum,
         betas=training.betas,
+        ranks=ranks,
     )
     schedule = Schedule(
         training.schedule,
@@ -259,6 +292,8 @@ def build_trainer(
         ema=training.ema,
         patience=training.patience,
         penalty=Penalty(list(shrinkable(model).values()), training.l1, training.l2),
+        ranks=ranks,
+        seed=config.seed,
     )
 
 
@@ -276,12 +311,16 @@ def describe_inputs(
     }
 
 
-def identify(config: Config, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Name everything that makes a run, so that its resumption can be compared with it."""
-    settings = config.model_dump(mode="json")
-    for free in ("checkpoint_minutes", "device"):
-        del settings["training"][free]
-    return {"settings": settings, **inputs}
+def describe_start(
+    identity: Mapping[str, Any], model: nn.Module, batches: TrainingBatches
+) -> dict[str, Any]:
+    """Name what must be the same on all ranks before the first step, with digests."""
+    shapes = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+    return {
+        **identity,
+        "network": sha256([json.dumps(shapes).encode()]),
+        "encoded sentences": sha256([np.ascontiguousarray(batches.encoded.lengths)]),
+    }
 
 
 def restore(
@@ -303,19 +342,13 @@ def restore(
     return {**checkpoint.record, "identity": record["identity"]}
 
 
-def may_change(key: str, saved: Any, now: Any) -> bool:
-    """Whether a resumed run may have another value of a setting: threads, or more epochs."""
-    if key == "settings.training.epochs":
-        return isinstance(saved, int) and isinstance(now, int) and now > saved
-    return key == "settings.training.threads"
-
-
-def summarize(corpus: Corpus, prepared: Prepared, device: torch.device) -> str:
+def summarize(corpus: Corpus, prepared: Prepared, device: torch.device, ranks: Ranks) -> str:
     """Say in a line how much is trained on how much."""
+    together = f", {ranks.count} ranks" if ranks.count > 1 else ""
     count = sum(parameter.numel() for parameter in prepared.model.parameters())
     return (
         f"{corpus.counts.sentences:,} training and {len(corpus.dev):,} development sentences, "
-        f"{len(prepared.task.outputs)} tags or classes, {count:,} parameters, on {device}"
+        f"{len(prepared.task.outputs)} tags or classes, {count:,} parameters, on {device}{together}"
     )
 
 
@@ -343,7 +376,7 @@ def train_epochs(
         SystemExit: After SIGTERM or SIGHUP, likewise.
     """
     history = record["history"]
-    log = MetricLog(folder.path, history, trainer.metric)
+    log = folder.metric_log(history, trainer.metric)
 
     def handle(event: Step | Epoch) -> bool:
         """Log and show an event; return whether a callback stops the run."""
@@ -354,7 +387,8 @@ def train_epochs(
         else:
             progress.step(event)
         answers = [callback(event) for callback in callbacks]
-        return any(isinstance(answer, bool | np.bool_) and not answer for answer in answers)
+        stops = any(isinstance(answer, bool | np.bool_) and not answer for answer in answers)
+        return bool(callbacks and trainer.ranks.greatest(stops))
 
     events = run_and_save(trainer, folder.checkpoints, record, minutes=minutes)
     stopped_at: Step | Epoch | None = None

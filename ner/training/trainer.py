@@ -20,6 +20,7 @@ from torch.optim import Optimizer
 from ner.errors import TrainingError
 from ner.nn.runtime import to_tensors
 from ner.training.optimizers import LazyAdam, Schedule, clip_gradients
+from ner.training.ranks import ALONE, Ranks
 from ner.training.weights import AveragedWeights, not_finite, trained_weights
 
 # On a GPU, reading a loss waits for the device; so losses are read this many steps at a time.
@@ -132,6 +133,8 @@ class Trainer:
         ema: Decay of the averaged weights, which are what is evaluated and kept, in [0, 1).
         patience: Epochs without a better score before training ends; None trains all epochs.
         penalty: From the loss of a batch to that loss and what large weights cost.
+        ranks: The processes that train together; by default, this one trains alone.
+        seed: Seed of what they draw at random; a process alone goes on with torch's own numbers.
     """
 
     def __init__(
@@ -149,6 +152,8 @@ class Trainer:
         ema: float = 0.0,
         patience: int | None = None,
         penalty: Callable[[Tensor], Tensor] = lambda loss: loss,
+        ranks: Ranks = ALONE,
+        seed: int = 0,
     ) -> None:
         self.model = model
         self.batches = batches
@@ -161,6 +166,8 @@ class Trainer:
         self.clip_norm = clip_norm
         self.patience = patience
         self.penalty = penalty
+        self.ranks = ranks
+        self.seed = seed
         self.device = next(model.parameters()).device
         self.to_tensors = partial(to_tensors, device=self.device)
         self.average = AveragedWeights(model, ema)
@@ -264,24 +271,26 @@ class Trainer:
         for step in range(state.step, len(plan)):
             began = time.perf_counter()
             self.model.train()
-            arrays = self.batches.batch(state.epoch, step, plan[step])
+            self.ranks.seed_step(self.seed, state.epoch, step)
+            arrays = self.batches.batch(state.epoch, step, self.ranks.part(plan[step]))
             progress = (state.epoch + step / len(plan)) / self.epochs
             state.factor = self.schedule.factor(progress, state.epoch)
             self._set_rates()
             loss = self.model.loss(self.to_tensors(arrays))  # pyright: ignore[reportCallIssue]
-            loss = self.penalty(loss)
-            self.pending.append((state.epoch, step, plan[step], loss.detach()))
+            loss = self.ranks.weigh(self.penalty(loss), plan[step])
+            loss.backward()
+            loss = self.ranks.sum_gradients(self.model, loss.detach())
+            self.pending.append((state.epoch, step, plan[step], loss))
             if self.device.type == "cpu" or len(self.pending) == LOSSES_AT_ONCE:
                 self.read_losses()
-            self._update(loss)
+            self._update()
             state.step = step + 1
-            state.tokens += int(arrays["lengths"].sum())
+            state.tokens += self.ranks.total(int(arrays["lengths"].sum()))
             state.seconds += time.perf_counter() - began
             mean = state.loss_sum / max(1, state.step - len(self.pending))
             yield Step(state.epoch, step, len(plan), mean, state.tokens, state.seconds)
 
-    def _update(self, loss: Tensor) -> None:
-        loss.backward()
+    def _update(self) -> None:
         if self.clip_norm is not None:
             clip_gradients(self.model.parameters(), self.clip_norm)
         self.average.before_step()

@@ -36,7 +36,7 @@ class AveragedWeights:
         # The logarithm of the share of the initial weights in the average; and, for each row of a
         # table with sparse gradients, that logarithm when the row was last updated.
         self.log_left = 0.0
-        sparse = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding) and m.sparse}
+        sparse = sparse_weights(model)
         self.row_logs = {
             i: torch.zeros(len(p), dtype=torch.float64)
             for i, p in enumerate(self.parameters)
@@ -105,6 +105,11 @@ def not_finite(tensors: Mapping[str, Tensor]) -> str | None:
 def embedding_tables(model: nn.Module) -> dict[int, nn.Embedding]:
     """Find the embedding tables of a model by the identity of their weights."""
     return {id(m.weight): m for m in model.modules() if isinstance(m, nn.Embedding)}
+
+
+def sparse_weights(model: nn.Module) -> set[int]:
+    """Find the identities of the weights that have sparse gradients."""
+    return {key for key, table in embedding_tables(model).items() if table.sparse}
 
 
 def shrinkable(model: nn.Module) -> dict[str, nn.Parameter]:

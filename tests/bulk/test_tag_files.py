@@ -24,6 +24,8 @@ from tests.bulk.corpora import (
 )
 from tests.failing_texts import FAILS, raise_on_mark
 
+RULES = ner.Rules.from_dict({"rules": [{"name": "eves", "label": "PER", "patterns": ["met Eve"]}]})
+
 
 def tag(sources, out, model, **options):
     """Tag files in this process."""
@@ -46,6 +48,14 @@ def test_row_groups_become_files_in_order(tiny_model, tmp_path, small_units):
     assert summary.tokens == sum(len(doc) for doc in tagger([r["text"] for r in rows(12)]))
     assert json.loads((tmp_path / "out" / "_summary.json").read_text())["rows"] == 12
     assert (tmp_path / "out" / "_SUCCESS").read_bytes() == b""
+
+
+def test_rules_bind_the_model(tiny_model, tmp_path):
+    write_jsonl(tmp_path / "a.jsonl", rows(4))
+    tag(tmp_path / "a.jsonl", tmp_path / "out", tiny_model, rules=RULES)
+    found = results(tmp_path / "out")
+    assert found == expected(tiny_model, rows(4), rules=RULES)
+    assert (4, 11, "PER") in [(e["start"], e["end"], e["label"]) for e in found[3]["entities"]]
 
 
 def test_small_row_groups_are_tagged_together(tiny_model, tmp_path):
@@ -216,6 +226,7 @@ def test_new_files_are_added_to_earlier_ones(tiny_model, tmp_path):
         pytest.param(
             {"split": raise_on_mark}, "must hold results with split null, as all", id="splitter"
         ),
+        pytest.param({"rules": RULES}, "must hold results with rules null, as all", id="rules"),
     ],
 )
 def test_a_run_with_other_settings_is_refused(tiny_model, tmp_path, options, message):

@@ -1,5 +1,6 @@
 """One battery for every implementation of sums and maxima over paths, against the paths."""
 
+import collections
 import contextlib
 import itertools
 import runpy
@@ -166,6 +167,28 @@ def test_pairs_of_tags_and_the_entropy_are_those_of_all_paths(lattice):
         for path, share in zip(candidates, np.exp(logs), strict=True):
             expected[b, range(length - 1), path[:-1], path[1:]] += share
     assert pairs == pytest.approx(expected, abs=1e-9)
+
+
+@given(lattices())
+def test_the_entropy_of_a_token_is_what_it_adds_to_that_of_the_tags_before_it(lattice):
+    emissions, lengths, edges = lattice
+    B, T, C = emissions.shape
+    found = forward_backward.token_entropies(*lattice, forward_backward.sum_paths(*lattice))
+    expected = np.zeros((B, T))
+    for b, length in enumerate(lengths):
+        candidates = all_paths(length, C)
+        scores = np.array([score_of(path, emissions[b], edges) for path in candidates])
+        if scores.max() == -np.inf:
+            continue
+        shares = np.exp(scores - log_sum(scores))
+        before = 0.0
+        for t in range(length):
+            beginnings = collections.Counter()
+            for path, share in zip(candidates, shares, strict=True):
+                beginnings[tuple(path[: t + 1])] += share
+            so_far = -sum(share * np.log(share) for share in beginnings.values() if share > 0)
+            expected[b, t], before = so_far - before, so_far
+    assert found == pytest.approx(expected, abs=1e-9)
 
 
 @MAXIMA

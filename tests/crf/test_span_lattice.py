@@ -410,15 +410,19 @@ def test_required_and_forbidden_spans_leave_just_the_paths_that_obey(scheme):
     raw, lattice = random_lattice(scheme)
     emissions = random_emissions(lattice)
     required: list[list[Span]] = [[], [], [Span(1, 3, "X")], [Span(0, 1, "Y"), Span(1, 3, "X")], []]
-    forbidden: list[list[Span]] = [[Span(0, 1, "X")], [], [], [], [Span(0, 2, "Y")]]
+    forbidden = [[(0, 1, "X")], [(1, 2, None)], [], [(3, 4, None)], [(0, 2, "Y")]]
     allowed = lattice.allow(LENGTHS, required, forbidden)
     found = lattice.decode(emissions, LENGTHS, allowed)
     for b, (spans, probabilities) in enumerate(found):
         scores = {}
         for path in legal_paths(lattice.tags, scheme, LENGTHS[b]):
             written = spans_from_tags([lattice.tags[tag] for tag in path])
-            banned = [s for s in written for f in forbidden[b] if s.label == f.label]
-            touching = [s for s in banned if any(s.start < f.end for f in forbidden[b])]
+            touching = [
+                span
+                for span in written
+                for start, end, label in forbidden[b]
+                if span.start < end and start < span.end and label in (None, span.label)
+            ]
             if set(required[b]) <= set(written) and not touching:
                 scores[tuple(written)] = path_score(raw, emissions[b], path)
         assert spans == max(scores, key=lambda each: scores[each])

@@ -45,6 +45,9 @@ QUICK = {
     "affixes.rows": 64,
     "training.epochs": 1,
 }
+# The file of rules that the page on rules shows.
+RULES_PAGE = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+NAMES = RULES_PAGE.partition("```text\n")[2].partition("```")[0]
 INSTALLERS = ("pip", "python3")
 # Libraries of whose presence the package does not depend; the page that imports one is skipped.
 OTHERS = ("polars",)
@@ -156,7 +159,8 @@ def quick(words):
     """Add what makes a training short."""
     if words[:2] == ["python", "scripts/forecast.py"] and "--model" not in words:
         return [*words, "--epochs", "1", "--seeds", "1"]
-    starts = (["ner", "train"], ["ner", "curve"], ["ner", "sweep"], ["ner", "data", "suspects"])
+    names = ("train", "curve", "sweep", "simulate", "data suspects")
+    starts = [["ner", *name.split()] for name in names]
     script = ["python", "scripts/benchmark/suspects.py"]
     is_training = any(words[: len(start)] == start for start in (*starts, script))
     if not is_training or "--resume" in words:
@@ -187,6 +191,8 @@ def write_files(folder):
     write(folder / "project.jsonl", "\n".join(map(json.dumps, records)))
     for name, records in teachers().items():
         write(folder / f"{name}.jsonl", "\n".join(map(json.dumps, records)))
+    write(folder / "names.toml", NAMES)
+    write(folder / "towns.txt", "London\nHamburg\n")
     write(folder / "reviews.csv", 'review;stars\n"Great; I like it.";5\nIt broke.;1\n')
     for name in ("articles.txt", "notes.txt", "report.txt"):
         write(folder / name, "Ada Lovelace was born in London. She wrote.\nNo name.\n")

@@ -19,6 +19,7 @@ from ner.nn.runtime import choose_device, load_network, take_weights
 from ner.tasks import SpanTask, TextTask, TokenTask
 from ner.training.settings import network_settings
 
+RULES = ner.Rules.from_dict({"rules": [{"name": "x", "label": "LOC", "patterns": ["x"]}]})
 SENTENCES = [Sentence(["Ada", "saw", "Berlin"])]
 
 
@@ -219,6 +220,9 @@ TASKS = {
             lambda m: m.tag_tokens(["a"], forbidden=[(0, 1, "PER")]),
             "required and forbidden: not for {tokens}.",
         ),
+        ("tokens", lambda m: m.tag("a", rules=RULES), "rules: not for {tokens}."),
+        ("tokens", lambda m: m.tag_tokens(["a"], rules=RULES), "rules: not for {tokens}."),
+        ("texts", lambda m: m.pipe([], rules=RULES), "rules: not for {texts}."),
     ],
     ids=[
         "tag, texts",
@@ -234,6 +238,9 @@ TASKS = {
         "column, texts",
         "required, tokens",
         "forbidden, tokens",
+        "rules, a text",
+        "rules, tokens",
+        "rules, texts",
     ],
 )
 def test_what_a_model_cannot_do_names_the_right_method(task, call, message):

@@ -40,13 +40,43 @@ def client_of(sources, **settings):
         yield client
 
 
-class Served:
-    """`ner serve` with some arguments, on a free port."""
+# Serves in a process of its own, with settings for which `ner serve` has no option.
+WITH_SETTINGS = """
+import sys, json
+from functools import partial
+import ner
+from ner.messages import shown
+from ner.service.processes import Service, run_service
+from ner.service.server import bind
+from ner.service.settings import Settings
 
-    def __init__(self, *arguments):
-        command = [sys.executable, "-m", "ner", "serve", *map(str, arguments), "--port", "0"]
+sources, settings = json.loads(sys.argv[1])
+service = Service(sources, partial(ner.load, threads=1), Settings(**settings))
+with shown(on_stderr=True), bind("127.0.0.1", 0) as listener:
+    sys.exit(run_service(service, listener, 1))
+"""
+
+
+def ner_serve(*arguments):
+    """Return the words that start `ner serve` with some arguments, on a free port."""
+    return ["-m", "ner", "serve", *map(str, arguments), "--port", "0"]
+
+
+def with_settings(sources, **settings):
+    """Return the words that start a service with some settings."""
+    return ["-c", WITH_SETTINGS, json.dumps([sources, settings])]
+
+
+class Served:
+    """A service in a process of its own.
+
+    Args:
+        words: What Python runs.
+    """
+
+    def __init__(self, words):
         self.process = subprocess.Popen(
-            command,
+            [sys.executable, *words],
             stderr=subprocess.PIPE,
             text=True,
             env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "error"},
@@ -83,21 +113,45 @@ class Served:
             response = connection.getresponse()
             return response.status, response.read().decode()
 
-    def wait_until_ready(self):
-        """Wait for the first answer of `/readyz`; processes accept connections one by one."""
-        end = time.monotonic() + 60
-        while True:
-            with contextlib.suppress(OSError):
-                if self.request("GET", "/readyz")[0] == 200:
-                    return
-            assert time.monotonic() < end
-            time.sleep(0.05)
+    def is_ready(self):
+        """Whether it answers; processes accept connections one by one."""
+        with contextlib.suppress(OSError):
+            return self.request("GET", "/readyz")[0] == 200
+        return False
 
     def send(self, content):
         """Open a connection, and send the first bytes."""
         connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         connection.sendall(content)
         return connection
+
+    def metric(self, name):
+        """Return a number of `/metrics`."""
+        lines = self.request("GET", "/metrics")[1].splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.startswith(f"{name} "))
+
+    def wait_until(self, condition):
+        """Wait until something about the service holds."""
+        end = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+    def hold(self, count, **body):
+        """Send all of some requests but their end; returns the connections, once all have begun."""
+        content = post(json.dumps(body).encode())
+        connections = [self.send(content[:-1]) for _ in range(count)]
+        # The request for the number is one of them.
+        self.wait_until(lambda: self.metric("ner_requests_in_flight") == count + 1)
+        return connections
+
+    def is_closed(self):
+        """Whether it accepts no connection any more."""
+        try:
+            self.send(b"").close()
+        except ConnectionRefusedError:
+            return True
+        return False
 
     def end(self, number=signal.SIGTERM):
         """End it by a signal; returns its exit code."""
@@ -106,11 +160,11 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(*arguments):
+def served(words):
     """Yield a running service, and end it."""
-    service = Served(*arguments)
+    service = Served(words)
     try:
-        service.wait_until_ready()
+        service.wait_until(service.is_ready)
         yield service
     finally:
         if service.process.poll() is None:

@@ -1,10 +1,15 @@
 """Limits, keys and bad bodies: each gets its answer, and no memory beyond its limit."""
 
 import asyncio
+import inspect
 import json
 import logging
 
 import pytest
+
+pytest.importorskip("fastapi")
+
+from fastapi.routing import APIRoute
 
 from ner.errors import ConfigError
 from ner.service.api_keys import ApiKeys
@@ -270,6 +275,15 @@ def test_a_failing_model_spoils_no_other_request_and_no_text_is_logged(caplog, m
     assert failed[0] == 500
     assert "secret" not in json.dumps(failed[1]) and "secret" not in caplog.text
     assert "RuntimeError at" in caplog.text
+
+
+def test_nothing_of_an_application_runs_in_threads_of_its_framework():
+    """There would be up to 40 of them, which take turns with the thread of the model."""
+    app = make_service({"en": "en"})
+    functions = [route.endpoint for route in app.routes if isinstance(route, APIRoute)]
+    functions += app.exception_handlers.values()
+    assert len(functions) > 10
+    assert [f for f in functions if not inspect.iscoroutinefunction(f)] == []
 
 
 def test_metrics_count_requests_by_their_routes(client):

@@ -84,6 +84,29 @@ def test_what_was_tried_is_not_tried_again_by_a_watch(folder, caplog):
     assert caplog.text.count("cannot be used") == 1
 
 
+def test_a_model_that_is_still_copied_is_left_until_it_is_whole(folder, caplog):
+    app = make_service({"names": str(folder)})
+    before = app.state.models["names"]
+    new = folder.with_name("new")
+    ner.rename(folder, {"PER": "HUMAN"}, new)
+    # The manifest comes first, as when somebody copies file by file.
+    files = sorted(
+        (p for p in new.rglob("*") if p.is_file()), key=lambda p: p.name != "manifest.json"
+    )
+
+    async def copy():
+        for file in files:
+            assert app.state.models["names"] is before
+            shutil.copyfile(file, folder / file.relative_to(new))
+            await app.state.models.reload(only_new=True)
+        await app.state.models.reload(only_new=True)
+
+    with caplog.at_level(logging.INFO, "ner"):
+        asyncio.run(copy())
+    assert "HUMAN" in app.state.models["names"].predictor.labels
+    assert "cannot be used" not in caplog.text
+
+
 def test_an_unchanged_model_stays(folder):
     app = make_service({"names": str(folder)})
     before = app.state.models["names"]

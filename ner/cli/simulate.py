@@ -1,0 +1,72 @@
+"""`ner simulate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ner.cli.options import SEED, ConfigArgument, Json, SetOption
+from ner.cli.printing import print_json, print_lines
+from ner.extras import require_training
+
+
+def simulate(
+    config: ConfigArgument = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Way to choose texts: random, entropy, entropy-diverse, margin or margin-diverse. "
+            "Repeat it for several. By default, it is the first three.",
+        ),
+    ] = None,
+    tokens: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="NUMBERS",
+            help="Numbers of annotated tokens at which a model is trained and scored, one after "
+            "the other. By default, they are 1000 to 16000.",
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of repetitions with other seeds.")] = 1,
+    train: Annotated[
+        str | None, typer.Option("--train", help="Annotated corpus that is replayed.")
+    ] = None,
+    dev: Annotated[
+        str | None,
+        typer.Option(
+            help="Development corpus, on which all models are scored. By default, a tenth of the "
+            "training sentences is held out."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of the result, which keeps finished trainings: the same command goes on "
+            "where it stopped. By default, it is runs/NAME-replay.",
+        ),
+    ] = None,
+    set_: SetOption = None,
+    seed: Annotated[int | None, SEED] = None,
+    as_json: Json = False,
+) -> None:
+    """Replay an annotated corpus as the person of ner suggest, and tell what each way saves."""
+    require_training()
+    from ner.config.loading import parse_setting
+    from ner.suggesting.replay import STRATEGIES, TOKENS, replay
+
+    options = {"data.train": train, "data.dev": dev, "seed": seed}
+    given = {name: value for name, value in options.items() if value is not None}
+    found = replay(
+        config,
+        by=STRATEGIES if by is None else by,
+        tokens=TOKENS if tokens is None else tokens,
+        seeds=seeds,
+        out=out,
+        set=dict(map(parse_setting, set_ or ())) | given,
+    )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print_lines(str(found))

@@ -1,0 +1,1 @@
+"""Word lists and patterns: labels of texts, input columns, and constraints on models."""
