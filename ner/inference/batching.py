@@ -153,8 +153,9 @@ class BatchRunner:
         Raises:
             ModelFolderError: The weights do not fit the settings of the model.
         """
+        sentence_ids = self.featurizer.encode_tokens([text]).get("sentence_ids")
         try:
-            pooling = weights.pooling(self.featurizer.encode_tokens([text]).get("sentence_ids"))
+            pooling = weights.pooling(sentence_ids)
             for states in self.pieces.rows(text, "states", workers):
                 pooling.add(states)
             return weights.outputs(pooling)

@@ -58,6 +58,11 @@ LONGEST_REASON = 300
 
 # Only crashes are logged; all else raises an exception.
 FATAL = 4
+
+# Nodes that no asked output needs, such as those of states for the next piece, are not run.
+ASKED_ONLY = onnxruntime.RunOptions()
+ASKED_ONLY.only_execute_path_to_fetches = True
+
 # The inputs that a graph may have, and their types.
 INPUTS: dict[str, type[np.generic]] = {
     **dict.fromkeys(("words", "characters", "shapes", "affixes"), np.int32),
@@ -173,7 +178,7 @@ class Graph:
             feed |= optional
         try:
             names = [name for name in self.sizes if name in shapes]
-            found: Any = self._session.run(names, feed)
+            found: Any = self._session.run(names, feed, ASKED_ONLY)
         except Exception as error:
             raise ModelFolderError(
                 f"{self._file} must be computable. Got from ONNX Runtime: {_one_line(error)}"

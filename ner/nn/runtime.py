@@ -78,8 +78,8 @@ class TorchRuntime:
                 embedded = self.model.embedder(tensors)
                 found["states"], found["leaving"] = encoder.read_piece(embedded, borders)
             if name == "emissions":
-                outputs: Any = self.model.head.outputs(found.pop("states"), tensors["lengths"])
-                found |= outputs
+                scores: Any = self.model.head.outputs(found.pop("states"), tensors["lengths"])
+                found |= scores
         arrays = {name: tensor.float().cpu().numpy() for name, tensor in found.items()}
         return cast(OutputArrays, arrays)
 

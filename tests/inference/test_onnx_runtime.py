@@ -233,7 +233,7 @@ def test_a_graph_that_computes_something_else_is_refused_in_one_line(
 
 def test_the_graph_of_another_head_is_refused(folder):
     words = refusal(folder, task=TextTask(load_model(folder).task.outputs))
-    assert words == f"{MODEL_GRAPH} must compute logits. Got emissions."
+    assert words == f"{MODEL_GRAPH} must compute logits. Got emissions, leaving."
 
 
 def reheaded(folder, tmp_path, change):

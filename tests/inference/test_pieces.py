@@ -13,6 +13,7 @@ from ner.config.loading import Config
 from ner.data.schemes import tag_set
 from ner.data.sentence import Sentence
 from ner.data.tokenizer import Tokenizer
+from ner.errors import DataError
 from ner.exporting import write_graphs
 from ner.features.featurizer import build_featurizer
 from ner.inference import pieces
@@ -229,6 +230,14 @@ def test_a_classifier_of_convolutions_reads_pieces_as_the_whole(runtime, opened,
     assert len(shapes) == 4
     for name in ("logits", "attention"):
         np.testing.assert_allclose(cut[name], whole[name], atol=1e-5)
+
+
+def test_a_long_text_without_a_column_is_refused_as_a_short_one_is(opened, in_pieces):
+    model = opened("onnx", {}, TEXTS)
+    in_pieces(model)
+    for length in (3, LENGTH):
+        with pytest.raises(DataError, match=r"^input: the model reads the column 'pos'"):
+            outputs(model, Sentence(make_text(length=length).tokens))
 
 
 def test_several_long_texts_are_read_side_by_side(opened, in_pieces):

@@ -119,7 +119,8 @@ class RecurrentEncoder(LayeredEncoder):
             for d, layers in enumerate((self.forwards, self.backwards)[: entering.shape[2]]):
                 layer: Any = layers[k]
                 widths = (layer.proj_size or layer.hidden_size, layer.hidden_size)
-                state = [part[d][None, :, :n] for part, n in zip(entering[k], widths, strict=False)]
+                parts = zip(entering[k], widths, strict=False)
+                state = [part[d][None, :, :n].contiguous() for part, n in parts]
                 read = hidden.flip(1) if d else hidden
                 output, last = _run(self._prepared(layer), read, state)
                 for part, values in zip(leaving[k], last, strict=True):
