@@ -132,7 +132,9 @@ def bursts(
         given: The source.
         items: What was read from it.
     """
-    if model.reach:
+    from ner.inference.windows import reach_of
+
+    if reach_of(model.members):
         # A sentence waits for those that follow it in its document.
         yield (item for item in items if item is not SKIPPED)
         return

@@ -1,9 +1,11 @@
 """From a model folder to what runs its network: ONNX Runtime or torch."""
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from ner.choices import Precision, RuntimeName
 from ner.ensemble_folder import EnsembleFolder, load_folder, member_folders
@@ -57,6 +59,16 @@ class Origin:
                 f"{self.folder}: must hold the model that the copy was made of. Got another one."
             )
         return opened
+
+
+# Models that a process keeps, of those that came to it from another one.
+REOPENED = 4
+
+
+@lru_cache(REOPENED)
+def reopen(make: Callable[..., Any], origin: Origin) -> Any:
+    """Open a model again. It is kept, because a pool of processes sends it with every task."""
+    return make(*origin.open())
 
 
 class OpenedModel(NamedTuple):

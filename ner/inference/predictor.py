@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from operator import itemgetter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex, cast, overload
 
@@ -20,16 +19,16 @@ from ner.data.tokenizer import Tokenizer
 from ner.ensemble_folder import EnsembleFolder
 from ner.errors import TaskError
 from ner.features.arrays import Floats
-from ner.features.document_context import windows_with_context
 from ner.features.document_evidence import DocumentNetwork
 from ner.features.featurizer import Featurizer
 from ner.inference import started
 from ner.inference.batching import BATCH_TOKENS, BatchRunner, decode_scores
 from ner.inference.classification import Classification
 from ner.inference.ensemble import EnsembleRunner, Member
-from ner.inference.opening import Origin, open_model
+from ner.inference.opening import Origin, open_model, reopen
 from ner.inference.pooling_in_pieces import PoolingWeights, find_pooling
-from ner.inference.second_pass import find_documents, score_tags, windows_of_documents
+from ner.inference.second_pass import find_documents, score_tags
+from ner.inference.windows import as_sentences, start_windows
 from ner.messages import Notify
 from ner.model_folder import ModelFolder
 from ner.tasks import SpanTask, Task, TokenTask
@@ -43,9 +42,6 @@ if TYPE_CHECKING:
 
 # Sentences that `pipe` reads ahead, so that it can group those of like length.
 WINDOW = 1024
-
-# Models that a process keeps, of those that came to it from another one.
-REOPENED = 4
 
 # A labelled part of a text in characters: (start, end, label), or an entity.
 TextSpan = tuple[int, int, str] | Entity
@@ -156,7 +152,7 @@ class Predictor:
         # A copy in another process opens the folder again, so that vectors stay mapped from there.
         if self.origin is None:
             return super().__reduce_ex__(protocol)
-        return _reopen, (type(self), self.origin)
+        return reopen, (type(self).of, self.origin)
 
     def __repr__(self) -> str:
         place = "in memory" if self.origin is None else self.origin.folder
@@ -177,12 +173,6 @@ class Predictor:
     def uses_documents(self) -> bool:
         """Whether scores depend on evidence from the document."""
         return any(member.documents is not None for member in self.members)
-
-    @property
-    def reach(self) -> int:
-        """How many words of the document on either side of a sentence the network reads."""
-        every = (member.featurizer.subwords for member in self.members)
-        return max(0 if subwords is None else subwords.context for subwords in every)
 
     @property
     def column(self) -> str:
@@ -388,7 +378,8 @@ class Predictor:
             start = started.start_later(partial(self.tag_by_rules, **options))
         elif split is not None:
             start = partial(started.start_in_sentences, find_starts=split, start=start)
-        found = started.results_in_turn(self._works(iter(items), start, window))
+        read = (i if isinstance(i, Sentence) else self.read(i) for i in items)
+        found = started.results_in_turn(start_windows(read, start, window, self.members))
         return (sentence.at_least(min_score) for sentence in found) if min_score else found
 
     def check_min_score(self, min_score: MinScore) -> None:
@@ -427,17 +418,6 @@ class Predictor:
         """
         raise self.task_error("rules")
 
-    def _works(
-        self, items: Iterator[str | Sentence], start: started.Start, window: int
-    ) -> Iterator[started.Started[list[PredictedSentence]]]:
-        """Read the items, and start with each window of them."""
-        read = (i if isinstance(i, Sentence) else self.read(i) for i in items)
-        if self.uses_documents:
-            yield from map(start, windows_of_documents(read, window))
-            return
-        for ahead, places in windows_with_context(read, window, self.reach):
-            yield start(ahead).then(itemgetter(slice(places.start, places.stop)))
-
     def tag_sentences(
         self, sentences: Iterable[Sentence], *, batch_tokens: int = BATCH_TOKENS
     ) -> list[PredictedSentence]:
@@ -448,13 +428,7 @@ class Predictor:
         self, sentences: Iterable[Sentence], batch_tokens: int
     ) -> started.Started[list[PredictedSentence]]:
         """Start the work of `tag_sentences`."""
-        sentences = list(sentences)
-        for item in sentences:
-            if not isinstance(item, Sentence):
-                raise TypeError(
-                    f"sentences: must be a list of Sentence. Got {type(item).__name__}. "
-                    "For raw texts call pipe()."
-                )
+        sentences = as_sentences(sentences)
         decode, empty = self.decode, self.task.empty
         if self.documents is None or not find_documents(sentences):
             found = self.runner.start(sentences, decode, empty, batch_tokens)
@@ -519,9 +493,3 @@ class Predictor:
         tokens = "_tokens" if what.endswith("_tokens()") else ""
         hint = f" Call {self.task.verb}{tokens}()." if what.endswith("()") else ""
         return TaskError(f"{what}: not for a model that {self.task.does}.{hint}")
-
-
-@lru_cache(REOPENED)
-def _reopen(kind: type[Predictor], origin: Origin) -> Predictor:
-    """Open a model again. It is kept, because a pool of processes sends it with every task."""
-    return kind.of(*origin.open())

@@ -119,6 +119,10 @@ ELSEWHERE = {
     "training.threads": "test_training",
     "training.checkpoint_minutes": "test_training",
     "training.export": "test_exporting",
+    "training.raw": "test_teaching",
+    "training.teacher": "test_teaching",
+    "training.teacher_folds": "test_teaching",
+    "training.teacher_weight": "test_teaching",
     "training.weights": "test_sentence_weights",
 }
 
