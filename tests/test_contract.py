@@ -22,6 +22,7 @@ from ner.config.loading import Config, load_config
 from ner.errors import MissingExtraError, NerError
 from ner.inference.loading import PREDICTORS
 from ner.tasks import TASKS
+from tests.collected_names import names_of
 
 ROOT = Path(__file__).parents[1]
 # The compiled kernel is a library of its own, no module.
@@ -196,38 +197,39 @@ def test_every_mistake_of_a_user_has_one_base():
 NAME = re.compile(
     r"(?!.*(?<![\w.])/\w)(?!.*0x[0-9a-f]{4})[A-Za-z0-9][\w .,:;=+*/@#&%?!()'-]{0,79}", re.ASCII
 )
+# Collects all tests with another clock than that of the tests that run already.
 COLLECT = """
 import json, sys, time
 import pytest
+from tests.collected_names import names_of
 
 class Names:
     def pytest_collection_finish(self, session):
-        specs = [(item.nodeid, getattr(item, "callspec", None)) for item in session.items]
-        self.found = [(name, spec and (spec.id, list(spec.params))) for name, spec in specs]
+        self.found = names_of(session)
 
 now, names = time.time, Names()
-time.time = lambda: now() + {shift}
+time.time = lambda: now() + 10**6
 code = pytest.main(["-n0", "--collect-only", "-qq", "-p", "no:cacheprovider"], plugins=[names])
 print("\\n" + json.dumps(names.found))
 sys.exit(code)
 """
 
 
-def collect_tests(hash_seed, shift):
-    """Start to collect all tests with another order of sets and another clock, in seconds."""
+def test_tests_have_the_same_plain_names_at_any_time(request):
     # Options from outside, such as those of coverage, belong to the tests that run already.
-    environment = os.environ | {"PYTHONHASHSEED": str(hash_seed), "PYTEST_ADDOPTS": ""}
-    program = [sys.executable, "-c", COLLECT.format(shift=shift)]
-    return subprocess.Popen(program, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-
-
-def test_tests_have_the_same_plain_names_at_any_time():
-    runs = [collect_tests(hash_seed, shift) for hash_seed, shift in ((1, 0), (2, 10**6))]
-    outputs = [run.communicate()[0] for run in runs]
-    assert [run.returncode for run in runs] == [0, 0]
-    first, second = (json.loads(output.splitlines()[-1]) for output in outputs)
-    assert first == second
-    for name, spec in first:
+    environment = os.environ | {"PYTHONHASHSEED": "2", "PYTEST_ADDOPTS": ""}
+    run = subprocess.run(
+        [sys.executable, "-c", COLLECT],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert run.returncode == 0
+    found = json.loads(run.stdout.splitlines()[-1])
+    here = names_of(request.session)
+    assert here == {name: found.get(name, "missing") for name in here}
+    for name, spec in found.items():
         if spec:
             case, arguments = spec
             assert NAME.fullmatch(case), name

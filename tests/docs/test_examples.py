@@ -85,7 +85,8 @@ def commands(example):
 
 def unlaunched(words):
     """Leave out what starts several processes: one does the same."""
-    return words[words.index("-m") + 1 :] if words[0] == "torchrun" else words
+    words = words[words.index("-m") + 1 :] if words[0] == "torchrun" else words
+    return ["1" if words[i - 1] == "--jobs" else word for i, word in enumerate(words)]
 
 
 SHELL = [example for example in EXAMPLES if example.language == "sh"]
