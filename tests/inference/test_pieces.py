@@ -1,6 +1,7 @@
 """Long texts in pieces equal the whole, also for networks that remember their first token."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -295,10 +296,10 @@ def test_convolutions_reach_no_further_than_they_say(layers, iterations):
     assert differ.nonzero().ravel().tolist() == [*range(reach, 3 * reach + 1)]
 
 
-def test_a_graph_of_an_older_version_says_nothing(opened):
-    path = ner.__path__[0] + "/../tests/golden/{}/model"
+def test_a_graph_of_an_older_version_says_nothing():
+    golden = Path(__file__).parents[1] / "golden"
     for task in ("spans", "texts", "tokens"):
-        assert ner.load(path.format(task), runtime="onnx").runtime.cut is None
+        assert ner.load(golden / task / "model", runtime="onnx").runtime.cut is None
 
 
 def change_fact(model, value):
