@@ -15,7 +15,7 @@ from ner.cli.options import (
     running,
     with_options,
 )
-from ner.cli.printing import print_json, print_lines
+from ner.cli.printing import print_found
 from ner.cli.skipped import list_skipped
 from ner.errors import ConfigError
 from ner.extras import require_evaluation
@@ -74,10 +74,7 @@ def compare(
         notify=tell,
     )
     list_skipped(reading.problems)
-    if as_json:
-        print_json(found.to_dict())
-        return
-    print_lines(str(found))
+    print_found(found, as_json)
 
 
 def named_systems(given: Sequence[str]) -> dict[str, list[str]]:

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from ner.cli.options import SEED, ConfigArgument, Json, SetOption
-from ner.cli.printing import print_json, print_lines
+from ner.cli.printing import print_found
+from ner.cli.training_options import read_changes
 from ner.extras import require_training
 
 
@@ -48,19 +49,14 @@ def curve(
 ) -> None:
     """Train on samples of a corpus, and tell what more sentences are worth."""
     require_training()
-    from ner.config.loading import parse_setting
     from ner.training.data_curve import FRACTIONS, train_curve
 
     options = {"data.train": train, "data.dev": dev, "seed": seed}
-    given = {name: value for name, value in options.items() if value is not None}
     found = train_curve(
         config,
         fractions=FRACTIONS if fractions is None else fractions,
         seeds=seeds,
         out=out,
-        set=dict(map(parse_setting, set_ or ())) | given,
+        set=read_changes("curve", set_, options),
     )
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        print_lines(str(found))
+    print_found(found, as_json)

@@ -1,6 +1,5 @@
 """`ner distil`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,8 +12,9 @@ from ner.cli.options import (
     reading_gold,
     with_options,
 )
-from ner.cli.printing import print_json, print_lines
+from ner.cli.printing import print_found
 from ner.cli.skipped import list_skipped
+from ner.cli.training_options import Init, Resume, RunOut, read_changes
 from ner.extras import require_training
 
 if TYPE_CHECKING:
@@ -39,10 +39,7 @@ def distil(
         str,
         typer.Option(metavar="FILE", help="Gold development corpus, which chooses the epoch."),
     ],
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Folder of the run. By default, a new one in runs."),
-    ] = None,
+    out: RunOut = None,
     gold_weight: Annotated[
         float,
         typer.Option(
@@ -55,10 +52,7 @@ def distil(
             metavar="CONFIG", help="TOML file with settings, or the name of a configuration."
         ),
     ] = None,
-    init: Annotated[
-        str | None,
-        typer.Option(metavar="MODEL", help="Model to start from, for training on new data."),
-    ] = None,
+    init: Init = None,
     occurrences: Annotated[
         Occurrences,
         typer.Option(
@@ -68,9 +62,7 @@ def distil(
     ] = "all",
     set_: SetOption = None,
     seed: Annotated[int | None, SEED] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue from the last checkpoint in --out.")
-    ] = False,
+    resume: Resume = False,
     as_json: Json = False,
     reading: "ReadOptions",
 ) -> None:
@@ -80,10 +72,9 @@ def distil(
     such errors in all other texts. Options on reading are those of gold and development data.
     """
     require_training()
-    from ner.config.loading import parse_setting
     from ner.training.distilling import distil
 
-    settings = dict(map(parse_setting, set_ or ())) | ({} if seed is None else {"seed": seed})
+    settings = read_changes("distil", set_, {"seed": seed})
     found = distil(
         teachers,
         gold,
@@ -98,7 +89,4 @@ def distil(
         resume=resume,
     )
     list_skipped(reading.problems)
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        print_lines(str(found))
+    print_found(found, as_json)

@@ -7,6 +7,7 @@ import typer
 
 from ner.cli.options import Json, ModelArgument, SetOption
 from ner.cli.printing import print_json, print_line
+from ner.cli.training_options import read_changes
 from ner.extras import require_training
 
 
@@ -42,10 +43,9 @@ def documents(
     It trains a model for each part of the training data, so it takes about as long as training.
     """
     require_training()
-    from ner.config.loading import parse_setting
     from ner.training.document_evidence import learn_documents
 
-    settings = dict(map(parse_setting, set_ or ()))
+    settings = read_changes("documents", set_, {})
     worth = learn_documents(model, train, out, folder=folder, folds=folds, set=settings)
     if as_json:
         print_json(worth.to_dict())

@@ -1,6 +1,5 @@
 """`ner extend`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,8 +12,9 @@ from ner.cli.options import (
     reading_gold,
     with_options,
 )
-from ner.cli.printing import print_json, print_lines
+from ner.cli.printing import print_found
 from ner.cli.skipped import list_skipped
+from ner.cli.training_options import Resume, RunOut, read_changes
 from ner.extras import require_training
 
 if TYPE_CHECKING:
@@ -57,15 +57,10 @@ def extend(
             help="Development corpus for the old types, which are scored before and after.",
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Folder of the run. By default, a new one in runs."),
-    ] = None,
+    out: RunOut = None,
     set_: SetOption = None,
     seed: Annotated[int | None, SEED] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue from the last checkpoint in --out.")
-    ] = False,
+    resume: Resume = False,
     as_json: Json = False,
     reading: "ReadOptions",
 ) -> None:
@@ -75,10 +70,9 @@ def extend(
     and after.
     """
     require_training()
-    from ner.config.loading import parse_setting
     from ner.training.extension import extend
 
-    settings = dict(map(parse_setting, set_ or ())) | ({} if seed is None else {"seed": seed})
+    settings = read_changes("extend", set_, {"seed": seed})
     found = extend(
         model,
         new,
@@ -92,7 +86,4 @@ def extend(
         resume=resume,
     )
     list_skipped(reading.problems)
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        print_lines(str(found))
+    print_found(found, as_json)

@@ -8,7 +8,7 @@ these escapes mean the same characters.
 import json
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from ner.display import one_line, visible
 
@@ -30,6 +30,22 @@ def print_lines(lines: str | Iterable[str]) -> None:
 def print_json(value: Any, *, indent: int | None = 1, to_stderr: bool = False) -> None:
     """Print a JSON object in ASCII, which no terminal obeys."""
     _write(json.dumps(value, indent=indent) + "\n", to_stderr=to_stderr)
+
+
+class Found(Protocol):
+    """What a command has found out."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it, as JSON can hold it."""
+        ...
+
+
+def print_found(found: Found, as_json: bool) -> None:
+    """Print what a command has found out, as JSON or for people."""
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print_lines(str(found))
 
 
 def print_output(lines: Iterable[str]) -> None:

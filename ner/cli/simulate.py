@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from ner.cli.options import SEED, ConfigArgument, Json, SetOption
-from ner.cli.printing import print_json, print_lines
+from ner.cli.printing import print_found
+from ner.cli.training_options import read_changes
 from ner.extras import require_training
 
 
@@ -53,20 +54,15 @@ def simulate(
 ) -> None:
     """Replay an annotated corpus as the person of ner suggest, and tell what each way saves."""
     require_training()
-    from ner.config.loading import parse_setting
     from ner.suggesting.replay import STRATEGIES, TOKENS, replay
 
     options = {"data.train": train, "data.dev": dev, "seed": seed}
-    given = {name: value for name, value in options.items() if value is not None}
     found = replay(
         config,
         by=STRATEGIES if by is None else by,
         tokens=TOKENS if tokens is None else tokens,
         seeds=seeds,
         out=out,
-        set=dict(map(parse_setting, set_ or ())) | given,
+        set=read_changes("simulate", set_, options),
     )
-    if as_json:
-        print_json(found.to_dict())
-    else:
-        print_lines(str(found))
+    print_found(found, as_json)

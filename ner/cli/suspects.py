@@ -7,6 +7,7 @@ import typer
 
 from ner.cli.options import SEED, Json, SetOption
 from ner.cli.printing import print_json, print_lines
+from ner.cli.training_options import read_changes
 from ner.extras import require_training
 from ner.messages import tell
 
@@ -66,15 +67,13 @@ def suspects(
     higher a suspect is in the list.
     """
     require_training()
-    from ner.config.loading import parse_setting
     from ner.data.formats.json_text import dump
     from ner.files import write_text
     from ner.training.sentence_weights import write_weights
     from ner.training.suspect_annotation import find_suspects
 
     options = {"data.train": train, "seed": seed}
-    given = {name: value for name, value in options.items() if value is not None}
-    settings = dict(map(parse_setting, set_ or ())) | given
+    settings = read_changes("data suspects", set_, options)
     found = find_suspects(config, folder=folder, folds=folds, rounds=rounds, set=settings)
     if out is not None:
         write_text(out, "".join(f"{dump(record)}\n" for record in found.records()))

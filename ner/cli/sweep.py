@@ -7,7 +7,8 @@ import typer
 
 from ner.choices import SearchMethod
 from ner.cli.options import SEED, ConfigArgument, Json, SetOption
-from ner.cli.printing import print_json, print_lines
+from ner.cli.printing import print_found
+from ner.cli.training_options import read_changes
 from ner.extras import require, require_training
 
 
@@ -84,11 +85,9 @@ def sweep(
     """Search for good settings: train with different ones, and compare their scores."""
     require_training()
     require("optuna", "A sweep", "sweep")
-    from ner.config.loading import parse_setting
     from ner.sweeping.run import sweep as run_sweep
     from ner.sweeping.space import parse_search
 
-    changes = dict(map(parse_setting, set_ or ()))
     result = run_sweep(
         config,
         search=parse_search(search or ()),
@@ -101,9 +100,6 @@ def sweep(
         holdout=holdout,
         method=method,
         prune=not no_prune,
-        set=changes if seed is None else {**changes, "seed": seed},
+        set=read_changes("sweep", set_, {"seed": seed}),
     )
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        print_lines(str(result))
+    print_found(result, as_json)

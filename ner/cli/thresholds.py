@@ -16,7 +16,7 @@ from ner.cli.options import (
     split_columns,
     with_options,
 )
-from ner.cli.printing import print_json, print_line, print_lines
+from ner.cli.printing import print_found, print_json, print_line
 from ner.cli.skipped import list_skipped
 from ner.errors import ConfigError, DataError
 from ner.messages import tell
@@ -105,10 +105,7 @@ def thresholds(
     list_skipped(reading.problems)
     if out is not None:
         write_json(out, found.to_dict())
-    if as_json:
-        print_json(found.to_dict())
-        return
-    print_lines(str(found))
+    print_found(found, as_json)
 
 
 def read_min_score(given: str, model: "Predictor") -> "MinScore":

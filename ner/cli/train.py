@@ -1,7 +1,7 @@
 """`ner train`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,6 +19,7 @@ from ner.cli.options import (
     split_columns,
 )
 from ner.cli.printing import print_json, print_lines
+from ner.cli.training_options import Init, Resume, read_changes
 from ner.errors import ConfigError
 from ner.extras import require_training
 
@@ -52,9 +53,7 @@ def train(
         int | None, typer.Option(min=1, help="Number of sentences in a batch.")
     ] = None,
     seed: Annotated[int | None, SEED] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue from the last checkpoint in --out.")
-    ] = False,
+    resume: Resume = False,
     seeds: Annotated[
         int,
         typer.Option(
@@ -80,10 +79,7 @@ def train(
     target: Annotated[
         str | None, typer.Option(help="Column of the labels that the task tag learns.")
     ] = None,
-    init: Annotated[
-        str | None,
-        typer.Option(metavar="MODEL", help="Model to start from, for training on new data."),
-    ] = None,
+    init: Init = None,
     crossweigh: Annotated[
         int | None,
         typer.Option(
@@ -135,7 +131,6 @@ def train(
     model together.
     """
     require_training()
-    from ner.config.loading import parse_setting
     from ner.training.launch import read_launch, refuse_several
     from ner.training.seeds import SeedSummary, train_seeds
     from ner.training.train import run_training
@@ -159,14 +154,7 @@ def train(
         "data.columns": split_columns(columns),
         "data.on_error": on_error,
     }
-    changes: dict[str, Any] = {}
-    given = (item for item in options.items() if item[1] is not None)
-    for name, value in (*map(parse_setting, set_ or ()), *given):
-        if name in changes:
-            raise ConfigError(
-                f"ner train: {name} must be given only once. Got {changes[name]!r} and {value!r}."
-            )
-        changes[name] = value
+    changes = read_changes("train", set_, options)
     if crossweigh is not None:
         refuse_several("--crossweigh")
         from ner.training.crossweigh import crossweigh as weigh

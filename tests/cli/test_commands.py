@@ -55,3 +55,16 @@ def test_a_flag_given_twice_says_nothing_more(run):
 )
 def test_a_setting_given_twice_is_refused(run, words, message):
     fails(run("train", *words.split()), 2, message)
+
+
+@pytest.mark.parametrize("command", ["curve", "distil", "extend", "simulate", "sweep", "train"])
+def test_a_setting_is_given_only_once(run, command):
+    """Where an option stands for a setting, --set must not contradict it."""
+    needed = {
+        "distil": ["a.jsonl", "--gold", "b.jsonl", "--dev", "c.jsonl"],
+        "extend": ["en", "--with", "a.jsonl", "--types", "DRUG"],
+    }
+    twice = ["--set", "seed=1", "--seed", "2"]
+    code, out, err = run(command, *needed.get(command, ["--train", "a.conll"]), *twice)
+    assert (code, out) == (2, "")
+    assert err == f"ner {command}: seed must be given only once. Got 1 and 2.\n"
