@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from ner.data.schemes import Span
 from ner.data.sentence import Sentence
-from ner.rules.settling import Constraints
+from ner.rules.constraints import Constraints
 
 # A label; for tokens in no span at all, it is None.
 Label = TypeVar("Label", str, str | None)

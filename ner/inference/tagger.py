@@ -26,7 +26,7 @@ from ner.inference.calibrating import fit_temperature
 from ner.inference.constraining import parts_of
 from ner.inference.predictor import Predictor, TextSpan, TokenSpan
 from ner.messages import Notify
-from ner.rules.settling import Constraints
+from ner.rules.constraints import Constraints
 from ner.tasks import SpanTask
 
 if TYPE_CHECKING:

@@ -13,9 +13,10 @@ from ner.data.sentence import PredictedSentence, Prediction, Sentence
 from ner.data.tokenizer import Tokenizer
 from ner.errors import ConfigError, suggestion
 from ner.files import sha256
+from ner.rules.constraints import Constraints
 from ner.rules.matching import Matcher
 from ner.rules.rule import Rule, read_rule
-from ner.rules.settling import Constraints, Match, settle, token_matches
+from ner.rules.settling import Match, settle, token_matches
 
 NOTHING = Constraints()
 

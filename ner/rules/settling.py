@@ -11,13 +11,10 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from ner.data.schemes import Span
 from ner.data.sentence import Sentence
+from ner.rules.constraints import Constraints
 from ner.rules.matching import Place
 from ner.rules.rule import Rule
-
-# Tokens in which there is no span of a label, or none at all where the label is None.
-Barred = tuple[int, int, str | None]
 
 
 class Match(NamedTuple):
@@ -34,21 +31,6 @@ class Match(NamedTuple):
     end: int
     rule: Rule
     order: int
-
-
-class Constraints(NamedTuple):
-    """What every result for a sentence obeys.
-
-    Args:
-        required: Spans of tokens that it has.
-        forbidden: Tokens that no span of a label touches; no span at all where the label is None.
-    """
-
-    required: Sequence[Span] = ()
-    forbidden: Sequence[Barred] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.required or self.forbidden)
 
 
 def token_matches(

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 import ner
 from ner.data.schemes import Span
 from ner.errors import DataError
+from ner.rules.constraints import Constraints
 from ner.rules.matching import Matcher, fold, squeeze
 from ner.rules.rule import Rule
-from ner.rules.settling import Constraints, Match, settle
+from ner.rules.settling import Match, settle
 
 
 def found(text, *rules):
