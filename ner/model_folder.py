@@ -47,7 +47,11 @@ DOCUMENTS = "documents.safetensors"
 # What ONNX Runtime reads, where an export wrote it: vectors of words, and the rest by precision.
 WORDS_GRAPH, MODEL_GRAPH, INT8_GRAPH = "words.onnx", "model.onnx", "model.int8.onnx"
 GRAPHS: dict[Precision, str] = {"fp32": MODEL_GRAPH, "int8": INT8_GRAPH}
-GRAPH_FILES = (WORDS_GRAPH, *GRAPHS.values())
+TRANSFORMER_GRAPHS: dict[Precision, str] = {
+    "fp32": "transformer.onnx",
+    "int8": "transformer.int8.onnx",
+}
+GRAPH_FILES = (WORDS_GRAPH, *GRAPHS.values(), *TRANSFORMER_GRAPHS.values())
 # The licence of the model, where it has one of its own.
 LICENCE = "LICENSE.md"
 VOCABULARIES = ("words", "characters", "columns")

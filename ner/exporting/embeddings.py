@@ -14,6 +14,7 @@ from ner.exporting.encoders import run_directions
 from ner.exporting.graph import LOWEST, GraphBuilder, to_numpy
 from ner.exporting.layers import as_column, slice_axis, swap_axes
 from ner.features.word_features import PADDING
+from ner.inference.onnx_transformer import CONTEXTUAL
 from ner.nn.embeddings import (
     AffixEmbedding,
     BigramEmbedding,
@@ -23,6 +24,7 @@ from ner.nn.embeddings import (
     ShapeEmbedding,
     WordEmbedding,
 )
+from ner.nn.transformer import Transformer
 
 
 def word_embedding(graph: GraphBuilder, module: WordEmbedding) -> str:
@@ -127,6 +129,11 @@ def bigram_embedding(graph: GraphBuilder, module: BigramEmbedding) -> str:
     return graph.node("Reshape", vectors, graph.integers(0, 0, module.size))
 
 
+def transformer_embedding(graph: GraphBuilder, module: Transformer) -> str:
+    """Read the vectors that the graph of the pretrained encoder has computed."""
+    return swap_axes(graph, graph.input(CONTEXTUAL))
+
+
 WORD_EMBEDDINGS: dict[type[nn.Module], Callable[[GraphBuilder, Any], str]] = {
     WordEmbedding: word_embedding,
     CharacterCNN: character_cnn,
@@ -138,4 +145,5 @@ WORD_EMBEDDINGS: dict[type[nn.Module], Callable[[GraphBuilder, Any], str]] = {
 TOKEN_EMBEDDINGS: dict[type[nn.Module], Callable[[GraphBuilder, Any], str]] = {
     ColumnEmbedding: column_embedding,
     BigramEmbedding: bigram_embedding,
+    Transformer: transformer_embedding,
 }

@@ -88,6 +88,7 @@ class GraphBuilder:
         # What the graph says about itself.
         self.facts: dict[str, str] = {}
         self.has_copies = not weights.is_compact if copies is None else copies
+        self._copies_all = copies is True
         self._offered = {port[0]: helper.make_tensor_value_info(*port) for port in inputs}
         self._used: set[str] = set()
         self._nodes: list[onnx.NodeProto] = []
@@ -145,6 +146,21 @@ class GraphBuilder:
             return self.constant(to_numpy(parameter))
         scales = self.node("Unsqueeze", self._stored(name + SCALES), self.integers(1))
         return self._scaled(self._stored(name), scales)
+
+    def product(self, module: nn.Linear, x: str) -> str:
+        """Multiply rows (N E) by the weights of a large layer, and add its bias.
+
+        The weights stay in the file, unless the graph was asked for copies.
+        """
+        parameter = module.weight
+        name = self._names.get(parameter, "")
+        if self._copies_all or name not in self._weights:
+            weights = self.constant(to_numpy(parameter))
+        elif name + SCALES in self._weights:
+            weights = self.weights(parameter)
+        else:
+            weights = self._stored(name)
+        return self.node("Gemm", x, weights, self.constant(to_numpy(module.bias)), transB=1)
 
     def _scaled(self, integers: str, scales: str) -> str:
         """Multiply integers of eight bits by scales in half precision."""

@@ -1,6 +1,7 @@
-"""Graphs whose LSTM weights are integers of eight bits, and what that costs.
+"""Graphs whose large matrices are integers of eight bits, and what that costs.
 
-`quantize` makes such a graph; `measure_int8` compares its predictions with those in fp32.
+`quantize` and `quantize_products` make such graphs; `measure_int8` compares their predictions with
+those in fp32.
 """
 
 from collections.abc import Sequence
@@ -68,6 +69,35 @@ def quantize(graph: bytes) -> bytes:
         # Empty inputs are initial states where there are none, and peepholes.
         node.ClearField("input")
         node.input.extend([x, *integers, biases, lengths, *(entering or ("", "")), "", *scales])
+    model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
+    return model.SerializeToString(deterministic=True)
+
+
+def quantize_products(graph: bytes) -> bytes:
+    """Convert the matrices of a pretrained encoder to int8, with a scale for each of their rows.
+
+    What they are multiplied by is scaled for each run, so vectors depend on the other windows that
+    are read at once.
+
+    Args:
+        graph: The content of transformer.onnx, with copies of its matrices.
+    """
+    model = onnx.load_from_string(graph)
+    arrays = {each.name: each for each in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type != "Gemm":
+            continue
+        x, name, bias = node.input
+        # As a layer of one direction, whose units are the rows of the matrix.
+        integers, scales, zeros = _quantize_weights(numpy_helper.to_array(arrays[name])[None])
+        names = [f"{name}_{suffix}" for suffix in ("integers", "scales", "zeros")]
+        for each, array in zip(names, (integers[0], scales[0], zeros[0]), strict=True):
+            model.graph.initializer.append(numpy_helper.from_array(array, each))
+        model.graph.initializer.remove(arrays[name])
+        node.op_type, node.domain = "DynamicQuantizeMatMul", DOMAIN
+        node.ClearField("input")
+        node.ClearField("attribute")
+        node.input.extend([x, *names, bias])
     model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
     return model.SerializeToString(deterministic=True)
 

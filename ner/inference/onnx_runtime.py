@@ -7,9 +7,13 @@
                       bigrams (B T 2) and sentence_ids (B T), int32, what the model reads
                       -> emissions (B T C), or logits (B C) and, where tokens are weighed,
                       attention (B K T); of classifiers also states (B T H)
+                      of models with a transformer also contextual (B T E), float32
                       with recurrent layers also entering (L P D 1 H), which is zero unless it is
                       fed -> leaving (L P D B H), see `ner.tasks.base.Cut`
     model.int8.onnx   the same as model.onnx, with weights of eight bits
+    transformer.onnx  only of models with a transformer: pieces (M S), piece_lengths (M), int64
+                      -> states (M S E), see `ner.inference.onnx_transformer`
+    transformer.int8.onnx  the same with weights of eight bits
 
 The tables of words.onnx lie in model.safetensors. Large ones are mapped into memory from there.
 """
@@ -29,7 +33,8 @@ from ner.errors import ConfigError, ModelFolderError
 from ner.features.arrays import BatchArrays, Floats, OutputArrays, WordArrays
 from ner.files import MAPPED_FROM, utf8_path
 from ner.inference.graph_check import check_graph, outside_names
-from ner.model_folder import GRAPHS, WEIGHTS, WORDS_GRAPH, StoredWeights
+from ner.inference.onnx_transformer import CONTEXTUAL, STATES, read_windows
+from ner.model_folder import GRAPHS, TRANSFORMER_GRAPHS, WEIGHTS, WORDS_GRAPH, StoredWeights
 from ner.safetensors_header import SafetensorsHeader
 from ner.tasks import Task
 from ner.tasks.base import Cut, HeadName, PieceOutput
@@ -67,9 +72,8 @@ ASKED_ONLY.only_execute_path_to_fetches = True
 INPUTS: dict[str, type[np.generic]] = {
     **dict.fromkeys(("words", "characters", "shapes", "affixes"), np.int32),
     **dict.fromkeys(("lengths", "columns", "bigrams", "sentence_ids"), np.int32),
-    "tokens": np.int64,
-    "vectors": np.float32,
-    "rows": np.float32,
+    **dict.fromkeys(("tokens", "pieces", "piece_lengths"), np.int64),
+    **dict.fromkeys(("vectors", "rows", CONTEXTUAL), np.float32),
 }
 
 
@@ -237,8 +241,8 @@ def _one_line(error: Exception) -> str:
 # The output that each head computes.
 SCORES: dict[HeadName, str] = {"tags": "emissions", "classes": "logits"}
 
-# The output with the states of tokens; and the states at the borders of a piece of a text.
-STATES, ENTERING, LEAVING = "states", "entering", "leaving"
+# The states at the borders of a piece of a text.
+ENTERING, LEAVING = "entering", "leaving"
 
 # The scores of first tags, steps and last tags under pytorch-crf's names.
 STEPS = tuple(f"head.crf.{name}transitions" for name in ("start_", "", "end_"))
@@ -283,6 +287,11 @@ class OnnxRuntime:
         scores = SCORES[task.head]
         self._words = Graph(folder, WORDS_GRAPH, "rows")
         self._model = Graph(folder, GRAPHS[precision], scores)
+        self._transformer = (
+            Graph(folder, TRANSFORMER_GRAPHS[precision], STATES)
+            if CONTEXTUAL in self._model.inputs
+            else None
+        )
         self._vector_size = self._find_vector_size(folder)
         self.cut = self._find_cut()
         self.edges: Edges | None = read_edges(folder, num_outputs)
@@ -337,17 +346,24 @@ class OnnxRuntime:
             "logits": (size, self._num_outputs),
             "attention": (size, None, longest),
         }
-        return cast(OutputArrays, self._model.run(batch, shapes))
+        return cast(OutputArrays, self._model.run(self._with_context(batch), shapes))
+
+    def _with_context(self, batch: BatchArrays) -> Mapping[str, Any]:
+        """Add the vectors that a transformer makes of the tokens, where the model has one."""
+        if self._transformer is None or "pieces" not in batch:
+            return batch
+        return {**batch, CONTEXTUAL: read_windows(self._transformer.run, batch)}
 
     def read_piece(
         self, batch: BatchArrays, name: PieceOutput, entering: Floats | None = None
     ) -> OutputArrays:
         """Compute one output for the tokens of a piece of a text, see `ner.tasks.base.Runtime`."""
         shapes: dict[str, tuple[int | None, ...]] = {name: (*batch["tokens"].shape, None)}
+        arrays = self._with_context(batch)
         if entering is None:
-            return cast(OutputArrays, self._model.run(batch, shapes))
+            return cast(OutputArrays, self._model.run(arrays, shapes))
         shapes[LEAVING] = entering.shape
-        return cast(OutputArrays, self._model.run(batch, shapes, {ENTERING: entering}))
+        return cast(OutputArrays, self._model.run(arrays, shapes, {ENTERING: entering}))
 
 
 def read_edges(folder: Path, num_tags: int) -> Edges | None:

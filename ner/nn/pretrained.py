@@ -230,12 +230,16 @@ def _limit(module: nn.Module, tokenizer_limit: int) -> int | None:
     limits = [tokenizer_limit] if tokenizer_limit < NO_LIMIT else []
     positions = getattr(config, "max_position_embeddings", None)
     if isinstance(positions, int) and positions > 0:
-        tables = (m for n, m in module.named_modules() if n.endswith("position_embeddings"))
-        # Encoders like RoBERTa count positions from the row after that of padding.
-        padding = [getattr(table, "padding_idx", None) for table in tables]
-        unused = next((row + 1 for row in padding if row is not None), 0)
-        limits.append(positions - unused)
+        limits.append(positions - first_position(module))
     return min(limits, default=None)
+
+
+def first_position(module: nn.Module) -> int:
+    """Find the row in a table of positions that the first sub-word of a window has."""
+    tables = (m for n, m in module.named_modules() if n.endswith("position_embeddings"))
+    # Encoders like RoBERTa count positions from the row after that of padding.
+    padding = [getattr(table, "padding_idx", None) for table in tables]
+    return next((row + 1 for row in padding if row is not None), 0)
 
 
 def _is_of(missing: str, name: str) -> bool:

@@ -22,6 +22,9 @@ from ner.nn.tensors import BatchTensors
 
 Layers = Literal["last", "mean4", "mix"]
 
+# Layers whose mean is taken with `mean4`.
+MEAN_LAYERS = 4
+
 # Windows that are read at once if there is no gradient. This bounds the memory for long texts.
 WINDOWS_AT_ONCE = 32
 
@@ -55,6 +58,7 @@ class VectorCache:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.size = 0
+        self.is_full = False
         self._kept: dict[tuple[int, int], NDArray[np.float32]] = {}
 
     def get(self, key: tuple[int, int]) -> NDArray[np.float32] | None:
@@ -63,18 +67,22 @@ class VectorCache:
 
     def put(self, key: tuple[int, int], vectors: NDArray[np.float32]) -> None:
         """Store a copy of the vectors under a key, if there is room."""
-        if key not in self._kept and self.size + vectors.nbytes <= self.limit:
-            self._kept[key] = vectors.copy()
-            self.size += vectors.nbytes
+        if key in self._kept:
+            return
+        if self.size + vectors.nbytes > self.limit:
+            self.is_full = True
+            return
+        self._kept[key] = vectors.copy()
+        self.size += vectors.nbytes
 
 
 class Transformer(nn.Module):
     """Computes vectors of tokens with a pretrained encoder.
 
     The vector of a token is the mean of its sub-words or the first of them; `places` in the batch
-    decide. A frozen encoder is always in evaluation mode and in float32. On a CPU, it reads each
-    sentence by itself, so the vectors of a sentence do not depend on the batch in any bit, and can
-    be kept.
+    decide. A frozen encoder is always in evaluation mode and in float32. Where the vectors of
+    sentences are kept, and on a CPU, it reads each sentence by itself, so that they do not depend
+    on the batch in any bit; but for `read_ahead`, whose batches are always the same.
 
     Args:
         encoder: Computes hidden states from `input_ids` and `attention_mask`, see
@@ -102,6 +110,7 @@ class Transformer(nn.Module):
         self.encoder = encoder.requires_grad_(tuned)
         self.mix = LayerMix(config.num_hidden_layers + 1) if layers == "mix" else None
         self.cache: VectorCache | None = None
+        self.train()
 
     def train(self, mode: bool = True) -> "Transformer":
         """Set the mode; a frozen encoder stays in evaluation mode."""
@@ -110,10 +119,32 @@ class Transformer(nn.Module):
             self.encoder.eval()
         return self
 
+    @property
+    def bytes_per_token(self) -> int:
+        """The size of what is kept of a token."""
+        return 4 * self.size * (1 if self.mix is None else len(self.mix.weights))
+
     def keep_vectors(self, limit: int) -> None:
         """Keep the vectors of sentences, up to `limit` bytes, if the encoder is frozen."""
-        if not self.tuned:
+        if limit and not self.tuned:
             self.cache = VectorCache(limit)
+
+    def read_ahead(self, batches: Iterable[BatchTensors]) -> None:
+        """Read batches of sentences, each as a whole, to keep their vectors until there is no room.
+
+        This is twice as fast as to read each sentence when training meets it.
+
+        Args:
+            batches: What is read of batches: sub-words and lengths. The vectors depend on them in
+                their last bits, so a run that goes on must get the same batches.
+        """
+        if self.cache is None:
+            return
+        for batch in batches:
+            if self.cache.is_full:
+                return
+            with without_gradients(batch["pieces"].device.type):
+                self._frozen(batch, together=True)
 
     def forward(self, batch: BatchTensors) -> Float[Tensor, "B T E"]:
         """Compute vectors of tokens from the sub-words of a batch."""
@@ -126,23 +157,30 @@ class Transformer(nn.Module):
         layers = layers.unflatten(2, (-1, self.size))
         return layers[:, :, 0] if self.mix is None else self.mix(layers)
 
-    def _frozen(self, batch: BatchTensors) -> Float[Tensor, "B T F"]:
-        """Compute the vectors that are not kept yet, and keep them."""
+    def _frozen(self, batch: BatchTensors, *, together: bool = False) -> Float[Tensor, "B T F"]:
+        """Compute the vectors that are not kept yet, and keep them.
+
+        Args:
+            batch: A batch.
+            together: Whether sentences are read together also on a CPU.
+        """
         pieces, cache = batch["pieces"], self.cache
-        keys: list[Any] = [] if cache is None else list(map(tuple, batch["keys"].tolist()))
-        kept = [None] * len(batch["windows"]) if cache is None else [cache.get(k) for k in keys]
+        places, first_places = batch["places"], batch["first_places"]
+        if cache is None:
+            return pool(self._read(batch), places, first_places)
+        keys: list[Any] = list(map(tuple, batch["keys"].tolist()))
+        kept = [cache.get(key) for key in keys]
         windows = torch.arange(len(pieces), device=pieces.device).split(batch["windows"].tolist())
         new = [rows for rows, vectors in zip(windows, kept, strict=True) if vectors is None]
-        if new and pieces.device.type != "cpu":
+        if new and (together or pieces.device.type != "cpu"):
             new = [torch.cat(new)]  # on a GPU, many small batches cost more than padding
-        pooled = pool(self._read(batch, new), batch["places"], batch["first_places"])
-        if cache is not None:
-            lengths = batch["lengths"].tolist()
-            for key, length, row, vectors in zip(keys, lengths, pooled, kept, strict=True):
-                if vectors is None:
-                    cache.put(key, row[:length].cpu().numpy())
-                else:
-                    row[:length] = torch.from_numpy(vectors).to(row.device)
+        pooled = pool(self._read(batch, new), places, first_places)
+        lengths = batch["lengths"].tolist()
+        for key, length, row, vectors in zip(keys, lengths, pooled, kept, strict=True):
+            if vectors is None:
+                cache.put(key, row[:length].cpu().numpy())
+            else:
+                row[:length] = torch.from_numpy(vectors).to(row.device)
         return pooled
 
     def _read(
@@ -183,7 +221,7 @@ class Transformer(nn.Module):
         states = [state.float() for state in found.hidden_states]
         if self.layers == "mix":
             return torch.cat(states, dim=2)
-        return torch.stack(states[1:][-4:]).mean(dim=0)
+        return torch.stack(states[1:][-MEAN_LAYERS:]).mean(dim=0)
 
 
 def build_transformer(settings: Mapping[str, Any], architecture: Mapping[str, Any]) -> Transformer:

@@ -35,6 +35,7 @@ from ner.training.optimizers import Schedule, build_optimizers, use_sparse_table
 from ner.training.prepare import Prepared, check_takes, make_batches, prepare, read_word_vectors
 from ner.training.progress import Progress
 from ner.training.ranks import ALONE, Ranks, joined
+from ner.training.reading_ahead import read_ahead
 from ner.training.result import RunResult
 from ner.training.run_folder import (
     CONFIG,
@@ -223,6 +224,7 @@ def run_training(
                 ranks.check_same(partial(describe_start, identity, prepared.model, batches))
                 ranks.copy_from_first(prepared.model.to(device))
                 trainer = build_trainer(config, prepared, batches, corpus.dev, device, ranks)
+                read_ahead(prepared, batches.encoded, corpus.dev, device, tell)
                 record = {"identity": identity, "history": []}
                 if resume:
                     with ranks.in_turn():

@@ -20,6 +20,7 @@ from ner.features.document_context import Passage, make_passage, passages_of, wi
 from ner.features.featurizer import Featurizer, build_featurizer
 from ner.features.subwords import CACHED_WORDS, Subwords, cut_windows, handovers
 from ner.inference.evaluate import evaluate
+from ner.model_folder import GRAPH_FILES
 from ner.nn.pretrained import build_pretrained_encoder, read_pretrained_encoder
 from ner.nn.transformer import VectorCache, build_transformer, transformers_of
 from tests.tolerance import additions, float32_bound, small_model_bound
@@ -469,8 +470,19 @@ def test_company_changes_no_vector(pretrained, layers, tuned):
                 bound = bound_of(part, expected)
                 torch.testing.assert_close(rows[: len(expected)], expected, rtol=0, atol=bound)
                 assert not rows[len(expected) :].any()
-                if not tuned and part.mix is None:  # not by a bit: what is kept fits anywhere
-                    assert torch.equal(rows[: len(expected)], expected)
+
+
+def test_company_changes_no_bit_of_what_is_kept(pretrained):
+    part = transformer_of(pretrained)
+    subwords = subwords_of(pretrained, context=5)
+    passages = crowd()
+    part.keep_vectors(1 << 20)
+    apart = [part(batch_of(subwords, [passage]))[0] for passage in passages]
+    for order in (range(len(passages)), [5, 3, 1, 0, 4, 2], [2, 0]):
+        part.keep_vectors(1 << 20)
+        found = part(batch_of(subwords, [passages[i] for i in order]))
+        for i, rows in zip(order, found, strict=True):
+            assert torch.equal(rows[: len(apart[i])], apart[i])
 
 
 def test_a_frozen_encoder_neither_learns_nor_drops(pretrained):
@@ -532,19 +544,47 @@ def test_a_frozen_encoder_reads_each_sentence_once(pretrained, layers):
     assert len(read) == 1
 
 
+@pytest.mark.numeric
+def test_sentences_that_are_read_ahead_are_not_read_again(pretrained):
+    part = build_transformer(
+        {"layers": "mean4", "tuned": False, "rate": 1.0}, pretrained.architecture
+    )
+    part.encoder.load_state_dict(pretrained.module.state_dict())
+    subwords = subwords_of(pretrained, context=5)
+    passages = crowd()
+    part.read_ahead([batch_of(subwords, passages)])  # nothing is kept
+    expected = [transformer_of(pretrained)(batch_of(subwords, [p]))[0] for p in passages]
+    part.keep_vectors(4 * WIDTH * (len(TEXT) + 1))
+    read = counted(part)
+    part.read_ahead(iter([batch_of(subwords, [p]) for p in passages]))
+    assert len(read) == 3  # the third one finds no room, and the others are not tried
+    part.keep_vectors(1 << 20)
+    part.read_ahead([batch_of(subwords, passages)])
+    read.clear()
+    found = part(batch_of(subwords, passages))
+    assert not read
+    for rows, vectors in zip(found, expected, strict=True):
+        bound = bound_of(part, vectors)
+        torch.testing.assert_close(rows[: len(vectors)], vectors, rtol=0, atol=bound)
+
+
 def test_kept_vectors_stay_within_their_bound():
     cache = VectorCache(100)
     for key in range(6):
+        assert cache.is_full == (key > 2)
         cache.put((key, 0), np.full((2, 5), key, dtype=np.float32))
     assert cache.size == 80
     kept = [cache.get((key, 0)) for key in range(6)]
     assert [None if k is None else k[0, 0] for k in kept] == [0, 1, *[None] * 4]
 
 
-def test_a_tuned_encoder_keeps_nothing(pretrained):
+def test_a_tuned_encoder_keeps_nothing_and_no_memory_keeps_nothing(pretrained):
     part = transformer_of(pretrained, tuned=True)
     part.keep_vectors(1 << 20)
     assert part.cache is None
+    frozen = transformer_of(pretrained)
+    frozen.keep_vectors(0)
+    assert frozen.cache is None
     assert transformers_of(torch.nn.Sequential(part, torch.nn.Identity())) == [part]
 
 
@@ -770,7 +810,7 @@ def same(found, expected):
     ],
 )
 def test_sentences_are_learnt_by_heart_and_the_model_needs_its_encoder_no_more(
-    folder, tmp_path, settings
+    folder, tmp_path, settings, monkeypatch
 ):
     path = copied(folder, tmp_path / "encoder")
     training = TRAINING | {"epochs": 30, "ema": 0.0, "learning_rate": 0.04}
@@ -789,9 +829,23 @@ def test_sentences_are_learnt_by_heart_and_the_model_needs_its_encoder_no_more(
     name = "encoder.layer.0.attention.self.query.weight"
     kept = np.array_equal(read[f"embedder.token_parts.transformer.encoder.{name}"], original[name])
     assert kept != bool(settings.get("tuned"))
-    with pytest.raises(ConfigError) as error:
-        ner.export(tmp_path / "run/model")
-    assert str(error.value).endswith("to be exported to ONNX. Got Transformer.")
+    monkeypatch.setitem(sys.modules, "transformers", None)  # tagging needs tokenizers alone
+    same(ner.load(tmp_path / "run/model", runtime="onnx").tag_sentences(SENTENCES), expected)
+
+
+def test_a_model_with_an_encoder_has_graphs_in_eight_bits_and_a_compact_form(folder, tmp_path):
+    train(folder, tmp_path / "run", settings={"alone": True})
+    model, small = tmp_path / "run/model", tmp_path / "small"
+    cost = ner.export(model, out=small, int8=True, compact=True, dev=SENTENCES).compact
+    assert cost is not None
+    assert cost.bytes_after < cost.bytes_before
+    names = {path.name for path in small.glob("*.onnx")}
+    assert names == {*GRAPH_FILES}
+    for precision in ("fp32", "int8"):
+        tagger = ner.load(small, precision=precision)
+        assert len(tagger.tag_sentences([*SENTENCES, Sentence([])])) == len(SENTENCES) + 1
+    expected = ner.load(small, runtime="torch").tag_sentences(SENTENCES)
+    same(ner.load(small).tag_sentences(SENTENCES), expected)
 
 
 @pytest.mark.parametrize("tuned", [False, True])
