@@ -836,9 +836,7 @@ def test_sentences_are_learnt_by_heart_and_the_model_needs_its_encoder_no_more(
 def test_a_model_with_an_encoder_has_graphs_in_eight_bits_and_a_compact_form(folder, tmp_path):
     train(folder, tmp_path / "run", settings={"alone": True})
     model, small = tmp_path / "run/model", tmp_path / "small"
-    cost = ner.export(model, out=small, int8=True, compact=True, dev=SENTENCES).compact
-    assert cost is not None
-    assert cost.bytes_after < cost.bytes_before
+    ner.export(model, out=small, int8=True, compact=True, dev=SENTENCES)
     names = {path.name for path in small.glob("*.onnx")}
     assert names == {*GRAPH_FILES}
     for precision in ("fp32", "int8"):
