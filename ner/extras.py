@@ -24,7 +24,8 @@ PURPOSES = {
     "rules": "find the words of rules in texts (--rules)",
     "sweep": "search for good settings (ner sweep)",
     "hub": "load models from the Hugging Face hub, and push them there",
-    "transformers": "use a pretrained encoder as an embedding",
+    "transformers": "train with a pretrained encoder as an embedding",
+    "subwords": "tag with a model that has a pretrained encoder, without torch",
 }
 
 # What reports of scores need.

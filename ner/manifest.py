@@ -93,7 +93,11 @@ NETWORK = Table(
     {
         **NETWORK_SETTINGS,
         "pretrained": Table(
-            {"architecture": Rule("be a table", lambda v: type(v) is dict), "digest": digest},
+            {
+                "architecture": Rule("be a table", lambda v: type(v) is dict),
+                "digest": digest,
+                "licence": text,
+            },
             required=("architecture",),
         ),
         "build": text,

@@ -1,6 +1,6 @@
 """`ner check`, `ner ensemble`, `ner export`, `ner info`, `ner models` and `ner rename`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,6 +25,7 @@ from ner.messages import ignore, tell
 if TYPE_CHECKING:
     from ner.data.formats.options import ReadOptions
     from ner.inference.predictor import Predictor
+    from ner.model_folder import ModelFolder
 
 
 @with_options(reading=reading_gold, load=running)
@@ -133,6 +134,7 @@ def info(model: ModelArgument, as_json: Json = False) -> None:
         "compact": all(network.compact for network in networks),
         "weights": sum(array.size for network in networks for array in network.weights.values()),
         "megabytes": round(folder_size(path) / 1e6, 1),
+        **_encoder_facts(networks),
         **folder.record,
     }
     facts.get("data", {}).get("train", {}).pop("sample", None)
@@ -141,6 +143,24 @@ def info(model: ModelArgument, as_json: Json = False) -> None:
         return
     for name, value in _flattened(facts):
         print_line(f"{name:24} {value}")
+
+
+def _encoder_facts(networks: Iterable["ModelFolder"]) -> dict[str, Any]:
+    """Collect facts about the pretrained encoder of a model, or of the first model with one."""
+    for each in networks:
+        if "pretrained" in each.network:
+            chosen, facts = each.network["transformer"], each.network["pretrained"]
+            return {
+                "transformer": {
+                    "path": chosen["path"],
+                    "kind": facts["architecture"].get("model_type"),
+                    "tuned": chosen["tuned"],
+                    "context": chosen["context"],
+                    "licence": facts.get("licence"),
+                    "sha256": facts.get("digest"),
+                }
+            }
+    return {}
 
 
 def ensemble(

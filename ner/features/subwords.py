@@ -73,7 +73,7 @@ class Subwords:
         padding: int = 0,
         unknown: int = 0,
     ) -> None:
-        library = require("tokenizers", "A transformer", "transformers")
+        library = require("tokenizers", "A model with a pretrained encoder", "subwords")
         self.tokenizer = library.Tokenizer.from_str(tokenizer)
         self.tokenizer.no_padding()
         self.tokenizer.no_truncation()

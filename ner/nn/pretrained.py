@@ -21,7 +21,12 @@ from ner.files import read_json, sha256, utf8_path
 
 PURPOSE, EXTRA = "The transformer embedding", "transformers"
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
-FETCHED = ["*.json", "*.txt", "*.model", "*.safetensors"]
+FETCHED = ["*.json", "*.txt", "*.model", "*.safetensors", "README.md"]
+
+# The licence in the YAML before a card, as the hub writes it, and characters of the card that are
+# read.
+LICENCE = re.compile(r"\A---\n(?:(?!---).*\n)*?license: *[\"']?([\w.+-]+)")
+LONGEST_YAML = 10_000
 
 # Window of encoders without a limit of their own, whose positions are relative.
 USUAL_WINDOW = 512
@@ -45,6 +50,7 @@ class Pretrained:
         unknown: Id of the sub-word for words without any.
         limit: Sub-words that the encoder reads at once, with the special ones; None for no limit.
         digest: SHA-256 of its weights.
+        licence: The identifier of its licence, where its card has one.
     """
 
     module: nn.Module
@@ -54,6 +60,7 @@ class Pretrained:
     unknown: int
     limit: int | None
     digest: str
+    licence: str | None = None
 
     def subwords(
         self, *, window: int | None, overlap: int, context: int, pooling: Pooling
@@ -102,6 +109,7 @@ def read_pretrained_encoder(path: str, revision: str | None = None) -> Pretraine
     try:
         with _quiet(transformers), utf8_path(_fetch(path, revision)) as folder:
             _check_files(folder)
+            licence = find_licence(folder)
             local = {"trust_remote_code": False, "local_files_only": True}
             tokenizer = transformers.AutoTokenizer.from_pretrained(folder, use_fast=True, **local)
             if not getattr(tokenizer, "is_fast", False):
@@ -144,6 +152,7 @@ def read_pretrained_encoder(path: str, revision: str | None = None) -> Pretraine
         unknown=next(unknown for unknown in known if unknown is not None),
         limit=_limit(module, tokenizer.model_max_length),
         digest=_digest(module),
+        licence=licence,
     )
 
 
@@ -204,6 +213,16 @@ def _check_files(folder: Path) -> None:
     foreign = sorted(name for name in shards if not name.endswith(".safetensors"))
     if foreign:
         raise ValueError(f"weights in {foreign[0]}")
+
+
+def find_licence(folder: Path) -> str | None:
+    """Find the licence that the card of an encoder names; None without a card or a licence."""
+    card = folder / "README.md"
+    if not card.is_file():
+        return None
+    with card.open(encoding="utf-8", errors="replace") as file:
+        found = LICENCE.match(file.read(LONGEST_YAML))
+    return found and found[1]
 
 
 def _with_attention(make: Any, *arguments: Any, **options: Any) -> Any:

@@ -72,7 +72,7 @@ def finish(
         record["calibration"] = calibration.to_dict()
     assert trainer.state.best_epoch is not None
     record["best_epoch"] = trainer.state.best_epoch + 1
-    card = model_card(config, corpus.record, result, prepared.network.get("build"))
+    card = model_card(config, corpus.record, result, prepared.network)
     model = replace(model, task=predictor.task, card=card, record=record)
     if config.training.export:
         save_exported(result.model, model, corpus.dev, notify)

@@ -16,7 +16,7 @@ COLUMNS = ("source", "sentences", "tokens", "entities", "sha256")
 
 
 def model_card(
-    config: Config, data: Mapping[str, Any], result: RunResult, build: str | None = None
+    config: Config, data: Mapping[str, Any], result: RunResult, network: Mapping[str, Any]
 ) -> str:
     """Write the README of a model folder.
 
@@ -24,15 +24,16 @@ def model_card(
         config: All settings of the run.
         data: Source, digest and sizes of each split.
         result: The model and its reports.
-        build: The name of the user's function that replaced components of the network.
+        network: What the network was built from, see `ner.nn.building.build_model`.
     """
     card = result.predictor.task.card
+    build = network.get("build")
     encoder = f"from the function `{build}`" if build else _encoder(config.encoder)
     argument = f", build={build}" if build else ""
     return f"""# {card.title}
 
 {label_lines(result.predictor.labels, {})}
-- Encoder: {encoder}
+- Encoder: {encoder}{_pretrained(network)}
 - Seed: {config.seed}
 
 ```python
@@ -59,6 +60,20 @@ def _encoder(section: EncoderConfig) -> str:
         return "iterated dilated convolutions"
     directions = "in both directions" if section.bidirectional else "forwards"
     return f"{CELL_NAMES[section.cell]} {directions}"
+
+
+def _pretrained(network: Mapping[str, Any]) -> str:
+    """Write a line about the pretrained encoder whose weights are in the model, if there is one."""
+    if "pretrained" not in network:
+        return ""
+    facts, chosen = network["pretrained"], network["transformer"]
+    changed = "trained further" if chosen["tuned"] else "unchanged"
+    licence = markdown(facts.get("licence", "unknown to this model"))
+    return (
+        f"\n- Pretrained encoder: {markdown(chosen['path'])}, its weights {changed}; "
+        f"SHA-256 of what was read: {facts.get('digest', '')[:12]}. Its licence holds for this "
+        f"model too: {licence}"
+    )
 
 
 def _data_table(data: Mapping[str, Any]) -> str:

@@ -147,7 +147,7 @@ def prepare(
         encoder = read_encoder(config.transformer, has_vectors=vectors is not None)
         featurizer = make_featurizer(config, counts, vectors, encoder)
         if encoder is not None:
-            network["pretrained"] = {"architecture": encoder.architecture, "digest": encoder.digest}
+            network["pretrained"] = describe_encoder(encoder)
     if build is not None:
         network["build"] = getattr(build, "__name__", type(build).__name__)
     torch.manual_seed(config.seed)
@@ -255,6 +255,12 @@ def read_encoder(transformer: TransformerConfig, *, has_vectors: bool) -> Pretra
             "transformer.alone: must be false where there are pretrained vectors. Got true."
         )
     return read_pretrained_encoder(transformer.path, transformer.revision)
+
+
+def describe_encoder(encoder: Pretrained) -> dict[str, Any]:
+    """Collect what a model says about the pretrained encoder in it."""
+    facts = {"architecture": encoder.architecture, "digest": encoder.digest}
+    return facts if encoder.licence is None else {**facts, "licence": encoder.licence}
 
 
 def make_featurizer(

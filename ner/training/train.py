@@ -51,7 +51,7 @@ from ner.training.settings import check_task, continue_from, fit_to_corpus
 from ner.training.splits import Corpus, read_corpus, warn_of_labels
 from ner.training.teaching import add_raw, find_teacher, teach
 from ner.training.trainer import Epoch, NonFiniteLossError, Step, Trainer
-from ner.training.weights import Penalty, shrinkable
+from ner.training.weights import Penalty, frozen_weights, shrinkable
 
 Settings = Mapping[str, Any]
 
@@ -365,9 +365,12 @@ def summarize(corpus: Corpus, prepared: Prepared, device: torch.device, ranks: R
     """Say in a line how much is trained on how much."""
     together = f", {ranks.count} ranks" if ranks.count > 1 else ""
     count = sum(parameter.numel() for parameter in prepared.model.parameters())
+    frozen = sum(weights.numel() for weights in frozen_weights(prepared.model).values())
+    stay = f" ({frozen:,} of them frozen)" if frozen else ""
     return (
         f"{corpus.counts.sentences:,} training and {len(corpus.dev):,} development sentences, "
-        f"{len(prepared.task.outputs)} tags or classes, {count:,} parameters, on {device}{together}"
+        f"{len(prepared.task.outputs)} tags or classes, {count:,} parameters{stay}, "
+        f"on {device}{together}"
     )
 
 

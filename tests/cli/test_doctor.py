@@ -76,8 +76,8 @@ def test_a_missing_extra_is_named_with_what_it_is_for(run, declared, monkeypatch
     code, out, _ = run("doctor")
     assert code == 0
     assert (
-        "  transformers  lacks transformers>=5.18; pip install 'lattice-ner[transformers]'; to use "
-        "a pretrained encoder as an embedding\n"
+        "  transformers  lacks transformers>=5.18; pip install 'lattice-ner[transformers]'; to "
+        "train with a pretrained encoder as an embedding\n"
     ) in out
     assert "  train         lacks onnx>=1.16; pip install 'lattice-ner[train]'; to " in out
     assert "  plots         lacks matplotlib>=3.9; pip install 'lattice-ner[plots]'; to " in out

@@ -21,7 +21,11 @@ from ner.features.featurizer import Featurizer, build_featurizer
 from ner.features.subwords import CACHED_WORDS, Subwords, cut_windows, handovers
 from ner.inference.evaluate import evaluate
 from ner.model_folder import GRAPH_FILES
-from ner.nn.pretrained import build_pretrained_encoder, read_pretrained_encoder
+from ner.nn.pretrained import (
+    build_pretrained_encoder,
+    find_licence,
+    read_pretrained_encoder,
+)
 from ner.nn.transformer import VectorCache, build_transformer, transformers_of
 from tests.tolerance import additions, float32_bound, small_model_bound
 
@@ -696,6 +700,22 @@ def test_damaged_files_are_one_line(folder, tmp_path, name):
     assert HINT in refusal(target)
 
 
+@pytest.mark.parametrize(
+    ("card", "licence"),
+    [
+        ("---\nlanguage: en\nlicense: apache-2.0\ntags: [x]\n---\n# Tiny\n", "apache-2.0"),
+        ('---\nlicense: "mit"\n---\n', "mit"),
+        ("---\nlanguage: en\n---\nlicense: mit\n", None),
+        ("# Tiny\nlicense: mit\n", None),
+        ("\ufffd", None),
+    ],
+    ids=["among others", "quoted", "after the head", "without a head", "no text"],
+)
+def test_the_licence_is_that_in_the_head_of_the_card(tmp_path, card, licence):
+    (tmp_path / "README.md").write_text(card)
+    assert find_licence(tmp_path) == licence
+
+
 def test_missing_weights_are_named(folder, tmp_path):
     target = copied(folder, tmp_path / "more", num_hidden_layers=6)
     assert refusal(target).startswith(
@@ -880,9 +900,26 @@ def test_a_resumed_run_needs_the_encoder_that_it_began_with(folder, tmp_path):
         train(path, tmp_path / "run", resume=True)
 
 
-def test_a_model_goes_on_without_reading_its_encoder_again(folder, tmp_path):
+def test_a_model_goes_on_without_reading_its_encoder_again(folder, tmp_path, run):
     path = copied(folder, tmp_path / "encoder")
+    (path / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
     train(path, tmp_path / "first")
+    card = (tmp_path / "first/model/README.md").read_text()
+    digest = read_pretrained_encoder(str(path)).digest
+    assert (
+        f"- Pretrained encoder: encoder, its weights unchanged; SHA-256 of what was read: "
+        f"{digest[:12]}. Its licence holds for this model too: apache-2.0\n"
+    ) in card
+    code, out, _ = run("info", str(tmp_path / "first/model"), "--json")
+    assert code == 0
+    assert json.loads(out)["transformer"] == {
+        "path": "encoder",
+        "kind": "bert",
+        "tuned": False,
+        "context": 0,
+        "licence": "apache-2.0",
+        "sha256": digest,
+    }
     shutil.rmtree(path)
     _, report = ner.train(
         out=tmp_path / "second",
