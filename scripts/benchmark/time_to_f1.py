@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from ner.config.loading import Config, read_config
@@ -33,7 +34,7 @@ from ours import Learner, Ours
 from peers import PEERS, Crfsuite
 
 # L-BFGS has no state to go on from, so python-crfsuite trains from the start for each of these.
-ITERATIONS = (5, 10, 20, 30, 50, 100, 200)
+ITERATIONS = (5, 10, 20, 50, 100)
 
 # Each item trains a contender a little more; it is the seconds so far and the contender.
 Stages = Iterator[tuple[float, Contender]]
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     set_threads(options.threads)
     try:
         train, dev = (read(path, options.columns) for path in (options.train, options.dev))
-        curves = measure(stages_of_all(options, train), dev, max(options.targets))
+        curves = measure(stages_of_all(options, train), dev)
     except NerError as error:
         sys.exit(str(error))
     settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
@@ -73,9 +74,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--vectors", help="file of vectors for recipes that have some")
     parser.add_argument("--size", type=positive, default=100, help="units of LSTMs (%(default)s)")
     parser.add_argument(
-        "--epochs", type=int, default=8, help="epochs of all but recipes; 0: none (%(default)s)"
+        "--epochs", type=positive, default=8, help="epochs of networks of tools (%(default)s)"
     )
-    parser.add_argument("--peers", nargs="*", default=[], choices=PEERS, help="other tools")
+    parser.add_argument(
+        "--tools",
+        nargs="*",
+        default=["baseline"],
+        choices=("ours", "baseline", *PEERS),
+        help="this package in the widths of the baseline, the baseline, other tools (%(default)s)",
+    )
     parser.add_argument("--threads", type=positive, default=1, help="CPU threads (%(default)s)")
     parser.add_argument(
         "--out", type=Path, default=Path("runs/time-to-f1.json"), help="results (%(default)s)"
@@ -89,15 +96,14 @@ def stages_of_all(options: argparse.Namespace, train: Sequence[Sentence]) -> dic
     for name in options.recipes:
         config = read_config(name, {"vectors.path": options.vectors} if options.vectors else {})
         found[Path(name).stem] = stages_of_recipe(Path(name).stem, config, train)
-    if options.epochs:
-        for name, tool in (("ours", Ours), ("baseline", Baseline)):
-            found[name] = stages(lambda tool=tool: tool(train, options.size), options.epochs)
-    for package in options.peers:
-        tool = find(PEERS[package])
-        if tool is Crfsuite:
-            found[package] = stages_of_crfsuite(train)
+    sized = {"ours": Ours, "baseline": Baseline}
+    for name in options.tools:
+        if name in sized:
+            build = partial(sized[name], train, options.size)
         else:
-            found[package] = stages(lambda tool=tool: tool(train), options.epochs)
+            build = partial(find(PEERS[name]), train)
+        is_network = build.func is not Crfsuite
+        found[name] = stages(build, options.epochs) if is_network else stages_of_crfsuite(train)
     return found
 
 
@@ -137,9 +143,9 @@ def stages_of_crfsuite(train: Sequence[Sentence]) -> Stages:
 
 
 def measure(
-    contenders: Mapping[str, Stages], dev: Sequence[Sentence], target: float
+    contenders: Mapping[str, Stages], dev: Sequence[Sentence]
 ) -> dict[str, list[tuple[float, float]]]:
-    """Train contenders in turns, each until it has reached a development F1 or has come to its end.
+    """Train contenders in turns, a stage at a time, each to its end.
 
     Returns:
         By name, the seconds and the development F1 (in percent) after each of its stages.
@@ -156,9 +162,6 @@ def measure(
             score = score_of(contender, dev)
             curves[name].append((seconds, score))
             say(f"{name}: {seconds:.1f} s of CPU, F1 {score:.2f}")
-            # A recipe is trained to its end, since its last epochs are what it is for.
-            if score >= target and not isinstance(contender, Learner):
-                del going[name]
     return curves
 
 
