@@ -90,8 +90,7 @@ def score(
         right += len(sides[0] & sides[1])
         predicted += len(sides[0])
         gold += len(sides[1])
-    shares = [right / max(each, 1) for each in (predicted, gold)]
-    return 2 * right / max(predicted + gold, 1), *shares
+    return 2 * right / max(predicted + gold, 1), right / max(predicted, 1), right / max(gold, 1)
 
 
 def is_handle(span: Span, sentence: Sentence) -> bool:

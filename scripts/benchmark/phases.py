@@ -16,6 +16,7 @@ from contenders import Contender, fresh_process, repeated, say
 from torch import Tensor, nn
 from torchcrf import CRF
 
+import ner
 from ner.data.schemes import tag_set
 from ner.data.sentence import Sentence
 
