@@ -143,8 +143,8 @@ def _build_classifier_head(settings: Settings, size: int, task: Task) -> Head:
 
 def _build_tag_head(settings: Settings, size: int, task: Task) -> Head:
     chosen = settings["head"]
-    # A softmax head knows no cost, and models of older versions have neither.
-    options = {name: chosen[name] for name in ("cost", "weights") if chosen.get(name)}
+    # A softmax head knows neither cost nor bonus, and models of older versions have none of these.
+    options = {name: chosen[name] for name in ("cost", "bonus", "weights") if chosen.get(name)}
     if not chosen.get("ends", True):
         options["ends"] = False
     return HEADS[chosen["kind"]](size, task.outputs, **task.head_options, **options)

@@ -36,6 +36,7 @@ CHANGEABLE = frozenset(
         "embedder.word_dropout",
         "encoder.dropout",
         "head.cost",
+        "head.bonus",
         "head.weights",
     )
 )

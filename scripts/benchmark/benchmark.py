@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ["OMP_NUM_THREADS"] = str(options.threads)  # for new processes
     loads = [os.getloadavg()]
     comparison = Comparison()
-    records: dict[str, Any] = {"curves": [], "memory": [], "agreement": [], "beside": []}
+    records: dict[str, Any] = {"memory": [], "agreement": [], "beside": []}
     groups = [
         [Baseline(train, size), Ours(train, size), Ours(train, size, "bf16")]
         for size in options.sizes
@@ -85,12 +85,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             records["memory"] += phases.memory(
                 comparison, options.train, size, options.memory_epochs
             )
-    if options.target_f1 is not None:
-        for size in options.sizes:
-            rivals = [Baseline(train, size), Ours(train, size), Ours(train, size, "bf16")]
-            records["curves"] += phases.time_to_f1(
-                comparison, rivals, dev, options.target_f1, options.max_epochs
-            )
     loads.append(os.getloadavg())
     write(options, comparison, records, notes, loads)
 
@@ -113,12 +107,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--seconds", type=float, default=10.0, help="seconds of each measurement (%(default)s)"
     )
     parser.add_argument("--threads", type=positive, default=2, help="CPU threads (%(default)s)")
-    parser.add_argument(
-        "--target-f1", type=float, help="measure the time to this development F1, 0 to 100"
-    )
-    parser.add_argument(
-        "--max-epochs", type=positive, default=15, help="epochs to --target-f1 (%(default)s)"
-    )
     parser.add_argument(
         "--memory-epochs", type=int, default=0, help="measure memory over this many epochs"
     )

@@ -26,7 +26,6 @@ COLD_START = Measure("cold start", "s", False)
 COLD_MEMORY = Measure("cold start, peak memory", "MB", False)
 CRF_LOSS = Measure("CRF loss and gradients", "µs/token", False)
 CRF_DECODE = Measure("CRF decoding", "µs/token", False)
-TIME_TO_F1 = Measure("time to F1", "s", False)
 MEMORY_GROWTH = Measure("memory, last epoch less first", "MB", False)
 
 

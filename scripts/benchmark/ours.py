@@ -17,9 +17,8 @@ from ner.inference.predictor import Predictor
 
 if TYPE_CHECKING:
     from ner.config.loading import Config
-    from ner.training.prepare import Prepared, WordVectors
-    from ner.training.splits import Corpus
-    from ner.training.trainer import Epoch, Step, Trainer
+    from ner.training.prepare import WordVectors
+    from ner.training.trainer import Epoch, Step
 
 SETTINGS = {
     "words.size": 100,
@@ -35,6 +34,8 @@ SETTINGS = {
     "training.schedule": "constant",
     "training.device": "cpu",
 }
+
+ENDLESS = 1_000_000  # epochs
 
 
 class OurTagger:
@@ -112,33 +113,6 @@ def agreement(folder: Path, sentences: Sequence[Sentence]) -> dict[str, float]:
     }
 
 
-def build_trainer(config: "Config", corpus: "Corpus", prepared: "Prepared") -> "Trainer":
-    """Build a trainer that never evaluates and never ends, so that its steps can be timed."""
-    from ner.training.optimizers import Schedule, build_optimizers, use_sparse_tables
-    from ner.training.prepare import make_batches
-    from ner.training.trainer import Trainer
-
-    settings, model = config.training, prepared.model
-    use_sparse_tables(model)
-    return Trainer(
-        model,
-        make_batches(config, corpus, prepared),
-        # The benchmark evaluates by itself, outside of the timed code.
-        lambda _: {"f1": 0.0},
-        build_optimizers(
-            model,
-            learning_rate=settings.learning_rate,
-            embedding_rate=settings.embedding_rate,
-            betas=settings.betas,
-        ),
-        Schedule(settings.schedule),
-        epochs=1_000_000,
-        metric="f1",
-        clip_norm=settings.clip_norm,
-        ema=settings.ema,
-    )
-
-
 class Learner:
     """A network of this package that a benchmark trains; it tags on ONNX Runtime.
 
@@ -148,6 +122,8 @@ class Learner:
         train: Annotated sentences.
         config: All settings. The files that they name are not read.
         vectors: Pretrained vectors of words, if the settings ask for them.
+        endless: Whether training never ends, so that steps can be timed for as long as it takes;
+            if not, it has the epochs of the settings, and its learning rate falls to their end.
     """
 
     def __init__(
@@ -157,19 +133,27 @@ class Learner:
         train: Sequence[Sentence],
         config: "Config",
         vectors: "WordVectors | None" = None,
+        endless: bool = True,
     ) -> None:
+        import torch
+
         from ner.features.counts import count_corpus
-        from ner.training.prepare import prepare
+        from ner.training.prepare import make_batches, prepare
         from ner.training.settings import fit_to_corpus
         from ner.training.splits import Corpus
+        from ner.training.train import build_trainer
 
         self.name, self.size = name, size
         self.taggers: Mapping[str, str] = {name: "ours:load"}
         corpus = Corpus(train, (), (), count_corpus(train))
         config = fit_to_corpus(config.resolved(), corpus.counts, lambda _: None)
+        if endless:
+            config = config.updated({"training.epochs": ENDLESS})
+        self.epochs = int(config.training.epochs)
         self.prepared = prepare(config, corpus.counts, vectors)
-        self.prepared.model.autocast = config.training.precision == "bf16"
-        self.trainer = build_trainer(config, corpus, self.prepared)
+        batches = make_batches(config, corpus, self.prepared)
+        # Without development data nothing is scored: benchmarks do that outside of the timed code.
+        self.trainer = build_trainer(config, self.prepared, batches, (), torch.device("cpu"))
         self.events: Iterator[Step | Epoch] = self.trainer.run()
 
     def train(self, seconds: float) -> tuple[int, float]:

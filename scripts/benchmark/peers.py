@@ -65,14 +65,19 @@ class Crfsuite:
 
     It trains in passes over the whole corpus, so the first call trains to the end, and each pass
     counts all tokens.
+
+    Args:
+        train: Annotated sentences.
+        iterations: The most iterations of L-BFGS; 50 is that of python-crfsuite's CoNLL example.
     """
 
     name = "python-crfsuite"
     taggers: ClassVar = {"python-crfsuite": "peers:CrfsuiteTagger"}
     size = None
 
-    def __init__(self, train: Sequence[Sentence]) -> None:
+    def __init__(self, train: Sequence[Sentence], iterations: int = 50) -> None:
         self.sentences = train
+        self.iterations = iterations
         self.model = b""
         self.speed = (0, 0.0)
 
@@ -90,8 +95,8 @@ class Crfsuite:
         for sentence in self.sentences:
             tags = tags_from_spans(sentence.spans or (), len(sentence), "BIOES")
             trainer.append(crfsuite_features(sentence.tokens), tags)
-        # The settings of python-crfsuite's own CoNLL example.
-        trainer.set_params({"c1": 1.0, "c2": 1e-3, "max_iterations": 50})
+        # The penalties of python-crfsuite's own CoNLL example.
+        trainer.set_params({"c1": 1.0, "c2": 1e-3, "max_iterations": self.iterations})
         trainer.set("feature.possible_transitions", 1)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"

@@ -1,8 +1,6 @@
 """The measurements of the benchmark, except tagging. In each of them, contenders take turns."""
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,18 +9,16 @@ from comparison import (
     CRF_DECODE,
     CRF_LOSS,
     MEMORY_GROWTH,
-    TIME_TO_F1,
     TRAINING,
     Comparison,
 )
-from contenders import Contender, fresh_process, load, repeated, say
+from contenders import Contender, fresh_process, repeated, say
 from torch import Tensor, nn
 from torchcrf import CRF
 
 import ner
 from ner.data.schemes import tag_set
 from ner.data.sentence import Sentence
-from ner.evaluation.span_metrics import f1
 
 # Sentences on which the CRF alone is measured.
 CRF_SENTENCES = 640
@@ -93,32 +89,3 @@ def memory(comparison: Comparison, corpus: str, size: int, epochs: int) -> list[
         comparison.add(MEMORY_GROWTH, size, name, held[-1] - held[0])
         records.append({"contender": name, "size": size, "megabytes": held})
     return records
-
-
-def time_to_f1(
-    comparison: Comparison,
-    contenders: Sequence[Contender],
-    sentences: Sequence[Sentence],
-    target: float,
-    max_epochs: int,
-) -> list[dict[str, Any]]:
-    """Measure the seconds of training, without evaluation, until a development F1 (in percent)."""
-    plain = [Sentence(s.tokens) for s in sentences]
-    gold = [s.spans or () for s in sentences]
-    curves = [{"contender": c.name, "size": c.size, "seconds": [], "f1": []} for c in contenders]
-    for epoch in range(max_epochs):
-        for contender, curve in zip(contenders, curves, strict=True):
-            if curve["f1"] and max(curve["f1"]) >= target:
-                continue
-            spent = contender.train_epoch() + (curve["seconds"][-1] if epoch else 0.0)
-            with tempfile.TemporaryDirectory() as folder:
-                contender.save(Path(folder) / "model")
-                (loader, *_) = contender.taggers.values()
-                tagger = load(loader, Path(folder) / "model")
-                score = 100 * f1(gold, tagger.spans(tagger.tag(plain)))
-            curve["seconds"].append(spent)
-            curve["f1"].append(score)
-            say(f"epoch {epoch + 1}: {contender.name} {spent:.0f} s, F1 {score:.2f}")
-            if score >= target:
-                comparison.add(TIME_TO_F1, contender.size, contender.name, spent)
-    return curves

@@ -28,9 +28,9 @@ def complete(run, monkeypatch):
         ("tag --output l", ["label-studio"]),
         ("train trec", ["trec"]),
         ("config show sst", ["sst2"]),
-        ("train conll2003", ["conll2003", "conll2003_glove"]),
+        ("train conll2003", ["conll2003", "conll2003_fast", "conll2003_glove"]),
     ],
-    ids=["command", "inner command", "option", "value", "recipe", "shown recipe", "two recipes"],
+    ids=["command", "inner command", "option", "value", "recipe", "shown recipe", "three recipes"],
 )
 def test_a_line_is_completed(complete, line, ends):
     assert complete(line) == ends

@@ -217,6 +217,12 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(key, hint):
         ),
         pytest.param(
             "head",
+            {"kind": "softmax", "bonus": 0.5},
+            "head.bonus: must be 0 where the kind is softmax. Got 0.5.",
+            id="a bonus of softmax",
+        ),
+        pytest.param(
+            "head",
             {"weights": {"LOC": 0}},
             "head.weights: must be greater than 0. Got 0.",
             id="a weight of 0",

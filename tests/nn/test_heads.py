@@ -300,6 +300,26 @@ def test_with_a_cost_every_wrong_token_adds_to_the_score_of_a_path(scheme):
     assert head.loss(hidden, LENGTHS, gold).item() == pytest.approx(np.mean(losses), rel=1e-12)
 
 
+@SCHEMES
+def test_with_a_bonus_the_loss_takes_it_off_for_every_span_of_a_path(scheme):
+    head, hidden = make_head("crf", scheme, bonus=0.75), make_hidden()
+    gold, emissions = gold_of(head), head.emissions(hidden).detach()
+
+    def score(b, path):
+        spans = spans_from_tags([head.tags[tag] for tag in path])
+        return crf_score(head, emissions[b], path) - 0.75 * len(spans)
+
+    losses = []
+    for b, length in enumerate(LENGTHS.tolist()):
+        scores = [score(b, path) for path in legal_paths(head, length)]
+        losses.append(np.logaddexp.reduce(scores) - score(b, gold[b, :length].tolist()))
+    assert head.loss(hidden, LENGTHS, gold).item() == pytest.approx(np.mean(losses), rel=1e-12)
+    plain = make_head("crf", scheme)
+    assert head.state_dict().keys() == plain.state_dict().keys()
+    found, expected = head.outputs(hidden, LENGTHS), plain.outputs(hidden, LENGTHS)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("kind", HEADS)
 def test_weights_are_no_part_of_what_is_learnt(kind):
     assert (

@@ -161,9 +161,9 @@ def test_a_runtime_neither_drops_nor_learns():
 
 
 @pytest.mark.parametrize("kind", ["crf", "softmax"])
-def test_a_model_of_an_older_version_knows_neither_cost_nor_weights(kind):
+def test_a_model_of_an_older_version_knows_no_options_of_heads(kind):
     old = settings(head__kind=kind)
-    del old["head"]["cost"], old["head"]["weights"]
+    del old["head"]["cost"], old["head"]["bonus"], old["head"]["weights"]
     featurizer = build_featurizer(SENTENCES)
     assert build_model(old, featurizer, TARGET).head.tags == tuple(TAGS)
 
@@ -172,6 +172,11 @@ def test_cost_and_weights_reach_the_crf():
     _, model = make(head__cost=0.5, head__weights={"PER": 2.0})
     assert model.head.crf.cost == 0.5
     assert model.head.crf.weights.tolist() == [2.0 if "PER" in tag else 1.0 for tag in TAGS]
+
+
+def test_a_bonus_reaches_the_tags_that_begin_an_entity():
+    _, model = make(head__bonus=1.5)
+    assert model.head.handicap.tolist() == [1.5 if tag[0] in "BS" else 0.0 for tag in TAGS]
 
 
 def test_weights_reach_the_softmax():

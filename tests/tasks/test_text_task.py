@@ -512,6 +512,7 @@ def test_a_missing_splitter_says_what_to_install(runs, monkeypatch):
         ("ner", "data.target=upos", "must be none unless the task is tag. Got upos for ner."),
         ("classify", "data.target=upos", "must be none unless the task is tag. Got upos for cl"),
         ("classify", "head.cost=1", "must be 0.0 unless the task is ner or tag. Got 1.0 for cl"),
+        ("tag", "head.bonus=1", "must be 0.0 unless the task is ner. Got 1.0 for tag"),
         ("classify", "head.ends=false", "must be True unless the task is ner or tag. Got False"),
         ("classify", "head.scheme=BIO", "must be BIOES unless the task is ner. Got BIO for cla"),
     ],

@@ -66,6 +66,7 @@ SETTINGS = {
     "head.kind": ("softmax", {}),
     "head.scheme": ("BIO", {}),
     "head.cost": (1.0, {}),
+    "head.bonus": (1.0, {}),
     "head.ends": (False, {}),
     "head.weights": ({"PER": 3.0}, {}),
     "head.multi_label": (True, TEXTS),
