@@ -95,7 +95,8 @@ def distil(
     run = folder_of_run(out, resume)
     dev_sentences = annotated(dev, reading)
     if init is None and any(sentence.spans for sentence in known):
-        init = learn_gold(settings, known, dev_sentences, run, resume, progress, notify)
+        others = len(found.sentences)
+        init = learn_gold(settings, known, dev_sentences, others, run, resume, progress, notify)
         resume = resume and is_taken(run)
     return run_training(
         settings,

@@ -7,6 +7,7 @@ start from gold was worth 1.0 F1.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from ner.config.loading import Config
 from ner.data.sentence import Sentence
@@ -20,12 +21,12 @@ from ner.training.run_folder import (
     refuse_taken,
     run_name,
 )
+from ner.training.settings import FEWEST_EPOCHS, MOST_EPOCHS
 from ner.training.train import Settings, run_training
 
-# Gold has few sentences, and needs many steps. What names other files is not for it.
+# Gold has few sentences, and needs small batches. What names other files is not for it.
 SETTINGS: Settings = {
     "data.test": "",
-    "training.epochs": "auto",
     "training.batch_size": "auto",
     "training.export": False,
     "training.teacher": "",
@@ -53,6 +54,7 @@ def learn_gold(
     settings: Config,
     gold: Sequence[Sentence],
     dev: Sequence[Sentence],
+    others: int,
     run: Path,
     resume: bool,
     progress: bool,
@@ -64,6 +66,7 @@ def learn_gold(
         settings: Those of the whole training.
         gold: Gold sentences, with at least one entity.
         dev: Gold development data.
+        others: The number of the teachers' sentences.
         run: The folder of the training that starts from the model.
         resume: Whether what is in these folders goes on. A model that is there is taken as it is.
         progress: Show progress.
@@ -72,8 +75,9 @@ def learn_gold(
     folder = run.with_name(f"{run.name}-gold")
     if resume and (folder / MODEL).is_dir():
         return folder / MODEL
+    epochs = epochs_of_gold(settings.training.epochs, len(gold), len(gold) + others)
     report = run_training(
-        settings.updated(SETTINGS),
+        settings.updated({**SETTINGS, "training.epochs": epochs}),
         out=folder,
         sources={"train": gold, "dev": dev},
         resume=resume and is_taken(folder),
@@ -84,3 +88,19 @@ def learn_gold(
         "development data. Its model now learns from the teachers, too."
     )
     return folder / MODEL
+
+
+def epochs_of_gold(epochs: int | Literal["auto"], gold: int, total: int) -> int | Literal["auto"]:
+    """Return how often gold is passed over: so often that it takes no longer than the rest.
+
+    Args:
+        epochs: Passes over all sentences.
+        gold: The number of gold sentences.
+        total: The number of all sentences.
+
+    >>> epochs_of_gold(8, 500, 10_000), epochs_of_gold(8, 5_000, 10_000), epochs_of_gold(25, 1, 2)
+    ('auto', 16, 25)
+    """
+    if epochs == "auto" or epochs * total >= MOST_EPOCHS * gold:
+        return "auto"
+    return min(epochs * total // gold, FEWEST_EPOCHS)

@@ -50,7 +50,8 @@ def test_a_model_of_gold_alone_is_the_start(given, tmp_path):
     assert first["out"] == tmp_path / "taught-gold"
     assert not first["resume"]
     assert first["config"].encoder.size == given["config"].encoder.size == 7
-    assert (first["config"].training.epochs, given["config"].training.epochs) == ("auto", 3)
+    # Two gold sentences, and two of the teacher.
+    assert (first["config"].training.epochs, given["config"].training.epochs) == (6, 3)
     assert given["init"] == tmp_path / "taught-gold" / "model"
     assert "taught-gold: gold alone has F1 50.00 on the development data" in said[-1]
 
