@@ -13,7 +13,7 @@ from ner.errors import ConfigError, DataError
 from ner.messages import Notify, tell
 from ner.tasks import make_task
 from ner.training.choose_tokenizer import tokenizer_of
-from ner.training.gold_first import folder_of_run, learn_gold
+from ner.training.gold_first import folder_of_run, learn_gold, warn_of_loss
 from ner.training.launch import refuse_several
 from ner.training.result import RunResult
 from ner.training.run_folder import is_taken
@@ -94,19 +94,23 @@ def distil(
     )
     run = folder_of_run(out, resume)
     dev_sentences = annotated(dev, reading)
+    start = init
     if init is None and any(sentence.spans for sentence in known):
         others = len(found.sentences)
-        init = learn_gold(settings, known, dev_sentences, others, run, resume, progress, notify)
+        start = learn_gold(settings, known, dev_sentences, others, run, resume, progress, notify)
         resume = resume and is_taken(run)
-    return run_training(
+    result = run_training(
         settings,
         out=run,
         sources={"train": [*known, *found.sentences], "dev": dev_sentences},
         weights=[gold_weight] * len(known) + [1.0] * len(found.sentences),
-        init=init,
+        init=start,
         resume=resume,
         progress=progress,
     )
+    if start != init:
+        warn_of_loss(Path(start), result, notify)
+    return result
 
 
 def annotated(source: CorpusSource, options: ReadOptions) -> list[Sentence]:

@@ -12,9 +12,12 @@ from typing import Literal
 from ner.config.loading import Config
 from ner.data.sentence import Sentence
 from ner.evaluation.scores import METRIC_NAMES
+from ner.files import read_json
 from ner.messages import Notify
+from ner.training.result import RunResult
 from ner.training.run_folder import (
     MODEL,
+    REPORT,
     free_folder,
     is_taken,
     last_folder,
@@ -88,6 +91,25 @@ def learn_gold(
         "development data. Its model now learns from the teachers, too."
     )
     return folder / MODEL
+
+
+def warn_of_loss(gold_model: Path, result: RunResult, notify: Notify) -> None:
+    """Warn if the model is worse than the one of gold alone, and say what can help.
+
+    Args:
+        gold_model: The model that `learn_gold` returned.
+        result: What came of it.
+        notify: Called with the warning.
+    """
+    report = result.reports["dev"]
+    before = float(read_json(gold_model.parent / REPORT)["dev"]["score"])
+    if report.score < before:
+        notify(
+            f"Warning: gold alone is better on the development data: {METRIC_NAMES[report.metric]} "
+            f"{100 * before:.2f}, and now {100 * report.score:.2f}. Teachers that err at the same "
+            "places always, such as rules, need a higher --gold-weight, or fewer texts. The model "
+            f"of gold alone is in {gold_model}."
+        )
 
 
 def epochs_of_gold(epochs: int | Literal["auto"], gold: int, total: int) -> int | Literal["auto"]:
