@@ -69,7 +69,8 @@ def distil(
     """Train a tagger on labels of teachers that err, such as language models or rules.
 
     Texts that gold and a teacher have in common tell how often the teacher errs. Training expects
-    such errors in all other texts. Options on reading are those of gold and development data.
+    such errors in all other texts. It starts from a model of gold alone, which is trained first, in
+    OUT-gold. Options on reading are those of gold and development data.
     """
     require_training()
     from ner.training.distilling import distil

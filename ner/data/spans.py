@@ -263,10 +263,11 @@ def _converted(span: CharSpan, text: str, unit: OffsetUnit) -> CharSpan:
 def _is_at(span: CharSpan, text: str) -> bool:
     """Whether the text that a span repeats is at its place, apart from white space."""
     covered, repeated = text[span.start : span.end], span.text or ""
-    return covered == repeated or _without_spaces(covered) == _without_spaces(repeated)
+    return covered == repeated or without_spaces(covered) == without_spaces(repeated)
 
 
-def _without_spaces(text: str) -> str:
+def without_spaces(text: str) -> str:
+    """Return a text without its white space, in which lone surrogates become U+FFFD."""
     return "".join(replace_surrogates(text).split())
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ner.data.agreement import agreement, choose_rules, compare_rules, low_agreement
+from ner.data.agreement import SAMPLE, agreement, choose_rules, compare_rules, low_agreement
 from ner.data.running_text import as_written
 from ner.data.sentence import Sentence
 from ner.data.token_patterns import CHARACTER
@@ -44,6 +44,16 @@ def choose_tokenizer(
             )
     _warn(low_agreement(found[rules], found), notify)
     return Tokenizer(rules), found[rules]
+
+
+def tokenizer_of(rules: str, sentences: Sequence[Sentence]) -> Tokenizer:
+    """Return the tokenizer that cuts raw text as some sentences are cut.
+
+    Args:
+        rules: The setting `data.tokenizer`, which decides unless it is `AUTO`.
+        sentences: The sentences, of which the first count.
+    """
+    return Tokenizer(choose_rules(compare_rules(sentences[:SAMPLE])) if rules == AUTO else rules)
 
 
 def _warn(line: str | None, notify: Notify) -> None:

@@ -12,7 +12,11 @@ from ner.data.tools.teaching import taught
 from ner.errors import ConfigError, DataError
 from ner.messages import Notify, tell
 from ner.tasks import make_task
+from ner.training.choose_tokenizer import tokenizer_of
+from ner.training.gold_first import folder_of_run, learn_gold, warn_of_loss
+from ner.training.launch import refuse_several
 from ner.training.result import RunResult
+from ner.training.run_folder import is_taken
 from ner.training.train import Settings, run_training
 
 # Lines about mended suggestions that are shown.
@@ -39,36 +43,40 @@ def distil(
 
     Texts that both gold and a teacher have tell how often the teacher errs. The labels of all its
     other texts become soft annotation: each result counts by how probable the labels of the teacher
-    would be if it were right. Gold development data choose the epoch.
+    would be if it were right. Training starts from a model of gold alone, which is trained first
+    and kept in the folder `OUT-gold`. Gold development data choose the epoch.
 
     Args:
         teachers: Files, or what each teacher says by name, as for `ner.merge`.
         gold: A corpus that is annotated without errors. Its texts should be labelled by the
             teachers, too.
         dev: Gold development data.
-        out: Folder of the run, as for `ner.train`.
+        out: Folder of the run, as for `ner.train`; that of gold alone is beside it.
         config: Settings, as for `ner.train`.
         gold_weight: Factor on the losses of gold sentences, at least 0.
         occurrences: As for `ner.merge`.
         options: How gold and development data are read. Files of teachers are detected.
-        init: A model to train further, as for `ner.train`.
+        init: A model to train further, as for `ner.train`, in place of one of gold alone.
         set: Settings by dotted keys, such as `{"training.epochs": 5}`.
-        resume: Continue the run in `out`, as for `ner.train`.
+        resume: Continue the run in `out`, or that of gold alone, as for `ner.train`.
         progress: Show progress.
         notify: Called with a line for everything that a user should know. By default, it is logged.
 
     Raises:
-        ConfigError: A setting is wrong.
+        ConfigError: A setting is wrong, or several processes train together.
         DataError: Data cannot be read, or gold is not annotated.
     """
     if not 0 <= gold_weight < float("inf"):
         raise ConfigError(f"--gold-weight: must be a number of at least 0. Got {gold_weight}.")
+    refuse_several("distil")
     settings = read_config(config, set)
     if not make_task(settings.model_dump()).finds_spans:
         raise ConfigError(f"task: must find spans, as teachers do. Got {settings.task}.")
     reading = options or ReadOptions()
     known = [s for s in annotated(gold, reading) if s.tokens]
-    found = taught(teachers, known, occurrences=occurrences)
+    tokenize = tokenizer_of(settings.data.tokenizer, known)
+    options_of_teachers = ReadOptions(tokenize=tokenize)
+    found = taught(teachers, known, occurrences=occurrences, options=options_of_teachers)
     for line in found.changes[:MOST_LINES]:
         notify(line)
     if len(found.changes) > MOST_LINES:
@@ -84,15 +92,25 @@ def distil(
         f"{len(known):,} gold sentences with weight {gold_weight:g}, {found.shared:,} of them "
         f"labelled by teachers, and {len(found.sentences):,} other sentences of teachers."
     )
-    return run_training(
+    run = folder_of_run(out, resume)
+    dev_sentences = annotated(dev, reading)
+    start = init
+    if init is None and any(sentence.spans for sentence in known):
+        others = len(found.sentences)
+        start = learn_gold(settings, known, dev_sentences, others, run, resume, progress, notify)
+        resume = resume and is_taken(run)
+    result = run_training(
         settings,
-        out=out,
-        sources={"train": [*known, *found.sentences], "dev": annotated(dev, reading)},
+        out=run,
+        sources={"train": [*known, *found.sentences], "dev": dev_sentences},
         weights=[gold_weight] * len(known) + [1.0] * len(found.sentences),
-        init=init,
+        init=start,
         resume=resume,
         progress=progress,
     )
+    if start != init:
+        warn_of_loss(Path(start), result, notify)
+    return result
 
 
 def annotated(source: CorpusSource, options: ReadOptions) -> list[Sentence]:

@@ -59,6 +59,11 @@ def last_folder(out: str | Path | None, name: str) -> Path:
     return found
 
 
+def free_folder(name: str) -> Path:
+    """Return the first free folder of a name in runs/."""
+    return next(filterfalse(is_taken, _numbered(name)))
+
+
 @contextmanager
 def open_folder(
     out: str | Path | None, name: str, *, resume: bool, ranks: Ranks = ALONE
@@ -134,11 +139,8 @@ class RunFolder:
         if resume and not is_taken(path):
             raise TrainingError(f"{path}: no run to resume.")
         with making(path), locked(path / LOCK, path):
-            if not resume and is_taken(path):
-                raise TrainingError(
-                    f"{path}: a new run needs a new or empty folder. Go on with the old one by "
-                    "--resume, or choose another --out."
-                )
+            if not resume:
+                refuse_taken(path)
             for name in OWN:
                 remove_leftovers(path / name)
             yield cls(path, is_resumed=resume)
@@ -195,6 +197,19 @@ class FolderOfOthers(RunFolder):
 def is_taken(path: Path) -> bool:
     """Whether a folder holds something besides hidden files, such as a lock."""
     return path.is_dir() and any(not child.name.startswith(".") for child in path.iterdir())
+
+
+def refuse_taken(path: Path) -> None:
+    """Refuse the folder of a new run that holds something.
+
+    Raises:
+        TrainingError: It does.
+    """
+    if is_taken(path):
+        raise TrainingError(
+            f"{path}: a new run needs a new or empty folder. Go on with the old one by --resume, "
+            "or choose another --out."
+        )
 
 
 def versions() -> dict[str, str]:

@@ -5,10 +5,10 @@ python scripts/benchmark/noise.py eng.train eng.testa --set words.size=50 \
 
 A teacher is made of gold: it drops some entities, gives some another label, and moves a border of
 some by a token. Gold keeps a small share of the sentences. The rows train on this share alone, on
-it and the teacher's labels as if they were gold, on both by `ner.distil`, and on all gold. With
---quarters, each label is annotated in another part of the corpus, and unknown in the others. Scores
-are F1 on the development data, which also choose the epochs. The same command reuses the trainings
-of its folder.
+it and the teacher's labels as if they were gold, on the same from the model of gold alone, on both
+by `ner.distil`, which also starts there, and on all gold. With --quarters, each label is annotated
+in another part of the corpus, and unknown in the others. Scores are F1 on the development data,
+which also choose the epochs. The same command reuses the trainings of its folder.
 """
 
 import argparse
@@ -153,13 +153,25 @@ class Experiment:
         teacher = noisy(sentences, random)
 
         def by_distil(out: Path) -> RunResult:
-            spoken = {"teacher": teacher}
-            return distil(spoken, gold, self.dev, out=out, set=self.settings, progress=False)
+            # The row of gold alone is the training with which `ner.distil` begins.
+            start = out.with_name("gold-alone") / "model"
+            return distil(
+                {"teacher": teacher},
+                gold,
+                self.dev,
+                out=out,
+                set=self.settings,
+                init=start if start.is_dir() else None,
+                progress=False,
+            )
 
         return self.scored(
             {
                 "gold alone": lambda out: self.train(out, gold, **ALONE),
                 "noise as gold": lambda out: self.train(out, gold + teacher[count:]),
+                "noise from gold": lambda out: self.train(
+                    out, gold + teacher[count:], init=out.with_name("gold-alone") / "model"
+                ),
                 "distil": by_distil,
                 "full gold": lambda out: self.train(out, sentences),
             }
@@ -179,11 +191,13 @@ class Experiment:
             }
         )
 
-    def train(self, out: Path, train: Sequence[Sentence], **changes: Any) -> RunResult:
-        """Train on some annotation."""
+    def train(
+        self, out: Path, train: Sequence[Sentence], init: Path | None = None, **changes: Any
+    ) -> RunResult:
+        """Train on some annotation, from scratch or from a model."""
         sources = {"train": train, "dev": self.dev}
         settings = self.settings | changes
-        return run_training(None, out=out, set=settings, sources=sources, progress=False)
+        return run_training(None, out=out, set=settings, sources=sources, init=init, progress=False)
 
     def scored(self, runs: dict[str, Callable[[Path], RunResult]]) -> dict[str, float]:
         """Train what was not trained before, and return the F1 of each row."""

@@ -1,4 +1,8 @@
-"""Which records are about the same text: those with the same id, or with the same characters."""
+"""Which records are about the same text: those with the same id, or with the same characters.
+
+White space may differ. A file of columns has lost it, and people tokenize texts before they label
+them: then the text is that of a file that kept it, and the tokens are those of the other one.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -8,7 +12,8 @@ from ner.data.lines import short
 from ner.data.partial import Allowed
 from ner.data.schemes import spans_from_tags
 from ner.data.sentence import Sentence
-from ner.data.spans import Notes
+from ner.data.spans import Notes, without_spaces
+from ner.data.tools.spacing import Respacing, is_joined, respaced
 from ner.data.tools.suggestions import Opinion, Placing
 from ner.data.tools.teachers import Labelled
 
@@ -46,6 +51,8 @@ class Text:
         own = record.sentence
         if own is None or own is self.sentence:
             return
+        if Respacing.between(own.text, self.sentence.text) is not None:
+            own = self._in_one_spacing(own)
         if own.text != self.sentence.text:
             notes.changes.append(
                 f"{record.place}: other text than {self.sentence.source} with its id; spans are "
@@ -54,6 +61,13 @@ class Text:
         elif record.has_tokens and not self.has_tokens:
             own, self.sentence, self.has_tokens = self.sentence, own, True
         self._complete(own, notes)
+
+    def _in_one_spacing(self, other: Sentence) -> Sentence:
+        """Return the other sentence with the text of this one, or take over its text."""
+        if is_joined(self.sentence):
+            self.sentence = respaced(self.sentence, other.text)
+            return other
+        return respaced(other, self.sentence.text)
 
     def _complete(self, other: Sentence, notes: Notes) -> None:
         """Take over what is known beside labels of spans."""
@@ -123,12 +137,14 @@ class Texts:
     def _add(self, record: Labelled, sentence: Sentence, origin: str) -> None:
         found = self._by_id.get(record.id) if record.id is not None else None
         if found is None:
-            same = self._by_text[sentence.text]
-            found = next((text for text in same if _may_be(text, record, origin)), None)
+            same = self._by_text[without_spaces(sentence.text)]
+            fitting = [text for text in same if _may_be(text, record, origin)]
+            fitting.sort(key=lambda text: text.sentence.text != sentence.text)
+            found = next(iter(fitting), None)
         if found is None:
             found = Text(sentence, record.has_tokens)
             self.texts.append(found)
-            self._by_text[sentence.text].append(found)
+            self._by_text[without_spaces(sentence.text)].append(found)
         found.add(record, origin, self.notes)
         if record.id is not None:
             self._by_id.setdefault(record.id, found)
@@ -148,6 +164,6 @@ def _readers(record: Labelled, origin: str) -> set[str]:
 
 
 def _may_be(text: Text, record: Labelled, origin: str) -> bool:
-    """Whether a record may be about a text that has its characters."""
+    """Whether a record may be about a text with its characters."""
     known = text.ids.get(origin, record.id)
     return text.readers.isdisjoint(_readers(record, origin)) and known == record.id

@@ -126,8 +126,8 @@ def merge(
 ) -> Merged:
     """Merge the labels that several teachers give to the same texts.
 
-    Texts are the same if they have the same id, or the same characters. What teachers do not settle
-    is left open, as partial annotation.
+    Texts are the same if they have the same id, or the same characters apart from white space. What
+    teachers do not settle is left open, as partial annotation.
 
     Args:
         sources: Files, or what each teacher says by the name of the teacher: a file, a list of

@@ -7,13 +7,14 @@ and places disagree, words decide. Whatever is moved, searched for or dropped is
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ner.choices import Occurrences
 from ner.data.lines import short
 from ner.data.schemes import Span
 from ner.data.sentence import Sentence
 from ner.data.spans import CharSpan, FieldError, Notes, SpanRules, align_each, locate
+from ner.data.tools.spacing import Respacing
 from ner.data.tools.teachers import Labelled, Suggestion
 
 
@@ -75,27 +76,48 @@ class Placing:
 
     def opinions(self, labelled: Labelled, sentence: Sentence) -> dict[str, Opinion]:
         """Return what each teacher says, in tokens of a sentence that has the text."""
-        own = labelled.sentence
+        own = labelled.sentence or sentence
+        respacing = Respacing.between(own.text, sentence.text)
         found: dict[str, Opinion] = {}
         for teacher, suggestions in labelled.suggestions.items():
-            if own is not None and own.text != sentence.text:
+            if own.text != sentence.text and respacing is None:
                 suggestions = [_with_words(each, own.text) for each in suggestions]
-            search = _Search(self, teacher, sentence, f"{labelled.place}")
+            searched = sentence if respacing is None else own
+            search = _Search(self, teacher, searched, sentence, respacing, f"{labelled.place}")
             spans = search.spans(suggestions)
             covered = {t for span in spans for t in range(span.start, span.end)}
-            unread = frozenset(_unread(labelled, sentence) - covered)
+            unread = frozenset(_unread(labelled, own, sentence, respacing) - covered)
             found[teacher] = Opinion(spans, unread, labelled.types, labelled.weight)
         return found
 
 
 class _Search:
-    """The search for the suggestions of one teacher in one text."""
+    """The search for the suggestions of one teacher in one text.
 
-    def __init__(self, placing: Placing, teacher: str, sentence: Sentence, place: str) -> None:
+    Args:
+        placing: How spans are found.
+        teacher: The name of the teacher.
+        sentence: The text in which their places are counted.
+        target: The text whose tokens they become.
+        respacing: Finds places of the first in the second; None if they are the same.
+        place: Where they were read.
+    """
+
+    def __init__(
+        self,
+        placing: Placing,
+        teacher: str,
+        sentence: Sentence,
+        target: Sentence,
+        respacing: Respacing | None,
+        place: str,
+    ) -> None:
         self.counts = placing.counts.setdefault(teacher, Counts())
         self.placing = placing
         self.teacher = teacher
         self.sentence = sentence
+        self.target = target
+        self.respacing = respacing
         self.place = place
         self.seen: Counter[tuple[str, str]] = Counter()
 
@@ -160,7 +182,10 @@ class _Search:
 
     def _aligned(self, span: CharSpan) -> Span | None:
         """Return the tokens that a range of characters touches; None if there are none."""
-        sentence, rules = self.sentence, self.placing.rules
+        sentence, rules = self.target, replace(self.placing.rules, offsets="characters")
+        if self.respacing is not None:
+            start, end = self.respacing(span.start, span.end)
+            span = span._replace(start=start, end=end)
         aligned = align_each([span], sentence.text, sentence.offsets, rules, self._where)
         if not aligned:
             self.counts.dropped += 1
@@ -211,13 +236,25 @@ def _with_words(suggestion: Suggestion, text: str) -> Suggestion:
     return Suggestion(suggestion.label, start, end, text[start:end], suggestion.score)
 
 
-def _unread(labelled: Labelled, sentence: Sentence) -> set[int]:
-    """Return the tokens of a sentence about which teachers say nothing unless a span has them."""
-    own = labelled.sentence
-    if labelled.is_partial or (labelled.unread and (own is None or own.text != sentence.text)):
+def _unread(
+    labelled: Labelled, own: Sentence, sentence: Sentence, respacing: Respacing | None
+) -> set[int]:
+    """Return the tokens of a sentence about which teachers say nothing unless a span has them.
+
+    Args:
+        labelled: What the teachers say.
+        own: The text in which its places are counted.
+        sentence: The text with the tokens.
+        respacing: Finds places of the first in the second; None if they are the same or differ in
+            more than white space.
+    """
+    unread = labelled.unread
+    if respacing is not None:
+        unread = tuple(respacing(*place) for place in unread)
+    if labelled.is_partial or (unread and own.text != sentence.text and respacing is None):
         return set(range(len(sentence)))
     return {
         t
         for t, (start, end) in enumerate(sentence.offsets)
-        if any(start < last and first < end for first, last in labelled.unread)
+        if any(start < last and first < end for first, last in unread)
     }

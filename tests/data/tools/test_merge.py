@@ -3,6 +3,7 @@ import json
 import pytest
 
 import ner
+from ner.data.sentence import Sentence
 from ner.data.tools.teachers import read_teacher
 
 TEXT = "Aspirin helps Ada Lee, and aspirin is old."
@@ -170,6 +171,50 @@ def test_a_text_in_another_spelling_gets_its_spans_by_their_words():
         "gpt[0]: other text than gold[0] with its id; spans are found by their words.",
         "gpt[0]: gpt: repaired: PER 'Ada Lee': [13, 20) to [14, 21).",
     ]
+
+
+def test_white_space_makes_no_other_text_and_tokens_come_from_the_file_that_has_them():
+    gold = [Sentence(["Ada", "Lee", "sang", "."], spans=[(0, 2, "PER")])]
+    gpt = [{"text": "Ada  Lee sang.", "spans": [{"start": 9, "end": 13, "label": "ACT"}]}]
+    for teachers in ({"gold": gold, "gpt": gpt}, {"gpt": gpt, "gold": gold}):
+        (found,) = ner.merge(teachers).sentences
+        assert found.text == "Ada  Lee sang."
+        assert found.tokens == ("Ada", "Lee", "sang", ".")
+        assert entities(found) == [("Ada  Lee", "PER", 0), ("sang", "ACT", 9)]
+
+
+def test_places_count_in_the_white_space_of_their_own_record():
+    spans = [{"start": 4, "end": 5, "label": "PER"}, {"text": "a b", "label": "ORG"}]
+    gpt = [{"text": "a b c d .", "spans": spans}]
+    found = ner.merge({"raw": [{"text": "a b  c d."}], "gpt": gpt})
+    assert entities(found.sentences[0]) == [("a b", "ORG", 0), ("c", "PER", 5)]
+    assert not found.changes
+    shifted = [{"start": 2, "end": 3, "text": "c", "label": "PER"}]
+    found = ner.merge({"raw": [{"text": "a b  c d."}], "gpt": [{**gpt[0], "spans": shifted}]})
+    assert entities(found.sentences[0]) == [("c", "PER", 5)]
+    assert found.changes == ["gpt[0]: gpt: repaired: PER 'c': [2, 3) to [4, 5)."]
+
+
+def test_open_tokens_stay_open_in_other_white_space():
+    part = [Sentence(["a", "b", "."], allowed=[("O",), (), ("O",)])]
+    raw = [{"text": "a b.", "spans": []}]
+    (found,) = ner.merge({"part": part, "raw": raw}, types={"part": ["PER"]}).sentences
+    assert found.text == "a b."
+    assert found.allowed == (("O",), (), ("O",))
+
+
+def test_a_text_with_the_same_white_space_comes_before_others():
+    raw = [{"text": "a  b"}, {"text": "a b"}]
+    gpt = [record({"text": "b", "label": "X"}, text="a b"), record(text="a  b")]
+    found = ner.merge({"raw": raw, "gpt": gpt})
+    assert [entities(sentence) for sentence in found.sentences] == [[], [("b", "X", 2)]]
+
+
+def test_offsets_of_other_units_are_converted_once():
+    text = "\U0001f600\U0001f600 Ada Lee left"
+    spans = [{"start": 5, "end": 12, "label": "PER"}]
+    found = ner.merge({"gpt": [{"text": text, "spans": spans}]}, offsets="utf16")
+    assert entities(found.sentences[0]) == [("Ada Lee", "PER", 3)]
 
 
 def test_several_records_of_a_teacher_about_one_id_are_passes_over_a_text():
