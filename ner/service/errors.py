@@ -13,6 +13,7 @@ from ner.data.lines import short
 from ner.display import one_line
 from ner.errors import ConfigError, DataError, NerError, TaskError
 from ner.messages import logger
+from ner.rules.matching import SlowPatternError
 
 # Seconds after which somebody who was refused may try again.
 RETRY_AFTER = 1
@@ -55,6 +56,10 @@ def of_model(error: Exception, where: str) -> ServiceError:
     """
     if isinstance(error, ServiceError):
         return error
+    if isinstance(error, SlowPatternError):
+        logger.error("%s", error)
+        message = f"{where}: must be searched by the rules in time. Got one that takes too long."
+        return ServiceError(422, "slow_rules", message)
     if isinstance(error, NerError):
         codes = {TaskError: "wrong_task", ConfigError: "invalid_option", DataError: "invalid_spans"}
         code = next((code for kind, code in codes.items() if isinstance(error, kind)), None)

@@ -125,6 +125,7 @@ def add_routes(app: FastAPI) -> None:
                 "labels": list(model.predictor.labels),
                 "digest": model.digest,
                 "default": model is models.default,
+                "rules": [] if model.rules is None else [rule.name for rule in model.rules.rules],
             }
             for name, model in models.items()
         ]
