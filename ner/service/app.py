@@ -63,7 +63,14 @@ def make_app(models: Models, settings: Settings, metrics: Metrics) -> FastAPI:
     add_annotation_tools(app)
     add_page(app)
     paths = {route.path for route in app.routes if isinstance(route, Route)}
-    app.add_middleware(Gate, settings=settings, keys=keys, metrics=metrics, paths=paths)
+    app.add_middleware(
+        Gate,
+        settings=settings,
+        keys=keys,
+        metrics=metrics,
+        paths=paths,
+        is_full=lambda: models.are_full,
+    )
     return app
 
 

@@ -48,6 +48,11 @@ def busy(status: int, code: str, message: str) -> ServiceError:
     return ServiceError(status, code, message, {"Retry-After": str(RETRY_AFTER)})
 
 
+def queue_full() -> ServiceError:
+    """Return the error for a request that finds too many others waiting."""
+    return busy(429, "queue_full", "service: too many requests wait. Try again later.")
+
+
 def of_model(error: Exception, where: str) -> ServiceError:
     """Return the error for what a model raised.
 

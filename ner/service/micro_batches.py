@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ner.service.errors import busy
+from ner.service.errors import queue_full
 
 
 class Job(Protocol):
@@ -85,14 +85,19 @@ class MicroBatches:
         """The number of jobs that wait."""
         return len(self._waiting)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a further job would be refused."""
+        return len(self._waiting) >= self._max_queue
+
     async def run(self, job: Job) -> Any:
         """Return the result of a job.
 
         Raises:
             ServiceError: Too many jobs wait already.
         """
-        if len(self._waiting) >= self._max_queue:
-            raise busy(429, "queue_full", "service: too many requests wait. Try again later.")
+        if self.is_full:
+            raise queue_full()
         loop = asyncio.get_running_loop()
         waiting = Waiting(job, loop.create_future())
         self._waiting.append(waiting)

@@ -139,6 +139,11 @@ class Models(Mapping[str, ServedModel]):
         """The model for requests that name none."""
         return next(iter(self._served.values()))
 
+    @property
+    def are_full(self) -> bool:
+        """Whether a further request would be refused, whatever its model."""
+        return all(model.batches.is_full for model in self.values())
+
     def choose(self, name: str | None, verb: str) -> ServedModel:
         """Return the model that a request is for.
 
