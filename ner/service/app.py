@@ -57,6 +57,8 @@ def make_app(models: Models, settings: Settings, metrics: Metrics) -> FastAPI:
     app.state.models, app.state.settings, app.state.metrics = models, settings, metrics
     app.state.keys = keys
     app.state.is_draining = False
+    # Whether the service has one request alone. Whoever runs the application may know.
+    app.state.is_only = lambda: False
     for kind in (ServiceError, HTTPException):
         app.add_exception_handler(kind, respond_to_error)
     add_routes(app)

@@ -78,15 +78,21 @@ class ServedModel:
         origin = self.predictor.origin
         return origin.digest if origin else ""
 
-    async def answer(self, request: TagRequest | ClassifyRequest) -> dict[str, Any]:
+    async def answer(
+        self, request: TagRequest | ClassifyRequest, *, is_only: bool = False
+    ) -> dict[str, Any]:
         """Answer a request, together with others that wait.
+
+        Args:
+            request: The request.
+            is_only: Whether the service has no other one.
 
         Raises:
             ServiceError: It cannot be answered.
         """
         rules = self.rules if isinstance(request, TagRequest) and request.rules else None
         job = ModelJob(request, self.predictor, self.settings.max_tokens, rules)
-        return {"model": self.name, **await self.batches.run(job)}
+        return {"model": self.name, **await self.batches.run(job, is_only=is_only)}
 
 
 class Models(Mapping[str, ServedModel]):

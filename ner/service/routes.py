@@ -65,7 +65,7 @@ async def answer(app: FastAPI, request: TagRequest | ClassifyRequest) -> dict[st
     app.state.metrics.count_texts(model.name, len(request.texts))
     try:
         async with asyncio.timeout(settings.timeout):
-            return await model.answer(request)
+            return await model.answer(request, is_only=app.state.is_only())
     except TimeoutError:
         raise busy(
             503, "timeout", f"service: no answer within {settings.timeout:g} seconds. Try later."

@@ -48,6 +48,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI, on_start: Callable[[], None]) -> None:
         settings = app.state.settings
+        app.state.is_only = lambda: len(self.server_state.tasks) == 1
         self._app, self._settings, self._on_start = app, settings, on_start
         self._protocol = bounded_protocol(settings.body_timeout)
         self._reloads: set[asyncio.Task[None]] = set()
