@@ -17,6 +17,7 @@ from ner.data.sentence_splitter import FindStarts
 from ner.errors import ConfigError
 from ner.extras import require
 from ner.inference.rows import RowResults, RowTagger, error_text, portable_name
+from ner.rules.rules import Rules
 from ner.tasks import Task
 
 require("pyarrow", "ner.arrow", extra="bulk")
@@ -61,6 +62,8 @@ class TagTable:
         min_score: Entities with a lower score are left out, from 0 to 1; or a score for each label.
         split: Finds the sentences of a text, such as a `ner.SentenceSplitter`: each is tagged by
             itself. By default, a text is tagged as one.
+        rules: Words and patterns that the model obeys, such as `ner.Rules.load("names.toml")`. They
+            go to other processes as a whole.
         runtime: As for `ner.load`, like the following ones.
         precision: See there.
         device: See there.
@@ -76,6 +79,7 @@ class TagTable:
     keep: Sequence[str] | None = None
     min_score: MinScore = 0.0
     split: FindStarts | None = None
+    rules: Rules | None = None
     runtime: RuntimeName = "auto"
     precision: Precision = "fp32"
     device: str = "cpu"
@@ -89,9 +93,9 @@ class TagTable:
 
         Raises:
             ConfigError: The table lacks a column, has one of the new ones already, or its column of
-                texts holds something else.
+                texts holds something else; or `rules` have labels that the model lacks.
             ModelFolderError: The model cannot be read.
-            TaskError: There is a `split` or a `min_score` that the model cannot use.
+            TaskError: There are `rules`, a `split` or a `min_score` that the model cannot use.
         """
         texts = text_column(table, self.text)
         kept = table.select(list(table.schema.names if self.keep is None else self._kept(table)))
@@ -116,6 +120,7 @@ class TagTable:
             str(self.model),
             min_score=self.min_score,
             split=self.split,
+            rules=self.rules,
             runtime=self.runtime,
             precision=self.precision,
             device=self.device,

@@ -10,6 +10,7 @@ from ner.data.sentence_splitter import FindStarts
 from ner.errors import ConfigError, suggestion
 from ner.extras import require
 from ner.inference.tagger import Tagger
+from ner.rules.rules import Rules
 
 require("presidio_analyzer", "ner.presidio", extra="presidio")
 
@@ -41,13 +42,14 @@ class LatticeRecognizer(EntityRecognizer):
             the model, as for `Tagger.tag`.
         split: Finds the sentences of a text, such as a `ner.SentenceSplitter`: each is tagged by
             itself. By default, a text is tagged as one.
+        rules: Words and patterns that the model obeys, such as `ner.Rules.load("names.toml")`.
         supported_language: The language of the texts, as an ISO 639 code.
         name: What results call the recognizer; by default the name of the class.
         device: Device that runs the network, as for `ner.load`.
         threads: Number of threads of the network, as for `ner.load`.
 
     Raises:
-        ConfigError: `types` or `min_score` names a type that the model does not know.
+        ConfigError: `types`, `min_score` or `rules` name a type that the model does not know.
         ModelFolderError: There is no such model, or it finds no entities.
     """
 
@@ -58,6 +60,7 @@ class LatticeRecognizer(EntityRecognizer):
         types: Mapping[str, str | None] | None = None,
         min_score: MinScore = 0.0,
         split: FindStarts | None = None,
+        rules: Rules | None = None,
         supported_language: str = "en",
         name: str | None = None,
         device: str = "cpu",
@@ -66,7 +69,9 @@ class LatticeRecognizer(EntityRecognizer):
         self.tagger = Tagger.load(model, device=device, threads=threads)
         self.types = _named_types(self.tagger.labels, types or {})
         self.tagger.check_min_score(min_score)
-        self.min_score = min_score
+        if rules is not None:
+            self.tagger.check_rules(rules)
+        self.min_score, self.rules = min_score, rules
         self.split: FindStarts | None = split
         super().__init__(
             sorted(set(self.types.values())),
@@ -91,9 +96,10 @@ class LatticeRecognizer(EntityRecognizer):
             nlp_artifacts: Not used: the model cuts the text into tokens itself.
         """
         asked = set(entities or self.supported_entities)
+        tagged = self.tagger.tag(text, split=self.split, rules=self.rules, min_score=self.min_score)
         return [
             self._result(self.types[found.label], found.start, found.end, found.score)
-            for found in self.tagger.tag(text, split=self.split, min_score=self.min_score).entities
+            for found in tagged.entities
             if self.types.get(found.label) in asked
         ]
 

@@ -102,7 +102,7 @@ def ner_serve(options: argparse.Namespace) -> contextlib.AbstractContextManager[
 class Inline(MicroBatches):
     """Computes each request alone as soon as it is read: with this, micro-batches are compared."""
 
-    async def run(self, job: Job) -> Any:
+    async def run(self, job: Job, *, is_only: bool = False) -> Any:
         """Return the result of a job."""
         job.prepare()
         (outcome,) = self._compute([job])

@@ -15,6 +15,7 @@ from ner.model_folder import save_model
 from tests.failing_texts import FAILS, raise_on_mark
 from tests.inference.test_loading import TASKS, untrained_parts
 
+RULES = {"rules": [{"name": "nothing", "label": "ORG", "patterns": ["Nothing"]}]}
 TEXTS = ["Awa Badjie was born in Ziguinchor.", "", "Nothing happened here."] * 7
 
 
@@ -123,6 +124,14 @@ def test_columns_and_scores_are_chosen(tiny_model, tiny_tagger, table):
         entities(doc.at_least({"PER": 1.0, "LOC": 0.0})) for doc in tiny_tagger(TEXTS)
     ]
     assert TagTable(tiny_model, keep=[])(table).column_names == ["entities", "error"]
+
+
+def test_rules_bind_the_model(tiny_model, tiny_tagger, table):
+    rules = ner.Rules.from_dict(RULES)
+    tag = pickle.loads(pickle.dumps(TagTable(tiny_model, rules=rules)))
+    expected = [entities(doc) for doc in tiny_tagger.pipe(TEXTS, rules=rules)]
+    assert expected[2] == [{"start": 0, "end": 7, "label": "ORG", "score": 1.0}]
+    assert tag(table)["entities"].to_pylist() == expected
 
 
 def test_metadata_of_a_table_stay(tiny_model, table):

@@ -97,6 +97,18 @@ def test_a_text_is_tagged_by_sentences_if_asked_for(tiny_model, tiny_tagger, tex
     assert places(found) == [(NAMES[e.label], e.start, e.end, e.score) for e in alone]
 
 
+def test_rules_bind_the_model(tiny_model, tiny_tagger, text):
+    rules = {"rules": [{"name": "in", "label": "ORG", "patterns": [r"\bin\b"]}]}
+    bound = ner.Rules.from_dict(rules)
+    found = places(LatticeRecognizer(str(tiny_model), rules=bound).analyze(text, []))
+    expected = tiny_tagger.tag(text, rules=bound).entities
+    assert found == [(NAMES[e.label], e.start, e.end, e.score) for e in expected]
+    assert ("ORGANIZATION", 1.0) in [(name, score) for name, _, _, score in found]
+    rules["rules"][0]["label"] = "WORD"
+    with pytest.raises(ConfigError, match=r"must be one of the model's labels .* Got 'WORD'\."):
+        LatticeRecognizer(str(tiny_model), rules=ner.Rules.from_dict(rules))
+
+
 def test_an_analyzer_of_presidio_returns_the_results(recognizer, text):
     found = analyzer(recognizer).analyze(text, "en", return_decision_process=True)
     expected = {place for place in places(recognizer.analyze(text, [])) if place[3] > 0}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ner.cli.options import Device, PrecisionOption, Runtime, Threads
+from ner.cli.options import Device, PrecisionOption, RulesOption, Runtime, Threads
 from ner.extras import require
 from ner.messages import tell
 
@@ -39,13 +39,14 @@ def serve(
         Path | None,
         typer.Option(metavar="FILE", help="File of keys, one a line. Requests must have one."),
     ] = None,
+    rules: RulesOption = None,
     watch: Annotated[
         float | None,
         typer.Option(
             min=0.1,
             metavar="SECONDS",
-            help="Look at the model folders this often, and load what was replaced. SIGHUP does so "
-            "once.",
+            help="Look at the model folders and the rules this often, and load what was replaced. "
+            "SIGHUP does so once.",
         ),
     ] = None,
     drain: Annotated[
@@ -112,6 +113,7 @@ def serve(
         drain_seconds=drain,
         watch_seconds=watch,
         api_key_file=api_key_file,
+        rules=rules,
     )
     if api_key_file is None and not host.startswith(LOOPBACK):
         tell(f"Warning: everybody who reaches {host} may use this service. See --api-key-file.")

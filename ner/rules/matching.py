@@ -25,6 +25,10 @@ ODD_SPACE = re.compile(r"\s\s|[^\S ]")
 Place = tuple[int, int, int]
 
 
+class SlowPatternError(DataError):
+    """A pattern needs too much time for a text."""
+
+
 class Matcher:
     """Finds all matches of rules, also those that overlap.
 
@@ -56,7 +60,7 @@ class Matcher:
             place: Where it was read, for messages.
 
         Raises:
-            DataError: A pattern needs too much time.
+            SlowPatternError: A pattern needs too much time.
         """
         found: list[Place] = []
         if self._exact is not None or self._folded is not None:
@@ -78,7 +82,7 @@ class Matcher:
                     if match.end() > match.start():
                         yield *match.span(), rule
             except TimeoutError:
-                raise DataError(
+                raise SlowPatternError(
                     f"{'' if place is None else f'{place}: '}{self._places[rule]}: "
                     f"{pattern.pattern!r} must be searched within {limit:g} seconds in a text of "
                     f"{len(text)} characters. Got more. Write it with less repetition."

@@ -70,14 +70,7 @@ class Rules:
             MissingExtraError: A rule has words, and the extra `rules` is not installed.
         """
         path = Path(path)
-        try:
-            tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        except OSError as error:
-            problem = (error.strerror or "cannot be read").lower()
-            raise ConfigError(f"{path}: {problem}.") from None
-        except ValueError as error:  # no TOML, or no UTF-8
-            raise ConfigError(f"{path}: must be TOML. Got an error: {error}.") from None
-        return cls.from_dict(tree, where=str(path), folder=path.parent)
+        return cls.from_dict(_read_tree(path), where=str(path), folder=path.parent)
 
     @classmethod
     def from_dict(
@@ -209,6 +202,32 @@ class Rules:
         found = [match for match in self.find(sentence) if not match.rule.never]
         scores = tuple(match.rule.score for match in found)
         return sentence.predicted(Prediction(tuple(_spans(found)), scores)), found
+
+
+def files_of(path: Path) -> list[Path]:
+    """List a file of rules and the files of words that it names, whether they are there or not."""
+    try:
+        listed = _read_tree(path).get("rules", [])
+    except ConfigError:
+        return [path]
+    rules = listed if isinstance(listed, list) else []
+    named = [rule.get("file") for rule in rules if isinstance(rule, Mapping)]
+    return [path, *(path.parent / name for name in named if isinstance(name, str))]
+
+
+def _read_tree(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: It is missing, or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        problem = (error.strerror or "cannot be read").lower()
+        raise ConfigError(f"{path}: {problem}.") from None
+    except ValueError as error:  # no TOML, or no UTF-8
+        raise ConfigError(f"{path}: must be TOML. Got an error: {error}.") from None
 
 
 def _spans(matches: Iterable[Match]) -> Iterator[Span]:

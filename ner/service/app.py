@@ -57,13 +57,22 @@ def make_app(models: Models, settings: Settings, metrics: Metrics) -> FastAPI:
     app.state.models, app.state.settings, app.state.metrics = models, settings, metrics
     app.state.keys = keys
     app.state.is_draining = False
+    # Whether the service has one request alone. Whoever runs the application may know.
+    app.state.is_only = lambda: False
     for kind in (ServiceError, HTTPException):
         app.add_exception_handler(kind, respond_to_error)
     add_routes(app)
     add_annotation_tools(app)
     add_page(app)
     paths = {route.path for route in app.routes if isinstance(route, Route)}
-    app.add_middleware(Gate, settings=settings, keys=keys, metrics=metrics, paths=paths)
+    app.add_middleware(
+        Gate,
+        settings=settings,
+        keys=keys,
+        metrics=metrics,
+        paths=paths,
+        is_full=lambda: models.are_full,
+    )
     return app
 
 

@@ -13,6 +13,7 @@ from ner.data.lines import short
 from ner.display import one_line
 from ner.errors import ConfigError, DataError, NerError, TaskError
 from ner.messages import logger
+from ner.rules.matching import SlowPatternError
 
 # Seconds after which somebody who was refused may try again.
 RETRY_AFTER = 1
@@ -47,6 +48,11 @@ def busy(status: int, code: str, message: str) -> ServiceError:
     return ServiceError(status, code, message, {"Retry-After": str(RETRY_AFTER)})
 
 
+def queue_full() -> ServiceError:
+    """Return the error for a request that finds too many others waiting."""
+    return busy(429, "queue_full", "service: too many requests wait. Try again later.")
+
+
 def of_model(error: Exception, where: str) -> ServiceError:
     """Return the error for what a model raised.
 
@@ -55,6 +61,10 @@ def of_model(error: Exception, where: str) -> ServiceError:
     """
     if isinstance(error, ServiceError):
         return error
+    if isinstance(error, SlowPatternError):
+        logger.error("%s", error)
+        message = f"{where}: must be searched by the rules in time. Got one that takes too long."
+        return ServiceError(422, "slow_rules", message)
     if isinstance(error, NerError):
         codes = {TaskError: "wrong_task", ConfigError: "invalid_option", DataError: "invalid_spans"}
         code = next((code for kind, code in codes.items() if isinstance(error, kind)), None)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
 from ner.service.api_keys import ApiKeys
-from ner.service.errors import ServiceError, busy, error_response, log_failure
+from ner.service.errors import ServiceError, busy, error_response, log_failure, queue_full
 from ner.service.metrics import Metrics
 from ner.service.settings import Settings
 
@@ -24,6 +24,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 # Bytes of a refused body that are still read, and thrown away, so that its sender can read why; and
 # the seconds that this may take.
 IGNORED_BODY, IGNORED_SECONDS = 64 << 20, 5.0
+
+# Bytes of a body that has usually come with its headers: whoever sends no more keeps its connection
+# when the queue is full.
+SHORT_BODY = 64 << 10
 
 # The path in metrics of all requests that no route answers, so that their number is bounded.
 OTHER = "other"
@@ -42,6 +46,8 @@ class Gate:
         keys: The keys of which a request has one.
         metrics: Counts requests.
         paths: The paths that metrics name.
+        is_full: Whether the queue of each model is full, so that no request with a body can be
+            answered.
     """
 
     def __init__(
@@ -51,9 +57,10 @@ class Gate:
         keys: ApiKeys,
         metrics: Metrics,
         paths: Collection[str],
+        is_full: Callable[[], bool],
     ) -> None:
         self._app, self._settings, self._keys, self._metrics = app, settings, keys, metrics
-        self._paths = paths
+        self._paths, self._is_full = paths, is_full
         self._buffered = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,9 +98,13 @@ class Gate:
             await self._app(scope, incoming.receive, answer.send)
             return
         self._check_headers(headers)
+        if self._is_full() and not _comes_at_once(headers):
+            raise queue_full()
         body = bytearray()
         try:
             await self._read(incoming, body)
+            if self._is_full():  # before anybody reads what the body says
+                raise queue_full()
             await self._app(scope, replay(bytes(body), incoming.receive), answer.send)
         finally:
             self._buffered -= len(body)
@@ -206,7 +217,9 @@ class Answer:
         if self.status:  # too late: what was sent cannot be taken back, and the connection ends
             return
         response = error_response(error)
-        headers = [*response.raw_headers, (b"connection", b"close")]
+        headers = response.raw_headers
+        if body is None or not body.is_whole:
+            headers = [*headers, (b"connection", b"close")]
         await self.send({"type": "http.response.start", "status": error.status, "headers": headers})
         await self.send(
             {"type": "http.response.body", "body": bytes(response.body), "more_body": True}
@@ -224,6 +237,11 @@ def replay(body: bytes, receive: Receive) -> Receive:
         return messages.pop() if messages else await receive()
 
     return receive_again
+
+
+def _comes_at_once(headers: dict[bytes, bytes]) -> bool:
+    """Whether a body is short, and sent before anybody asks for it."""
+    return b"expect" not in headers and 0 < int(headers.get(b"content-length", b"0")) <= SHORT_BODY
 
 
 def _ending() -> ServiceError:

@@ -8,6 +8,7 @@ from ner.data.sentence import PredictedSentence, Sentence
 from ner.data.sentence_splitter import FindStarts
 from ner.inference.classifier import classification
 from ner.inference.predictor import Predictor, TextSpan
+from ner.rules.rules import Rules
 from ner.service.answers import TextOffsets, classified, tagged
 from ner.service.errors import ServiceError, of_model
 from ner.service.schemas import ClassifyRequest, GivenSpan, TagRequest
@@ -23,12 +24,14 @@ class ModelJob:
         request: The request.
         predictor: The model.
         max_tokens: As in `ner.service.settings.Settings`.
+        rules: What the results obey; or None.
         sentences: The texts with their tokens, once `prepare` was called.
     """
 
     request: TagRequest | ClassifyRequest
     predictor: Predictor
     max_tokens: int
+    rules: Rules | None = None
     sentences: list[Sentence] = field(default_factory=list)
 
     @property
@@ -70,14 +73,13 @@ def compute(jobs: Sequence[ModelJob], split: Callable[[], FindStarts]) -> list[A
         split: Returns what finds the sentences of a text.
     """
     answers: list[Answer | Exception] = [{}] * len(jobs)
-    for is_split in (False, True):
-        chosen = [i for i, job in enumerate(jobs) if _is_split(job) == is_split]
-        if chosen:
-            find_starts = split() if is_split else None
-            for i, answer in zip(
-                chosen, _together([jobs[i] for i in chosen], find_starts), strict=True
-            ):
-                answers[i] = answer
+    alike: dict[tuple[bool, Rules | None], list[int]] = {}
+    for i, job in enumerate(jobs):
+        alike.setdefault((_is_split(job), job.rules), []).append(i)
+    for (is_split, _), chosen in alike.items():
+        found = _together([jobs[i] for i in chosen], split() if is_split else None)
+        for i, answer in zip(chosen, found, strict=True):
+            answers[i] = answer
     return answers
 
 
@@ -89,7 +91,8 @@ def _together(jobs: Sequence[ModelJob], find_starts: FindStarts | None) -> list[
     """Compute all texts of some jobs at once; what fails, halve until it is alone."""
     plain = [s for job in jobs for i, s in enumerate(job.sentences) if not _spans(job, i)]
     try:
-        found = iter(list(jobs[0].predictor.pipe(plain, split=find_starts)))
+        first = jobs[0]
+        found = iter(list(first.predictor.pipe(plain, split=find_starts, rules=first.rules)))
     except Exception as error:
         if len(jobs) == 1:
             return [of_model(error, "texts")]
@@ -122,14 +125,14 @@ def _answer(
     results: list[Answer] = []
     for i, (sentence, predicted) in enumerate(zip(job.sentences, found, strict=True)):
         try:
-            results.append(_tag_text(job.predictor, request, i, sentence, predicted, find_starts))
+            results.append(_tag_text(job, request, i, sentence, predicted, find_starts))
         except Exception as error:
             raise of_model(error, f"texts.{i}") from None
     return {"results": results}
 
 
 def _tag_text(
-    predictor: Predictor,
+    job: ModelJob,
     request: TagRequest,
     i: int,
     sentence: Sentence,
@@ -141,14 +144,13 @@ def _tag_text(
         _text_spans(given[i], offsets) if len(given) > i else ()
         for given in (request.required, request.forbidden)
     )
+    given = {"required": required, "forbidden": forbidden, "rules": job.rules}
     if predicted is None:
-        predicted = predictor.tag(
-            sentence.text, required=required, forbidden=forbidden, split=find_starts
-        )
+        predicted = job.predictor.tag(sentence.text, split=find_starts, **given)
     best = ()
     if request.nbest is not None:
-        best = predictor.nbest(sentence, request.nbest, required=required, forbidden=forbidden)
-    column = predictor.task.column
+        best = job.predictor.nbest(sentence, request.nbest, **given)
+    column = job.predictor.task.column
     return tagged(predicted, request, offsets, column, best)
 
 

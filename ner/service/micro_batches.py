@@ -3,6 +3,8 @@
 A job that comes while the model is idle is computed at once. Jobs that come while it is busy wait;
 when it is free, it takes as many of them together as a batch may have. Under little load no job
 waits, and under much load batches are large, which costs less for each job.
+
+A quick job of the only request that there is does not even wait for others of the same moment.
 """
 
 import asyncio
@@ -13,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ner.service.errors import busy
+from ner.service.errors import queue_full
 
 
 class Job(Protocol):
@@ -43,6 +45,9 @@ Compute = Callable[[Sequence[Any]], Sequence[Any]]
 
 # The share of a new measurement in the expected time of a character.
 NEWEST = 0.1
+
+# A measurement counts as so many times the expected one at most.
+MOST_TIMES = 2.0
 
 # What a job costs besides its characters, as a number of characters.
 OWN_COST = 50
@@ -85,14 +90,25 @@ class MicroBatches:
         """The number of jobs that wait."""
         return len(self._waiting)
 
-    async def run(self, job: Job) -> Any:
+    @property
+    def is_full(self) -> bool:
+        """Whether a further job would be refused."""
+        return len(self._waiting) >= self._max_queue
+
+    async def run(self, job: Job, *, is_only: bool = False) -> Any:
         """Return the result of a job.
+
+        Args:
+            job: The job.
+            is_only: Whether no further job can have come at the same moment.
 
         Raises:
             ServiceError: Too many jobs wait already.
         """
-        if len(self._waiting) >= self._max_queue:
-            raise busy(429, "queue_full", "service: too many requests wait. Try again later.")
+        if is_only and not self._is_busy and self._is_quick(job):
+            return self._run_alone(job)
+        if self.is_full:
+            raise queue_full()
         loop = asyncio.get_running_loop()
         waiting = Waiting(job, loop.create_future())
         self._waiting.append(waiting)
@@ -132,6 +148,17 @@ class MicroBatches:
         pace = self._seconds_per_character
         return pace is not None and pace * (job.size + OWN_COST) < self._inline_seconds
 
+    def _run_alone(self, job: Job) -> Any:
+        """Compute the result of a job, and do nothing else meanwhile."""
+        begin = time.perf_counter()
+        tokens = job.prepare()
+        (outcome,) = self._compute([job])
+        self._measure(time.perf_counter() - begin, [job])
+        self._watch(1, tokens)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
     def _run_batch(self) -> list[Waiting]:
         """Take jobs until they have the tokens of a batch, and compute their results."""
         begin = time.perf_counter()
@@ -161,8 +188,10 @@ class MicroBatches:
 
     def _measure(self, seconds: float, jobs: Sequence[Job]) -> None:
         pace = seconds / sum(job.size + OWN_COST for job in jobs)
-        old = self._seconds_per_character
-        self._seconds_per_character = pace if old is None else old + NEWEST * (pace - old)
+        old = self._seconds_per_character or pace
+        # A thread that had to wait for its core says little about jobs.
+        pace = min(pace, MOST_TIMES * old)
+        self._seconds_per_character = old + NEWEST * (pace - old)
 
     def _deliver(self, batch: Sequence[Waiting]) -> None:
         for waiting in batch:

@@ -1,7 +1,7 @@
 """The models of a service: by name, each with its queue; replaced while the service runs."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -14,6 +14,7 @@ from ner.files import MANIFEST, sha256
 from ner.inference.predictor import Predictor
 from ner.installed import model_folder
 from ner.messages import tell
+from ner.rules.rules import Rules, files_of
 from ner.service.errors import ServiceError
 from ner.service.jobs import ModelJob, compute
 from ner.service.metrics import Metrics
@@ -38,10 +39,17 @@ class FolderState(NamedTuple):
             replaced with them. "" if it cannot be read.
         files: What identifies the state of the folder: names, sizes and times of all files. A
             folder that somebody copies has many states until it is whole.
+        rules: What identifies the file of rules and the files of words that it names; "" without
+            rules.
     """
 
     manifest: str
     files: str
+    rules: str
+
+    def holds_same(self, other: "FolderState") -> bool:
+        """Whether the model and its rules are those of another moment."""
+        return (self.manifest, self.rules) == (other.manifest, other.rules)
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ class ServedModel:
         batches: Runs it.
         settings: The limits of requests.
         state: What identifies the files that it was read from, see `state_of`.
+        rules: What it obeys; or None.
     """
 
     name: str
@@ -61,6 +70,7 @@ class ServedModel:
     batches: MicroBatches
     settings: Settings
     state: FolderState
+    rules: Rules | None
 
     @property
     def digest(self) -> str:
@@ -68,14 +78,21 @@ class ServedModel:
         origin = self.predictor.origin
         return origin.digest if origin else ""
 
-    async def answer(self, request: TagRequest | ClassifyRequest) -> dict[str, Any]:
+    async def answer(
+        self, request: TagRequest | ClassifyRequest, *, is_only: bool = False
+    ) -> dict[str, Any]:
         """Answer a request, together with others that wait.
+
+        Args:
+            request: The request.
+            is_only: Whether the service has no other one.
 
         Raises:
             ServiceError: It cannot be answered.
         """
-        job = ModelJob(request, self.predictor, self.settings.max_tokens)
-        return {"model": self.name, **await self.batches.run(job)}
+        rules = self.rules if isinstance(request, TagRequest) and request.rules else None
+        job = ModelJob(request, self.predictor, self.settings.max_tokens, rules)
+        return {"model": self.name, **await self.batches.run(job, is_only=is_only)}
 
 
 class Models(Mapping[str, ServedModel]):
@@ -89,7 +106,8 @@ class Models(Mapping[str, ServedModel]):
         batches: The class of what runs a model.
 
     Raises:
-        NerError: A model cannot be loaded.
+        ConfigError: There are rules, but no model that finds entities.
+        NerError: A model or the rules cannot be loaded, or do not go together.
     """
 
     def __init__(
@@ -102,7 +120,13 @@ class Models(Mapping[str, ServedModel]):
     ) -> None:
         self._sources, self._load = dict(sources), load
         self._settings, self._metrics, self._batches = settings, metrics, batches
-        self._served = {name: self._open(name) for name in self._sources}
+        self._served: dict[str, ServedModel] = {}
+        for name in self._sources:
+            self._served[name] = self._open(name)
+        if settings.rules is not None and all(each.rules is None for each in self.values()):
+            raise ConfigError(
+                "--rules: must be for a model that finds entities. Got none that does."
+            )
         states = {name: model.state for name, model in self._served.items()}
         self._seen, self._tried = states, states.copy()
         self._is_reloading = asyncio.Lock()
@@ -120,6 +144,11 @@ class Models(Mapping[str, ServedModel]):
     def default(self) -> ServedModel:
         """The model for requests that name none."""
         return next(iter(self._served.values()))
+
+    @property
+    def are_full(self) -> bool:
+        """Whether a further request would be refused, whatever its model."""
+        return all(model.batches.is_full for model in self.values())
 
     def choose(self, name: str | None, verb: str) -> ServedModel:
         """Return the model that a request is for.
@@ -162,11 +191,34 @@ class Models(Mapping[str, ServedModel]):
         return SentenceSplitter()
 
     def _open(self, name: str) -> ServedModel:
-        state = state_of(self._sources[name])
-        predictor = self._load(self._sources[name])
-        for _ in predictor.pipe([WARM_UP]):
+        """Read a model and its rules; if the model is the old one, only the rules."""
+        state, old = self._state_of(name), self._served.get(name)
+        if old is not None and old.state.manifest != state.manifest:
+            old = None
+        predictor = self._load(self._sources[name]) if old is None else old.predictor
+        rules = self._rules_for(predictor)
+        for _ in predictor.pipe([WARM_UP], rules=rules):
             pass
-        batches = self._batches(
+        batches = self._batches_for(name) if old is None else old.batches
+        return ServedModel(name, predictor, batches, self._settings, state, rules)
+
+    def _state_of(self, name: str) -> FolderState:
+        return state_of(self._sources[name], self._settings.rules)
+
+    def _rules_for(self, predictor: Predictor) -> Rules | None:
+        """Read the rules for a model; None if it finds no entities.
+
+        Raises:
+            ConfigError: They cannot be read, or have a label that the model lacks.
+        """
+        if self._settings.rules is None or predictor.task.empty.spans is None:
+            return None
+        rules = Rules.load(self._settings.rules)
+        predictor.check_rules(rules)
+        return rules
+
+    def _batches_for(self, name: str) -> MicroBatches:
+        return self._batches(
             partial(compute, split=lambda: self._splitter),
             name=f"ner-{name}",
             batch_tokens=self._settings.batch_tokens,
@@ -174,52 +226,66 @@ class Models(Mapping[str, ServedModel]):
             inline_seconds=self._settings.inline_seconds,
             watch=partial(self._metrics.count_batch, name),
         )
-        return ServedModel(name, predictor, batches, self._settings, state)
 
     async def reload(self, *, only_new: bool = False) -> None:
-        """Replace each model whose folder holds another one; the old one finishes its work.
+        """Replace each model whose folder or rules are other ones; the old one finishes its work.
 
-        A model that cannot be loaded leaves the old one in its place, and a line says so.
+        What cannot be loaded leaves the old model and its rules in their place, and a line says so.
 
         Args:
-            only_new: Whether to pass over a folder that was tried already as it is now, and one
-                that is not as it was at the last look: it is still being written.
+            only_new: Whether to pass over files that were tried already as they are now, and those
+                that are not as they were at the last look: they are still being written.
         """
         async with self._is_reloading:
-            for name, source in self._sources.items():
-                state = await asyncio.to_thread(state_of, source)
+            for name in self._sources:
+                state = await asyncio.to_thread(self._state_of, name)
                 seen, self._seen[name] = self._seen[name], state
-                if state.manifest == self[name].state.manifest:
+                if state.holds_same(self[name].state):
                     continue
                 if only_new and (state == self._tried[name] or state != seen):
                     continue
                 self._tried[name] = state
-                await self._replace(name)
+                await self._replace(name, state)
 
-    async def _replace(self, name: str) -> None:
+    async def _replace(self, name: str, state: FolderState) -> None:
         old = self[name]
         try:
             new = await asyncio.to_thread(self._open, name)
         except Exception as error:
             self._metrics.count_reload(name, "failed")
             reason = error if isinstance(error, NerError) else type(error).__name__
-            tell(f"Warning: {name}: the new model cannot be used, and the old one stays. {reason}")
+            kept = "model cannot be used, and the old one stays"
+            if state.manifest == old.state.manifest:
+                kept = "rules cannot be used, and the old ones stay"
+            tell(f"Warning: {name}: the new {kept}. {reason}")
             return
         self._served[name] = new
-        old.batches.close()
         self._metrics.count_reload(name, "done")
+        if new.batches is old.batches:
+            tell(f"{name}: the new rules are in use.")
+            return
+        old.batches.close()
         tell(f"{name}: the model {new.digest[:12]} takes the place of {old.digest[:12]}.")
 
 
-def state_of(source: str) -> FolderState:
-    """Return how the folder of a model is now."""
+def state_of(source: str, rules: Path | None) -> FolderState:
+    """Return how the folder of a model, and its file of rules, are now."""
     manifest, files = "", ""
     with suppress(NerError, OSError):
         folder = model_folder(source)
-        found = [(str(path), path.stat()) for path in sorted(folder.rglob("*"))]
-        files = sha256([repr([(p, s.st_size, s.st_mtime_ns) for p, s in found]).encode()])
+        files = _look_at(sorted(folder.rglob("*")))
         manifest = sha256([(folder / MANIFEST).read_bytes()])
-    return FolderState(manifest, files)
+    return FolderState(manifest, files, "" if rules is None else _look_at(files_of(rules)))
+
+
+def _look_at(paths: Iterable[Path]) -> str:
+    """Return what identifies the names, sizes and times of files, of which some may be missing."""
+    seen: list[tuple[str, int, int]] = []
+    for path in paths:
+        with suppress(OSError):
+            status = path.stat()
+            seen.append((str(path), status.st_size, status.st_mtime_ns))
+    return sha256([repr(seen).encode()])
 
 
 def name_models(arguments: Sequence[str]) -> dict[str, str]:

@@ -65,7 +65,7 @@ async def answer(app: FastAPI, request: TagRequest | ClassifyRequest) -> dict[st
     app.state.metrics.count_texts(model.name, len(request.texts))
     try:
         async with asyncio.timeout(settings.timeout):
-            return await model.answer(request)
+            return await model.answer(request, is_only=app.state.is_only())
     except TimeoutError:
         raise busy(
             503, "timeout", f"service: no answer within {settings.timeout:g} seconds. Try later."
@@ -125,6 +125,7 @@ def add_routes(app: FastAPI) -> None:
                 "labels": list(model.predictor.labels),
                 "digest": model.digest,
                 "default": model is models.default,
+                "rules": [] if model.rules is None else [rule.name for rule in model.rules.rules],
             }
             for name, model in models.items()
         ]

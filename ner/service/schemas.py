@@ -81,6 +81,9 @@ class TagRequest(Given):
         ),
     ] = "codepoint"
     tokens: Annotated[bool, Field(description="Return the places of all tokens, too.")] = False
+    rules: Annotated[bool, Field(description="Obey the rules of the service, if it has any.")] = (
+        True
+    )
 
 
 class ClassifyRequest(Given):
@@ -195,6 +198,7 @@ class ModelFacts(Found):
     labels: list[str]
     digest: Annotated[str, Field(description="SHA-256 of the model's files.")]
     default: Annotated[bool, Field(description="Whether requests without a name are for it.")]
+    rules: Annotated[list[str], Field(description="Names of the rules that it obeys.")]
 
 
 class ModelsResponse(Found):

@@ -25,6 +25,7 @@ class Settings:
         shutdown_seconds: Seconds that requests in flight have to finish after that.
         watch_seconds: Seconds between two looks at the folders of models; None for no looks.
         api_key_file: A file with a key on each line; None where no key is needed.
+        rules: A file of words and patterns that all models obey which find entities; or None.
     """
 
     max_queue: int = 128
@@ -40,3 +41,4 @@ class Settings:
     shutdown_seconds: float = 30.0
     watch_seconds: float | None = None
     api_key_file: Path | None = None
+    rules: Path | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from ner.service.errors import ServiceError
-from ner.service.micro_batches import MicroBatches
+from ner.service.micro_batches import OWN_COST, MicroBatches
 
 
 @dataclass
@@ -79,6 +79,43 @@ def test_a_lone_quick_job_is_computed_at_once_and_without_another_thread():
         assert doubler.batches == [[1], [2], [3]]
         # The first one is measured on the thread.
         assert [t is threading.main_thread() for t in doubler.threads] == [False, True, True]
+
+    run(scenario)
+
+
+def test_a_quick_job_of_the_only_request_waits_for_nobody():
+    async def scenario(doubler, batches):
+        assert await batches.run(Doubling(1)) == 2  # is measured
+        other = asyncio.ensure_future(batches.run(Doubling(2)))
+        assert await batches.run(Doubling(3), is_only=True) == 6
+        assert not other.done()
+        assert await other == 4
+        assert doubler.batches == [[1], [3], [2]]
+        for number, error in ((13, "thirteen"), (-1, "negative")):
+            with pytest.raises(ValueError, match=error):
+                await batches.run(Doubling(number), is_only=True)
+
+    run(scenario)
+
+
+def test_the_only_request_waits_for_a_model_that_is_busy():
+    async def scenario(doubler, batches):
+        busy = await occupy(doubler, batches)
+        batches._seconds_per_character = 1e-9
+        waiting = asyncio.ensure_future(batches.run(Doubling(1), is_only=True))
+        await until(lambda: batches.depth == 1)
+        doubler.is_free.set()
+        assert await asyncio.gather(busy, waiting) == [0, 2]
+
+    run(scenario)
+
+
+def test_a_job_that_waited_for_its_core_changes_the_pace_little():
+    async def scenario(doubler, batches):
+        batches._measure(1e-6, [Doubling(1)])
+        for _ in range(5):
+            batches._measure(1.0, [Doubling(1)])
+        assert batches._seconds_per_character * (1 + OWN_COST) < 2e-6
 
     run(scenario)
 

@@ -162,6 +162,7 @@ def test_models_are_listed_with_their_labels_and_digests(client, model):
         "labels": list(model.labels),
         "digest": model.origin.digest,
         "default": True,
+        "rules": [],
     }
     assert [(each["name"], each["task"]) for each in others] == [
         (name, task) for name, task in (("tokens", "tag"), ("texts", "classify"))
