@@ -12,11 +12,13 @@ from functools import cache
 # Only white space follows up to the end of the text: a period here ends a sentence.
 AT_END = r"\s*+\Z"
 
+LETTER = "A-Za-zÀ-ÖØ-öø-ÿ"
+
 # A word with nothing in it or after it that another rule might cut in another way.
-PLAIN = rf"[A-Za-zÀ-ÖØ-öø-ÿ]++(?=[ ,;!?\"()]|\.{AT_END}|['’][sS](?!\S)|\Z)"
+PLAIN = rf"[{LETTER}]++(?=[ ,;!?\"()]|\.{AT_END}|['’][sS](?!\S)|\Z)"
 NUMBER = r"[0-9]++(?=[ ;!?\"()])"
-MARK = r"[,.:;!?\"()](?!\S)"
-POSSESSIVE = r"(?<=[A-Za-zÀ-ÖØ-öø-ÿ])['’][sS](?!\S)"
+MARK = rf"[,.:;!?\"()](?!\S)|[\"()](?=[{LETTER}0-9,.\"()])"
+POSSESSIVE = rf"(?<=[{LETTER}])['’][sS](?!\S)"
 
 # The last letters of words that become two tokens, by convention.
 FUSED_ENDS = {

@@ -14,11 +14,13 @@ ALL_RULES = {
     rules: regex.compile(PATTERNS[rules], ignore_unused=True, **NAMES) for rules in FUSED_ENDS
 }
 # Words that become two tokens, others that end as these do, and what may stand around them.
-FUSED = (
-    "wanna gotta outta gimme lemme gonna cannot alot im ive youre its thats theres hes shes whats "
-    "lets whos aint cant dont wont arent couldnt didnt doesnt hadnt hasnt havent isnt shouldnt "
-    "wasnt werent wouldnt"
-).split()
+FUSED = [
+    "wanna gotta outta gimme lemme gonna cannot alot im",
+    "ive youre its thats theres hes shes whats lets",
+    "whos aint cant dont wont arent couldnt didnt doesnt",
+    "hadnt hasnt havent isnt shouldnt wasnt werent wouldnt",
+]
+FUSED = " ".join(FUSED).split()
 WORDS = "me came data parent event went tent sent him swim sure his this not knot a it Ægir Köln"
 AROUND = ["'s ", "’S ", "'s", ". ", ".", ", ", "! ", '" ', "(", ") ", "; ", ": ", "-", "1996 ", "5"]
 PIECES = [*FUSED, *map(str.title, FUSED), *WORDS.split(), *AROUND, *[" "] * 20, "\n", "×", "\xa0"]
@@ -43,7 +45,7 @@ def test_they_suffice_for_many_texts(rules):
     first, whole_text = first_patterns(rules)
     texts = [" ".join(choose.choices(PIECES, k=3)) for _ in range(2000)]
     enough = [text for text in texts if whole_text.fullmatch(text)]
-    assert 200 < len(enough) < 1600
+    assert 100 < len(enough) < 1900
     for text in enough:
         assert ranges(first, text) == ranges(ALL_RULES[rules], text)
 
@@ -61,7 +63,9 @@ def test_words_that_become_two_tokens_are_left_to_others(rules, word, end):
     ("text", "needed"),
     [
         pytest.param("Angela Merkel visited Siemens in Munich.", [], id="plain words"),
-        pytest.param('The "New York" (1996) was Ada\'s, not mine!', [], id="marks and numbers"),
+        pytest.param(
+            'The "New York" (1996) is in Ada\'s town, not here!', [], id="marks and numbers"
+        ),
         pytest.param("A well-known man.", ["regex"], id="a hyphen"),
     ],
 )
