@@ -43,7 +43,8 @@ def test_they_cut_a_text_that_they_suffice_for_as_all_rules_do(rules, pieces):
 def test_they_suffice_for_many_texts(rules):
     choose = random.Random(1)
     first, whole_text = first_patterns(rules)
-    pieces = [*FUSED, *WORDS.split(), "Ada", "York", '"Rome"', "(1996)", "yes,", "Bob's", "why?"]
+    pieces = ["Ada", "York", '"Rome"', "(1996)", "yes,", "Bob's", "why?", *["town", "he"] * 20]
+    pieces += [*FUSED, *WORDS.split()]
     texts = [" ".join(choose.choices(pieces, k=3)) for _ in range(2000)]
     enough = [text for text in texts if whole_text.fullmatch(text)]
     assert 100 < len(enough) < 1900
