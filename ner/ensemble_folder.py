@@ -4,7 +4,6 @@ Its manifest has the digest of every file of every member, and says in a line wh
 """
 
 import re
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,7 +62,7 @@ members are whole models in `members/`; `manifest.json` says what each is.
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EnsembleFolder:
     """Everything that an ensemble consists of.
 
@@ -202,6 +201,8 @@ def check_fits(first: ModelFolder, other: ModelFolder, first_name: str, name: st
 
 
 def _copy(names: Sequence[str], folder: Path, target: Path) -> None:
+    import shutil  # where models are copied: they load without it
+
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / name, target / name)

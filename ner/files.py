@@ -6,9 +6,7 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -204,6 +202,8 @@ def _exchanged(first: Path, second: Path) -> bool:
 
 def remove(path: Path) -> None:
     """Remove a file or a folder, as far as the system allows it."""
+    import shutil  # where files are removed: models load without it
+
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -251,6 +251,8 @@ def _beside(path: Path, ending: str) -> Path:
 @contextmanager
 def utf8_path(folder: Path) -> Iterator[Path]:
     """Yield a path of a folder for libraries that take none whose name is not UTF-8."""
+    import tempfile  # for such names alone: models load without it
+
     try:
         str(folder).encode()
     except UnicodeEncodeError:

@@ -1,8 +1,7 @@
 """The folder of a model: of one that is installed with the package, by its name, or of another."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ner.download import fetch_model, is_hub_name
 from ner.errors import ConfigError, ModelFolderError, suggestion
@@ -14,8 +13,7 @@ FOLDER = Path(__file__).parent / "models"
 DEFAULT = "en"
 
 
-@dataclass(frozen=True)
-class InstalledModel:
+class InstalledModel(NamedTuple):
     """An installed model.
 
     Args:
@@ -36,7 +34,7 @@ class InstalledModel:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all facts, as JSON can hold them."""
-        return {**self.__dict__, "folder": str(self.folder), "labels": list(self.labels)}
+        return {**self._asdict(), "folder": str(self.folder), "labels": list(self.labels)}
 
 
 def installed_names() -> list[str]:

@@ -3,7 +3,6 @@
 import errno
 import os
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -57,6 +56,8 @@ def locked(lock: Path, target: Path, wait: float = 0) -> Iterator[None]:
 
 def _sign(lock: Path) -> None:
     """Write who holds a lock. Windows lets nobody read the first byte of its file."""
+    import socket  # where a lock is taken: models load without it
+
     host = re.sub(r"[^\w.-]", "-", socket.gethostname(), flags=re.ASCII)
     with suppress(OSError), lock.open("r+b") as file:  # on a full disk, it holds nevertheless
         file.seek(1)

@@ -1,7 +1,6 @@
 """A model as files: arrays, JSON and text, with a digest of each; knows nothing of networks."""
 
 import json
-import shutil
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -82,7 +81,7 @@ LONGEST_REASON = 300
 OWN_KEYS = ("format", "task", "features", "network", "files", "compact")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ModelFolder:
     """Everything that a model consists of.
 
@@ -417,6 +416,8 @@ def unpack_model(content: Any, target: Path) -> None:
 
 
 def _copy_files(folder: Path, names: Iterable[str], target: Path) -> None:
+    import shutil  # where models are copied: they load without it
+
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / name, target / name)

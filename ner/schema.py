@@ -9,8 +9,8 @@ A table refuses what it does not know, so a file from anyone is checked before i
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from ner.data.lines import short
 
@@ -23,8 +23,7 @@ class SchemaError(ValueError):
     """A value is not what it must be. The message says where it is, and what must hold."""
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """A test of one value.
 
     Args:
@@ -45,8 +44,7 @@ class Rule:
             raise SchemaError(f"{where} must {self.words}. Got {short(value)}.")
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A dictionary with a rule for each key.
 
     Args:
@@ -55,7 +53,7 @@ class Table:
         others: The rule of all other keys; None refuses them.
     """
 
-    rules: Mapping[str, "Schema"] = field(default_factory=dict)
+    rules: Mapping[str, "Schema"] = MappingProxyType({})
     required: Collection[str] = ()
     others: "Schema | None" = None
 
@@ -79,8 +77,7 @@ class Table:
             rule.check(inner, f"{within}{name if name in self.rules else short(name)}")
 
 
-@dataclass(frozen=True)
-class Nullable:
+class Nullable(NamedTuple):
     """A value that may also be null.
 
     Args:

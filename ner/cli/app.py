@@ -1,34 +1,50 @@
 """All commands together."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
 from ner.cli.commands import QUIET, VERBOSE, Commands, choose_level
-from ner.cli.compare import compare
-from ner.cli.config import config_app
-from ner.cli.curve import curve
-from ner.cli.data import data_app
-from ner.cli.distil import distil
-from ner.cli.doctor import doctor
-from ner.cli.documents import documents
-from ner.cli.eval import eval_command
-from ner.cli.extend import extend
-from ner.cli.hub import push
-from ner.cli.models import check, ensemble, export, info, models, rename
+from ner.cli.lazy import LazyGroup
 from ner.cli.printing import print_line
-from ner.cli.redact import redact
-from ner.cli.serve import serve
-from ner.cli.simulate import simulate
-from ner.cli.suggest import suggest
-from ner.cli.sweep import sweep
-from ner.cli.tag import classify, tag
-from ner.cli.tag_files import tag_files
-from ner.cli.thresholds import calibrate, thresholds
-from ner.cli.train import train
 from ner.training.launch import read_launch, refuse_several
 
-app = Commands(name="ner", no_args_is_help=True, pretty_exceptions_enable=False)
+
+class AllCommands(LazyGroup):
+    """All commands, in the order of `ner --help`."""
+
+    homes: ClassVar = {
+        "train": "ner.cli.train:train",
+        "curve": "ner.cli.curve:curve",
+        "sweep": "ner.cli.sweep:sweep",
+        "extend": "ner.cli.extend:extend",
+        "distil": "ner.cli.distil:distil",
+        "eval": "ner.cli.eval:eval_command",
+        "compare": "ner.cli.compare:compare",
+        "tag": "ner.cli.tag:tag",
+        "classify": "ner.cli.tag:classify",
+        "tag-files": "ner.cli.tag_files:tag_files",
+        "serve": "ner.cli.serve:serve",
+        "redact": "ner.cli.redact:redact",
+        "suggest": "ner.cli.suggest:suggest",
+        "simulate": "ner.cli.simulate:simulate",
+        "calibrate": "ner.cli.thresholds:calibrate",
+        "thresholds": "ner.cli.thresholds:thresholds",
+        "documents": "ner.cli.documents:documents",
+        "ensemble": "ner.cli.models:ensemble",
+        "check": "ner.cli.models:check",
+        "export": "ner.cli.models:export",
+        "push": "ner.cli.hub:push",
+        "info": "ner.cli.models:info",
+        "models": "ner.cli.models:models",
+        "rename": "ner.cli.models:rename",
+        "doctor": "ner.cli.doctor:doctor",
+        "data": "ner.cli.data:data_app",
+        "config": "ner.cli.config:config_app",
+    }
+
+
+app = Commands(name="ner", cls=AllCommands, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 def _print_version(is_asked: bool) -> None:
@@ -55,58 +71,3 @@ def ner(
     choose_level(quiet, verbose)
     if read_launch().is_torchrun and context.invoked_subcommand != "train":
         refuse_several(f"ner {context.invoked_subcommand}")
-
-
-app.command()(train)
-
-app.command()(curve)
-
-app.command()(sweep)
-
-app.command()(extend)
-
-app.command()(distil)
-
-app.command("eval")(eval_command)
-
-app.command()(compare)
-
-app.command()(tag)
-
-app.command()(classify)
-
-app.command("tag-files")(tag_files)
-
-app.command()(serve)
-
-app.command()(redact)
-
-app.command()(suggest)
-
-app.command()(simulate)
-
-app.command()(calibrate)
-
-app.command()(thresholds)
-
-app.command()(documents)
-
-app.command()(ensemble)
-
-app.command()(check)
-
-app.command()(export)
-
-app.command()(push)
-
-app.command()(info)
-
-app.command()(models)
-
-app.command()(rename)
-
-app.command()(doctor)
-
-app.add_typer(data_app, name="data")
-
-app.add_typer(config_app, name="config")

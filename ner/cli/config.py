@@ -11,7 +11,12 @@ from ner.cli.printing import print_json, print_lines, print_output
 from ner.extras import require
 from ner.recipes import describe_recipe, recipe_names
 
-config_app = Commands(help="Show and explain configurations and settings.", no_args_is_help=True)
+config_app = Commands(
+    name="config",
+    help="Show and explain configurations and settings.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 
 @config_app.command("list")

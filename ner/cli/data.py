@@ -35,7 +35,12 @@ if TYPE_CHECKING:
     from ner.data.spans import Notes
     from ner.data.tools.corpus_file import CorpusFile
 
-data_app = Commands(help="Inspect, convert and split corpora.", no_args_is_help=True)
+data_app = Commands(
+    name="data",
+    help="Inspect, convert and split corpora.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 data_app.command()(suspects)
 data_app.command()(merge)
 data_app.command()(label)

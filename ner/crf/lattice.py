@@ -31,7 +31,7 @@ Allowed = NDArray[np.bool_]
 DecodedTags = tuple[tuple[int, ...], tuple[float, ...]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lattice:
     """The scores that are the same for every sentence.
 
@@ -113,7 +113,7 @@ class Lattice:
         return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TagLattice(Lattice):
     """A lattice in which each token has a label of its own, such as its part of speech."""
 

@@ -102,7 +102,7 @@ def _written(label: str, length: int, scheme: Scheme) -> tuple[str, ...]:
     return tuple(span_tags(label, length, scheme))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SpanLattice(Lattice):
     """A lattice whose tags mark spans.
 
@@ -277,7 +277,7 @@ class SpanLattice(Lattice):
         return probabilities
 
     def sample(
-        self, emissions: Scores, count: int, random: np.random.Generator
+        self, emissions: Scores, count: int, random: "np.random.Generator"
     ) -> list[tuple[Span, ...]]:
         """Draw paths of one sentence in proportion to their probabilities, and return their spans.
 

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from ner.data.sentence import Sentence
-from ner.data.token_patterns import CHARACTER, PATTERNS
-from ner.data.tokenizer import DEFAULT, Tokenize, Tokenizer
+from ner.data.tokenizer import CHARACTER, DEFAULT, RULES, Tokenize, Tokenizer
 
 # The number of sentences, the first of a corpus, that are compared.
 SAMPLE = 2000
@@ -40,7 +39,7 @@ def compare_rules(sentences: Sequence[Sentence]) -> dict[str, float]:
     from ner.data.running_text import as_written
 
     written = as_written(sentences)
-    return {rules: agreement(Tokenizer(rules), written) for rules in PATTERNS}
+    return {rules: agreement(Tokenizer(rules), written) for rules in RULES}
 
 
 def choose_rules(found: Mapping[str, float]) -> str:

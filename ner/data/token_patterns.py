@@ -9,14 +9,16 @@ Case is ignored by single characters (`(?i-f:...)`).
 The first test of a rule is a character wherever it can be: it takes far less time than to look
 ahead or behind. `(?<!x.)` after one character asks what is before that character.
 
+What most tokens are is in `ner.data.first_rules`. Rules that cut other tokens for a text are a new
+`VERSION` of `ner.data.tokenizer`.
+
 A token that begins inside a word is what an earlier rule left of the word: a rule that cuts a word
 matches its first part, and sees the rest in a lookahead.
 """
 
 from html.entities import name2codepoint
 
-# The version of all rules, which a model keeps. Other tokens for a text are a new version.
-VERSION = 1
+from ner.data.first_rules import AT_END, FUSED_ENDS, PLAIN, first_rules
 
 # Scripts without blanks between words: each character is a token.
 UNSPACED = (
@@ -31,9 +33,6 @@ IN_WORD = rf"[\p{{L}}\p{{N}}\p{{M}}_{JOINERS}&&[^{UNSPACED}]]"
 RUN = rf"{ALNUM}{IN_WORD}*+"
 STARTS = rf"(?<!{IN_WORD})"
 ENDS = rf"(?!{IN_WORD})"
-
-# Only white space follows up to the end of the text: a period here ends a sentence.
-AT_END = r"\s*+\Z"
 
 # The largest number of parts of one token, which bounds what a match keeps in memory.
 MOST_PARTS = 1000
@@ -162,21 +161,17 @@ def _pattern(
 
     Args:
         fused: Words that become two tokens: the first token.
-        ends: The last letters of the second token, for speed.
+        ends: Their last letters, for speed.
         special: Tokens that take precedence over addresses and words.
         clitic: What is cut off the end of a word.
         abbreviations: Words whose period is part of them.
         ordinal: The number of an item in a list.
         link: What joins a run of letters and digits to the word before it.
     """
-    # Most tokens, which the rules below would cut in the same way, but more slowly.
-    plain = rf"[A-Za-zÀ-ÖØ-öø-ÿ]++(?=[ ,;!?\"()]|\.{AT_END}|['’][sS](?!\S))"
-    number = r"[0-9]++(?=[ ;!?\"()])"
-    mark = r"[,.:;!?\"()](?!\S)"
     escaped = rf"{LETTER_ENTITY}{IN_WORD}*+"
     of_words = [
         rf"(?=(?>[A-Za-z]{{2,8}})(?<={ends}){ENDS}){STARTS}(?i-f:{fused})",
-        plain,
+        PLAIN,
         rf"[{UNSPACED}]\p{{M}}*+",
         URL,
         special,
@@ -196,9 +191,7 @@ def _pattern(
         escaped,
     ]
     rules = [
-        rf"{plain}(?<!{ends})",
-        number,
-        mark,
+        first_rules(f"(?<!{ends})"),
         rf"(?=[\p{{L}}\p{{N}}_])(?:{'|'.join(of_words)})",
         rf"\.{NAME_ENDING}",
         HANDLE,
@@ -240,15 +233,12 @@ NUMBERED = (
     rf"|{DIGITS}(?<=0)['’]s{ENDS})"
 )
 
-# The convention in which each character is a token.
-CHARACTER = "character"
-
 # The pattern of each convention.
 PATTERNS = {
     # As in the Penn Treebank and CoNLL-2003. No rule does harm in other languages.
     "conll": _pattern(
         fused=rf"{FUSED}|(?:{FUSED_NOT})(?=nt{ENDS})",
-        ends="[NnTt][Aa]|[Nn][Tt]|[Mm][Ee]",
+        ends=FUSED_ENDS["conll"],
         special=SLASHED,
         clitic=CLITIC,
         abbreviations=ABBREVIATIONS,
@@ -263,10 +253,7 @@ PATTERNS = {
             rf"|(?:that|there|he|she|what|let|who)(?=s{ENDS})"
             rf"|it(?=s (?:an?|the|not|been|just|really|so|too){ENDS})"
         ),
-        ends=(
-            "[NnTt][Aa]|[NnOo][Tt]|[Mm][Ee]|[Uu][Rr][Ee]|[Ii][Vv][Ee]|[Ii][Mm]"
-            "|[AaEeIi][Tt][Ss]|[HhRr][Ee][Ss]|[Hh][Oo][Ss]"
-        ),
+        ends=FUSED_ENDS["ud"],
         special=rf"{SLASHED}|{NUMBERED}|{PREFIXED}",
         clitic=rf"(?:{APOSTROPHE}|`)(?i-f:s|m|d|re|ve|ll){ENDS}",
         abbreviations=(
@@ -277,5 +264,5 @@ PATTERNS = {
         link=rf"{LINK}{RUN}",
     ),
     # As corpora of Chinese are cut: one character, also of digits and Latin words.
-    CHARACTER: rf"(?V1)(?!\s)(?:{EMOJI}|{SYMBOL})",
+    "character": rf"(?V1)(?!\s)(?:{EMOJI}|{SYMBOL})",
 }

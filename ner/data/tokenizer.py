@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, Self
+from typing import Any, Self, get_args
 
+from ner.choices import TokenRules
+from ner.data.first_rules import FUSED_ENDS, first_patterns
 from ner.data.lines import replace_surrogates, short
-from ner.data.token_patterns import NAMES, PATTERNS, VERSION
 from ner.data.token_ranges import TokenRanges
 from ner.errors import ConfigError, DataError
 
@@ -15,14 +16,41 @@ Tokenize = Callable[[str], tuple[list[str], Sequence[tuple[int, int]]]]
 
 DEFAULT = "conll"
 
+# The convention in which each character is a token.
+CHARACTER = "character"
+
+# All conventions.
+RULES: tuple[str, ...] = get_args(TokenRules)
+
+# The version of all rules, which a model keeps. Other tokens for a text are a new version.
+VERSION = 1
+
 # Characters of a text from which on the ranges of its tokens are kept in little memory.
 LONG = 1 << 16
+
+# The names of the rules of which a text has needed all.
+_needed: set[str] = set()
+
+
+def _pattern(rules: str, text: str) -> Any:
+    """Return what finds the tokens of a text: the first rules alone, as long as they suffice.
+
+    Compiling all rules takes as long as starting ONNX Runtime does, and a command that tags a
+    sentence waits for it.
+    """
+    if rules in FUSED_ENDS and rules not in _needed:
+        first, whole_text = first_patterns(rules)
+        if whole_text.fullmatch(text):
+            return first
+    _needed.add(rules)
+    return _compiled(rules)
 
 
 @cache
 def _compiled(rules: str) -> Any:
-    # Compiling takes some 50 ms, which whoever has tokens already does not wait for.
     import regex
+
+    from ner.data.token_patterns import NAMES, PATTERNS
 
     lists: dict[str, Any] = NAMES
     return regex.compile(PATTERNS[rules], ignore_unused=True, **lists)
@@ -47,8 +75,8 @@ class Tokenizer:
     """
 
     def __init__(self, rules: str = DEFAULT) -> None:
-        if rules not in PATTERNS:
-            raise ConfigError(f"tokenizer: must be one of {', '.join(PATTERNS)}. Got {rules!r}.")
+        if rules not in RULES:
+            raise ConfigError(f"tokenizer: must be one of {', '.join(RULES)}. Got {rules!r}.")
         self.rules = rules
 
     def __call__(self, text: str) -> tuple[list[str], Sequence[tuple[int, int]]]:
@@ -57,7 +85,7 @@ class Tokenizer:
         A token is `text[start:end]`, in which lone surrogates become U+FFFD.
         """
         text = replace_surrogates(text)
-        found = (match.span() for match in _compiled(self.rules).finditer(text))
+        found = (match.span() for match in _pattern(self.rules, text).finditer(text))
         offsets = list(found) if len(text) < LONG else TokenRanges(found)
         return [text[start:end] for start, end in offsets], offsets
 
@@ -84,9 +112,9 @@ class Tokenizer:
             raise DataError(f"{where}: must be JSON. Got {short(text)}.") from None
         if type(found) is not dict or found.keys() != {"rules", "version"}:
             raise DataError(f"{where}: must name rules and their version. Got {short(text)}.")
-        if found["rules"] not in list(PATTERNS) or found["version"] != VERSION:
+        if found["rules"] not in RULES or found["version"] != VERSION:
             raise DataError(
-                f"{where}: this version has the rules {', '.join(PATTERNS)}, version {VERSION}. "
+                f"{where}: this version has the rules {', '.join(RULES)}, version {VERSION}. "
                 f"Got {short(found['rules'])}, version {short(found['version'])}. Upgrade."
             )
         return cls(found["rules"])

@@ -21,7 +21,8 @@ from ner.features.featurizer import Featurizer
 from ner.features.ragged import Ragged
 
 # Changes the sentences of a batch at random, see `ner.features.augmentation`.
-Change = Callable[[Ragged, np.random.Generator], Ragged]
+# The generator is named in quotes: its module takes a while to load, and tagging needs none.
+Change = Callable[[Ragged, "np.random.Generator"], Ragged]
 
 
 class TrainingSentences(Protocol):

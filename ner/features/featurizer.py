@@ -23,7 +23,7 @@ from ner.features.word_features import (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Featurizer:
     """The features that a model reads, with their vocabularies.
 

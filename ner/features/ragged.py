@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ner.features.arrays import Arrays, take_rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ragged:
     """Sequences of tokens, such as sentences or mentions, as arrays.
 

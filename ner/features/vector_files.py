@@ -3,8 +3,6 @@
 import io
 import itertools
 import re
-import tarfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
@@ -54,6 +52,9 @@ def opened_vectors(path: Path) -> Iterator[io.BufferedReader]:
         DataError: The file cannot be read, is damaged, or is an archive without files.
         MissingExtraError: It is packed with Zstandard, and the package for it is not installed.
     """
+    import tarfile  # where vectors are read for training: models load without archives
+    import zipfile
+
     try:
         with opened(path) as file, ExitStack() as stack:
             # A buffer splits lines in C, where the readers of packed files do so in Python.
@@ -99,6 +100,9 @@ def peeked(file: io.BufferedReader) -> bytes:
 
 def _inside(file: IO[bytes], content: io.BufferedReader, path: Path, stack: ExitStack) -> Any:
     """Open the first file of an archive with vectors; None if the content is no archive."""
+    import tarfile
+    import zipfile
+
     start = peeked(content)
     if start.startswith(ZIP) and file.seekable():
         zipped = stack.enter_context(zipfile.ZipFile(file))

@@ -54,7 +54,7 @@ COMPACT_TYPES = {
 LONGEST_COMPACT = 255  # bytes of a word
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Vectors:
     """Words and their vectors.
 

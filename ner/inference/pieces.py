@@ -6,7 +6,6 @@ Other encoders read some tokens around each piece as well, see `ner.tasks.base.C
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -65,6 +64,8 @@ class PieceReader:
     def _overlapping(
         self, batches: PieceBatches, name: PieceOutput, overlap: int, workers: int
     ) -> Iterator[Floats]:
+        from concurrent.futures import ThreadPoolExecutor  # short texts need no threads
+
         length = len(batches)
 
         def read(start: int) -> Floats:

@@ -204,7 +204,7 @@ class _Hierarchical:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PoolingWeights:
     """The head of a classifier, for texts that come piece by piece.
 

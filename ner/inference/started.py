@@ -2,21 +2,21 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from ner.data.sentence import PredictedSentence, Sentence
 from ner.data.sentence_splitter import FindStarts, cut_sentence, join_texts
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Other = TypeVar("Other")
 
 
-@dataclass(frozen=True)
-class Started(Generic[Result]):
+class Started(NamedTuple, Generic[Result]):
     """Work that was started.
 
     Args:
@@ -25,7 +25,7 @@ class Started(Generic[Result]):
     """
 
     finish: Callable[[], Result]
-    futures: Sequence[Future[Any]] = ()
+    futures: "Sequence[Future[Any]]" = ()
 
     def then(self, change: Callable[[Result], Other]) -> "Started[Other]":
         """Return the work whose result is that of `change`, which is called by `finish`."""
@@ -66,15 +66,17 @@ class Threads:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._pool = 0, ThreadPoolExecutor(count)
+        self._pool: tuple[int, ThreadPoolExecutor | None] = 0, None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Threads, (self.count,)
 
     def start(self, call: Callable[[Item], Result], items: Iterable[Item]) -> Started[list[Result]]:
         """Start to call a function with each item."""
+        from concurrent.futures import ThreadPoolExecutor  # one text alone needs no threads
+
         process, pool = self._pool
-        if process != os.getpid():  # no thread survives a fork
+        if pool is None or process != os.getpid():  # no thread survives a fork
             pool = ThreadPoolExecutor(self.count, "ner")
             self._pool = os.getpid(), pool
         futures = [pool.submit(call, item) for item in items]

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from ner.data.agreement import SAMPLE, agreement, choose_rules, compare_rules, low_agreement
 from ner.data.running_text import as_written
 from ner.data.sentence import Sentence
-from ner.data.token_patterns import CHARACTER
-from ner.data.tokenizer import Tokenizer
+from ner.data.tokenizer import CHARACTER, Tokenizer
 from ner.messages import Notify
 
 # The setting that leaves the choice to the training data.

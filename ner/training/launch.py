@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ner.errors import ConfigError
 from ner.messages import logger
 
 
-@dataclass(frozen=True)
-class Launch:
+class Launch(NamedTuple):
     """The place of this process among those that train a model together.
 
     Args:

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack, get_args
 
 from ner.choices import MAX_LINE, Misaligned, OffsetUnit, Overlapping
-from ner.data.formats.records import Tokenize
 from ner.data.lines import short
 from ner.data.spans import Notes, SpanRules
-from ner.data.tokenizer import Tokenizer
+from ner.data.tokenizer import Tokenize, Tokenizer
 from ner.errors import ConfigError, DataError, suggestion
 
 DEFAULT_TAGS = "ner"
