@@ -158,8 +158,10 @@ def _settings_of_task(config: Config, start: ModelFolder, where: str) -> dict[st
 def check_task(config: Config) -> None:
     """Refuse settings that the task does not use, unless they have their defaults.
 
+    Columns that the network reads, or learns as its task, cannot be auxiliary columns as well.
+
     Raises:
-        ConfigError: There is such a setting.
+        ConfigError: There is such a setting, or such a column.
     """
     default = Config()
     used = {name: _own_settings(task) for name, task in TASKS.items()}
@@ -172,6 +174,17 @@ def check_task(config: Config) -> None:
                 f"{key}: must be {'none' if usual is None else usual} unless the task is "
                 f"{tasks}. Got {value} for {config.task}."
             )
+    _check_auxiliary(config)
+
+
+def _check_auxiliary(config: Config) -> None:
+    others = {"inputs.columns": config.inputs.columns, "data.target": (config.data.target,)}
+    for key, names in others.items():
+        for name in config.auxiliary.columns:
+            if name in names:
+                raise ConfigError(
+                    f"auxiliary.columns: must be other columns than {key}. Got {name!r} in both."
+                )
 
 
 def _own_settings(task: type[Task]) -> list[str]:
