@@ -5,6 +5,7 @@ from typing import Any
 
 from ner.config.loading import Config
 from ner.data.formats.detection import detect_format
+from ner.data.formats.options import DEFAULT_TAGS
 from ner.display import shared_name
 from ner.errors import ConfigError
 from ner.features.counts import CorpusCounts
@@ -178,13 +179,13 @@ def check_task(config: Config) -> None:
 
 
 def _check_auxiliary(config: Config) -> None:
-    others = {"inputs.columns": config.inputs.columns, "data.target": (config.data.target,)}
-    for key, names in others.items():
-        for name in config.auxiliary.columns:
-            if name in names:
-                raise ConfigError(
-                    f"auxiliary.columns: must be other columns than {key}. Got {name!r} in both."
-                )
+    learned = config.data.target or config.data.tags or DEFAULT_TAGS
+    for name in config.auxiliary.columns:
+        if name in (*config.inputs.columns, learned):
+            raise ConfigError(
+                "auxiliary.columns: must be other columns than those that the model reads, or "
+                f"learns as its task. Got {name!r}."
+            )
 
 
 def _own_settings(task: type[Task]) -> list[str]:
