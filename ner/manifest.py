@@ -139,7 +139,9 @@ CONFIG = Table(
     {
         "task": one_of(TASKS),
         "seed": count,
-        **dict.fromkeys(("data", "vectors", "augmentation", "training"), Table(others=setting)),
+        **dict.fromkeys(
+            ("data", "vectors", "augmentation", "auxiliary", "training"), Table(others=setting)
+        ),
         **NETWORK_SETTINGS,
     }
 )

@@ -14,11 +14,12 @@ from ner.config.inputs import (
     WordsConfig,
 )
 from ner.config.network import EncoderConfig, HeadConfig, PoolingConfig
-from ner.config.training import AugmentationConfig, TrainingConfig
+from ner.config.training import AugmentationConfig, AuxiliaryConfig, TrainingConfig
 
 __all__ = [
     "AffixesConfig",
     "AugmentationConfig",
+    "AuxiliaryConfig",
     "BigramConfig",
     "CharactersConfig",
     "DataConfig",

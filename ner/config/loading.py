@@ -16,6 +16,7 @@ from ner.choices import TaskName
 from ner.config import (
     AffixesConfig,
     AugmentationConfig,
+    AuxiliaryConfig,
     BigramConfig,
     CharactersConfig,
     DataConfig,
@@ -73,6 +74,7 @@ class Config(Section):
     head: HeadConfig = HeadConfig()
     pooling: PoolingConfig = PoolingConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
+    auxiliary: AuxiliaryConfig = AuxiliaryConfig()
     training: TrainingConfig = TrainingConfig()
 
     def resolved(self) -> "Config":

@@ -81,6 +81,9 @@ class BatchArrays(WordArrays, SubwordArrays, total=False):
     tags: Integers | NDArray[np.bool_] | Floats
     """(B T) Gold tags, in training; or (B T C), bool, the tags that a token may have where the
     annotation is partial; or (B T C), float, the logarithms of their weights where it is soft."""
+    auxiliary: Integers
+    """(B T K) Row of the token's value in the vocabulary of each column that training learns beside
+    the task; only with `auxiliary.columns`."""
     classes: Integers | NDArray[np.bool_]
     """(B) Gold classes of texts, in training; or (B C), bool, which labels hold."""
     sentence_weights: Floats

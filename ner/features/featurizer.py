@@ -97,19 +97,8 @@ class Featurizer:
         """
         if not self.columns:
             return {}
-        for sentence in sentences:
-            for name in self.columns:
-                if name not in sentence.columns:
-                    known = ", ".join(sentence.columns) or "none"
-                    raise DataError(
-                        f"{sentence.source or 'input'}: the model reads the column {name!r} beside "
-                        f"the tokens. Got the columns: {known}."
-                    )
-        encoded = [
-            vocabulary.encode(value for s in sentences for value in s.columns[name])
-            for name, vocabulary in self.columns.items()
-        ]
-        return {"columns": np.stack(encoded, axis=1)}
+        rule = "the model reads the column {name!r} beside the tokens"
+        return {"columns": encode_columns(self.columns, sentences, rule)}
 
     @cached_property
     def _splitter(self) -> SentenceSplitter:
@@ -191,6 +180,37 @@ class Featurizer:
             language=settings.get("language"),
             hard_wrapped=settings.get("hard_wrapped", False),
         )
+
+
+def encode_columns(
+    columns: Mapping[str, Vocabulary], sentences: Sequence[Sentence], rule: str
+) -> Integers:
+    """Encode columns of all tokens, end to end.
+
+    Args:
+        columns: The values of each column, by its name; at least one.
+        sentences: The sentences.
+        rule: What holds for each column `{name!r}`, for messages.
+
+    Returns:
+        The rows of the values (N K).
+
+    Raises:
+        DataError: A sentence lacks a column.
+    """
+    for sentence in sentences:
+        for name in columns:
+            if name not in sentence.columns:
+                known = ", ".join(sentence.columns) or "none"
+                raise DataError(
+                    f"{sentence.source or 'input'}: {rule.format(name=name)}. Got the columns: "
+                    f"{known}."
+                )
+    encoded = [
+        vocabulary.encode(value for s in sentences for value in s.columns[name])
+        for name, vocabulary in columns.items()
+    ]
+    return np.stack(encoded, axis=1)
 
 
 def build_featurizer(

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from ner.nn.auxiliary import AuxiliaryHead
 from ner.nn.heads import Head, Teacher
 from ner.nn.tensors import BatchTensors, OutputTensors
 
@@ -51,7 +52,12 @@ class Model(nn.Module):
         head: Computes the loss and the outputs from these states.
         autocast: Whether embedder and encoder are trained in bfloat16. The head always computes in
             float32.
+
+    Training may set `auxiliary`, whose loss is added to that of the head. It is no part of the
+    model that is saved.
     """
+
+    auxiliary: AuxiliaryHead | None
 
     def __init__(
         self, embedder: TokenEmbedder, encoder: Encoder, head: Head, autocast: bool = False
@@ -61,6 +67,7 @@ class Model(nn.Module):
         self.encoder = encoder
         self.head = head
         self.autocast = autocast
+        self.auxiliary = None
 
     def hidden(self, batch: BatchTensors) -> Float[Tensor, "B T H"]:
         """Compute the states of the tokens of a batch."""
@@ -71,14 +78,19 @@ class Model(nn.Module):
     def loss(self, batch: BatchTensors) -> Float[Tensor, ""]:
         """Compute the mean loss of the sentences of a batch, in nats."""
         gold = cast("Mapping[str, Tensor]", batch)[self.head.gold]
+        weights = batch.get("sentence_weights")
         optional: dict[str, Any] = {**_sentence_ids(batch)}
-        if "sentence_weights" in batch:
-            optional["sentence_weights"] = batch["sentence_weights"]
+        if weights is not None:
+            optional["sentence_weights"] = weights
         if "teacher_weights" in batch:
             optional["teacher"] = Teacher(
                 batch["teacher_weights"], batch["teacher_tags"], batch["teacher_steps"]
             )
-        return self.head.loss(self.hidden(batch), batch["lengths"], gold, **optional)
+        hidden, lengths = self.hidden(batch), batch["lengths"]
+        loss = self.head.loss(hidden, lengths, gold, **optional)
+        if self.auxiliary is None:
+            return loss
+        return loss + self.auxiliary.loss(hidden, lengths, batch["auxiliary"], weights)
 
     def forward(self, batch: BatchTensors) -> OutputTensors:
         """Compute the outputs that a task decodes, see `Head.outputs`."""

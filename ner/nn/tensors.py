@@ -42,6 +42,7 @@ class BatchTensors(WordTensors, SubwordTensors, total=False):
     bigrams: Int[Tensor, "B T 2"]
     sentence_ids: Int[Tensor, "B T"]
     tags: Int[Tensor, "B T"] | Bool[Tensor, "B T C"] | Float[Tensor, "B T C"]
+    auxiliary: Int[Tensor, "B T K"]
     classes: Int[Tensor, " B"] | Bool[Tensor, "B C"]
     sentence_weights: Float[Tensor, " B"]
     teacher_weights: Float[Tensor, " B"]

@@ -75,6 +75,7 @@ class SpanTask:
         "augmentation.mentions",
         "augmentation.tokens",
         "training.document_folds",
+        "auxiliary",
     )
     baseline_name: ClassVar[str] = "a dictionary of the training names"
     card: ClassVar[Card] = Card(

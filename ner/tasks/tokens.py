@@ -63,6 +63,7 @@ class TokenTask:
         "head.ends",
         "augmentation.tokens",
         "training.document_folds",
+        "auxiliary",
     )
     baseline_name: ClassVar[str] = "the most frequent label of each training word"
     card: ClassVar[Card] = Card(

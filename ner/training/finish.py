@@ -21,6 +21,7 @@ from ner.messages import Notify, ignore
 from ner.model_folder import ModelFolder, save_model
 from ner.nn.building import Build
 from ner.tasks import Task
+from ner.training.auxiliary import PREFIX
 from ner.training.document_folds import Learned
 from ner.training.model_card import model_card
 from ner.training.prepare import Prepared
@@ -154,7 +155,11 @@ def best_model(prepared: Prepared, trainer: Trainer, corpus: Corpus, config: Con
         prepared.featurizer,
         prepared.task,
         prepared.network,
-        {name: tensor.cpu().numpy() for name, tensor in weights.items()},
+        {
+            name: tensor.cpu().numpy()
+            for name, tensor in weights.items()
+            if not name.startswith(PREFIX)
+        },
         corpus.tokenizer,
         config=to_toml(without_folders(config)),
         build=prepared.build,

@@ -29,6 +29,7 @@ from ner.nn.pretrained import Pretrained, read_pretrained_encoder
 from ner.nn.runtime import take_weights
 from ner.nn.transformer import fill_encoders, transformers_of
 from ner.tasks import Task, make_task
+from ner.training.auxiliary import AuxiliaryColumns
 from ner.training.settings import network_settings
 from ner.training.splits import Corpus
 from ner.training.storage import encode_training
@@ -58,6 +59,7 @@ class Prepared:
         network: What the network was built from, see `ner.nn.building.build_model`.
         model: The untrained network.
         rare: Forms of words that training shows at times as if they were unknown.
+        auxiliary: Columns that the network learns beside its task.
         build: The user's function that replaced components of the network.
     """
 
@@ -66,6 +68,7 @@ class Prepared:
     network: dict[str, Any]
     model: Model
     rare: set[str]
+    auxiliary: AuxiliaryColumns
     build: Build | None = None
 
 
@@ -132,7 +135,8 @@ def prepare(
 
     Raises:
         ConfigError: A label that has a weight is not in the training data, the configuration names
-            a pretrained encoder that cannot be used, or a user's head takes no weights.
+            a pretrained encoder that cannot be used, or a user's network takes no weights or no
+            auxiliary columns.
         ModelFolderError: The model to train further was built by a function, and there is none.
     """
     task = (start.task if start else make_task(config.model_dump())).extended(counts.examples)
@@ -166,7 +170,9 @@ def prepare(
         take_weights(model, start)
     for transformer in transformers_of(model):
         transformer.keep_vectors(config.transformer.cache << 20)
-    return Prepared(featurizer, task, network, model, rare, build)
+    auxiliary = AuxiliaryColumns.build(config, counts)
+    auxiliary.add_head(model)
+    return Prepared(featurizer, task, network, model, rare, auxiliary, build)
 
 
 def make_batches(
@@ -195,6 +201,7 @@ def make_batches(
         prepared.featurizer,
         prepared.task,
         prepared.rare,
+        prepared.auxiliary,
         spellings=augmentation.spellings,
         storage=corpus.storage,
         record=corpus.record.get("train"),

@@ -5,6 +5,7 @@ from typing import Any
 
 from ner.config.loading import Config
 from ner.data.formats.detection import detect_format
+from ner.data.formats.options import DEFAULT_TAGS
 from ner.display import shared_name
 from ner.errors import ConfigError
 from ner.features.counts import CorpusCounts
@@ -159,8 +160,10 @@ def _settings_of_task(config: Config, start: ModelFolder, where: str) -> dict[st
 def check_task(config: Config) -> None:
     """Refuse settings that the task does not use, unless they have their defaults.
 
+    Columns that the network reads, or learns as its task, cannot be auxiliary columns as well.
+
     Raises:
-        ConfigError: There is such a setting.
+        ConfigError: There is such a setting, or such a column.
     """
     default = Config()
     used = {name: _own_settings(task) for name, task in TASKS.items()}
@@ -172,6 +175,17 @@ def check_task(config: Config) -> None:
             raise ConfigError(
                 f"{key}: must be {'none' if usual is None else usual} unless the task is "
                 f"{tasks}. Got {value} for {config.task}."
+            )
+    _check_auxiliary(config)
+
+
+def _check_auxiliary(config: Config) -> None:
+    learned = config.data.target or config.data.tags or DEFAULT_TAGS
+    for name in config.auxiliary.columns:
+        if name in (*config.inputs.columns, learned):
+            raise ConfigError(
+                "auxiliary.columns: must be other columns than those that the model reads, or "
+                f"learns as its task. Got {name!r}."
             )
 
 

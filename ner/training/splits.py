@@ -230,7 +230,7 @@ def count_training(config: Config, task: Task, train: Iterable[Sentence]) -> Cor
     """Count everything in the training split that the model is to read or to learn."""
     return count_corpus(
         train,
-        columns=config.inputs.columns,
+        columns=(*config.inputs.columns, *config.auxiliary.columns),
         pairs=config.bigrams.size > 0,
         lowercase=config.words.lowercase,
         target=task.column,

@@ -17,6 +17,7 @@ from ner.features.counts import CorpusCounts
 from ner.features.distinct_words import DistinctWords
 from ner.features.featurizer import Featurizer
 from ner.tasks import Task
+from ner.training.auxiliary import AuxiliaryColumns
 from ner.training.run_folder import ENCODED
 
 # Bytes of a training file above which its sentences, as Python objects, would fill several GB.
@@ -131,6 +132,7 @@ def encode_training(
     featurizer: Featurizer,
     task: Task,
     rare: set[str],
+    auxiliary: AuxiliaryColumns,
     *,
     spellings: Iterable[str] = (),
     storage: TrainingStorage | None = None,
@@ -144,13 +146,14 @@ def encode_training(
         featurizer: Turns strings into arrays.
         task: Makes the gold arrays.
         rare: Forms of words that training shows at times as if they were unknown.
+        auxiliary: Columns that are learned beside the task.
         spellings: See `DistinctWords`.
         storage: Where they go; None keeps them in memory.
         record: What is known about them, as JSON can hold it; it becomes `StoredCorpus.facts`.
     """
     if storage is None:
         sentences = list(sentences)
-        gold = task.gold(sentences)
+        gold = {**task.gold(sentences), **auxiliary.encode(sentences)}
         per_token, per_sentence = (gold, {}) if task.is_per_token else ({}, gold)
         return EncodedSentences(
             sentences,
@@ -165,7 +168,9 @@ def encode_training(
             storage.folder,
             sentences,
             counts,
-            per_token=partial(_per_token, featurizer=featurizer, task=task, counts=counts),
+            per_token=partial(
+                _per_token, featurizer=featurizer, task=task, counts=counts, auxiliary=auxiliary
+            ),
             per_sentence=lambda chunk: {} if task.is_per_token else task.gold(chunk),
             key=storage.key,
             facts=record,
@@ -176,10 +181,16 @@ def encode_training(
 
 
 def _per_token(
-    sentences: Sequence[Sentence], *, featurizer: Featurizer, task: Task, counts: CorpusCounts
+    sentences: Sequence[Sentence],
+    *,
+    featurizer: Featurizer,
+    task: Task,
+    counts: CorpusCounts,
+    auxiliary: AuxiliaryColumns,
 ) -> Arrays:
     arrays = featurizer.encode_tokens(sentences)
     if not task.is_per_token:
         return arrays
     # A chunk of the corpus may have no open tags, but all chunks must have one form.
-    return {**arrays, **task.gold(sentences, is_partial=counts.is_partial)}
+    gold = task.gold(sentences, is_partial=counts.is_partial)
+    return {**arrays, **gold, **auxiliary.encode(sentences)}

@@ -107,9 +107,11 @@ def add_raw(config: Config, corpus: Corpus, notify: Notify) -> Corpus:
     path = config.training.raw
     if not path:
         return corpus
-    if config.inputs.columns:
-        names = ", ".join(config.inputs.columns)
-        raise ConfigError(f"inputs.columns: must be none where there is raw text. Got {names}.")
+    for section in ("inputs", "auxiliary"):
+        if names := ", ".join(getattr(config, section).columns):
+            raise ConfigError(
+                f"{section}.columns: must be none where there is raw text. Got {names}."
+            )
     task = make_task(config.model_dump())
     some_label = min(task.count_labels(corpus.counts.examples), default="")
     raw = list(_read_raw(path, corpus.tokenizer, task.column, some_label))

@@ -77,6 +77,8 @@ SETTINGS = {
     "pooling.hops": (2, HOPS),
     "pooling.penalty": (1.0, HOPS),
     "pooling.hierarchical": (True, TEXTS),
+    "auxiliary.columns": (["pos"], {}),
+    "auxiliary.weight": (1.0, {"auxiliary.columns": ["pos"]}),
     "augmentation.upper": (0.5, {}),
     "augmentation.lower": (0.5, {}),
     "augmentation.title": (0.5, {}),
