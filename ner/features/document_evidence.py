@@ -15,7 +15,7 @@ a first stage; here, it sees their mean posteriors, and corrects scores instead 
 
 import itertools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -166,6 +166,9 @@ class DocumentNetwork:
         hidden_bias: Their biases (H).
         output_weight: Weights of the corrections (C H).
         output_bias: Their biases (C).
+        temperature: Divides the scores of the first pass before evidence is collected from them,
+            and multiplies the corrections: a number above 0, with which these scores are as sure as
+            those that the network learned from.
     """
 
     mean: NDArray[np.float32]
@@ -174,6 +177,22 @@ class DocumentNetwork:
     hidden_bias: NDArray[np.float32]
     output_weight: NDArray[np.float32]
     output_bias: NDArray[np.float32]
+    temperature: NDArray[np.float32] = field(default_factory=lambda: np.ones((), np.float32))
+
+    @classmethod
+    def mean_of(cls, networks: Sequence[Self]) -> Self:
+        """Return the network whose corrections are the mean of those of several.
+
+        Args:
+            networks: Networks with the same mean, scale and temperature.
+        """
+        hidden = [np.concatenate([n.hidden_weight for n in networks])]
+        hidden.append(np.concatenate([n.hidden_bias for n in networks]))
+        outputs = np.concatenate([n.output_weight for n in networks], axis=1) / len(networks)
+        biases = np.mean([n.output_bias for n in networks], axis=0)
+        first = networks[0]
+        last = (outputs.astype(np.float32), biases.astype(np.float32), first.temperature)
+        return cls(first.mean, first.scale, *hidden, *last)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.float32]], num_tags: int) -> Self:
@@ -182,11 +201,11 @@ class DocumentNetwork:
         Raises:
             SchemaError: One is missing or unknown, has another shape or type, or is not finite.
         """
-        names = [field.name for field in fields(cls)]
+        names = [each.name for each in fields(cls)]
         if set(arrays) != set(names):
             raise SchemaError(f"must hold {', '.join(names)}. Got {', '.join(sorted(arrays))}.")
         size, hidden = input_size(num_tags), len(np.atleast_1d(arrays["hidden_bias"]))
-        shapes = ((size,), (size,), (hidden, size), (hidden,), (num_tags, hidden), (num_tags,))
+        shapes = ((size,), (size,), (hidden, size), (hidden,), (num_tags, hidden), (num_tags,), ())
         for name, shape in zip(names, shapes, strict=True):
             array = arrays[name]
             if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
@@ -194,19 +213,20 @@ class DocumentNetwork:
                     f"{name} must be finite numbers in float32 of the shape {shape}. "
                     f"Got {array.dtype} of the shape {array.shape}."
                 )
-        if not (arrays["scale"] > 0).all():
-            raise SchemaError("scale must be positive numbers. Got others.")
+        for name in ("scale", "temperature"):
+            if not (arrays[name] > 0).all():
+                raise SchemaError(f"{name} must be positive numbers. Got others.")
         return cls(**arrays)
 
     def to_arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return the weights by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     def __call__(self, evidence: Evidence) -> NDArray[np.float32]:
         """Compute what is added to the score of each tag at each token (N C)."""
         inputs = (evidence.inputs - self.mean) / self.scale
         hidden = np.maximum(inputs @ self.hidden_weight.T + self.hidden_bias, 0)
-        corrections = hidden @ self.output_weight.T + self.output_bias
+        corrections = (hidden @ self.output_weight.T + self.output_bias) * self.temperature
         return np.where(evidence.is_known[:, None], corrections, np.float32(0))
 
 

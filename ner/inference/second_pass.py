@@ -42,7 +42,8 @@ class Runner(Protocol):
 class SecondPass:
     """Corrects scores of tags by evidence from documents.
 
-    The posteriors of the first pass have no temperature, so fitting one does not change evidence.
+    The posteriors of the first pass have the temperature of the network, not that of the task, so
+    fitting another one does not change evidence.
 
     Args:
         task: What the model predicts.
@@ -67,7 +68,8 @@ class SecondPass:
         if not documents:
             return corrected
         places = [i for document in documents for i in document]
-        evidence = evidence_of(self.task, self.edges, sentences, scores, documents)
+        task = replace(self.task, temperature=float(self.network.temperature))
+        evidence = evidence_of(task, self.edges, sentences, scores, documents)
         corrections = self.network(evidence)
         borders = np.cumsum([len(sentences[i]) for i in places])[:-1]
         for i, correction in zip(places, np.split(corrections, borders), strict=True):
@@ -85,7 +87,7 @@ def evidence_of(
     """Collect the evidence for the tokens of documents, one document after the other.
 
     Args:
-        task: What the model predicts.
+        task: What the model predicts, with the temperature of posteriors.
         edges: The learnt scores of steps between tags.
         sentences: The sentences.
         scores: Their scores in the first pass (T C).
@@ -93,10 +95,11 @@ def evidence_of(
     """
     places = [i for document in documents for i in document]
     numbers = [number for number, document in enumerate(documents) for _ in document]
-    lattice = replace(task, temperature=1.0).lattice(edges)
+    lattice = task.lattice(edges)
     chosen = [scores[i] for i in places]
     posteriors: list[Floats] = [np.zeros((0, len(task.outputs)), np.float32)] * len(places)
-    for indices, emissions, lengths in batches_of_scores(chosen):
+    for indices, raw, lengths in batches_of_scores(chosen):
+        emissions = task.emissions({"emissions": raw})
         found = token_posteriors(lattice.sums(emissions, lengths), lengths)
         for b, i in enumerate(indices.tolist()):
             posteriors[i] = found[b, : lengths[b]]

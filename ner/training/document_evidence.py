@@ -29,13 +29,14 @@ from ner.nn.crf import CRF
 from ner.tasks import SpanTask, TokenTask
 from ner.training.kept_results import KeptResults
 from ner.training.part_scores import OF_PARTS, Part, document_folds, score_part
-from ner.training.settings import FEWEST_STEPS
 from ner.training.splits import training_reader
 from ner.training.train import Settings
 
 # Chosen on the development data of CoNLL-2003, see "Document evidence" in docs/benchmarks.md.
-HIDDEN, DROPOUT, EPOCHS, BATCH_SIZE = 64, 0.3, 8, 32
+NETWORKS, HIDDEN, DROPOUT, EPOCHS, BATCH_SIZE = 3, 64, 0.3, 8, 32
 LEARNING_RATE, WEIGHT_DECAY, WARMUP = 3e-3, 1e-3, 0.2
+# Where documents are few, they are used more often.
+FEWEST_STEPS = 500
 
 # How far below the model the models of parts may score before users are told, from 0 to 1.
 FAR_BELOW = 0.1
@@ -126,6 +127,7 @@ def learn_documents(
     config = read_config(source / "config.toml", given)
     sentences = list(training_reader(config, sources, notify))
     network, worth = learn_evidence(config, sentences, task, Path(folder), folds, notify)
+    network = with_temperature(network, task.temperature)
     warning = worth.warning(stored.record.get("metrics", {}).get("dev", {}).get(task.metric))
     if warning is not None:
         notify(warning)
@@ -145,6 +147,10 @@ def learn_evidence(
 ) -> tuple[DocumentNetwork, Worth]:
     """Learn from models of parts of a corpus to correct the scores of a model of all of it.
 
+    The models of parts are less sure than a model of everything, which has seen more and may train
+    for longer. So the network learns from calibrated scores, and needs the temperature of the model
+    that it corrects, see `with_temperature`.
+
     Args:
         config: The settings of the model. The trainings of parts have no teacher.
         sentences: The training sentences, which know their documents.
@@ -159,7 +165,7 @@ def learn_evidence(
     config = config.updated(OF_PARTS)
     with KeptResults.open(folder) as kept:
         parts = [
-            score_part(config, kept, sentences, held, task, notify)
+            score_part(config, kept, sentences, held, task, notify).calibrated()
             for held in document_folds(sentences, folds)
         ]
     worth = _measure(parts)
@@ -167,8 +173,15 @@ def learn_evidence(
     return fit_network(parts, seed=config.seed), worth
 
 
+def with_temperature(network: DocumentNetwork, temperature: float) -> DocumentNetwork:
+    """Return the network for the scores of a model that is calibrated by this temperature."""
+    return replace(network, temperature=np.array(temperature, np.float32))
+
+
 def fit_network(parts: Sequence[Part], *, seed: int, epochs: int = EPOCHS) -> DocumentNetwork:
     """Fit corrections of scores, so that the gold tags of whole sentences are most probable.
+
+    They are the mean of those of `NETWORKS` networks.
 
     Args:
         parts: Annotated sentences, with scores of models that have not seen them.
@@ -177,11 +190,12 @@ def fit_network(parts: Sequence[Part], *, seed: int, epochs: int = EPOCHS) -> Do
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _Fit(parts, seed).run(epochs)
+        fit = _Fit(parts, seed)
+        return DocumentNetwork.mean_of([fit.run(epochs) for _ in range(NETWORKS)])
 
 
 class _Fit:
-    """Fits a network on the sentences of documents."""
+    """Fits networks on the sentences of documents."""
 
     def __init__(self, parts: Sequence[Part], seed: int) -> None:
         self.random = np.random.default_rng(seed)
@@ -197,11 +211,7 @@ class _Fit:
         known = np.concatenate(inputs)
         self.mean = known.mean(axis=0)
         self.scale = known.std(axis=0) + np.float32(LEAST_SCALE)
-        num_tags = len(parts[0].task.outputs)
-        self.first, self.last = nn.Linear(known.shape[1], HIDDEN), nn.Linear(HIDDEN, num_tags)
-        self.net = nn.Sequential(self.first, nn.ReLU(), nn.Dropout(DROPOUT), self.last)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        self.num_tags = len(parts[0].task.outputs)
 
     def _add(self, part: Part, places: Sequence[int], found: Any) -> None:
         """Make batches of sentences of similar lengths."""
@@ -231,12 +241,14 @@ class _Fit:
         )
 
     def run(self, epochs: int) -> DocumentNetwork:
-        """Train, and return the network."""
+        """Train a network, and return it."""
+        first, last = nn.Linear(len(self.mean), HIDDEN), nn.Linear(HIDDEN, self.num_tags)
+        net = nn.Sequential(first, nn.ReLU(), nn.Dropout(DROPOUT), last)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
         every = [(crf, batch) for crf, batches in self.batches for batch in batches]
         epochs = max(epochs, -(-FEWEST_STEPS // len(every)))
-        optimizer = torch.optim.AdamW(
-            self.net.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY
-        )
+        optimizer = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, LEARNING_RATE, total_steps=epochs * len(every), pct_start=WARMUP
         )
@@ -244,13 +256,13 @@ class _Fit:
         for _ in range(epochs):
             for k in self.random.permutation(len(every)).tolist():
                 crf, (inputs, is_known, scores, tags, mask) = every[k]
-                corrections = self.net((inputs - mean) / scale) * is_known[:, :, None]
+                corrections = net((inputs - mean) / scale) * is_known[:, :, None]
                 optimizer.zero_grad()
                 crf.loss(scores + corrections, tags, mask).backward()
-                nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+                nn.utils.clip_grad_norm_(net.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
-        weights = (self.first.weight, self.first.bias, self.last.weight, self.last.bias)
+        weights = (first.weight, first.bias, last.weight, last.bias)
         return DocumentNetwork(self.mean, self.scale, *(w.detach().numpy().copy() for w in weights))
 
 

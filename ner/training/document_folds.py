@@ -28,6 +28,12 @@ class Learned(NamedTuple):
     network: "DocumentNetwork"
     worth: "Worth"
 
+    def network_for(self, task: Task) -> "DocumentNetwork":
+        """Return the network for a calibrated model."""
+        from ner.training.document_evidence import with_temperature
+
+        return with_temperature(self.network, cast("SpanTask | TokenTask", task).temperature)
+
 
 def check_settings(config: Config, *, continues: bool, is_built: bool) -> None:
     """Refuse settings that a model of a part would not have.

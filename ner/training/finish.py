@@ -62,9 +62,12 @@ def finish(
     """
     device = str(trainer.device)
     model = best_model(prepared, trainer, corpus, config)
-    if documents is not None:
-        model = replace(model, documents=documents.network)
     predictor, calibration = build_predictor(model, device=device).calibrated(corpus.dev, notify)
+    if documents is not None:
+        model = replace(model, documents=documents.network_for(predictor.task))
+        predictor, calibration = build_predictor(model, device=device).calibrated(
+            corpus.dev, notify
+        )
     result = RunResult(
         predictor=predictor,
         reports=evaluate_splits(predictor, corpus, calibration),

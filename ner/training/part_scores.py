@@ -5,10 +5,10 @@ The results of finished trainings are kept, see `ner.training.kept_results`.
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from ner.features.arrays import Floats
 from ner.inference.second_pass import find_documents
 from ner.messages import Notify
 from ner.tasks import SpanTask, TokenTask
+from ner.tasks.base import divided, divided_edges
 from ner.training.kept_results import KeptResults, training_key
 from ner.training.train import run_training
 
@@ -47,6 +48,16 @@ class Part:
     edges: Edges | None
     sentences: Sequence[Sentence]
     scores: Sequence[Floats]
+
+    def calibrated(self) -> Self:
+        """Return the part with scores that are as sure as they are right, and no temperature."""
+        task, temperature = self.task, self.task.temperature
+        return replace(
+            self,
+            task=replace(task, temperature=1.0),
+            edges=divided_edges(self.edges, len(task.outputs), temperature),
+            scores=[divided(each, temperature).astype(np.float32) for each in self.scores],
+        )
 
 
 def document_folds(sentences: Sequence[Sentence], folds: int) -> list[range]:

@@ -47,3 +47,29 @@ def test_a_token_without_evidence_has_no_correction() -> None:
     )
     found = network(Evidence(inputs, np.array([True, False])))
     assert found.tolist() == [[size + 1, -size - 1], [0, 0]]
+
+
+def test_a_mean_of_networks_has_the_mean_of_their_corrections() -> None:
+    random = np.random.default_rng(1)
+    size, hidden, tags = input_size(3), 4, 3
+    mean = random.normal(size=size).astype(np.float32)
+    scale, temperature = np.full(size, 2, np.float32), np.array(1.5, np.float32)
+    networks = [
+        DocumentNetwork(
+            mean,
+            scale,
+            *(
+                random.normal(size=shape).astype(np.float32)
+                for shape in ((hidden, size), (hidden,), (tags, hidden), (tags,))
+            ),
+            temperature,
+        )
+        for _ in range(3)
+    ]
+    evidence = Evidence(
+        random.normal(size=(5, size)).astype(np.float32), np.array([True, True, False, True, True])
+    )
+    merged = DocumentNetwork.mean_of(networks)
+    expected = np.mean([network(evidence) for network in networks], axis=0)
+    np.testing.assert_allclose(merged(evidence), expected, rtol=1e-5, atol=1e-5)
+    assert DocumentNetwork.from_arrays(merged.to_arrays(), tags).temperature == np.float32(1.5)

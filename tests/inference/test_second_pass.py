@@ -9,8 +9,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import ner
+from ner.crf.forward_backward import Edges
 from ner.errors import ModelFolderError
 from ner.features.document_evidence import DocumentNetwork, input_size
+from ner.inference.second_pass import SecondPass
 from ner.model_folder import DOCUMENTS, copy_with_labels, load_model
 from tests.signing import sign
 
@@ -62,6 +64,23 @@ def test_a_stream_is_tagged_document_by_document(folder):
     assert scores([first, *stream]) == [pytest.approx(s, abs=1e-5) for s in scores(whole)]
     alone = model.tag_sentences([sentence.replace(document=None) for sentence in sentences])
     assert scores(alone) != scores(whole)
+
+
+def test_a_model_that_is_twice_as_sure_gets_twice_the_corrections_at_its_temperature(folder):
+    model = load_model(folder)
+    task, network = model.task, model.documents
+    sentences = documents(count=2)
+    random = np.random.default_rng(1)
+    scores = [random.normal(size=(len(s), len(task.outputs))).astype(np.float32) for s in sentences]
+    count = len(task.outputs)
+    edges = Edges(*(random.normal(size=shape) for shape in (count, (count, count), count)))
+    once = SecondPass(task, edges, network)(sentences, scores)
+    sure = replace(network, temperature=np.array(2, np.float32))
+    doubled = Edges(*(2 * each for each in edges))
+    twice = SecondPass(task, doubled, sure)(sentences, [2 * each for each in scores])
+    for before, after, score in zip(once, twice, scores, strict=True):
+        assert not np.array_equal(before, score)
+        np.testing.assert_allclose(after, 2 * before, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("window", [1, 4, 1024])
@@ -153,7 +172,8 @@ def with_first(arrays, name, value):
         pytest.param(lambda a: {**a, "mean": a["mean"].astype(np.float64)}, id="other type"),
         pytest.param(lambda a: {**a, "more": a["mean"]}, id="one more"),
         pytest.param(lambda a: {n: v for n, v in a.items() if n != "scale"}, id="one less"),
-        pytest.param(lambda a: {n: v[:0] for n, v in a.items()}, id="empty"),
+        pytest.param(lambda a: {n: np.ravel(v)[:0] for n, v in a.items()}, id="empty"),
+        pytest.param(lambda a: with_first(a, "temperature", 0), id="temperature of zero"),
     ],
 )
 def test_changed_corrections_are_refused_in_a_line(change, folder, tmp_path):
