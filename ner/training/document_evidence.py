@@ -38,6 +38,10 @@ LEARNING_RATE, WEIGHT_DECAY, WARMUP = 3e-3, 1e-3, 0.2
 # Where documents are few, they are used more often.
 FEWEST_STEPS = 500
 
+# Parts are trained for this share of the epochs of the model, but for so many at least, if it has
+# as many. Measured with 10 of 25, see "Document evidence" in docs/benchmarks.md.
+SHARE_OF_EPOCHS, FEWEST_EPOCHS = 0.4, 10
+
 # How far below the model the models of parts may score before users are told, from 0 to 1.
 FAR_BELOW = 0.1
 
@@ -105,7 +109,8 @@ def learn_documents(
         out: A new or empty folder for the copy.
         folder: Keeps the results of finished trainings; the same call goes on from there.
         folds: Number of parts of the training data.
-        set: Settings of the trainings by dotted keys; others are those of the model.
+        set: Settings of the trainings by dotted keys; others are those of the model, but for fewer
+            epochs, see `shortened`.
         notify: Called with a line for everything that a user should know.
 
     Raises:
@@ -125,6 +130,8 @@ def learn_documents(
     else:
         sources["train"] = train
     config = read_config(source / "config.toml", given)
+    if "training.epochs" not in given:
+        config = shortened(config)
     sentences = list(training_reader(config, sources, notify))
     network, worth = learn_evidence(config, sentences, task, Path(folder), folds, notify)
     network = with_temperature(network, task.temperature)
@@ -135,6 +142,13 @@ def learn_documents(
     learned = replace(stored, documents=network, record=record)
     copy_with_labels(source, learned, target)
     return worth
+
+
+def shortened(config: Config) -> Config:
+    """Return the settings with as many epochs as models of parts need, of those of the model."""
+    epochs = int(config.training.epochs)
+    enough = max(FEWEST_EPOCHS, round(SHARE_OF_EPOCHS * epochs))
+    return config.updated({"training.epochs": min(epochs, enough)})
 
 
 def learn_evidence(

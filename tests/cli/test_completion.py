@@ -28,7 +28,10 @@ def complete(run, monkeypatch):
         ("tag --output l", ["label-studio"]),
         ("train trec", ["trec"]),
         ("config show sst", ["sst2"]),
-        ("train conll2003", ["conll2003", "conll2003_fast", "conll2003_glove"]),
+        (
+            "train conll2003",
+            ["conll2003", "conll2003_documents", "conll2003_fast", "conll2003_glove"],
+        ),
     ],
     ids=["command", "inner command", "option", "value", "recipe", "shown recipe", "three recipes"],
 )

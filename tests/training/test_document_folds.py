@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 import ner
+from ner.config.loading import read_config
 from ner.data.schemes import Span
-from ner.training.document_evidence import learn_documents
+from ner.training.document_evidence import learn_documents, shortened
 from ner.training.train import run_training
 
 SETTINGS = {
@@ -147,3 +148,17 @@ def test_a_corpus_without_documents_is_refused(tmp_path: Path) -> None:
             set={**SETTINGS, "training.document_folds": 2},
             progress=False,
         )
+
+
+@pytest.mark.parametrize(
+    ("epochs", "expected"),
+    [
+        pytest.param(25, 10, id="as for most corpora"),
+        pytest.param(60, 24, id="as for small corpora"),
+        pytest.param(10, 10, id="the fewest"),
+        pytest.param(2, 2, id="no more than the model"),
+    ],
+)
+def test_models_of_parts_are_trained_for_fewer_epochs(epochs: int, expected: int) -> None:
+    config = read_config(None, {"training.epochs": epochs})
+    assert shortened(config).training.epochs == expected
