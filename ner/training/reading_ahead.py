@@ -4,15 +4,15 @@ Sentences of similar length are read together, always the same ones, so a resume
 the same numbers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ner.data.sentence import Sentence
-from ner.features.arrays import Arrays
 from ner.features.batch_order import cut_batches
 from ner.features.batches import TrainingSentences
 from ner.features.document_context import make_passage, passages_of
@@ -20,6 +20,7 @@ from ner.features.subwords import Subwords
 from ner.inference.batching import BATCH_TOKENS
 from ner.messages import Notify
 from ner.nn.runtime import to_tensors
+from ner.nn.tensors import BatchTensors
 from ner.nn.transformer import transformers_of
 from ner.training.prepare import Prepared
 
@@ -55,17 +56,17 @@ def read_ahead(
             )
         notify(line)
         batches = chain(_training(train, subwords), _development(filled, subwords))
-        transformer.read_ahead(to_tensors(batch, device) for batch in batches)
+        transformer.read_ahead(cast(BatchTensors, to_tensors(b, device)) for b in batches)
 
 
-def _training(train: TrainingSentences, subwords: Subwords) -> Iterator[Arrays]:
+def _training(train: TrainingSentences, subwords: Subwords) -> Iterator[Mapping[str, Any]]:
     for indices in _similar(train.lengths):
         sentences = train.pick(indices)
         passages = passages_of(sentences, train.distinct_words.words, subwords.context)
         yield {**subwords.arrays(passages), "lengths": sentences.lengths}
 
 
-def _development(sentences: Sequence[Sentence], subwords: Subwords) -> Iterator[Arrays]:
+def _development(sentences: Sequence[Sentence], subwords: Subwords) -> Iterator[Mapping[str, Any]]:
     lengths = np.array([len(sentence) for sentence in sentences], dtype=np.int64)
     for indices in _similar(lengths):
         passages = (make_passage(sentences, i, subwords.context) for i in indices.tolist())

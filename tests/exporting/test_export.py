@@ -223,7 +223,7 @@ def test_graphs_are_the_same_each_time(store, tmp_path):
         pytest.param(
             "embedder.token_parts.columns",
             ColumnEmbedding,
-            "ColumnEmbedding or BigramEmbedding",
+            "ColumnEmbedding or BigramEmbedding or Transformer",
             id="columns",
         ),
         pytest.param(

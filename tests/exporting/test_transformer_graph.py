@@ -1,6 +1,7 @@
 """Small encoders made here, of each kind that can be a graph; there is no network."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import onnx
@@ -60,7 +61,7 @@ def make_encoder(kind, **changes):
     return encoder
 
 
-def embedding(kind="Bert", layers="mean4", **changes):
+def embedding(kind="Bert", layers: Any = "mean4", **changes):
     part = Transformer(make_encoder(kind, **changes), layers)
     if part.mix is not None:
         part.mix.load_state_dict(
@@ -80,7 +81,13 @@ def written(part, folder, *, copies=None):
 
 def make_subwords(**settings):
     tokenizer = make_tokenizer().backend_tokenizer.to_str()
-    known = {"window": LONGEST, "overlap": 4, "context": 5, "padding": 0, "unknown": 1}
+    known: dict[str, Any] = {
+        "window": LONGEST,
+        "overlap": 4,
+        "context": 5,
+        "padding": 0,
+        "unknown": 1,
+    }
     return Subwords(tokenizer, **known | settings)
 
 

@@ -116,7 +116,7 @@ def tensors(arrays):
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def batch_of(subwords, passages):
+def batch_of(subwords, passages) -> Any:
     lengths = np.array([len(passage.words) for passage in passages])
     return tensors({**subwords.arrays(passages), "lengths": lengths})
 
