@@ -74,6 +74,7 @@ class SpanTask:
         "augmentation.mentions",
         "augmentation.tokens",
         "auxiliary",
+        "training.document_folds",
     )
     baseline_name: ClassVar[str] = "a dictionary of the training names"
     card: ClassVar[Card] = Card(

@@ -63,6 +63,7 @@ class TokenTask:
         "head.ends",
         "augmentation.tokens",
         "auxiliary",
+        "training.document_folds",
     )
     baseline_name: ClassVar[str] = "the most frequent label of each training word"
     card: ClassVar[Card] = Card(
