@@ -70,12 +70,11 @@ class SpanTask:
     own_settings: ClassVar[tuple[str, ...]] = (
         "head.scheme",
         "head.cost",
-        "head.bonus",
         "head.ends",
         "augmentation.mentions",
         "augmentation.tokens",
-        "training.document_folds",
         "auxiliary",
+        "training.document_folds",
     )
     baseline_name: ClassVar[str] = "a dictionary of the training names"
     card: ClassVar[Card] = Card(
