@@ -94,22 +94,24 @@ def distil(
     )
     run = folder_of_run(out, resume)
     dev_sentences = annotated(dev, reading)
-    start = init
+    gold_model = None
     if init is None and any(sentence.spans for sentence in known):
         others = len(found.sentences)
-        start = learn_gold(settings, known, dev_sentences, others, run, resume, progress, notify)
+        gold_model = learn_gold(
+            settings, known, dev_sentences, others, run, resume, progress, notify
+        )
         resume = resume and is_taken(run)
     result = run_training(
         settings,
         out=run,
         sources={"train": [*known, *found.sentences], "dev": dev_sentences},
         weights=[gold_weight] * len(known) + [1.0] * len(found.sentences),
-        init=start,
+        init=init or gold_model,
         resume=resume,
         progress=progress,
     )
-    if start != init:
-        warn_of_loss(Path(start), result, notify)
+    if gold_model is not None:
+        warn_of_loss(gold_model, result, notify)
     return result
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 from ner.config.loading import Config
 from ner.data.sentence import Sentence
+from ner.errors import TrainingError
 from ner.evaluation.scores import METRIC_NAMES
 from ner.files import read_json
 from ner.messages import Notify
@@ -44,13 +45,22 @@ def folder_of_run(out: str | Path | None, resume: bool) -> Path:
     """Return the folder of a run, `out` or one in runs/, so that another can be beside it.
 
     Raises:
-        TrainingError: It is that of a new run, and holds something already.
+        TrainingError: It is that of a new run and holds something already, or there is nothing to
+            resume.
     """
-    if out is None:
-        return last_folder(None, run_name(None)) if resume else free_folder(run_name(None))
     if not resume:
-        refuse_taken(Path(out))
-    return Path(out)
+        run = free_folder(run_name(None)) if out is None else Path(out)
+        refuse_taken(run)
+        return run
+    run = last_folder(out, run_name(None))
+    if not (is_taken(run) or is_taken(beside(run))):
+        raise TrainingError(f"{run}: no run to resume.")
+    return run
+
+
+def beside(run: Path) -> Path:
+    """Return the folder of the training on gold alone."""
+    return run.with_name(f"{run.name}-gold")
 
 
 def learn_gold(
@@ -75,7 +85,7 @@ def learn_gold(
         progress: Show progress.
         notify: Called with a line about the score.
     """
-    folder = run.with_name(f"{run.name}-gold")
+    folder = beside(run)
     if resume and (folder / MODEL).is_dir():
         return folder / MODEL
     epochs = epochs_of_gold(settings.training.epochs, len(gold), len(gold) + others)

@@ -71,6 +71,8 @@ def test_what_is_there_goes_on_with_resume(given, tmp_path):
         distil({"gpt": TEACHER}, GOLD, GOLD, out=run, resume=True, notify=lambda _: None)
         return "gold" in given and given["gold"]["resume"], given["resume"]
 
+    with pytest.raises(TrainingError, match="no run to resume"):
+        go_on()
     (gold / "checkpoints").mkdir(parents=True)
     assert go_on() == (True, False)
     (gold / "model").mkdir()
