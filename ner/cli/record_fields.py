@@ -87,11 +87,13 @@ class RecordFields:
             record: The fields of the next prediction, in the order of reading.
             sentence: The prediction itself.
         """
-        from ner.data.formats.jsonl import LABEL_KEYS
-
         kept, is_cut = self._waiting.popleft() if self._waiting else ({}, self.is_text)
         if is_cut and not self.has_tokens and OF_TOKENS.isdisjoint(record):
             del record["tokens"]
+        if not kept:
+            return record
+        from ner.data.formats.jsonl import LABEL_KEYS
+
         labels = {name: kept.pop(name) for name in LABEL_KEYS if name in kept}
         if labels and sentence.prediction.labels is None:
             record = {n: v for n, v in record.items() if n != "labels"} | labels

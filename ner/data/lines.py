@@ -339,7 +339,7 @@ def is_wide(start: bytes) -> bool:
 
 def replace_surrogates(text: str) -> str:
     """Replace halves of UTF-16 pairs, which no file can hold, by U+FFFD. The length stays."""
-    return LONE_SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
 
 
 def keep_mark(text: str, encoding: str = "utf-8") -> str:

@@ -59,7 +59,7 @@ class TokenRanges(Sequence[tuple[int, int]]):
 
 def as_ranges(pairs: Iterable[Sequence[int]]) -> Sequence[tuple[int, int]]:
     """Return pairs of numbers as a tuple of tuples; many of them as `TokenRanges`."""
-    if isinstance(pairs, TokenRanges):
+    if type(pairs) is TokenRanges:
         return pairs
     found: Any = tuple(pairs)
     if len(found) >= MANY_TOKENS:

@@ -18,6 +18,7 @@ from ner.errors import DataError
 FIRST_OF_PAIR = re.compile("[\ud800-\udbff](?=[\udc00-\udfff])")
 WHITE_SPACE = re.compile(r"[ \t\r\n]*")
 DECODER = json.JSONDecoder()
+ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 # Ranges of tokens that are written at a time.
 RANGES = 1 << 12
@@ -170,12 +171,14 @@ def cell_value(cell: str) -> Any:
 
 def dump(value: Any) -> str:
     """Write a value on one line that can be encoded as UTF-8."""
-    if isinstance(value, TokenRanges):
+    if type(value) is TokenRanges:
         parts = (value[i : i + RANGES] for i in range(0, len(value), RANGES))
         return f"[{', '.join(json.dumps(part)[1:-1] for part in parts)}]"
-    if isinstance(value, dict) and any(isinstance(each, TokenRanges) for each in value.values()):
+    if isinstance(value, dict) and TokenRanges in map(type, value.values()):
         return f"{{{', '.join(f'{dump(name)}: {dump(each)}' for name, each in value.items())}}}"
-    line = json.dumps(value, ensure_ascii=False)
+    line = ENCODER.encode(value)
+    if line.isascii():  # as most often, and faster than to try
+        return line
     try:
         line.encode("utf-8")
     except UnicodeEncodeError:

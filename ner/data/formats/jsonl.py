@@ -68,7 +68,7 @@ from ner.data.partial import (
     normalize_partial,
     tags_from_allowed,
 )
-from ner.data.sentence import PredictedEntity, Prediction, Sentence, Source
+from ner.data.sentence import Entity, PredictedEntity, Prediction, Sentence, Source
 from ner.data.spans import CharSpan, FieldError, Notes
 
 LABEL_KEYS = ("label", "labels", "accept")
@@ -401,16 +401,12 @@ def jsonl_record(sentence: Sentence) -> dict[str, Any]:
     record["text"] = sentence.text
     record["tokens"] = sentence.offsets
     clean = replace_surrogates(sentence.text)
-    words_in_text = (clean[start:end] for start, end in sentence.offsets)
-    if any(map(operator.ne, words_in_text, map(replace_surrogates, sentence.tokens))):
+    words_in_text = map(clean.__getitem__, itertools.starmap(slice, sentence.offsets))
+    tokens = sentence.tokens if clean.isascii() else map(replace_surrogates, sentence.tokens)
+    if any(map(operator.ne, words_in_text, tokens)):
         record["words"] = sentence.tokens
     if sentence.found_spans is not None:
-        record["spans"] = [
-            {"start": entity.start, "end": entity.end, "label": entity.label}
-            | {"text": entity.text}
-            | ({"score": round(entity.score, 6)} if isinstance(entity, PredictedEntity) else {})
-            for entity in sentence.found_entities
-        ]
+        record["spans"] = list(map(_entity_record, sentence.found_entities))
     predicted = sentence.prediction or NO_PREDICTION
     if sentence.allowed is not None and predicted.spans is None:
         check_no_or(sentence, str(sentence.source or "sentences"))
@@ -434,6 +430,14 @@ def jsonl_record(sentence: Sentence) -> dict[str, Any]:
         }
     if predicted.attention:
         record["attention"] = [[round(w, 6) for w in head] for head in predicted.attention]
+    return record
+
+
+def _entity_record(entity: Entity) -> dict[str, Any]:
+    record: dict[str, Any] = {"start": entity.start, "end": entity.end, "label": entity.label}
+    record["text"] = entity.text
+    if isinstance(entity, PredictedEntity):
+        record["score"] = round(entity.score, 6)
     return record
 
 
