@@ -239,7 +239,7 @@ def test_tests_have_the_same_plain_names_at_any_time(request):
 
 
 TASK_CLASSES = {task.__name__ for task in TASKS.values()}
-PREDICTOR_CLASSES = {predictor.__name__ for predictor in PREDICTORS.values()}
+PREDICTOR_CLASSES = {home.partition(":")[2] for home in PREDICTORS.values()}
 
 
 def names_in(node):
