@@ -7,7 +7,7 @@ import typer
 
 from ner.cli.options import SEED, ConfigArgument, Json, SetOption
 from ner.cli.printing import print_found
-from ner.cli.training_options import read_changes
+from ner.cli.training_options import Dev, read_changes
 from ner.extras import require_training
 
 
@@ -33,13 +33,7 @@ def simulate(
     train: Annotated[
         str | None, typer.Option("--train", help="Annotated corpus that is replayed.")
     ] = None,
-    dev: Annotated[
-        str | None,
-        typer.Option(
-            help="Development corpus, on which all models are scored. By default, a tenth of the "
-            "training sentences is held out."
-        ),
-    ] = None,
+    dev: Dev = None,
     out: Annotated[
         Path | None,
         typer.Option(

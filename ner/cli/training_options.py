@@ -24,6 +24,14 @@ Init = Annotated[
     typer.Option(metavar="MODEL", help="Model to start from, for training on new data."),
 ]
 
+Dev = Annotated[
+    str | None,
+    typer.Option(
+        help="Development corpus, on which all models are scored. By default, a tenth of the "
+        "training sentences is held out."
+    ),
+]
+
 
 def read_changes(
     command: str, changes: Sequence[str] | None, options: Mapping[str, Any]

@@ -73,6 +73,7 @@ class SpanTask:
         "head.ends",
         "augmentation.mentions",
         "augmentation.tokens",
+        "training.document_folds",
     )
     baseline_name: ClassVar[str] = "a dictionary of the training names"
     card: ClassVar[Card] = Card(

@@ -62,6 +62,7 @@ class TokenTask:
         "head.cost",
         "head.ends",
         "augmentation.tokens",
+        "training.document_folds",
     )
     baseline_name: ClassVar[str] = "the most frequent label of each training word"
     card: ClassVar[Card] = Card(

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ner.config.loading import read_config
+from ner.config.loading import Config, read_config
 from ner.crf.forward_backward import Edges
 from ner.data.formats.read import CorpusSource
 from ner.data.sentence import Sentence
@@ -28,7 +28,7 @@ from ner.model_folder import copy_with_labels, load_model
 from ner.nn.crf import CRF
 from ner.tasks import SpanTask, TokenTask
 from ner.training.kept_results import KeptResults
-from ner.training.part_scores import Part, document_folds, score_part
+from ner.training.part_scores import OF_PARTS, Part, document_folds, score_part
 from ner.training.settings import FEWEST_STEPS
 from ner.training.splits import training_reader
 from ner.training.train import Settings
@@ -117,8 +117,7 @@ def learn_documents(
     task = cast("SpanTask | TokenTask", stored.task)
     if not task.is_per_token:
         raise ConfigError(f"{model}: must be a tagger. Got one that {stored.task.does}.")
-    given = {"training.teacher": "", "training.raw": "", "training.teacher_folds": 0}
-    given |= dict(set or {}) | {"data.dev": "", "data.test": "", "training.export": False}
+    given = dict(set or {})
     sources: dict[str, CorpusSource] = {}
     if isinstance(train, str | Path):
         given["data.train"] = str(train)
@@ -126,21 +125,46 @@ def learn_documents(
         sources["train"] = train
     config = read_config(source / "config.toml", given)
     sentences = list(training_reader(config, sources, notify))
-    with KeptResults.open(Path(folder)) as kept:
+    network, worth = learn_evidence(config, sentences, task, Path(folder), folds, notify)
+    warning = worth.warning(stored.record.get("metrics", {}).get("dev", {}).get(task.metric))
+    if warning is not None:
+        notify(warning)
+    record = {**stored.record, "documents": worth.to_dict()}
+    learned = replace(stored, documents=network, record=record)
+    copy_with_labels(source, learned, target)
+    return worth
+
+
+def learn_evidence(
+    config: Config,
+    sentences: Sequence[Sentence],
+    task: SpanTask | TokenTask,
+    folder: Path,
+    folds: int,
+    notify: Notify,
+) -> tuple[DocumentNetwork, Worth]:
+    """Learn from models of parts of a corpus to correct the scores of a model of all of it.
+
+    Args:
+        config: The settings of the model. The trainings of parts have no teacher.
+        sentences: The training sentences, which know their documents.
+        task: Has the tags of the model, in their order.
+        folder: Keeps the results of finished trainings; the same call goes on from there.
+        folds: Number of parts.
+        notify: Called with a line for everything that a user should know.
+
+    Raises:
+        DataError: The sentences have too few documents.
+    """
+    config = config.updated(OF_PARTS)
+    with KeptResults.open(folder) as kept:
         parts = [
             score_part(config, kept, sentences, held, task, notify)
             for held in document_folds(sentences, folds)
         ]
     worth = _measure(parts)
     notify(f"{worth}.")
-    warning = worth.warning(stored.record.get("metrics", {}).get("dev", {}).get(task.metric))
-    if warning is not None:
-        notify(warning)
-    network = fit_network(parts, seed=config.seed)
-    record = {**stored.record, "documents": worth.to_dict()}
-    learned = replace(stored, documents=network, record=record)
-    copy_with_labels(source, learned, target)
-    return worth
+    return fit_network(parts, seed=config.seed), worth
 
 
 def fit_network(parts: Sequence[Part], *, seed: int, epochs: int = EPOCHS) -> DocumentNetwork:

@@ -21,11 +21,12 @@ from ner.messages import Notify, ignore
 from ner.model_folder import ModelFolder, save_model
 from ner.nn.building import Build
 from ner.tasks import Task
+from ner.training.document_folds import Learned
 from ner.training.model_card import model_card
 from ner.training.prepare import Prepared
 from ner.training.ranks import Ranks
 from ner.training.result import RunResult
-from ner.training.run_folder import ENCODED, REPORT, TEACHER, VECTORS, versions
+from ner.training.run_folder import ENCODED, PARTS, REPORT, TEACHER, VECTORS, versions
 from ner.training.settings import FEWEST_STEPS, without_folders
 from ner.training.splits import Corpus
 from ner.training.trainer import Trainer
@@ -42,6 +43,7 @@ def finish(
     prepared: Prepared,
     trainer: Trainer,
     *,
+    documents: Learned | None,
     seconds: float,
     notify: Notify,
 ) -> RunResult:
@@ -53,11 +55,14 @@ def finish(
         corpus: All splits, and the tokenizer of the model.
         prepared: What training started from.
         trainer: Holds the best weights.
+        documents: What was learned from models of parts, if anything.
         seconds: The time that training took.
         notify: Called with a line for everything that a user should know.
     """
     device = str(trainer.device)
     model = best_model(prepared, trainer, corpus, config)
+    if documents is not None:
+        model = replace(model, documents=documents.network)
     predictor, calibration = build_predictor(model, device=device).calibrated(corpus.dev, notify)
     result = RunResult(
         predictor=predictor,
@@ -70,9 +75,17 @@ def finish(
     record = describe_model(config, corpus, result.reports)
     if calibration is not None:
         record["calibration"] = calibration.to_dict()
+    if documents is not None:
+        record["documents"] = documents.worth.to_dict()
     assert trainer.state.best_epoch is not None
     record["best_epoch"] = trainer.state.best_epoch + 1
-    card = model_card(config, corpus.record, result, prepared.network.get("build"))
+    card = model_card(
+        config,
+        corpus.record,
+        result,
+        prepared.network.get("build"),
+        uses_documents=documents is not None,
+    )
     model = replace(model, task=predictor.task, card=card, record=record)
     if config.training.export:
         save_exported(result.model, model, corpus.dev, notify)
@@ -83,6 +96,7 @@ def finish(
     remove(folder / VECTORS)
     remove(folder / ENCODED)
     remove(folder / TEACHER)
+    remove(folder / PARTS)
     write_json(folder / REPORT, result.splits())
     if result.is_below_baseline:
         notify(advice(config, result, trainer.state.total_steps))

@@ -17,7 +17,7 @@ def identify(config: Config, inputs: Mapping[str, Any], ranks: int = 1) -> dict[
         ranks: How many processes train together.
     """
     settings = config.model_dump(mode="json")
-    for free in ("checkpoint_minutes", "device"):
+    for free in ("checkpoint_minutes", "device", "document_folds"):
         del settings["training"][free]
     return {"settings": {**settings, "ranks": ranks}, **inputs}
 

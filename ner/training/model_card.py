@@ -16,7 +16,12 @@ COLUMNS = ("source", "sentences", "tokens", "entities", "sha256")
 
 
 def model_card(
-    config: Config, data: Mapping[str, Any], result: RunResult, build: str | None = None
+    config: Config,
+    data: Mapping[str, Any],
+    result: RunResult,
+    build: str | None = None,
+    *,
+    uses_documents: bool = False,
 ) -> str:
     """Write the README of a model folder.
 
@@ -25,15 +30,17 @@ def model_card(
         data: Source, digest and sizes of each split.
         result: The model and its reports.
         build: The name of the user's function that replaced components of the network.
+        uses_documents: Whether the model has learned to use the rest of a document.
     """
     card = result.predictor.task.card
     encoder = f"from the function `{build}`" if build else _encoder(config.encoder)
+    evidence = "\n- Uses evidence from documents whose sentences come together" * uses_documents
     argument = f", build={build}" if build else ""
     return f"""# {card.title}
 
 {label_lines(result.predictor.labels, {})}
 - Encoder: {encoder}
-- Seed: {config.seed}
+- Seed: {config.seed}{evidence}
 
 ```python
 import ner

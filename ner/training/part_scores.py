@@ -23,6 +23,14 @@ from ner.tasks import SpanTask, TokenTask
 from ner.training.kept_results import KeptResults, training_key
 from ner.training.train import run_training
 
+# What a training on a part of a corpus leaves out: other data, teachers and parts of the part.
+OF_PARTS = {
+    **dict.fromkeys(("data.train", "data.dev", "data.test"), ""),
+    **dict.fromkeys(("training.teacher", "training.raw", "training.weights"), ""),
+    **dict.fromkeys(("training.teacher_folds", "training.document_folds"), 0),
+    "training.export": False,
+}
+
 
 @dataclass(frozen=True)
 class Part:

@@ -30,9 +30,14 @@ CHECKPOINTS = "checkpoints"
 VECTORS, ENCODED = "vectors.safetensors", "encoded"
 # What a teacher thinks of the training sentences; it is here until the model folder is written.
 TEACHER = "teacher.safetensors"
+# Scores of parts by models of the others; they are here until the model folder is written.
+PARTS = "parts"
 
 # Everything that a run makes in its folder, besides the lock that it holds.
-OWN = (CONFIG, RUN, METRICS, PICTURE, BOARD, CHECKPOINTS, VECTORS, ENCODED, TEACHER, REPORT, MODEL)
+OWN = (
+    *(CONFIG, RUN, METRICS, PICTURE, BOARD, CHECKPOINTS, VECTORS, ENCODED, TEACHER, PARTS),
+    *(REPORT, MODEL),
+)
 LOCK = ".lock"
 
 # A picture takes longer than an epoch over a small corpus.

@@ -42,12 +42,6 @@ if TYPE_CHECKING:
 
 # Settings that a training of the teacher on other sentences takes from that of the model.
 SHARED = ("vectors.path", "transformer.path", "training.threads", "training.device")
-NONE = {
-    **dict.fromkeys(("data.train", "data.dev", "data.test"), ""),
-    **dict.fromkeys(("training.teacher", "training.raw", "training.weights"), ""),
-    "training.teacher_folds": 0,
-    "training.export": False,
-}
 
 
 @dataclass(frozen=True)
@@ -270,7 +264,10 @@ def _thoughts_of_parts(
 
 def _settings_of(folder: Path, config: Config) -> Config:
     """Return the settings of a training of a teacher on a part of the corpus."""
-    given: dict[str, Any] = dict(NONE)
+    # A training of a part is a training, which can have a teacher.
+    from ner.training.part_scores import OF_PARTS
+
+    given: dict[str, Any] = dict(OF_PARTS)
     own = read_config(folder / "config.toml", given)
     for key in SHARED:
         section, _, name = key.partition(".")

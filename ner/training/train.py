@@ -27,6 +27,7 @@ from ner.messages import Notify, is_handled, shown, tell
 from ner.model_folder import load_model
 from ner.nn.building import Build
 from ner.nn.runtime import TorchRuntime, check_network, set_threads
+from ner.training import document_folds
 from ner.training.checkpoint import restore_newest, run_and_save
 from ner.training.finish import finish, finish_together
 from ner.training.identity import identify, may_change
@@ -173,6 +174,9 @@ def run_training(
             config = continue_from(config, start, str(init))
         config = config.resolved()
         check_task(config)
+        document_folds.check_settings(
+            config, continues=init is not None, is_built=build is not None
+        )
         weighed = weights if weights is not None else config.training.weights
         sentence_weights = None if weighed == "" else read_weights(weighed)
         device = ranks.device(config.training.device)
@@ -195,6 +199,7 @@ def run_training(
                         init=start_digest,
                         weights=sentence_weights,
                     )
+                    document_folds.check_corpus(config, corpus)
                     if teacher is not None:
                         corpus = add_raw(config, corpus, tell)
                     # Prepare.
@@ -239,9 +244,10 @@ def run_training(
                 names = ", ".join(corpus.places(error.indices.tolist()))
                 raise TrainingError(f"{error} Sentences of the step: {names}.") from None
             seconds = time.perf_counter() - began
+            documents = document_folds.learn(config, corpus, prepared.task, folder.path, tell)
 
             write = partial(finish, config, folder.path, corpus, prepared, trainer)
-            end = partial(write, seconds=seconds, notify=tell)
+            end = partial(write, documents=documents, seconds=seconds, notify=tell)
             return finish_together(ranks, end, device, build)
 
 

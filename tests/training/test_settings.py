@@ -118,6 +118,7 @@ ELSEWHERE = {
     "training.device": "test_loading",
     "training.threads": "test_training",
     "training.checkpoint_minutes": "test_training",
+    "training.document_folds": "test_document_folds",
     "training.export": "test_exporting",
     "training.raw": "test_teaching",
     "training.teacher": "test_teaching",
