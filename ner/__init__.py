@@ -5,6 +5,7 @@
 'New York'
 """
 
+import gc
 import importlib
 import os
 from typing import TYPE_CHECKING, Any
@@ -178,6 +179,18 @@ __all__ = [
 ]
 
 
+def _imported(module: str) -> Any:
+    # What modules make stays. Looking through it for garbage, again and again while they are
+    # imported, would take a tenth of the time until a model is loaded.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 # Type checkers read the imports above; with this function, they would accept any name.
 if not TYPE_CHECKING:
 
@@ -200,7 +213,7 @@ if not TYPE_CHECKING:
             require_evaluation()
         if name == "export":
             require("torch", "ner.export")
-        return getattr(importlib.import_module(_HOMES[name]), name)
+        return getattr(_imported(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

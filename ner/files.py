@@ -251,11 +251,11 @@ def _beside(path: Path, ending: str) -> Path:
 @contextmanager
 def utf8_path(folder: Path) -> Iterator[Path]:
     """Yield a path of a folder for libraries that take none whose name is not UTF-8."""
-    import tempfile  # for such names alone: models load without it
-
     try:
         str(folder).encode()
     except UnicodeEncodeError:
+        import tempfile  # for such names alone: models load without it
+
         with tempfile.TemporaryDirectory() as place:
             link = Path(place, "folder")
             link.symlink_to(folder.resolve(), target_is_directory=True)

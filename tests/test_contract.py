@@ -103,6 +103,13 @@ def test_a_model_that_predicts_imports_no_reports():
     assert (result.returncode, result.stderr) == (0, "")
 
 
+def test_garbage_is_looked_for_as_before_once_a_name_is_imported():
+    program = "import gc, ner\nner.Tagger; assert gc.isenabled()\n"
+    program += "gc.disable(); ner.TextClassifier; assert not gc.isenabled()"
+    result = python(program)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("name", ner.__all__)
 def test_every_public_name_exists_and_has_a_docstring(name):
     thing = getattr(ner, name)
@@ -239,7 +246,7 @@ def test_tests_have_the_same_plain_names_at_any_time(request):
 
 
 TASK_CLASSES = {task.__name__ for task in TASKS.values()}
-PREDICTOR_CLASSES = {predictor.__name__ for predictor in PREDICTORS.values()}
+PREDICTOR_CLASSES = {home.partition(":")[2] for home in PREDICTORS.values()}
 
 
 def names_in(node):

@@ -20,6 +20,10 @@ class LazyGroup(TyperGroup):
         super().__init__(**options)
         self.commands: Any = _Found(self.homes)
 
+    def list_commands(self, ctx: Any) -> list[str]:
+        """List the names of the commands, without making them."""
+        return list(self.homes)
+
 
 class _Found(Mapping[str, Any]):
     """Commands by name, each of which is made when it is looked up."""

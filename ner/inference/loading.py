@@ -1,22 +1,23 @@
 """From a model folder to a model that is ready for use."""
 
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ner.choices import Precision, RuntimeName
-from ner.inference.classifier import TextClassifier
 from ner.inference.opening import open_model, torch_runtime
 from ner.inference.predictor import Predictor
-from ner.inference.tagger import Tagger
-from ner.inference.token_tagger import TokenTagger
 from ner.model_folder import ModelFolder
-from ner.tasks import Task
+from ner.tasks import SpanTask, Task, TextTask, TokenTask
 
 if TYPE_CHECKING:
     from ner.nn.building import Build
 
-PREDICTORS: dict[type[Task], type[Predictor]] = {
-    predictor.task_class: predictor for predictor in (Tagger, TokenTagger, TextClassifier)
+# Where the predictor of each task is. Loading a model imports its own alone.
+PREDICTORS: dict[type[Task], str] = {
+    SpanTask: "ner.inference.tagger:Tagger",
+    TokenTask: "ner.inference.token_tagger:TokenTagger",
+    TextTask: "ner.inference.classifier:TextClassifier",
 }
 
 
@@ -61,9 +62,14 @@ def load(
         threads=threads,
         build=build,
     )
-    return PREDICTORS[type(opened.model.task)].of(*opened)
+    return _predictor_of(opened.model.task).of(*opened)
 
 
 def build_predictor(model: ModelFolder, *, device: str = "cpu") -> Predictor:
     """Make a model in memory ready for use, on torch."""
-    return PREDICTORS[type(model.task)].of(model, torch_runtime(model, device=device))
+    return _predictor_of(model.task).of(model, torch_runtime(model, device=device))
+
+
+def _predictor_of(task: Task) -> type[Predictor]:
+    module, _, name = PREDICTORS[type(task)].partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -23,7 +23,6 @@ from ner.features.document_evidence import DocumentNetwork
 from ner.features.featurizer import Featurizer
 from ner.inference import started
 from ner.inference.batching import BATCH_TOKENS, BatchRunner, decode_scores
-from ner.inference.classification import Classification
 from ner.inference.ensemble import EnsembleRunner, Member
 from ner.inference.opening import Origin, open_model, reopen
 from ner.inference.pooling_in_pieces import PoolingWeights, find_pooling
@@ -37,6 +36,7 @@ from ner.tasks.base import Decode, Runtime
 if TYPE_CHECKING:
     from ner.evaluation.calibration import Calibration
     from ner.evaluation.span_calibration import SpanCalibration
+    from ner.inference.classification import Classification
     from ner.nn.building import Build
     from ner.rules.rules import Rules
 
@@ -318,7 +318,7 @@ class Predictor:
         """
         return None
 
-    def classify(self, text: str) -> Classification:
+    def classify(self, text: str) -> "Classification":
         """Label a raw text, see `TextClassifier.classify`.
 
         Raises:
@@ -326,7 +326,7 @@ class Predictor:
         """
         raise self.task_error("classify()")
 
-    def classify_tokens(self, tokens: Sequence[str]) -> Classification:
+    def classify_tokens(self, tokens: Sequence[str]) -> "Classification":
         """Label a text that is already cut into tokens, see `TextClassifier.classify_tokens`.
 
         Raises:

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from ner.errors import ConfigError
 from ner.messages import logger
 
 
-class Launch(NamedTuple):
+@dataclass(frozen=True)
+class Launch:
     """The place of this process among those that train a model together.
 
     Args:
