@@ -70,6 +70,7 @@ class SpanTask:
     own_settings: ClassVar[tuple[str, ...]] = (
         "head.scheme",
         "head.cost",
+        "head.bonus",
         "head.ends",
         "augmentation.mentions",
         "augmentation.tokens",
