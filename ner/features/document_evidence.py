@@ -186,13 +186,16 @@ class DocumentNetwork:
         Args:
             networks: Networks with the same mean, scale and temperature.
         """
-        hidden = [np.concatenate([n.hidden_weight for n in networks])]
-        hidden.append(np.concatenate([n.hidden_bias for n in networks]))
-        outputs = np.concatenate([n.output_weight for n in networks], axis=1) / len(networks)
-        biases = np.mean([n.output_bias for n in networks], axis=0)
-        first = networks[0]
-        last = (outputs.astype(np.float32), biases.astype(np.float32), first.temperature)
-        return cls(first.mean, first.scale, *hidden, *last)
+        first, count = networks[0], np.float32(len(networks))
+        return cls(
+            first.mean,
+            first.scale,
+            np.concatenate([n.hidden_weight for n in networks]),
+            np.concatenate([n.hidden_bias for n in networks]),
+            np.concatenate([n.output_weight for n in networks], axis=1) / count,
+            np.mean([n.output_bias for n in networks], axis=0, dtype=np.float32),
+            first.temperature,
+        )
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.float32]], num_tags: int) -> Self:

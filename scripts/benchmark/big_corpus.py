@@ -125,24 +125,27 @@ def measure_apart(file: Path, storage: str, steps: int) -> dict[str, Any]:
 
 def measure(file: str, folder: Path, storage: str, steps: int) -> dict[str, Any]:
     """Read, encode and train. Return the seconds and the peaks of memory in MB of each phase."""
-    from ours import build_trainer
+    import torch
 
     from ner.config.loading import parse_config
-    from ner.training.prepare import prepare
+    from ner.training.prepare import make_batches, prepare
     from ner.training.splits import read_corpus
     from ner.training.storage import ENCODED
+    from ner.training.train import build_trainer
     from ner.training.trainer import Step
 
     dev = folder / "dev.conll"
     write_corpus(dev, DEV_TOKENS, seed=2)
     places = {"data.train": file, "data.dev": str(dev), "data.storage": storage}
-    config = parse_config({}).updated({**places, "training.batch_size": 32}).resolved()
+    changes = {**places, "training.batch_size": 32, "training.epochs": 1_000_000}
+    config = parse_config({}).updated(changes).resolved()
     with Watch() as watch:
         with watch.phase("read"):
             corpus = read_corpus(config, {}, say, folder=folder)
         with watch.phase("encode"):
             prepared = prepare(config, corpus.counts)
-            trainer = build_trainer(config, corpus, prepared)
+            batches = make_batches(config, corpus, prepared)
+            trainer = build_trainer(config, prepared, batches, (), torch.device("cpu"))
         with watch.phase("train"):
             events = islice(trainer.run(), steps)
             *_, last = (event for event in events if isinstance(event, Step))
