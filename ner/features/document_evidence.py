@@ -193,7 +193,7 @@ class DocumentNetwork:
             np.concatenate([n.hidden_weight for n in networks]),
             np.concatenate([n.hidden_bias for n in networks]),
             np.concatenate([n.output_weight for n in networks], axis=1) / count,
-            np.mean([n.output_bias for n in networks], axis=0, dtype=np.float32),
+            np.asarray(np.mean([n.output_bias for n in networks], axis=0), dtype=np.float32),
             first.temperature,
         )
 

@@ -126,6 +126,7 @@ def measure_apart(file: Path, storage: str, steps: int) -> dict[str, Any]:
 def measure(file: str, folder: Path, storage: str, steps: int) -> dict[str, Any]:
     """Read, encode and train. Return the seconds and the peaks of memory in MB of each phase."""
     import torch
+    from ours import ENDLESS
 
     from ner.config.loading import parse_config
     from ner.training.prepare import make_batches, prepare
@@ -137,7 +138,7 @@ def measure(file: str, folder: Path, storage: str, steps: int) -> dict[str, Any]
     dev = folder / "dev.conll"
     write_corpus(dev, DEV_TOKENS, seed=2)
     places = {"data.train": file, "data.dev": str(dev), "data.storage": storage}
-    changes = {**places, "training.batch_size": 32, "training.epochs": 1_000_000}
+    changes = {**places, "training.batch_size": 32, "training.epochs": ENDLESS}
     config = parse_config({}).updated(changes).resolved()
     with Watch() as watch:
         with watch.phase("read"):
