@@ -12,6 +12,7 @@ from ner.config.loading import Config, read_config
 from ner.data.formats.read import CorpusSource
 from ner.errors import ConfigError
 from ner.messages import Notify, tell
+from ner.training.document_folds import check_settings
 from ner.training.run_folder import run_name
 from ner.training.sentence_weights import write_weights
 from ner.training.suspect_annotation import find_suspects
@@ -55,6 +56,9 @@ def crossweigh(
             "--crossweigh: makes training.weights, so there must be none yet. Got "
             f"{chosen.training.weights}."
         )
+    # That training has weights.
+    has_weights = chosen.updated({"training.weights": WEIGHTS})
+    check_settings(has_weights, continues=False, is_built=False)
     run = Path(out) if out is not None else Path("runs", run_name(config))
     folder = run.with_name(f"{run.name}-crossweigh")
     found = find_suspects(

@@ -13,6 +13,7 @@ from ner.errors import ConfigError, DataError
 from ner.messages import Notify, tell
 from ner.tasks import make_task
 from ner.training.choose_tokenizer import tokenizer_of
+from ner.training.document_folds import check_settings
 from ner.training.gold_first import folder_of_run, learn_gold, warn_of_loss
 from ner.training.launch import refuse_several
 from ner.training.result import RunResult
@@ -70,6 +71,7 @@ def distil(
         raise ConfigError(f"--gold-weight: must be a number of at least 0. Got {gold_weight}.")
     refuse_several("distil")
     settings = read_config(config, set)
+    check_settings(settings, continues=True, is_built=False)
     if not make_task(settings.model_dump()).finds_spans:
         raise ConfigError(f"task: must find spans, as teachers do. Got {settings.task}.")
     reading = options or ReadOptions()

@@ -249,7 +249,7 @@ class CrossCheck:
             "train": [self.sentences[i] for i in train],
             "dev": [self.sentences[i] for i in held],
         }
-        config = self.config.updated({"seed": seed})
+        config = self.config.updated({"seed": seed, "training.document_folds": 0})
 
         def judge(run: Path, resume: bool) -> dict[str, Any]:
             result = run_training(

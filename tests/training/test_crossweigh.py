@@ -50,6 +50,12 @@ def test_weights_that_are_there_are_refused(tmp_path):
         crossweigh(None, 1, out=tmp_path / "run", set={"training.weights": "old.jsonl"})
 
 
+def test_evidence_from_documents_is_refused_before_the_trainings_that_weigh(tmp_path):
+    with pytest.raises(ConfigError, match=r"document_folds: must be 0 where there is training\.we"):
+        crossweigh(None, 1, out=tmp_path / "run", set={"training.document_folds": 2})
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_command_trains_with_the_weights(tmp_path):
     train = tmp_path / "train.conll"
     rows = ["\n".join([f"N{i} B-A", "met O", f"P{i} B-B"]) for i in range(12)]

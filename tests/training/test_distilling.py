@@ -137,6 +137,12 @@ def test_settings_go_to_training(given):
         ),
         pytest.param({"set": {"task": "classify"}}, ConfigError, "must find spans, as", id="task"),
         pytest.param(
+            {"set": {"training.document_folds": 2}},
+            ConfigError,
+            "training.document_folds: must be 0 where there is a model to go on from",
+            id="evidence from documents",
+        ),
+        pytest.param(
             {"gold": [Sentence(["a"])]}, DataError, "annotated with spans. Got none", id="no gold"
         ),
         pytest.param(
