@@ -41,7 +41,7 @@ class FakeService:
 
         @self.app.get("/v1/models")
         async def models() -> ModelsResponse:
-            return ModelsResponse(models=[{**facts, "default": True}])
+            return ModelsResponse(models=[{**facts, "default": True, "rules": []}])
 
         for path, kind in (("/v1/tag", TagResponse), ("/v1/classify", ClassifyResponse)):
             self.app.add_api_route(path, self._responder(kind), methods=["POST"])
