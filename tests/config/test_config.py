@@ -121,9 +121,7 @@ def test_comments_are_no_wider_than_a_screen():
             id="dropout",
         ),
         pytest.param("training.sed", "Did you mean 'seed'?", id="training.sed"),
-        pytest.param(
-            "head.nonsense", "Known keys: kind, scheme, cost, ends, weights,", id="head.nonsense"
-        ),
+        pytest.param("head.nonsense", "Known keys: kind, scheme, cost, bonus,", id="head.nonsense"),
         pytest.param("", "Known keys: task, seed, data,", id="empty"),
     ],
 )

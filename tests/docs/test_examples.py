@@ -36,7 +36,7 @@ EXAMPLES = [example for page in PAGES for example in docs_examples.examples(page
 CONFIG = next(k for k in get_args(get_type_hints(ner.train)["config"]) if hasattr(k, "updated"))
 SETTINGS = importlib.import_module(CONFIG.__module__)
 # Examples that cannot run here; a new one has to replace another, or argue with this number.
-MOST_NOT_RUN = 19
+MOST_NOT_RUN = 20
 # Short training of small networks, for commands and calls that say nothing else.
 QUICK = {
     "encoder.size": 8,

@@ -23,7 +23,10 @@ from ner.features.counts import CorpusCounts, count_corpus
 from ner.features.featurizer import build_featurizer, rare_forms
 from ner.tasks import SpanTask, TextTask, TokenTask
 from ner.training import storage
+from ner.training.auxiliary import AuxiliaryColumns
 from ner.training.storage import TrainingStorage, encode_training, goes_to_disk, storage_key
+
+NO_COLUMNS = AuxiliaryColumns({}, 0.0)
 
 LABELS = ("LOC", "ORG", "PER")
 
@@ -84,6 +87,7 @@ def encoded(sentences, blank, column=None, run=None, key=None):
         featurizer,
         blank.extended(counts.examples),
         rare_forms(counts, lowercase=True),
+        NO_COLUMNS,
         storage=None if run is None else TrainingStorage.find(run, key or {}),
     )
 
@@ -155,7 +159,13 @@ def test_what_was_encoded_is_not_encoded_again(tmp_path):
     counts = found.corpus.counts()
     nothing = Anew(())
     sentences = encode_training(
-        nothing, counts, build_featurizer(counts, columns=["pos"]), blank, set(), storage=found
+        nothing,
+        counts,
+        build_featurizer(counts, columns=["pos"]),
+        blank,
+        set(),
+        NO_COLUMNS,
+        storage=found,
     )
     assert (len(sentences), nothing.readings) == (60, 0)
 
@@ -204,7 +214,13 @@ def test_a_corpus_that_changes_between_readings_is_refused(tmp_path, change, mes
     found = TrainingStorage.find(tmp_path, {})
     with pytest.raises(DataError) as error:
         encode_training(
-            change(corpus()), counts, build_featurizer(counts), target, set(), storage=found
+            change(corpus()),
+            counts,
+            build_featurizer(counts),
+            target,
+            set(),
+            NO_COLUMNS,
+            storage=found,
         )
     rule = "train: the same sentences each time they are read."
     assert str(error.value) == f"{rule} {message}"

@@ -122,6 +122,7 @@ def test_evidence_of_documents_is_used_under_rules(tiny_tagger):
         correction[:, tiny_tagger.task.tags.index("S-PER")] = 100
         return correction
 
+    correct.temperature = 1.0
     tagger = replace(tiny_tagger, documents=correct)
     sentences = [ner.Sentence(t.split(), document="d") for t in ("He left", "She was born")]
     tagged = list(tagger.pipe(sentences, rules=RULES))
