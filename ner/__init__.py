@@ -180,8 +180,8 @@ __all__ = [
 
 
 def _imported(module: str) -> Any:
-    # What modules make stays. Looking through it for garbage, again and again while they are
-    # imported, would take a tenth of the time until a model is loaded.
+    # What modules make stays, so looking through it for garbage, again and again while they are
+    # imported, finds nothing.
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -17,7 +17,7 @@ from ner.messages import logger, shown
 COMPLETION = "_NER_COMPLETE"
 
 # New objects after which Python looks for garbage, 700 by default. Most of those that a command
-# makes at its start stay, and looking through them all the time takes a tenth of a short command.
+# makes at its start stay, and looking through them all the time takes a twentieth of a short one.
 OBJECTS = 10_000
 
 

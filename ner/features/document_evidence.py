@@ -15,7 +15,7 @@ a first stage; here, it sees their mean posteriors, and corrects scores instead 
 
 import itertools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -178,6 +178,10 @@ class DocumentNetwork:
     output_weight: NDArray[np.float32]
     output_bias: NDArray[np.float32]
     temperature: NDArray[np.float32] = field(default_factory=lambda: np.ones((), np.float32))
+
+    def at(self, temperature: float) -> Self:
+        """Return the network for the scores of a model that is calibrated by this temperature."""
+        return replace(self, temperature=np.array(temperature, np.float32))
 
     @classmethod
     def mean_of(cls, networks: Sequence[Self]) -> Self:

@@ -134,7 +134,7 @@ def learn_documents(
         config = shortened(config)
     sentences = list(training_reader(config, sources, notify))
     network, worth = learn_evidence(config, sentences, task, Path(folder), folds, notify)
-    network = with_temperature(network, task.temperature)
+    network = network.at(task.temperature)
     warning = worth.warning(stored.record.get("metrics", {}).get("dev", {}).get(task.metric))
     if warning is not None:
         notify(warning)
@@ -163,7 +163,7 @@ def learn_evidence(
 
     The models of parts are less sure than a model of everything, which has seen more and may train
     for longer. So the network learns from calibrated scores, and needs the temperature of the model
-    that it corrects, see `with_temperature`.
+    that it corrects, see `DocumentNetwork.at`.
 
     Args:
         config: The settings of the model. The trainings of parts have no teacher.
@@ -185,11 +185,6 @@ def learn_evidence(
     worth = _measure(parts)
     notify(f"{worth}.")
     return fit_network(parts, seed=config.seed), worth
-
-
-def with_temperature(network: DocumentNetwork, temperature: float) -> DocumentNetwork:
-    """Return the network for the scores of a model that is calibrated by this temperature."""
-    return replace(network, temperature=np.array(temperature, np.float32))
 
 
 def fit_network(parts: Sequence[Part], *, seed: int, epochs: int = EPOCHS) -> DocumentNetwork:

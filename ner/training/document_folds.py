@@ -30,9 +30,7 @@ class Learned(NamedTuple):
 
     def network_for(self, task: Task) -> "DocumentNetwork":
         """Return the network for a calibrated model."""
-        from ner.training.document_evidence import with_temperature
-
-        return with_temperature(self.network, cast("SpanTask | TokenTask", task).temperature)
+        return self.network.at(cast("SpanTask | TokenTask", task).temperature)
 
 
 def check_settings(config: Config, *, continues: bool, is_built: bool) -> None:

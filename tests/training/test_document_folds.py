@@ -10,31 +10,12 @@ import pytest
 
 import ner
 from ner.config.loading import read_config
-from ner.data.schemes import Span
 from ner.training.document_evidence import learn_documents, shortened
 from ner.training.train import run_training
+from tests.training import documents
+from tests.training.documents import corpus
 
-SETTINGS = {
-    "training.threads": 1,
-    "training.epochs": 2,
-    "training.batch_size": 8,
-    "training.export": False,
-    "encoder.size": 20,
-    "words.size": 12,
-    "characters.kind": "none",
-    "affixes.rows": 0,
-    "embedder.dropout": 0.0,
-    "encoder.dropout": 0.0,
-}
-
-
-def corpus() -> Iterator[ner.Sentence]:
-    """Yield documents in which the first sentence alone says what kind of name the second has."""
-    for number in range(90):
-        name = f"N{number:b}".replace("0", "a").replace("1", "o")
-        label, verb = ("PER", "Mr") if number % 2 else ("LOC", "in")
-        for word in (verb, "Then"):
-            yield ner.Sentence([word, name, "."], spans=[Span(1, 2, label)], document=str(number))
+SETTINGS = {**documents.SETTINGS, "training.epochs": 2, "training.export": False}
 
 
 @pytest.fixture(autouse=True, scope="module")
